@@ -1,0 +1,151 @@
+"""The arithmetic between VITS's three networks: durations, noise, frames and windows.
+
+Plain numpy, shared by every engine that can run the three networks separately. They
+are cut where a length becomes known:
+
+    encode   ids, duration noise      -> mean, log scale, log durations   (one column an id)
+    flow     prior                    -> latent                           (one column a frame)
+    decode   a window of the latent   -> samples
+
+Noise is drawn here and passed in, so that no network holds a source of chance.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from loader.engines.base import Prosody, Samples
+from loader.errors import SynthesisError
+
+Array = npt.NDArray[np.float32]
+
+#: Core frames of the first window when somebody waits for it (0.37 s at 256 samples a frame, 22.05 kHz).
+FIRST_WINDOW_FRAMES = 32
+#: Most core frames of any window. Bounds the memory of decoding, whatever the text's length.
+WINDOW_FRAMES = 256
+#: Longest utterance, in frames (10 minutes at 256 samples a frame, 22.05 kHz): more is a runaway.
+MOST_FRAMES = 50_000
+
+
+class Encoding(NamedTuple):
+    """What `encode` returns, all with batch 1 and one column for each of n ids."""
+
+    #: (1, channels, n)
+    mean: Array
+    #: (1, channels, n), natural logarithm
+    log_scale: Array
+    #: (1, 1, n), natural logarithm of frames
+    log_durations: Array
+
+
+class Networks(Protocol):
+    """The three networks of one VITS voice. Every call may run in any thread."""
+
+    def encode(self, phoneme_ids: npt.NDArray[np.int64], noise: Array) -> Encoding:
+        """Run the text encoder and the duration predictor on ids (1, n) and noise (1, 2, n)."""
+        ...
+
+    def flow(self, prior: Array) -> Array:
+        """Turn a prior (1, channels, frames) into a latent of the same shape."""
+        ...
+
+    def decode(self, window: Array) -> Samples:
+        """Turn a latent window (1, channels, frames) into frames * samples_per_frame samples."""
+        ...
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of frames to decode, and what to keep of the result."""
+
+    #: Frames to feed, margins included: [start, stop).
+    start: int
+    stop: int
+    #: Frames of the result to keep: [keep_from, keep_to), counted from `start`.
+    keep_from: int
+    keep_to: int
+
+
+@dataclass(frozen=True)
+class VitsEngine:
+    """An `Engine` over three networks. Immutable; memory does not grow with the text."""
+
+    networks: Networks
+    samples_per_frame: int
+    margin_frames: int
+
+    def speak(
+        self, phoneme_ids: Sequence[int], prosody: Prosody, random: np.random.Generator, soon: bool
+    ) -> Iterator[Samples]:
+        """Yield the samples of one utterance, window by window (see `Engine.speak`)."""
+        latent = self._latent(np.asarray([phoneme_ids], dtype=np.int64), prosody, random)
+        frames = latent.shape[2]
+        for window in plan_windows(frames, self.margin_frames, FIRST_WINDOW_FRAMES if soon else None):
+            decoded = self.networks.decode(latent[:, :, window.start : window.stop])
+            kept = slice(window.keep_from * self.samples_per_frame, window.keep_to * self.samples_per_frame)
+            yield finite(decoded[kept])
+
+    def _latent(self, ids: npt.NDArray[np.int64], prosody: Prosody, random: np.random.Generator) -> Array:
+        noise = random.standard_normal((1, 2, ids.shape[1]), dtype=np.float32)
+        encoding = self.networks.encode(ids, noise * np.float32(prosody.noise_scale_duration))
+        frames = frames_per_id(encoding.log_durations, prosody.length_scale)
+        mean = np.repeat(encoding.mean, frames, axis=2)
+        scale = np.exp(np.repeat(encoding.log_scale, frames, axis=2))
+        noise = random.standard_normal(mean.shape, dtype=np.float32)
+        return self.networks.flow(mean + noise * scale * np.float32(prosody.noise_scale))
+
+
+def frames_per_id(log_durations: Array, length_scale: float) -> npt.NDArray[np.int64]:
+    """Return how many frames each id lasts, shape (n,), rounded up as Coqui rounds.
+
+    Raises:
+        SynthesisError: the predictor gave no finite duration.
+    """
+    durations = np.exp(log_durations[0, 0]) * np.float32(length_scale)
+    if not np.isfinite(durations).all():
+        raise SynthesisError("the duration predictor returned a value that is not a number")
+    total = float(np.ceil(durations).sum())
+    if total > MOST_FRAMES:
+        raise SynthesisError(f"the duration predictor asked for {total:.0f} frames, limit {MOST_FRAMES}")
+    frames = np.ceil(durations).astype(np.int64)
+    if total < 1:
+        frames[0] = 1
+    return frames
+
+
+def plan_windows(frames: int, margin: int, first: int | None = None) -> Iterator[Window]:
+    """Cut `frames` into windows with margins on their inner edges, so that joins are exact.
+
+    Args:
+        frames: how many there are, at least 1.
+        margin: how far a decoded frame looks to either side.
+        first: core frames of the first window; None when nobody waits for it.
+    """
+    start = 0
+    if first is not None and frames > first + margin:
+        yield _window(0, first, frames, margin)
+        start = first
+    rest = frames - start
+    count = -(-rest // WINDOW_FRAMES)
+    for index in range(count):
+        low, high = start + rest * index // count, start + rest * (index + 1) // count
+        yield _window(low, high, frames, margin)
+
+
+def _window(low: int, high: int, frames: int, margin: int) -> Window:
+    start, stop = max(0, low - margin), min(frames, high + margin)
+    return Window(start, stop, low - start, high - start)
+
+
+def finite(samples: Samples) -> Samples:
+    """Return the samples, or refuse them: a NaN on the wire is noise in somebody's ear.
+
+    Raises:
+        SynthesisError: a sample is not a finite number.
+    """
+    if not np.isfinite(samples).all():
+        raise SynthesisError("the decoder returned samples that are not numbers")
+    return samples

@@ -1,0 +1,213 @@
+"""A baked voice on disk: a folder of flat files and one sealed manifest.
+
+The manifest lists every file with its size and sha256. Opening an artifact maps each
+file once, hashes the mapped bytes and keeps the mapping: what was verified is what is
+used, no path is opened a second time, and no byte is parsed before its hash was right.
+"""
+
+import hashlib
+import json
+import mmap
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from loader import cpu
+from loader.errors import ArtifactError, IntegrityError
+
+#: Raised whenever the meaning of any file in an artifact changes.
+FORMAT = 1
+MANIFEST = "manifest.json"
+PRECISION = "fp32"
+
+
+@dataclass(frozen=True)
+class VoiceFacts:
+    """What the numbers of a voice mean."""
+
+    #: Hertz.
+    sample_rate_hz: int
+    #: Samples the decoder makes of one latent frame.
+    samples_per_frame: int
+    #: Channels of a latent frame.
+    latent_channels: int
+    #: Frames on either side that a decoded frame depends on.
+    margin_frames: int
+    #: Trained speaking rate; larger is slower.
+    length_scale: float
+    #: Trained variation of the sound, and of the rhythm.
+    noise_scale: float
+    noise_scale_duration: float
+
+
+@dataclass(frozen=True)
+class TextFacts:
+    """What turns text into this voice's ids, as Coqui's own tokenizer was configured."""
+
+    #: As Coqui names it, such as `en-us`.
+    language: str
+    #: Name of one of Coqui's cleaners, or None.
+    cleaner: str | None
+    #: `espeak`, or None for a voice that reads characters.
+    phonemizer: str | None
+    #: The language the phonemizer was asked for.
+    phoneme_language: str | None
+    #: Character or phoneme to its row in the embedding.
+    ids: Mapping[str, int]
+    add_blank: bool
+    blank_id: int
+    add_bos_eos: bool
+    bos_id: int
+    eos_id: int
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What an optimised graph is tied to."""
+
+    onnxruntime: str
+    cpu_level: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything an artifact says about itself."""
+
+    key: str
+    precision: str
+    platform: Platform
+    #: The release it was baked from: version, file hashes, coqui-tts version.
+    source: Mapping[str, Any]
+    voice: VoiceFacts
+    text: TextFacts
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An opened artifact. Lives as long as the voice; its buffers must outlive every session.
+
+    Opened in the master before the fork, so that workers inherit the mappings.
+    """
+
+    directory: Path
+    manifest: Manifest
+    #: File name to its bytes: a read-only shared mapping, or plain bytes when mapping is off.
+    buffers: Mapping[str, mmap.mmap | bytes]
+
+
+def artifact_key(source: Mapping[str, Any], platform: Platform) -> str:
+    """Name the artifact that this source and platform lead to."""
+    identity = {"format": FORMAT, "source": source, "precision": PRECISION, "platform": asdict(platform)}
+    return hashlib.sha256(_canonical(identity)).hexdigest()[:32]
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Describe and seal the files now in `directory`. Runs in the bake child."""
+    files = {}
+    for path in sorted(directory.iterdir()):
+        content = path.read_bytes()
+        files[path.name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        path.chmod(0o444)
+    document = {"format": FORMAT, **asdict(manifest), "files": files}
+    document["seal"] = hashlib.sha256(_canonical(document)).hexdigest()
+    path = directory / MANIFEST
+    path.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
+    path.chmod(0o444)
+
+
+def open_artifact(directory: Path, here: Platform, map_files: bool = True) -> Artifact:
+    """Verify and map every file of the artifact in `directory`.
+
+    Args:
+        directory: a published artifact.
+        here: the platform that is to run it.
+        map_files: False reads the files into private memory instead.
+
+    Raises:
+        ArtifactError: unreadable, of another format, or baked for another platform.
+        IntegrityError: the manifest or a file is not what was published.
+    """
+    document = _read_manifest(directory / MANIFEST)
+    manifest = _manifest(directory, document)
+    if manifest.platform != here:
+        raise ArtifactError(
+            f"{directory}: baked for {_named(manifest.platform)}, this machine runs {_named(here)}; "
+            "bake the voice again on a machine like this one"
+        )
+    buffers = {
+        name: _verified(directory / name, facts, map_files) for name, facts in document["files"].items()
+    }
+    return Artifact(directory, manifest, buffers)
+
+
+def is_artifact(directory: Path) -> bool:
+    """Whether `directory` looks like a baked artifact rather than a model directory."""
+    return (directory / MANIFEST).is_file()
+
+
+def this_platform(onnxruntime_version: str) -> Platform:
+    """Describe the machine this process runs on."""
+    return Platform(onnxruntime_version, cpu.feature_level())
+
+
+_REBAKE = "remove this directory and let it be baked again"
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        seal = document.pop("seal")
+        form = document["format"]
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read ({type(error).__name__}); {_REBAKE}") from error
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise IntegrityError(path, "a sealed manifest", "something else", _REBAKE) from error
+    if form != FORMAT:
+        raise ArtifactError(f"{path}: format {form}, this version reads format {FORMAT}; {_REBAKE}")
+    found = hashlib.sha256(_canonical(document)).hexdigest()
+    if found != seal:
+        raise IntegrityError(path, f"seal {seal}", f"seal {found}", _REBAKE)
+    return dict(document)
+
+
+def _manifest(directory: Path, document: Mapping[str, Any]) -> Manifest:
+    try:
+        return Manifest(
+            key=document["key"],
+            precision=document["precision"],
+            platform=Platform(**document["platform"]),
+            source=document["source"],
+            voice=VoiceFacts(**document["voice"]),
+            text=TextFacts(**document["text"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise ArtifactError(f"{directory / MANIFEST}: {error}; {_REBAKE}") from error
+
+
+def _verified(path: Path, facts: Mapping[str, Any], map_file: bool) -> mmap.mmap | bytes:
+    try:
+        with path.open("rb") as file:
+            size_bytes = os.fstat(file.fileno()).st_size
+            if size_bytes != facts["bytes"]:
+                raise IntegrityError(path, f"{facts['bytes']} bytes", f"{size_bytes} bytes", _REBAKE)
+            if map_file and size_bytes:
+                # MAP_SHARED with PROT_READ alone: a stray write is a crash, never a private copy (trap T6).
+                content: mmap.mmap | bytes = mmap.mmap(file.fileno(), 0, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
+            else:
+                content = file.read()
+    except OSError as error:
+        raise IntegrityError(path, f"{facts['bytes']} bytes", type(error).__name__, _REBAKE) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != facts["sha256"]:
+        raise IntegrityError(path, f"sha256 {facts['sha256']}", f"sha256 {found}", _REBAKE)
+    return content
+
+
+def _named(platform: Platform) -> str:
+    return f"ONNX Runtime {platform.onnxruntime} on {platform.cpu_level}"
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()

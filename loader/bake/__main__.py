@@ -1,0 +1,81 @@
+"""The bake child's commands. Prints one line a stage on standard error."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from loader.errors import LoaderError
+
+
+@click.group()
+def main() -> None:
+    """Prepare voices: read Coqui checkpoints, write artifacts that can be mapped."""
+    # Coqui logs through the root logger as it loads; its remarks are not our user's.
+    logging.disable(logging.ERROR)
+
+
+@main.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def voice(source: Path, target: Path) -> None:
+    """Bake the model directory SOURCE into the empty folder TARGET."""
+    from loader.bake.voice import bake_voice
+
+    bake_voice(source, target, _stage)
+
+
+@main.command()
+@click.argument("target", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def embedded(target: Path) -> None:
+    """Rebuild the embedded voice's Coqui model directory in the empty folder TARGET."""
+    with _stage("starting torch and Coqui"):
+        from loader.bake.coqui import import_coqui
+
+        import_coqui()
+    with _stage("rebuilding the embedded voice"):
+        from loader.bake.embedded import build_embedded
+
+        build_embedded(target)
+
+
+@main.command()
+@click.argument("name")
+@click.argument("target", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def fetch(name: str, target: Path) -> None:
+    """Download the Coqui model NAME into the empty folder TARGET and seal it."""
+    with _stage("starting torch and Coqui"):
+        from loader.bake.coqui import import_coqui
+
+        import_coqui()
+    with _stage(f"downloading {name}"):
+        from loader.bake.fetch import fetch_model
+
+        fetch_model(name, target)
+
+
+@contextmanager
+def _stage(title: str) -> Iterator[None]:
+    started_s = time.monotonic()
+    print(f"chorus: {title} ...", end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        print(f" {time.monotonic() - started_s:.1f} s", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main.main(standalone_mode=False)
+    except LoaderError as error:
+        print(f"chorus: {error}", file=sys.stderr)
+        sys.exit(error.exit_status)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)

@@ -1,0 +1,222 @@
+"""tts_config.yaml to frozen dataclasses. Reads one file; knows no environment, no defaults elsewhere.
+
+The schema below is the only place that knows a key: its default, its bounds and its
+one-line description. The README's table is compared with it by a test.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import voluptuous as vol
+import yaml
+
+from loader.errors import ConfigError
+from loader.validation import absent_or, device, flag, number, one_of, text, whole
+
+
+def _key(name: str, default: Any, description: str) -> vol.Optional:
+    return vol.Optional(name, default=default, description=description)
+
+
+_VOICE = vol.Schema(
+    {
+        vol.Required("name", description="what clients call the voice"): text,
+        vol.Required("model_path", description="as `model_path` above"): text,
+        _key("version", None, "as `version` above"): absent_or(text),
+        _key("aliases", list, "further names for the same voice"): [text],
+    }
+)
+
+_QUANTIZATION = vol.Schema(
+    {
+        _key("enabled", False, "accepted for the article's files; full precision is served until the int8 gate exists"): flag,
+        _key("backend", "onnx", "`pytorch` or `onnx`"): one_of("pytorch", "onnx"),
+    }
+)
+
+_LIMITS = vol.Schema(
+    {
+        _key("text_characters", 20_000, "longest text of one request; longer is refused with 413, never cut"): whole(1, 1_000_000),
+        _key("body_bytes", 262_144, "largest request body; larger is refused with 413"): whole(1_024, 16_777_216),
+    }
+)
+
+_SPEECH = vol.Schema(
+    {
+        _key("sentence_pause_s", 0.45, "silence between sentences, in seconds (Coqui's own servers use 0.45)"): number(0.0, 10.0),
+        _key("length_scale", None, "slower above 1, faster below; default: what the voice was trained with"): absent_or(number(0.1, 10.0)),
+        _key("noise_scale", None, "variation of the sound; default: the voice's own"): absent_or(number(0.0, 2.0)),
+        _key("noise_scale_duration", None, "variation of the rhythm; default: the voice's own"): absent_or(number(0.0, 2.0)),
+    }
+)
+
+SCHEMA = vol.Schema(
+    {
+        _key("model_path", None, "a Coqui VITS directory, a baked artifact, a Coqui model name (`tts_models/...`), or `embedded/joe`"): absent_or(text),
+        _key("version", None, "what the model's version.txt must say; any when absent"): absent_or(text),
+        _key("device", "cpu", "`cpu`, `cuda` or `cuda:N` (CUDA is served on the CPU, with a warning, until its engine exists)"): device,
+        _key("use_cache", True, "keep baked artifacts in `cache_dir`; false bakes anew at every start"): flag,
+        _key("mmap", True, "map the weights (shared, read on demand); false reads them into the master's memory"): flag,
+        _key("quantization", dict, "int8, as in the article"): _QUANTIZATION,
+        _key("voices", list, "several voices; the first is the default one. Excludes `model_path`"): [_VOICE],
+        _key("engine", "auto", "`auto` or `onnx`"): one_of("auto", "onnx"),
+        _key("preload", True, "open voices in the master and fork; false opens them in every worker from the same files"): flag,
+        _key("cache_dir", "~/.cache/chorus", "where artifacts and the embedded voice are kept"): text,
+        _key("bind", "127.0.0.1:8080", "HOST:PORT or unix:PATH"): text,
+        _key("workers", None, "worker processes; default: one per usable core"): absent_or(whole(1, 512)),
+        _key("threads", 4, "requests one worker serves at a time"): whole(2, 64),
+        _key("request_timeout_s", 120.0, "how long a stopping worker may finish its requests, in seconds"): number(1.0, 3600.0),
+        _key("log_format", "logfmt", "`logfmt` or `json`"): one_of("logfmt", "json"),
+        _key("limits", dict, "what is refused"): _LIMITS,
+        _key("speech", dict, "how the voices speak"): _SPEECH,
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class VoiceSettings:
+    """One voice to be served, as written in the file."""
+
+    name: str
+    model_path: str
+    version: str | None
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """What the article's file asks for."""
+
+    enabled: bool
+    backend: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a request may ask for."""
+
+    text_characters: int
+    body_bytes: int
+
+
+@dataclass(frozen=True)
+class SpeechSettings:
+    """How voices speak unless a request says otherwise; None means the voice's own value."""
+
+    sentence_pause_s: float
+    length_scale: float | None
+    noise_scale: float | None
+    noise_scale_duration: float | None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The whole file, validated. Read once, before anything else runs."""
+
+    path: Path
+    voices: tuple[VoiceSettings, ...]
+    device: str
+    use_cache: bool
+    mmap: bool
+    quantization: Quantization
+    engine: str
+    preload: bool
+    cache_dir: Path
+    bind: str
+    workers: int | None
+    threads: int
+    request_timeout_s: float
+    log_format: str
+    limits: Limits
+    speech: SpeechSettings
+
+
+def load_settings(path: str | Path) -> Settings:
+    """Read and validate `path`.
+
+    Relative paths in the file are relative to the file.
+
+    Raises:
+        ConfigError: with every problem of the file, each with its key's path.
+    """
+    path = Path(path)
+    document = _read_yaml(path)
+    try:
+        values = SCHEMA(document)
+    except vol.MultipleInvalid as error:
+        raise ConfigError(path, [_problem(each) for each in error.errors]) from error
+    voices = _voices(values)
+    problems = _contradictions(values, voices)
+    if problems:
+        raise ConfigError(path, problems)
+    return Settings(
+        path=path,
+        voices=tuple(_located(voice, path.parent) for voice in voices),
+        quantization=Quantization(**values["quantization"]),
+        cache_dir=_anchored(Path(values["cache_dir"]).expanduser(), path.parent),
+        limits=Limits(**values["limits"]),
+        speech=SpeechSettings(**values["speech"]),
+        **{key: values[key] for key in _PLAIN_KEYS},
+    )
+
+
+_PLAIN_KEYS = (
+    "device", "use_cache", "mmap", "engine", "preload", "bind", "workers", "threads", "request_timeout_s", "log_format",
+)  # fmt: skip
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(path, ["no such file; --config FILE or CHORUS_CONFIG names another"]) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(path, [f"cannot be read: {error}"]) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(path, [f"not YAML: {' '.join(str(error).split())}"]) from error
+    return {} if document is None else document
+
+
+def _problem(error: vol.Invalid) -> str:
+    where = ".".join(str(part) for part in error.path) or "the file"
+    message = {
+        "extra keys not allowed": "unknown key",
+        "required key not provided": "missing",
+        "expected a dictionary": "expected keys and values",
+    }.get(error.msg, error.msg)
+    return f"{where}: {message}"
+
+
+def _voices(values: dict[str, Any]) -> list[VoiceSettings]:
+    if values["voices"]:
+        return [VoiceSettings(**{**voice, "aliases": tuple(voice["aliases"])}) for voice in values["voices"]]
+    if values["model_path"] is None:
+        return []
+    name = Path(values["model_path"]).name
+    return [VoiceSettings(name, values["model_path"], values["version"], ())]
+
+
+def _contradictions(values: dict[str, Any], voices: list[VoiceSettings]) -> list[str]:
+    problems = []
+    if not voices:
+        problems.append("model_path: missing, and no voices are listed; name a model directory or embedded/joe")
+    if values["voices"] and values["model_path"] is not None:
+        problems.append("model_path: cannot stand beside voices; move it into the list")
+    names = [name for voice in voices for name in (voice.name, *voice.aliases)]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        problems.append(f"voices: the name {name!r} is used more than once")
+    return problems
+
+
+def _located(voice: VoiceSettings, base: Path) -> VoiceSettings:
+    """Anchor a relative model directory to the configuration file's folder."""
+    named = voice.model_path.startswith(("embedded/", "tts_models/"))
+    if named:
+        return voice
+    directory = _anchored(Path(voice.model_path).expanduser(), base)
+    return VoiceSettings(voice.name, str(directory), voice.version, voice.aliases)
+
+
+def _anchored(path: Path, base: Path) -> Path:
+    return path if path.is_absolute() else (base / path).absolute()

@@ -1,0 +1,1 @@
+"""Engines: what turns phoneme ids into samples. One file each, behind `base`."""

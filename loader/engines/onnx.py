@@ -1,0 +1,99 @@
+"""The CPU engine: ONNX Runtime on mapped, read-only weights.
+
+Sessions have one thread and no thread pool, so they may be opened in the master and
+used after the fork (trap T2); they borrow their weights from the artifact's mapping
+and copy none of them (traps T4 and T5).
+"""
+
+import importlib.metadata
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from loader.acoustics import Array, Encoding
+from loader.artifact import Artifact
+from loader.engines.base import Samples
+from loader.errors import ArtifactError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+GRAPHS = ("encode", "flow", "decode")
+
+
+def version() -> str:
+    """Return the installed ONNX Runtime's version without importing it."""
+    return importlib.metadata.version("onnxruntime")
+
+
+class OnnxNetworks:
+    """Three sessions over one artifact (see `acoustics.Networks`). Opened before the fork."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        """Open the sessions.
+
+        Raises:
+            ArtifactError: ONNX Runtime refuses a graph of the artifact.
+        """
+        # The sessions point into these buffers for as long as they live.
+        self._buffers = artifact.buffers
+        self._encode, self._flow, self._decode = (_open_session(artifact, graph) for graph in GRAPHS)
+
+    def encode(self, phoneme_ids: npt.NDArray[np.int64], noise: Array) -> Encoding:
+        """Run the text encoder and the duration predictor."""
+        return Encoding(*self._encode.run(None, {"ids": phoneme_ids, "noise": noise}))
+
+    def flow(self, prior: Array) -> Array:
+        """Turn a prior into a latent."""
+        latent: Array = self._flow.run(None, {"prior": prior})[0]
+        return latent
+
+    def decode(self, window: Array) -> Samples:
+        """Turn a latent window into samples."""
+        samples: Samples = self._decode.run(None, {"latent": window})[0]
+        return samples
+
+
+def _open_session(artifact: Artifact, graph: str) -> "onnxruntime.InferenceSession":
+    runtime = import_onnxruntime()
+    options = session_options(runtime)
+    # The graph was optimised when it was baked; optimising again would copy weights to the heap.
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.add_session_config_entry("session.use_external_initializer_file_buffers_directly", "1")
+    weights = np.frombuffer(artifact.buffers[f"{graph}.bin"], dtype=np.uint8)
+    options.add_external_initializers_from_files_in_memory([f"{graph}.bin"], [weights], [weights.nbytes])
+    try:
+        return runtime.InferenceSession(
+            bytes(artifact.buffers[f"{graph}.onnx"]), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # ONNX Runtime's own errors share no base class
+        raise ArtifactError(f"{artifact.directory}/{graph}.onnx: ONNX Runtime cannot open it: {error}") from error
+
+
+def session_options(runtime: Any) -> "onnxruntime.SessionOptions":
+    """Return options for one thread and no memory that outlives a call.
+
+    No arena and no memory plan: both keep the largest request's memory for ever
+    (measured facts F7, trap T21).
+    """
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    options.log_severity_level = 3
+    return options  # type: ignore[no-any-return]
+
+
+def import_onnxruntime() -> Any:
+    """Import ONNX Runtime with its telemetry switched off.
+
+    Since 1.29 the import alone starts a thread that reports to its maker; the variable
+    must be set before (measured fact F5).
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    return onnxruntime

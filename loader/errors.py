@@ -1,0 +1,95 @@
+"""What can go wrong before and while a voice speaks. Imports nothing of this project.
+
+Every error says the value, the bound and the remedy, and carries its evidence as
+attributes. `exit_status` is what a command or the server exits with when the error
+ends it (the numbers of sysexits.h, where they fit).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class LoaderError(Exception):
+    """The root: anything the loader reports on purpose."""
+
+    exit_status = 70
+
+
+class ConfigError(LoaderError):
+    """The configuration file has problems; all of them are listed at once."""
+
+    exit_status = 78
+
+    def __init__(self, path: Path, problems: Sequence[str]) -> None:
+        self.path = path
+        #: One line each, starting with the key's path.
+        self.problems = tuple(problems)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__("\n".join([f"{path}: {count}", *(f"  {line}" for line in problems)]))
+
+
+class ModelNotFoundError(LoaderError):
+    """No model directory, or nothing that looks like a Coqui model in it."""
+
+    exit_status = 66
+
+
+class FetchError(LoaderError):
+    """A model named by `model_path` could not be downloaded."""
+
+    exit_status = 69
+
+
+class IntegrityError(LoaderError):
+    """A file is not what its release or manifest says; nothing was loaded from it."""
+
+    exit_status = 65
+
+    def __init__(self, path: Path, expected: str, found: str, remedy: str) -> None:
+        self.path = path
+        self.expected = expected
+        self.found = found
+        super().__init__(f"{path}: expected {expected}, found {found}; {remedy}")
+
+
+class BakeError(LoaderError):
+    """The bake child process failed; nothing was published."""
+
+    exit_status = 70
+
+
+class UnsupportedModelError(LoaderError):
+    """The model is sound, but this version of Chorus cannot speak it."""
+
+    exit_status = 69
+
+
+class ArtifactError(LoaderError):
+    """A baked artifact does not fit this machine or this version."""
+
+    exit_status = 65
+
+
+class NotReadyError(LoaderError):
+    """Asked to speak before `warm_up()` finished."""
+
+
+class SpeechError(LoaderError):
+    """A request that no voice could speak: the caller's text or choice is at fault."""
+
+
+class UnspeakableTextError(SpeechError):
+    """Nothing in the text makes a sound in this voice's language."""
+
+
+class UnknownVoiceError(SpeechError):
+    """No voice of that name or alias is in the catalogue."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(f"no voice named {name[:80]!r}; known voices: {', '.join(known)}")
+
+
+class SynthesisError(LoaderError):
+    """The engine produced no usable audio: our fault, not the caller's."""

@@ -1,0 +1,73 @@
+"""From what `model_path` names to a published artifact, baking it if need be."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from loader import bakery
+from loader.artifact import MANIFEST, artifact_key, is_artifact, this_platform
+from loader.config import Settings, VoiceSettings
+from loader.engines import onnx
+from loader.errors import ModelNotFoundError
+from loader.release import HASH_FILE, Release, open_release
+from loader.store import Store
+
+#: Raised whenever the embedded voice is built in another way.
+EMBEDDED_VERSION = "joe-1.0.0"
+
+_COQUI_NAME = re.compile(r"^tts_models(/[\w.-]+){3}$")
+
+
+def locate_artifact(voice: VoiceSettings, settings: Settings) -> Path:
+    """Return the folder of the artifact that `voice` is to be served from.
+
+    Runs in the master, before the fork. Verifies a model directory, and bakes it in a
+    child process the first time.
+
+    Raises:
+        LoaderError: any of its children; the message names the voice's `model_path`.
+    """
+    named = Path(voice.model_path)
+    if is_artifact(named):
+        return named
+    release = _release(voice, settings)
+    key = artifact_key(source_facts(release), this_platform(onnx.version()))
+    artifacts = Store(settings.cache_dir / "artifacts", proof=MANIFEST)
+    return artifacts.find(key) or artifacts.publish(
+        key, lambda folder: bakery.run_bake("voice", release.directory, folder)
+    )
+
+
+def source_facts(release: Release) -> dict[str, Any]:
+    """Return what identifies the source of an artifact."""
+    return {
+        "version": release.version,
+        "hashes": dict(release.hashes),
+        "coqui_tts": bakery.coqui_version(),
+    }
+
+
+def _release(voice: VoiceSettings, settings: Settings) -> Release:
+    releases = Store(settings.cache_dir / "releases", proof=HASH_FILE)
+    name = voice.model_path
+    if name.startswith("embedded/"):
+        directory = _embedded(name, releases)
+    elif name.startswith("tts_models/"):
+        directory = _fetched(name, releases)
+    else:
+        directory = Path(name)
+    return open_release(directory, voice.version, memory=settings.cache_dir / "verified.json")
+
+
+def _embedded(name: str, releases: Store) -> Path:
+    if name != "embedded/joe":
+        raise ModelNotFoundError(f"model_path {name!r}: the one embedded voice is embedded/joe")
+    key = f"embedded-{EMBEDDED_VERSION}"
+    return releases.find(key) or releases.publish(key, lambda folder: bakery.run_bake("embedded", folder))
+
+
+def _fetched(name: str, releases: Store) -> Path:
+    if not _COQUI_NAME.match(name):
+        raise ModelNotFoundError(f"model_path {name!r}: a Coqui model name has the form tts_models/en/ljspeech/vits")
+    key = name.replace("/", "--")
+    return releases.find(key) or releases.publish(key, lambda folder: bakery.run_bake("fetch", name, folder))

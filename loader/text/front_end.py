@@ -1,0 +1,89 @@
+"""One voice's way from a sentence to phoneme ids. Knows no audio and no request."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from loader.artifact import TextFacts
+from loader.errors import UnspeakableTextError
+from loader.text.espeak import Espeak
+from loader.text.private_import import import_privately
+
+CLEANERS = "TTS.tts.utils.text.cleaners"
+PUNCTUATION = "TTS.tts.utils.text.punctuation"
+
+#: A number, to have the cleaners import what they import late, in the master and once.
+_WARM_UP_TEXT = "1 2nd $3.50"
+
+
+class TextFrontEnd:
+    """Cleans, phonemizes and numbers text exactly as Coqui's TTSTokenizer would.
+
+    Opened in the master before the fork; immutable afterwards.
+    """
+
+    def __init__(self, facts: TextFacts, sources: Mapping[str, Any], espeak: Espeak) -> None:
+        """Import the cleaners carried by the artifact.
+
+        Args:
+            facts: the voice's text settings.
+            sources: the artifact's files by name; those ending in `.py` are Coqui's.
+            espeak: shared by all voices of the process.
+
+        Raises:
+            EspeakError: the phonemizer does not know the voice's language.
+        """
+        self._facts = facts
+        self._espeak = espeak
+        cleaners, punctuation = import_privately(
+            "TTS", [CLEANERS, PUNCTUATION], lambda name: _bytes_of(sources.get(f"{name}.py"))
+        )
+        self._cleaner = getattr(cleaners, facts.cleaner) if facts.cleaner else None
+        self._punctuation = punctuation.Punctuation()
+        if facts.phonemizer:
+            espeak.select(facts.phoneme_language or "")
+        self.clean(_WARM_UP_TEXT)
+
+    @property
+    def language(self) -> str:
+        """The voice's language, without region, such as `en`."""
+        return self._facts.language.split("-")[0]
+
+    def clean(self, sentence: str) -> str:
+        """Spell out numbers and abbreviations, drop what is not spoken."""
+        if self._cleaner is None:
+            return sentence
+        try:
+            return str(self._cleaner(sentence, lang=self.language))
+        except (ValueError, IndexError, KeyError, OverflowError, RecursionError) as error:
+            # Third-party regular expressions over any text a client sends: what they cannot
+            # read is the text's fault, and must cost neither a worker nor a 500.
+            raise UnspeakableTextError(f"the text cannot be normalised ({type(error).__name__})") from error
+
+    def phonemes(self, cleaned: str) -> str:
+        """Return phonemes with the punctuation between them kept; characters where there is no phonemizer."""
+        if not self._facts.phonemizer:
+            return cleaned
+        pieces, marks = self._punctuation.strip_to_restore(cleaned.strip())
+        language = self._facts.phoneme_language or ""
+        spoken = [self._espeak.phonemize(piece, language) for piece in pieces]
+        return str(self._punctuation.restore(spoken, marks)[0])
+
+    def ids(self, phonemes: str) -> list[int]:
+        """Number the phonemes; what the voice never learnt is left out, as Coqui leaves it out."""
+        known = self._facts.ids
+        ids = [known[symbol] for symbol in phonemes if symbol in known]
+        if self._facts.add_blank:
+            blanked = [self._facts.blank_id] * (2 * len(ids) + 1)
+            blanked[1::2] = ids
+            ids = blanked
+        if self._facts.add_bos_eos:
+            ids = [self._facts.bos_id, *ids, self._facts.eos_id]
+        return ids
+
+    def is_audible(self, phonemes: str) -> bool:
+        """Whether at least one letter or phoneme of the voice is there, not only punctuation."""
+        return any(symbol.isalnum() and symbol in self._facts.ids for symbol in phonemes)
+
+
+def _bytes_of(content: Any) -> bytes | None:
+    return None if content is None else bytes(content)

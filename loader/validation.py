@@ -1,0 +1,73 @@
+"""Small voluptuous validators whose messages say what was expected and what was found."""
+
+from collections.abc import Callable
+from typing import Any
+
+import voluptuous as vol
+
+Check = Callable[[Any], Any]
+
+
+def absent_or(validator: Check) -> Check:
+    """Accept null, or what `validator` accepts."""
+    return vol.Any(None, validator)
+
+
+def whole(low: int, high: int) -> Check:
+    """A whole number in [low, high]; YAML's `true` is not a number."""
+
+    def check(value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise vol.Invalid(f"expected a whole number, found {shown(value)}")
+        if not low <= value <= high:
+            raise vol.Invalid(f"expected {low} to {high}, found {value}")
+        return value
+
+    return check
+
+
+def number(low: float, high: float) -> Check:
+    """A finite number in [low, high]."""
+
+    def check(value: Any) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise vol.Invalid(f"expected a number, found {shown(value)}")
+        if not low <= value <= high:
+            raise vol.Invalid(f"expected {low} to {high}, found {value}")
+        return float(value)
+
+    return check
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise vol.Invalid(f"expected text, found {shown(value)}")
+    return value
+
+
+def flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise vol.Invalid(f"expected true or false, found {shown(value)}")
+    return value
+
+
+def one_of(*allowed: str) -> Check:
+    def check(value: Any) -> str:
+        if value not in allowed:
+            raise vol.Invalid(f"expected one of {', '.join(allowed)}; found {shown(value)}")
+        return str(value)
+
+    return check
+
+
+def device(value: Any) -> str:
+    if value == "cpu" or (isinstance(value, str) and value.partition(":")[0] == "cuda"):
+        index = value.partition(":")[2]
+        if ":" not in value or index.isdigit():
+            return value
+    raise vol.Invalid(f"expected cpu, cuda or cuda:N, found {shown(value)}")
+
+
+def shown(value: Any) -> str:
+    shown = "nothing" if value is None else repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
