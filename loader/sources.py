@@ -18,11 +18,11 @@ EMBEDDED_VERSION = "joe-1.0.0"
 _COQUI_NAME = re.compile(r"^tts_models(/[\w.-]+){3}$")
 
 
-def locate_artifact(voice: VoiceSettings, settings: Settings) -> Path:
+def locate_artifact(voice: VoiceSettings, settings: Settings, anew: bool = False) -> Path:
     """Return the folder of the artifact that `voice` is to be served from.
 
     Runs in the master, before the fork. Verifies a model directory, and bakes it in a
-    child process the first time.
+    child process the first time, or every time where `anew` is set.
 
     Raises:
         LoaderError: any of its children; the message names the voice's `model_path`.
@@ -33,9 +33,9 @@ def locate_artifact(voice: VoiceSettings, settings: Settings) -> Path:
     release = _release(voice, settings)
     key = artifact_key(source_facts(release), this_platform(onnx.version()))
     artifacts = Store(settings.cache_dir / "artifacts", proof=MANIFEST)
-    return artifacts.find(key) or artifacts.publish(
-        key, lambda folder: bakery.run_bake("voice", release.directory, folder)
-    )
+    if not anew and (found := artifacts.find(key)):
+        return found
+    return artifacts.publish(key, lambda folder: bakery.run_bake("voice", release.directory, folder), anew)
 
 
 def source_facts(release: Release) -> dict[str, Any]:

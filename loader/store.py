@@ -21,8 +21,9 @@ class Store:
         directory = self._directory / key
         return directory if (directory / self._proof).is_file() else None
 
-    def publish(self, key: str, make: Callable[[Path], None]) -> Path:
-        """Return the folder of `key`; have `make` fill an empty one if it is not there yet.
+    def publish(self, key: str, make: Callable[[Path], None], anew: bool = False) -> Path:
+        """Return the folder of `key`; have `make` fill an empty one if it is not there yet,
+        or in its place where `anew` is set.
 
         One process makes it, others wait for it. The folder gets its name only when
         every byte is on the disk. What a killed process left half-made is swept up by
@@ -30,20 +31,19 @@ class Store:
         """
         target = self._directory / key
         with exclusive(self._directory / f".{key}.lock"):
-            if self.find(key):
+            if self.find(key) and not anew:
                 return target
-            self._sweep(key)
+            for leftover in self._directory.glob(f".{key}.*.tmp"):
+                shutil.rmtree(leftover, ignore_errors=True)
             aside = Path(tempfile.mkdtemp(prefix=f".{key}.", suffix=".tmp", dir=self._directory))
             try:
                 make(aside)
                 flush_tree(aside)
+                # Processes that have the old one open keep their mappings of its files.
+                shutil.rmtree(target, ignore_errors=True)
                 aside.rename(target)
             except BaseException:
                 shutil.rmtree(aside, ignore_errors=True)
                 raise
             flush(self._directory)
         return target
-
-    def _sweep(self, key: str) -> None:
-        for leftover in (*self._directory.glob(f".{key}.*.tmp"), self._directory / key):
-            shutil.rmtree(leftover, ignore_errors=True)

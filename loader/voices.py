@@ -46,9 +46,9 @@ class Catalogue:
         return found
 
 
-def locate_all(settings: Settings) -> list[Path]:
-    """Return one published artifact for every configured voice; bakes what is missing."""
-    return [locate_artifact(voice, settings) for voice in settings.voices]
+def locate_all(settings: Settings, anew: bool = False) -> list[Path]:
+    """Return one published artifact for every configured voice; bakes what is missing, or all of it `anew`."""
+    return [locate_artifact(voice, settings, anew) for voice in settings.voices]
 
 
 def open_catalogue(settings: Settings, artifacts: Sequence[Path]) -> Catalogue:

@@ -1,0 +1,1 @@
+"""Requests to audio. Imports `loader`; never torch, TTS or onnxruntime."""

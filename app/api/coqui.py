@@ -1,0 +1,57 @@
+"""The dialect of Coqui's own tts-server: `/api/tts`."""
+
+from flask import Blueprint, Response, current_app, g, jsonify, request
+
+from app.audio import audio_response
+from app.errors import BadRequestError, ServiceError
+from app.service import Service
+from app.speech import SpeechRequest, begin_speech, checked_text, chosen_seed
+from loader.voice import Voice
+
+coqui = Blueprint("coqui", __name__, url_prefix="/api")
+
+
+@coqui.route("/tts", methods=["GET", "POST"])
+def tts() -> Response:
+    """Speak `text` with the default voice and send a whole WAV file."""
+    service: Service = current_app.extensions["chorus"]
+    voice = service.catalogue.default
+    _refuse_other("speaker_id", (), "this voice has one speaker; leave it out")
+    _refuse_other("language_id", _languages(voice), f"this voice speaks {voice.language}; leave it out")
+    for name in ("speaker_wav", "style_wav"):
+        _refuse_other(name, (), "no file is ever read at a client's word; leave it out")
+    return audio_response(
+        begin_speech(
+            SpeechRequest(
+                text=checked_text(_parameter("text"), service.settings.limits, "text"),
+                voice=voice,
+                audio_format="wav",
+                streamed=False,
+                speed=1.0,
+                seed=chosen_seed(None),
+                request_id=g.request_id,
+            )
+        )
+    )
+
+
+def error_response(error: ServiceError) -> Response:
+    """Return Coqui's error: one string."""
+    response = jsonify(error=error.message)
+    response.status_code = error.status
+    return response
+
+
+def _parameter(name: str) -> str:
+    """Read a parameter as Coqui does: from a header first, then from the query or the form."""
+    return request.headers.get(name.replace("_", "-")) or request.values.get(name, "")
+
+
+def _languages(voice: Voice) -> tuple[str, ...]:
+    return (voice.language, voice.language.split("-")[0])
+
+
+def _refuse_other(name: str, known: tuple[str, ...], remedy: str) -> None:
+    value = _parameter(name)
+    if value and value not in known:
+        raise BadRequestError(f"{name} is {value[:80]!r}; {remedy}", name)

@@ -1,0 +1,137 @@
+"""OpenAI's dialect: `/v1/audio/speech` and what clients look up before they use it."""
+
+import json
+from typing import Any
+
+import voluptuous as vol
+from flask import Blueprint, Response, current_app, g, jsonify, request
+
+from app.audio import FORMATS, audio_response
+from app.errors import BadRequestError, ServiceError, UnsupportedFormatError
+from app.service import Service
+from app.speech import (
+    MOST_SEED,
+    SpeechRequest,
+    begin_speech,
+    checked_speed,
+    checked_text,
+    chosen_seed,
+    chosen_voice,
+)
+from loader.validation import absent_or, flag, number, one_of, whole
+
+openai = Blueprint("openai", __name__, url_prefix="/v1")
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise vol.Invalid(f"expected a string, found {type(value).__name__}")
+    return value
+
+
+# Unknown keys are let through: clients send fields of other servers, and newer ones.
+_BODY = vol.Schema(
+    {
+        vol.Required("input"): _string,
+        vol.Optional("model", default=None): absent_or(_string),
+        vol.Optional("voice", default=None): vol.Any(None, str, vol.Schema({vol.Required("id"): str}, extra=vol.REMOVE_EXTRA),
+                                                     msg="expected a string, or an object with a string `id`"),
+        vol.Optional("instructions", default=None): absent_or(_string),
+        vol.Optional("response_format", default="wav"): _string,
+        vol.Optional("speed", default=1.0): number(-1e9, 1e9),
+        vol.Optional("stream_format", default=None): absent_or(one_of("audio")),
+        vol.Optional("stream", default=None): absent_or(flag),
+        vol.Optional("seed", default=None): absent_or(whole(0, MOST_SEED)),
+    },
+    extra=vol.ALLOW_EXTRA,
+)  # fmt: skip
+
+
+@openai.post("/audio/speech")
+def speech() -> Response:
+    """Speak `input`. Streams when asked by `stream` or `stream_format`."""
+    service: Service = current_app.extensions["chorus"]
+    body = _body()
+    voice = body["voice"]
+    name = voice["id"] if isinstance(voice, dict) else voice
+    audio_format = body["response_format"]
+    if audio_format not in FORMATS:
+        raise UnsupportedFormatError(
+            f"response_format is {audio_format[:40]!r}, expected one of {', '.join(FORMATS)}", "response_format"
+        )
+    asked_for_stream = body["stream_format"] == "audio" if body["stream"] is None else body["stream"]
+    return audio_response(
+        begin_speech(
+            SpeechRequest(
+                text=checked_text(body["input"], service.settings.limits, "input"),
+                voice=chosen_voice(name, service.catalogue, "voice"),
+                audio_format=audio_format,
+                streamed=asked_for_stream,
+                speed=checked_speed(body["speed"], "speed"),
+                seed=chosen_seed(body["seed"]),
+                request_id=g.request_id,
+            )
+        )
+    )
+
+
+@openai.get("/models")
+def models() -> Response:
+    """List the voices as models, which is what OpenAI's clients can show."""
+    service: Service = current_app.extensions["chorus"]
+    listed = [
+        {"id": voice.name, "object": "model", "created": service.opened_at_s, "owned_by": "chorus"}
+        for voice in service.catalogue.voices
+    ]
+    return jsonify(object="list", data=listed)
+
+
+@openai.get("/audio/voices")
+def voices() -> Response:
+    """List the voices in the shape that Open WebUI reads."""
+    service: Service = current_app.extensions["chorus"]
+    listed = [
+        {
+            "id": voice.name,
+            "name": voice.name,
+            "aliases": list(voice.settings.aliases),
+            "language": voice.language,
+            "sample_rate": voice.sample_rate_hz,
+        }
+        for voice in service.catalogue.voices
+    ]
+    return jsonify(voices=listed)
+
+
+def error_response(error: ServiceError) -> Response:
+    """Return OpenAI's error object; its clients need all four keys."""
+    response = jsonify(
+        error={"message": error.message, "type": error.kind, "param": error.parameter, "code": error.code}
+    )
+    response.status_code = error.status
+    return response
+
+
+def _body() -> dict[str, Any]:
+    try:
+        document = json.loads(request.get_data().decode("utf-8"), parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise BadRequestError(f"the body is not UTF-8 (byte {error.start})") from error
+    except (ValueError, RecursionError) as error:
+        raise BadRequestError("the body is not JSON; send an object with `input` and `voice`") from error
+    try:
+        return dict(_BODY(document))
+    except vol.MultipleInvalid as error:
+        raise _refusal(error.errors[0]) from error
+
+
+def _refusal(problem: vol.Invalid) -> BadRequestError:
+    field = str(problem.path[0]) if problem.path else None
+    if field is None:
+        return BadRequestError("the body is not a JSON object; send one with `input` and `voice`")
+    message = {"required key not provided": "is missing"}.get(problem.msg, problem.msg)
+    return BadRequestError(f"{field}: {message}"[:300], field)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

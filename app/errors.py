@@ -1,0 +1,80 @@
+"""What can go wrong with a request. Status and code live on the class; nothing is imported.
+
+Messages are for the client: they say the value, the bound and the remedy, and never a
+path, a traceback or another request's text.
+"""
+
+
+class ServiceError(Exception):
+    """The root, and what a client is told when the fault is ours."""
+
+    status = 500
+    code = "internal_error"
+    #: OpenAI's name for the family of the error.
+    kind = "server_error"
+
+    def __init__(self, message: str, parameter: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        #: The request's field at fault, where there is one.
+        self.parameter = parameter
+
+
+class BadRequestError(ServiceError):
+    """The request cannot be understood or holds a value out of bounds."""
+
+    status = 400
+    code = "invalid_value"
+    kind = "invalid_request_error"
+
+
+class UnspeakableError(BadRequestError):
+    """The request is well formed, but nothing in its text makes a sound."""
+
+    code = "unspeakable_text"
+
+
+class UnknownVoiceRequestedError(BadRequestError):
+    """No such voice here."""
+
+    code = "voice_not_found"
+
+
+class UnsupportedFormatError(BadRequestError):
+    """The audio format is not one this server can send."""
+
+    code = "unsupported_format"
+
+
+class TextTooLongError(BadRequestError):
+    """Over `limits.text_characters`; nothing is ever cut silently."""
+
+    status = 413
+    code = "string_above_max_length"
+
+
+class BodyTooLargeError(BadRequestError):
+    """Over `limits.body_bytes`."""
+
+    status = 413
+    code = "body_too_large"
+
+
+class NotFoundError(BadRequestError):
+    """No such path, or no such thing at it."""
+
+    status = 404
+    code = "not_found"
+
+
+class MethodNotAllowedError(BadRequestError):
+    """The path exists, but not for this method."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
+class SpeechFailedError(ServiceError):
+    """The voice produced no usable audio."""
+
+    code = "synthesis_failed"

@@ -1,0 +1,40 @@
+"""The process model on one page: the master opens the voices, proves itself single-threaded, and forks.
+
+Weights are mapped once; workers inherit the mapping, the sessions and every imported
+module. gunicorn reads this file, then app.wsgi, then calls the hooks in the order below.
+"""
+
+import gc
+import os
+
+# Both before numpy is first imported: its BLAS starts threads, and forking with threads hangs (trap T1).
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A collection in the master would move objects about that all workers share; see when_ready.
+gc.disable()
+
+from app import process  # noqa: E402
+from app.logs import logging_config  # noqa: E402
+from app.wsgi import settings_from  # noqa: E402
+
+_settings = settings_from(os.environ)
+
+wsgi_app = "app.wsgi:create()"
+preload_app = _settings.preload
+bind = _settings.bind
+workers = _settings.workers or process.usable_cores()
+worker_class = "gthread"
+threads = _settings.threads
+# A worker accepts only what it can serve; the rest waits in the one queue all workers share (trap T11).
+worker_connections = _settings.threads
+keepalive = 0
+graceful_timeout = int(_settings.request_timeout_s)
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+control_socket_disable = True  # it is a thread in the master (trap T16)
+logconfig_dict = logging_config(_settings.log_format)
+
+on_starting = process.bake_before_workers(_settings)
+when_ready = process.freeze
+pre_fork = process.refuse_to_fork_with_threads
+post_fork = process.thaw
+child_exit = process.report_lost_worker
