@@ -23,7 +23,7 @@ async def health_check(config_path: str | Path = DEFAULT_CONFIG) -> float:
     speech = await asyncio.to_thread(loader.synthesize, "Hello world")
     with wave.open(io.BytesIO(speech)) as audio:
         frames = audio.readframes(audio.getnframes())
-        duration_s = audio.getnframes() / audio.getframerate()
+        duration_s: float = audio.getnframes() / audio.getframerate()
     if not any(frames):
         raise SynthesisError(f"{duration_s:.2f} s of silence came instead of speech")
     return duration_s

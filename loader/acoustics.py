@@ -110,7 +110,7 @@ def frames_per_id(log_durations: Array, length_scale: float) -> npt.NDArray[np.i
     total = float(np.ceil(durations).sum())
     if total > MOST_FRAMES:
         raise SynthesisError(f"the duration predictor asked for {total:.0f} frames, limit {MOST_FRAMES}")
-    frames = np.ceil(durations).astype(np.int64)
+    frames: npt.NDArray[np.int64] = np.ceil(durations).astype(np.int64)
     if total < 1:
         frames[0] = 1
     return frames

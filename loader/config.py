@@ -204,8 +204,8 @@ def _contradictions(values: dict[str, Any], voices: list[VoiceSettings]) -> list
     if values["voices"] and values["model_path"] is not None:
         problems.append("model_path: cannot stand beside voices; move it into the list")
     names = [name for voice in voices for name in (voice.name, *voice.aliases)]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        problems.append(f"voices: the name {name!r} is used more than once")
+    for twice in sorted({name for name in names if names.count(name) > 1}):
+        problems.append(f"voices: the name {twice!r} is used more than once")
     return problems
 
 

@@ -1,5 +1,6 @@
 """Small voluptuous validators whose messages say what was expected and what was found."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -7,10 +8,13 @@ import voluptuous as vol
 
 Check = Callable[[Any], Any]
 
+_DEVICE = re.compile(r"^(cpu|cuda(:\d+)?)$")
+
 
 def absent_or(validator: Check) -> Check:
     """Accept null, or what `validator` accepts."""
-    return vol.Any(None, validator)
+    accept: Check = vol.Any(None, validator)
+    return accept
 
 
 def whole(low: int, high: int) -> Check:
@@ -61,10 +65,8 @@ def one_of(*allowed: str) -> Check:
 
 
 def device(value: Any) -> str:
-    if value == "cpu" or (isinstance(value, str) and value.partition(":")[0] == "cuda"):
-        index = value.partition(":")[2]
-        if ":" not in value or index.isdigit():
-            return value
+    if isinstance(value, str) and _DEVICE.match(value):
+        return value
     raise vol.Invalid(f"expected cpu, cuda or cuda:N, found {shown(value)}")
 
 

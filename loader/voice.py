@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loader.config import SpeechSettings, VoiceSettings
 from loader.artifact import Manifest
+from loader.config import SpeechSettings, VoiceSettings
 from loader.engines.base import Engine, Prosody, Samples
 from loader.errors import UnspeakableTextError
 from loader.text.front_end import TextFrontEnd

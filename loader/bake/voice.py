@@ -10,6 +10,7 @@ from loader.engines import onnx
 from loader.release import open_release
 from loader.sources import source_facts
 
+
 def bake_voice(source: Path, target: Path, stage: Callable[[str], AbstractContextManager[None]]) -> None:
     """Verify the release in `source` and write its artifact's files into the empty folder `target`.
 

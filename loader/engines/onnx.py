@@ -78,13 +78,13 @@ def session_options(runtime: Any) -> "onnxruntime.SessionOptions":
     No arena and no memory plan: both keep the largest request's memory for ever
     (measured facts F7, trap T21).
     """
-    options = runtime.SessionOptions()
+    options: onnxruntime.SessionOptions = runtime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
     options.log_severity_level = 3
-    return options  # type: ignore[no-any-return]
+    return options
 
 
 def import_onnxruntime() -> Any:
