@@ -1,0 +1,75 @@
+"""Real voices for the whole suite: the embedded one, and a random one of LJSpeech's size.
+
+Both are built and baked once and kept in tests/.cache, by the product's own code.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from loader.artifact import Artifact, open_artifact, this_platform
+from loader.config import Settings, load_settings
+from loader.engines import onnx
+from loader.sources import locate_artifact
+from loader.voices import Catalogue, open_catalogue
+from tests.checkpoints import LJSPEECH_SIZE
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / "tests" / ".cache"
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A configuration of the embedded voice alone."""
+    path = tmp_path_factory.mktemp("config") / "tts_config.yaml"
+    path.write_text(f"model_path: embedded/joe\ncache_dir: {CACHE}\n")
+    return load_settings(path)
+
+
+@pytest.fixture(scope="session")
+def embedded_artifact(settings: Settings) -> Path:
+    """The baked embedded voice."""
+    return locate_artifact(settings.voices[0], settings)
+
+
+@pytest.fixture(scope="session")
+def embedded_release(embedded_artifact: Path) -> Path:
+    """The embedded voice's Coqui model directory."""
+    return next((CACHE / "releases").glob("embedded-*"))
+
+
+@pytest.fixture(scope="session")
+def catalogue(settings: Settings, embedded_artifact: Path) -> Catalogue:
+    """The embedded voice, opened as a server opens it."""
+    return open_catalogue(settings, [embedded_artifact])
+
+
+@pytest.fixture(scope="session")
+def large_release() -> Path:
+    """A sealed Coqui VITS directory of LJSpeech's size, with random weights."""
+    directory = CACHE / "releases" / "ljspeech-size"
+    if not (directory / "hash.sha256").exists():
+        subprocess.run([sys.executable, "-m", "tests.checkpoints", LJSPEECH_SIZE, directory], cwd=ROOT, check=True)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def large_settings(large_release: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A configuration of the random voice of LJSpeech's size."""
+    path = tmp_path_factory.mktemp("large") / "tts_config.yaml"
+    path.write_text(f"model_path: {large_release}\ncache_dir: {CACHE}\n")
+    return load_settings(path)
+
+
+@pytest.fixture(scope="session")
+def large_artifact(large_settings: Settings) -> Path:
+    """The baked random voice of LJSpeech's size."""
+    return locate_artifact(large_settings.voices[0], large_settings)
+
+
+@pytest.fixture(scope="session")
+def opened_embedded(embedded_artifact: Path) -> Artifact:
+    """The embedded voice's artifact, mapped."""
+    return open_artifact(embedded_artifact, this_platform(onnx.version()))

@@ -1,0 +1,98 @@
+"""loader.acoustics: durations, windows, and that joins are exact."""
+
+import numpy as np
+import pytest
+
+from loader.acoustics import WINDOW_FRAMES, VitsEngine, frames_per_id, plan_windows
+from loader.artifact import Artifact
+from loader.engines.base import Prosody
+from loader.engines.onnx import OnnxNetworks
+from loader.errors import SynthesisError
+
+
+def decibels(reference, candidate):
+    error = np.square(reference.astype(np.float64) - candidate).sum()
+    return 10 * np.log10(np.square(reference.astype(np.float64)).sum() / error) if error else np.inf
+
+
+@pytest.fixture(scope="module")
+def networks(opened_embedded: Artifact) -> OnnxNetworks:
+    return OnnxNetworks(opened_embedded)
+
+
+def test_a_duration_is_rounded_up_and_scaled():
+    frames = frames_per_id(np.log(np.array([[[1.2, 2.0, 0.1]]], dtype=np.float32)), length_scale=1.5)
+
+    assert [2, 3, 1] == frames.tolist()
+
+
+def test_an_utterance_has_at_least_one_frame():
+    assert 1 == frames_per_id(np.full((1, 1, 3), -np.inf, dtype=np.float32), 1.0).sum()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 50.0])
+def test_a_runaway_duration_is_refused(value):
+    with pytest.raises(SynthesisError):
+        frames_per_id(np.full((1, 1, 3), value, dtype=np.float32), 1.0)
+
+
+@pytest.mark.parametrize("first", [None, 32])
+@pytest.mark.parametrize("frames", [1, 31, 44, 45, 46, 255, 256, 257, 300, 1000, 1025])
+def test_windows_cover_every_frame_once(frames, first):
+    kept = []
+    for window in plan_windows(frames, margin=12, first=first):
+        assert window.stop <= frames
+        assert window.keep_to - window.keep_from <= WINDOW_FRAMES
+        kept += range(window.start + window.keep_from, window.start + window.keep_to)
+
+    assert list(range(frames)) == kept
+
+
+def test_windows_have_their_whole_margin_on_inner_edges():
+    for window in plan_windows(1000, margin=14, first=32):
+        assert window.start == 0 or window.keep_from == 14
+        assert window.stop == 1000 or window.stop - window.start - window.keep_to == 14
+
+
+@pytest.mark.parametrize("frames", [33, 200, 611])
+def test_windowed_decoding_equals_one_pass(networks, opened_embedded, frames):
+    facts = opened_embedded.manifest.voice
+    latent = np.random.default_rng(frames).standard_normal((1, facts.latent_channels, frames), dtype=np.float32)
+    whole = networks.decode(latent)
+
+    joined = windowed(networks, latent, facts.margin_frames, facts.samples_per_frame)
+
+    assert whole.size == joined.size == frames * facts.samples_per_frame
+    assert decibels(whole, joined) >= 100
+
+
+def test_a_margin_below_the_receptive_field_is_audible(networks, opened_embedded):
+    """The bound above can fail: two thirds of the margin already do (trap T9)."""
+    facts = opened_embedded.manifest.voice
+    latent = np.random.default_rng(1).standard_normal((1, facts.latent_channels, 611), dtype=np.float32)
+
+    joined = windowed(networks, latent, facts.margin_frames * 2 // 3, facts.samples_per_frame)
+
+    assert decibels(networks.decode(latent), joined) < 100
+
+
+def windowed(networks, latent, margin, samples_per_frame):
+    return np.concatenate([
+        networks.decode(latent[:, :, window.start : window.stop])[
+            window.keep_from * samples_per_frame : window.keep_to * samples_per_frame
+        ]
+        for window in plan_windows(latent.shape[2], margin, first=32)
+    ])  # fmt: skip
+
+
+def test_the_same_random_state_gives_the_same_samples(networks, opened_embedded):
+    facts = opened_embedded.manifest.voice
+    engine = VitsEngine(networks, facts.samples_per_frame, facts.margin_frames)
+
+    def speak(seed, soon=False):
+        random = np.random.Generator(np.random.Philox(key=[seed, 0]))
+        return np.concatenate(list(engine.speak(list(range(4, 60)), Prosody(1.0, 0.667, 0.8), random, soon)))
+
+    assert np.array_equal(speak(5), speak(5))
+    assert not np.array_equal(speak(5)[:1000], speak(6)[:1000])
+    assert decibels(speak(5), speak(5, soon=True)) >= 90
