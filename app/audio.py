@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from flask import Response
 
+from app.memory import return_free_memory
 from app.speech import Speech
 from loader.wav import pcm16, wav_file, wav_header
 
@@ -25,6 +26,8 @@ def audio_response(speech: Speech) -> Response:
     response.headers["Cache-Control"] = "no-cache"
     response.headers["X-Sample-Rate"] = str(request.voice.sample_rate_hz)
     response.headers["X-Seed"] = str(request.seed)
+    # After the last byte, so that no listener waits for it.
+    response.call_on_close(return_free_memory)
     return response
 
 

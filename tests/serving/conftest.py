@@ -1,0 +1,50 @@
+"""Running servers: one shared by the tests that only ask, one of its own for each test that breaks things."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from loader.config import Settings
+from tests.serving.harness import Server
+
+WriteConfig = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def write_config(settings: Settings, embedded_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> WriteConfig:
+    """Write a configuration of the embedded voice, with the given keys on top."""
+
+    def write(**keys: Any) -> Path:
+        path = tmp_path_factory.mktemp("serving") / "tts_config.yaml"
+        path.write_text(yaml.safe_dump({"model_path": "embedded/joe", "cache_dir": str(settings.cache_dir), **keys}))
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="package")
+def server(write_config: WriteConfig) -> Iterator[Server]:
+    """Four workers on the embedded voice; tests that share it must leave it as it was."""
+    running = Server(write_config(), ("--workers", "4")).start().ready()
+    pids = {worker.pid for worker in running.workers()}
+    yield running
+    assert {worker.pid for worker in running.workers()} == pids
+    running.stop()
+
+
+@pytest.fixture
+def start(write_config: WriteConfig) -> Iterator[Callable[..., Server]]:
+    """Start a server of the test's own; it is stopped, and checked, when the test is over."""
+    started: list[Server] = []
+
+    def start_one(*arguments: str, keys: dict[str, Any] | None = None, **options: Any) -> Server:
+        started.append(Server(write_config(**(keys or {})), arguments, **options).start())
+        return started[-1]
+
+    yield start_one
+    for each in started:
+        if each.process.poll() is None:
+            each.stop()
