@@ -13,10 +13,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A collection in the master would move objects about that all workers share; see when_ready.
 gc.disable()
 
-from app import process  # noqa: E402
+from app import memory, process  # noqa: E402
 from app.logs import logging_config  # noqa: E402
 from app.wsgi import settings_from  # noqa: E402
 
+memory.share_one_heap()
 _settings = settings_from(os.environ)
 
 wsgi_app = "app.wsgi:create()"
@@ -28,6 +29,7 @@ threads = _settings.threads
 # A worker accepts only what it can serve; the rest waits in the one queue all workers share (trap T11).
 worker_connections = _settings.threads
 keepalive = 0
+limit_request_line = 8190  # GET /api/tts carries its text there
 graceful_timeout = int(_settings.request_timeout_s)
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 control_socket_disable = True  # it is a thread in the master (trap T16)

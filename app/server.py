@@ -4,7 +4,7 @@ import logging
 import re
 import secrets
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from app.api import coqui, openai, status
@@ -26,6 +26,7 @@ def create_app(service: Service) -> Flask:
     for blueprint in (openai.openai, coqui.coqui, status.status):
         flask.register_blueprint(blueprint)
     flask.before_request(_name_request)
+    flask.before_request(_refuse_endless_body)
     flask.after_request(_echo_request_id)
     flask.register_error_handler(ServiceError, _refuse)
     flask.register_error_handler(HTTPException, lambda error: _refuse(_translated(error, service)))
@@ -36,6 +37,13 @@ def create_app(service: Service) -> Flask:
 def _name_request() -> None:
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.match(given) else secrets.token_hex(8)
+
+
+def _refuse_endless_body() -> None:
+    """Refuse a body of undeclared length at the limit, where werkzeug would cut it and go on."""
+    limit_bytes = current_app.config["MAX_CONTENT_LENGTH"]
+    if request.content_length is None and len(request.get_data()) >= limit_bytes:
+        raise RequestEntityTooLarge
 
 
 def _echo_request_id(response: Response) -> Response:

@@ -1,5 +1,7 @@
 """The dialect of Coqui's own tts-server: `/api/tts`."""
 
+from urllib.parse import unquote_to_bytes
+
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
 from app.audio import audio_response
@@ -15,6 +17,8 @@ coqui = Blueprint("coqui", __name__, url_prefix="/api")
 def tts() -> Response:
     """Speak `text` with the default voice and send a whole WAV file."""
     service: Service = current_app.extensions["chorus"]
+    _require_utf8(request.query_string)
+    _require_utf8(request.get_data())
     voice = service.catalogue.default
     _refuse_other("speaker_id", (), "this voice has one speaker; leave it out")
     _refuse_other("language_id", _languages(voice), f"this voice speaks {voice.language}; leave it out")
@@ -45,6 +49,13 @@ def error_response(error: ServiceError) -> Response:
 def _parameter(name: str) -> str:
     """Read a parameter as Coqui does: from a header first, then from the query or the form."""
     return request.headers.get(name.replace("_", "-")) or request.values.get(name, "")
+
+
+def _require_utf8(encoded: bytes) -> None:
+    try:
+        unquote_to_bytes(encoded).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadRequestError(f"the parameters are not UTF-8 (byte {error.start}); encode them so", "text") from error
 
 
 def _languages(voice: Voice) -> tuple[str, ...]:

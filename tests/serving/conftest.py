@@ -48,3 +48,4 @@ def start(write_config: WriteConfig) -> Iterator[Callable[..., Server]]:
     for each in started:
         if each.process.poll() is None:
             each.stop()
+        each.close()

@@ -129,7 +129,7 @@ class Server:
             self.process.send_signal(how)
         status = self.process.wait(timeout=60)
         log = self.log()
-        self._log_file.close()
+        self.close()
         left = [process for process in family if process.is_running()]
         deaths = len(re.findall(r"was sent SIG|exited with code|Worker failed|WORKER TIMEOUT", log))
         assert status == 0, log
@@ -137,6 +137,10 @@ class Server:
         assert self.expects_errors or not re.search(r"Traceback|CRITICAL|level=ERROR", _without_deaths(log)), log
         assert deaths == self.expected_deaths, log
         assert set(os.listdir("/dev/shm")) <= self._shared_before
+
+    def close(self) -> None:
+        """Let go of the log of a server that has ended."""
+        self._log_file.close()
 
     def _bind(self) -> tuple[str, ...]:
         return ("--bind", "127.0.0.1:0") if "--bind" not in self.arguments else ()

@@ -1,0 +1,140 @@
+"""What clients send wrong: each a clear 4xx in their own dialect, and never a worker lost."""
+
+import json
+
+import pytest
+
+
+def body(**fields):
+    return json.dumps({"model": "tts-1", "input": "Hello.", "voice": "joe", **fields})
+
+
+BAD_BODIES = {
+    "no text": ('{"voice": "joe"}', 400, "input"),
+    "empty text": (body(input=""), 400, "input"),
+    "blank text": (body(input=" \n\t "), 400, "input"),
+    "nothing speakable": (body(input="... !!! ---"), 400, "input"),
+    "text over the limit": (body(input="word " * 4001), 413, "input"),
+    "text of a wrong type": (body(input=["Hello"]), 400, "input"),
+    "text is null": (body(input=None), 400, "input"),
+    "unknown voice": (body(voice="nobody"), 400, "voice"),
+    "voice of a wrong type": (body(voice=7), 400, "voice"),
+    "voice object without id": (body(voice={"name": "joe"}), 400, "voice"),
+    "voice with a path": (body(voice="../../etc/passwd"), 400, "voice"),
+    "speed too low": (body(speed=0.1), 400, "speed"),
+    "speed too high": (body(speed=4.5), 400, "speed"),
+    "speed zero": (body(speed=0), 400, "speed"),
+    "speed is text": (body(speed="fast"), 400, "speed"),
+    "speed is true": (body(speed=True), 400, "speed"),
+    "speed is enormous": ('{"input": "Hello.", "speed": 1e400}', 400, "speed"),
+    "speed is NaN": ('{"input": "Hello.", "speed": NaN}', 400, None),
+    "speed is Infinity": ('{"input": "Hello.", "speed": -Infinity}', 400, None),
+    "seed is negative": (body(seed=-1), 400, "seed"),
+    "seed is too large": (body(seed=2**63), 400, "seed"),
+    "seed is a fraction": (body(seed=1.5), 400, "seed"),
+    "stream is text": (body(stream="yes"), 400, "stream"),
+    "unknown stream format": (body(stream_format="telepathy"), 400, "stream_format"),
+    "unknown format": (body(response_format="wma"), 400, "response_format"),
+    "format of a wrong type": (body(response_format=1), 400, "response_format"),
+    "NUL": (body(input="a\0b"), 400, "input"),
+    "control character": (body(input="ring \x07 the bell"), 400, "input"),
+    "escape sequence": (body(input="\x1b[31mred"), 400, "input"),
+    "C1 control": (body(input="a\x85b"), 400, "input"),
+    "lone surrogate": ('{"input": "a \\ud800 b"}', 400, "input"),
+    "reversed surrogates": ('{"input": "\\udc00\\ud800"}', 400, "input"),
+    "50,000 combining marks": (('{"input": "e' + "\u0301" * 50_000 + '"}').encode(), 413, "input"),
+    "50,000 combining marks, escaped": (body(input="e" + "\u0301" * 50_000), 413, None),
+    "combining marks alone": (body(input="\u0301" * 5_000), 400, "input"),
+    "not JSON": ("Hello.", 400, None),
+    "empty body": ("", 400, None),
+    "half an object": ('{"input": "Hello', 400, None),
+    "an array": ('["Hello."]', 400, None),
+    "a string": ('"Hello."', 400, None),
+    "null": ("null", 400, None),
+    "invalid UTF-8": (b'{"input": "\xff\xfe"}', 400, None),
+    "UTF-16": (body().encode("utf-16"), 400, None),
+    "deeply nested": ("[" * 100_000, 400, None),
+    "deeply nested value": ('{"input": "Hello.", "x": ' + "[" * 50_000 + "]" * 50_000 + "}", 400, None),
+    "a number of 5,000 digits": ('{"input": "Hello.", "seed": ' + "9" * 5_000 + "}", 400, None),
+    "1 MB of one word": (body(input="a" * 1_000_000), 413, None),
+}
+
+
+@pytest.mark.parametrize("name", BAD_BODIES)
+def test_openais_endpoint_refuses(server, name):
+    content, status, parameter = BAD_BODIES[name]
+
+    answer = server.ask("POST", "/v1/audio/speech", content, {"Content-Type": "application/json"})
+
+    assert status == answer.status, answer.body
+    error = answer.json()["error"]
+    assert {"message", "type", "param", "code"} == set(error)
+    assert "invalid_request_error" == error["type"]
+    assert parameter == error["param"]
+    assert 10 < len(error["message"]) < 400
+    assert b"Traceback" not in answer.body and b".py" not in answer.body
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 400),
+        ("text=", 400),
+        ("text=%20", 400),
+        ("text=...", 400),
+        ("text=%00", 400),
+        ("text=%FF%FE", 400),
+        ("text=" + "a%20" * 8_000, 414),
+        ("text=Hello&speaker_id=p225", 400),
+        ("text=Hello&language_id=fr", 400),
+        ("text=Hello&speaker_wav=/etc/passwd", 400),
+        ("text=Hello&style_wav=/etc/passwd", 400),
+    ],
+)
+def test_coquis_endpoint_refuses(server, query, status):
+    answer = server.ask("GET", f"/api/tts?{query}")
+
+    assert status == answer.status
+    assert b"Traceback" not in answer.body
+
+
+def test_coquis_endpoint_says_why_in_coquis_shape(server):
+    answer = server.ask("GET", "/api/tts?text=Hello&speaker_id=p225")
+
+    assert {"error"} == set(answer.json())
+    assert "p225" in answer.json()["error"]
+
+
+def test_a_form_over_the_limit_is_refused(server):
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    assert 413 == server.ask("POST", "/api/tts", "text=" + "a" * 1_000_000, form).status
+
+
+def test_a_chunked_body_over_the_limit_is_refused(server):
+    chunks = (b'{"input": "' + b"a" * 65_536 for _ in range(20))
+    connection = server.connection()
+    connection.request("POST", "/v1/audio/speech", chunks, {"Content-Type": "application/json"}, encode_chunked=True)
+
+    assert 413 == connection.getresponse().status
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/v1/nothing", 404), ("GET", "/v1/audio/speech", 405), ("DELETE", "/v1/models", 405), ("GET", "/%2e%2e/x", 404)],
+)
+def test_other_paths_and_methods_get_openais_error_too(server, method, path, status):
+    answer = server.ask(method, path)
+
+    assert status == answer.status
+    assert {"message", "type", "param", "code"} == set(answer.json()["error"])
+
+
+def test_unknown_fields_are_let_through(server):
+    assert 200 == server.speak("Hello.", instructions="Whisper.", lang_code="en", volume=3).status
+
+
+@pytest.mark.parametrize("text", ["a", "I", "7", "é", "Ω", "日本", "😀", "$", "a" * 2000, "1" * 300, "x. " * 500])
+def test_odd_texts_are_spoken_or_refused_but_never_fail(server, text):
+    assert server.speak(text, stream=True, response_format="pcm").status in (200, 400)

@@ -1,0 +1,145 @@
+"""The process model: one master that opens, workers that share, and what happens when one dies."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from app.process import UNSAFE_TO_FORK
+from tests.serving.harness import ROOT
+
+
+def test_every_worker_answers_and_speaks(server):
+    answers = server.on_every_worker(lambda: server.speak("Hello from a worker."))
+
+    assert 4 == len(answers)
+    assert {200} == {answer.status for answer in answers.values()}
+
+
+def test_the_master_has_one_thread_and_froze_its_objects(server):
+    assert 1 == server.master.num_threads()
+    assert int(re.search(r"frozen_objects=(\d+)", server.log())[1]) > 10_000
+
+
+def test_a_killed_worker_is_replaced_from_the_master(start):
+    server = start(expected_deaths=1).ready()
+    victim, other = server.workers()
+
+    victim.kill()
+    server.eventually(lambda: len(server.workers()) == 2 and victim.pid not in [w.pid for w in server.workers()])
+    answers = server.on_every_worker(lambda: server.speak("Still here."))
+
+    assert other.pid in answers
+    assert {200} == {answer.status for answer in answers.values()}
+    assert 1 == server.log().count("voice joe opened")
+
+
+def test_ctrl_c_ends_everything_cleanly(start):
+    server = start().ready()
+    server.speak("Hello.")
+
+    server.stop(signal.SIGINT)
+
+
+def test_sigterm_lets_a_request_finish(start):
+    server = start().ready()
+    connection = server.connection()
+    connection.request("POST", "/v1/audio/speech", '{"input": "%s", "stream": true}' % ("A long text. " * 60))
+    response = connection.getresponse()
+    response.read(100)
+
+    server.process.send_signal(signal.SIGTERM)
+    body = response.read()
+    connection.close()
+
+    assert len(body) > 60 * 22050
+
+
+def test_a_hangup_replaces_every_worker(start):
+    server = start().ready()
+    before = {worker.pid for worker in server.workers()}
+
+    server.process.send_signal(signal.SIGHUP)
+    server.eventually(lambda: len(server.workers()) == 2 and not before & {w.pid for w in server.workers()})
+
+    assert 200 == server.speak("After the change.").status
+
+
+def test_without_preload_every_worker_opens_the_voices_itself(start):
+    server = start(keys={"preload": False}).ready()
+
+    answers = server.on_every_worker(lambda: server.speak("Opened after the fork."))
+
+    assert {200} == {answer.status for answer in answers.values()}
+    assert 2 == server.log().count("voice joe opened")
+
+
+def test_a_master_with_a_second_thread_refuses_to_fork(start, tmp_path):
+    """The guard, not gunicorn, must end it: a fork would inherit whatever that thread has locked."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys, threading\n"
+        "if any('gunicorn' in word for word in sys.orig_argv):\n"
+        "    threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+    )
+    server = start(environment={"PYTHONPATH": str(tmp_path)}, expects_errors=True)
+
+    status = server.process.wait(timeout=60)
+
+    assert UNSAFE_TO_FORK == status
+    assert "event=server.refused_to_fork tasks=2" in server.log()
+    assert "Booting worker" not in server.log()
+
+
+def test_an_ort_thread_pool_in_the_master_is_refused_too(start, tmp_path):
+    """A native pool is invisible to `threading`; the count of tasks sees it (trap T2)."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "if any('gunicorn' in word for word in sys.orig_argv):\n"
+        "    import ctypes, os\n"
+        "    os.environ['OPENBLAS_NUM_THREADS'] = '3'\n"
+        "    import numpy\n"
+    )
+    server = start(environment={"PYTHONPATH": str(tmp_path)}, expects_errors=True)
+
+    status = server.process.wait(timeout=60)
+    if len(os.sched_getaffinity(0)) == 1:
+        pytest.skip("OpenBLAS starts no threads on one core")
+
+    assert UNSAFE_TO_FORK == status
+
+
+def test_a_worker_gives_back_what_its_requests_freed(server):
+    """Without `return_free_memory` it keeps some 80 MB, with a heap a thread some 40."""
+    server.on_every_worker(lambda: server.speak("A sentence of some length, so that decoding takes memory. " * 4))
+
+    for worker in server.workers():
+        server.eventually(lambda pid=worker.pid: uss_bytes(pid) < 30 * 1024 * 1024, within_s=10)
+
+
+def uss_bytes(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        return sum(1024 * int(line.split()[1]) for line in file if line.startswith("Private_"))
+
+
+def test_health_speaks_and_exits_with_zero(write_config):
+    result = subprocess.run(
+        [sys.executable, "-m", "app.health"],
+        cwd=ROOT, env={**os.environ, "CHORUS_CONFIG": str(write_config())}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (0, "") == (result.returncode, result.stderr)
+    assert re.fullmatch(r"healthy: spoke \d\.\d\d s\n", result.stdout)
+
+
+def test_health_fails_with_the_errors_own_status(write_config, tmp_path):
+    environment = {**os.environ, "CHORUS_CONFIG": str(write_config(model_path=str(tmp_path / "none")))}
+    result = subprocess.run(
+        [sys.executable, "-m", "app.health"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert 66 == result.returncode
+    assert str(tmp_path / "none") in result.stderr
+    assert "Traceback" not in result.stderr
