@@ -4,6 +4,7 @@ The schema below is the only place that knows a key: its default, its bounds and
 one-line description. The README's table is compared with it by a test.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,19 +143,18 @@ def load_settings(path: str | Path) -> Settings:
     """
     path = Path(path)
     document = _read_yaml(path)
+    problems = _contradictions(document)
     try:
         values = SCHEMA(document)
     except vol.MultipleInvalid as error:
-        raise ConfigError(path, [_problem(each) for each in error.errors]) from error
-    voices = _voices(values)
-    problems = _contradictions(values, voices)
+        raise ConfigError(path, [*_schema_problems(document, error), *problems]) from error
     if problems:
         raise ConfigError(path, problems)
     return Settings(
         path=path,
-        voices=tuple(_located(voice, path.parent) for voice in voices),
+        voices=tuple(_located(voice, path.parent) for voice in _voices(values)),
         quantization=Quantization(**values["quantization"]),
-        cache_dir=_anchored(Path(values["cache_dir"]).expanduser(), path.parent),
+        cache_dir=_anchored(values["cache_dir"], path.parent),
         limits=Limits(**values["limits"]),
         speech=SpeechSettings(**values["speech"]),
         **{key: values[key] for key in _PLAIN_KEYS},
@@ -178,8 +178,22 @@ def _read_yaml(path: Path) -> Any:
     return {} if document is None else document
 
 
-def _problem(error: vol.Invalid) -> str:
-    where = ".".join(str(part) for part in error.path) or "the file"
+def _schema_problems(document: Any, error: vol.MultipleInvalid) -> list[str]:
+    """Describe every problem; voluptuous itself stops at the first bad item of a list."""
+    voices = document.get("voices") if isinstance(document, dict) else None
+    if not isinstance(voices, list):
+        return [_problem(each) for each in error.errors]
+    problems = [_problem(each) for each in error.errors if each.path[:1] != ["voices"]]
+    for index, voice in enumerate(voices):
+        try:
+            _VOICE(voice)
+        except vol.MultipleInvalid as inner:
+            problems += [_problem(each, "voices", index) for each in inner.errors]
+    return problems
+
+
+def _problem(error: vol.Invalid, *parents: str | int) -> str:
+    where = ".".join(str(part) for part in (*parents, *error.path)) or "the file"
     message = {
         "extra keys not allowed": "unknown key",
         "required key not provided": "missing",
@@ -191,21 +205,37 @@ def _problem(error: vol.Invalid) -> str:
 def _voices(values: dict[str, Any]) -> list[VoiceSettings]:
     if values["voices"]:
         return [VoiceSettings(**{**voice, "aliases": tuple(voice["aliases"])}) for voice in values["voices"]]
-    if values["model_path"] is None:
-        return []
     name = Path(values["model_path"]).name
     return [VoiceSettings(name, values["model_path"], values["version"], ())]
 
 
-def _contradictions(values: dict[str, Any], voices: list[VoiceSettings]) -> list[str]:
+def _contradictions(document: Any) -> list[str]:
+    """Describe what is wrong between keys. The document may still break the schema."""
+    if not isinstance(document, dict):
+        return []
+    voices, model_path = document.get("voices"), document.get("model_path")
     problems = []
-    if not voices:
+    if not voices and model_path is None:
         problems.append("model_path: missing, and no voices are listed; name a model directory or embedded/joe")
-    if values["voices"] and values["model_path"] is not None:
+    if voices and model_path is not None:
         problems.append("model_path: cannot stand beside voices; move it into the list")
-    names = [name for voice in voices for name in (voice.name, *voice.aliases)]
-    for twice in sorted({name for name in names if names.count(name) > 1}):
-        problems.append(f"voices: the name {twice!r} is used more than once")
+    if voices and document.get("version") is not None:
+        problems.append("version: cannot stand beside voices; move it into the list")
+    return problems + _names_used_twice(voices if isinstance(voices, list) else [])
+
+
+def _names_used_twice(voices: list[Any]) -> list[str]:
+    problems = []
+    owners: dict[str, str] = {}
+    for index, voice in enumerate(voices):
+        entry = voice if isinstance(voice, dict) else {}
+        aliases = entry.get("aliases")
+        named = [(f"voices.{index}.name", entry.get("name"))]
+        if isinstance(aliases, list):
+            named += [(f"voices.{index}.aliases.{position}", alias) for position, alias in enumerate(aliases)]
+        for where, name in named:
+            if isinstance(name, str) and owners.setdefault(name, where) != where:
+                problems.append(f"{where}: {name!r} is already {owners[name]}")
     return problems
 
 
@@ -214,9 +244,10 @@ def _located(voice: VoiceSettings, base: Path) -> VoiceSettings:
     named = voice.model_path.startswith(("embedded/", "tts_models/"))
     if named:
         return voice
-    directory = _anchored(Path(voice.model_path).expanduser(), base)
+    directory = _anchored(voice.model_path, base)
     return VoiceSettings(voice.name, str(directory), voice.version, voice.aliases)
 
 
-def _anchored(path: Path, base: Path) -> Path:
-    return path if path.is_absolute() else (base / path).absolute()
+def _anchored(written: str, base: Path) -> Path:
+    # Unlike Path.expanduser, this leaves `~somebody` alone where there is no somebody.
+    return (base / os.path.expanduser(written)).absolute()

@@ -8,13 +8,16 @@ import voluptuous as vol
 
 Check = Callable[[Any], Any]
 
-_DEVICE = re.compile(r"^(cpu|cuda(:\d+)?)$")
+_DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 
 
 def absent_or(validator: Check) -> Check:
-    """Accept null, or what `validator` accepts."""
-    accept: Check = vol.Any(None, validator)
-    return accept
+    """Accept null, or what `validator` accepts. Unlike vol.Any, keeps what `validator` says."""
+
+    def check(value: Any) -> Any:
+        return None if value is None else validator(value)
+
+    return check
 
 
 def whole(low: int, high: int) -> Check:
@@ -65,7 +68,7 @@ def one_of(*allowed: str) -> Check:
 
 
 def device(value: Any) -> str:
-    if isinstance(value, str) and _DEVICE.match(value):
+    if isinstance(value, str) and _DEVICE.fullmatch(value):
         return value
     raise vol.Invalid(f"expected cpu, cuda or cuda:N, found {shown(value)}")
 
