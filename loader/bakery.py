@@ -1,11 +1,13 @@
 """Has things made by the bake child, so that a serving process never imports torch or TTS."""
 
 import importlib.metadata
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from loader.errors import BakeError
+from loader.errors import BakeError, MissingPackageError
 
 _ROOT = Path(__file__).resolve().parent.parent
 _BY_HAND = "or set model_path to an artifact baked elsewhere"
@@ -15,12 +17,12 @@ def coqui_version() -> str:
     """Return the installed coqui-tts version without importing it.
 
     Raises:
-        BakeError: it is not installed, as with the `serve` extra.
+        MissingPackageError: it is not installed, as with the `serve` extra.
     """
     try:
         return importlib.metadata.version("coqui-tts")
     except importlib.metadata.PackageNotFoundError as error:
-        raise BakeError(f"baking a voice needs coqui-tts: install the `bake` extra, {_BY_HAND}") from error
+        raise MissingPackageError(f"baking a voice needs coqui-tts: install the `bake` extra, {_BY_HAND}") from error
 
 
 def run_bake(command: str, *arguments: str | Path) -> None:
@@ -30,9 +32,10 @@ def run_bake(command: str, *arguments: str | Path) -> None:
         BakeError: the child failed; it has said why. Carries the child's exit status.
     """
     coqui_version()
-    words = [sys.executable, "-m", "loader.bake", command, *(str(each) for each in arguments)]
+    words = [sys.executable, "-m", "loader.bake", "--parent", str(os.getpid()), command, *map(str, arguments)]
     status = subprocess.run(words, cwd=_ROOT, stdin=subprocess.DEVNULL, check=False).returncode
     if status != 0:
-        error = BakeError(f"the bake child ended with status {status}; its last line above says why")
+        ended = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        error = BakeError(f"the bake child {ended}; its last line above says why")
         error.exit_status = status if 0 < status < 128 else BakeError.exit_status
         raise error

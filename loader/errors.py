@@ -58,6 +58,18 @@ class BakeError(LoaderError):
     exit_status = 70
 
 
+class StoreError(LoaderError):
+    """The cache folder cannot take what was to be kept in it; nothing was published."""
+
+    exit_status = 73
+
+
+class MissingPackageError(LoaderError):
+    """Something was asked for that an optional package does."""
+
+    exit_status = 69
+
+
 class UnsupportedModelError(LoaderError):
     """The model is sound, but this version of Chorus cannot speak it."""
 

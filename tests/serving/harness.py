@@ -45,6 +45,7 @@ class Server:
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     preexec: Callable[[], None] | None = None
+    python: str | Path = sys.executable
     #: Workers that the test itself ends.
     expected_deaths: int = 0
     #: Errors that the test itself provokes in the log.
@@ -54,7 +55,7 @@ class Server:
         self._log_file = tempfile.TemporaryFile("w+b")
         self._shared_before = set(os.listdir("/dev/shm"))
         environment = {**os.environ, "CHORUS_CONFIG": str(self.config), **self.environment}
-        words = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", *self._bind(), *self.arguments]
+        words = [str(self.python), "-m", "gunicorn", "-c", "gunicorn.conf.py", *self._bind(), *self.arguments]
         self.process = subprocess.Popen(
             words, cwd=ROOT, env=environment, stdout=self._log_file, stderr=self._log_file, preexec_fn=self.preexec
         )
