@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from loader.errors import StoreError
 from loader.files import exclusive, flush, flush_tree
 
 
@@ -27,23 +28,41 @@ class Store:
 
         One process makes it, others wait for it. The folder gets its name only when
         every byte is on the disk. What a killed process left half-made is swept up by
-        the next one that makes the same key.
+        the next one that publishes the same key.
+
+        Raises:
+            StoreError: the disk is full, or the folder cannot be written.
         """
+        try:
+            return self._publish(key, make, anew)
+        except OSError as error:
+            raise StoreError(
+                f"{self._directory}: {key} cannot be kept here ({error}); make room, or set cache_dir"
+            ) from error
+
+    def _publish(self, key: str, make: Callable[[Path], None], anew: bool) -> Path:
         target = self._directory / key
+        # No key holds a tilde, so that one key's leftovers are never another's.
+        prefix, suffix = f".{key}~", ".tmp"
         with exclusive(self._directory / f".{key}.lock"):
+            self._sweep(f"{prefix}*{suffix}")
             if self.find(key) and not anew:
                 return target
-            for leftover in self._directory.glob(f".{key}.*.tmp"):
-                shutil.rmtree(leftover, ignore_errors=True)
-            aside = Path(tempfile.mkdtemp(prefix=f".{key}.", suffix=".tmp", dir=self._directory))
+            aside = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=self._directory))
             try:
                 make(aside)
+                aside.chmod(0o755)
                 flush_tree(aside)
-                # Processes that have the old one open keep their mappings of its files.
-                shutil.rmtree(target, ignore_errors=True)
+                if target.exists():
+                    # In one step: a folder being emptied under its name would still look whole.
+                    # Processes that have it open keep their mappings of its files.
+                    target.rename(f"{aside.with_suffix('')}.old{suffix}")
                 aside.rename(target)
-            except BaseException:
-                shutil.rmtree(aside, ignore_errors=True)
-                raise
-            flush(self._directory)
+                flush(self._directory)
+            finally:
+                self._sweep(f"{prefix}*{suffix}")
         return target
+
+    def _sweep(self, pattern: str) -> None:
+        for leftover in self._directory.glob(pattern):
+            shutil.rmtree(leftover, ignore_errors=True)

@@ -165,7 +165,8 @@ def test_a_bad_list_of_voices_is_refused(problems, voices, problem):
         ("", "model_path: missing, and no voices are listed; name a model directory or embedded/joe"),
         ("device: cpu", "model_path: missing, and no voices are listed; name a model directory or embedded/joe"),
         ("voices: []", "model_path: missing, and no voices are listed; name a model directory or embedded/joe"),
-        ("{version: '1', voices: [{name: a, model_path: /a}]}", "version: cannot stand beside voices; move it into the list"),
+        ("{version: '1', voices: [{name: a, model_path: /a}]}",
+         "version: cannot stand beside voices; move it into the list"),
         ("model_path: ''", "model_path: expected text, found ''"),
         ("{model_path: /a, version: 1}", "version: expected text, found 1"),
         ("{model_path: /a, quantization: }", "quantization: expected keys and values"),
@@ -174,12 +175,14 @@ def test_a_bad_list_of_voices_is_refused(problems, voices, problem):
         ("just words", "the file: expected keys and values"),
         ("true", "the file: expected keys and values"),
     ],
-)
+)  # fmt: skip
 def test_a_file_that_says_nothing_usable_is_refused(problems, text, problem):
     assert [problem] == problems(text)
 
 
-@pytest.mark.parametrize("text", ["model_path: [", "a: b: c", "model_path: !!python/object:os.system {}", "{[a]: b}", "\t- x"])
+@pytest.mark.parametrize(
+    "text", ["model_path: [", "a: b: c", "model_path: !!python/object:os.system {}", "{[a]: b}", "\t- x"]
+)
 def test_a_file_that_is_no_yaml_is_refused(problems, text):
     (problem,) = problems(text)
 
