@@ -7,6 +7,7 @@ a Coqui `config.json` and a checkpoint. Knows nothing of what is inside those fi
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +102,7 @@ def _read_hashes(path: Path) -> dict[str, str]:
     for line in filter(str.strip, lines):
         digest, _, name = line.strip().partition(" ")
         name = name.strip().removeprefix("*").removeprefix("./")
-        plain = name and "/" not in name and "\\" not in name and name not in (".", "..")
+        plain = name.isprintable() and not set(name) & set("/\\") and name not in ("", ".", "..")
         if len(digest) != 64 or not plain or set(digest.lower()) - set("0123456789abcdef"):
             raise IntegrityError(path, "<sha256>  <file name>", repr(line[:80]), _SEAL)
         hashes[name] = digest.lower()
@@ -120,7 +121,9 @@ def _checkpoint_name(directory: Path, hashes: Mapping[str, str]) -> str:
 
 def _verify(path: Path, expected: str, known: "_Memory") -> None:
     try:
-        if known.has(path, expected):
+        # Taken before the file is read: what changes while it is read must not be remembered as verified.
+        fingerprint = _fingerprint(path, expected)
+        if known.has(path, fingerprint):
             return
         found = sha256_of(path)
     except OSError as error:
@@ -128,7 +131,7 @@ def _verify(path: Path, expected: str, known: "_Memory") -> None:
     if found != expected:
         size = f"sha256 {found}, {path.stat().st_size} bytes"
         raise IntegrityError(path, f"sha256 {expected}", size, _FETCH)
-    known.add(path, expected)
+    known.add(path, fingerprint)
 
 
 class _Memory:
@@ -141,18 +144,21 @@ class _Memory:
         if path is not None and path.exists():
             try:
                 self._seen = dict(json.loads(path.read_text(encoding="utf-8")))
-            except (ValueError, OSError):
+            except (ValueError, TypeError, OSError):
                 self._seen = {}
 
-    def has(self, path: Path, digest: str) -> bool:
-        return self._seen.get(str(path.absolute())) == _fingerprint(path, digest)
+    def has(self, path: Path, fingerprint: str) -> bool:
+        return self._seen.get(str(path.absolute())) == fingerprint
 
-    def add(self, path: Path, digest: str) -> None:
-        self._seen[str(path.absolute())] = _fingerprint(path, digest)
+    def add(self, path: Path, fingerprint: str) -> None:
+        self._seen[str(path.absolute())] = fingerprint
         self._changed = True
 
     def save(self) -> None:
-        if self._path is not None and self._changed:
+        if self._path is None or not self._changed:
+            return
+        # Only time is lost without it: a baked cache may lie on a read-only disk, or on a full one.
+        with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             write_aside(self._path, json.dumps(self._seen, indent=1).encode())
 
