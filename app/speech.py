@@ -134,16 +134,21 @@ def _observed(
     started_s: float,
     now: Callable[[], float],
 ) -> Iterator[Samples]:
-    """Pass `windows` on, and log how the speech ended: done, failed, or abandoned by its listener."""
+    """Pass `windows` on, and log how the speech ended: done, failed, or abandoned by its listener.
+
+    Raises:
+        SpeechFailedError: the voice failed after the first window. Of a stream the status line is
+            gone by then, and the server cuts it without its last chunk.
+    """
     samples, first_s, outcome, level = 0, now() - started_s, "speech.abandoned", logging.INFO
     try:
         for window in windows:
             samples += window.size
             yield window
         outcome = "speech.done"
-    except LoaderError:
+    except LoaderError as error:
         outcome, level = "speech.failed", logging.ERROR
-        raise
+        raise SpeechFailedError("the voice could not speak this text to its end") from error
     finally:
         source.close()  # type: ignore[attr-defined]
         audio_s, took_s = samples / request.voice.sample_rate_hz, now() - started_s

@@ -12,7 +12,6 @@ import yaml
 from tests.serving.harness import ROOT, Server
 
 
-
 def find_python(name):
     """Return an interpreter that can make environments, from the PATH or from pyenv's versions."""
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"

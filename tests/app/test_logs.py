@@ -1,0 +1,52 @@
+"""app.logs: one line an event, in either format."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+PROGRAM = """
+import logging, logging.config
+from app.logs import event, logging_config
+logging.config.dictConfig(logging_config({log_format!r}))
+log = logging.getLogger("chorus.test")
+event(log, "speech.done", chars=4, took_s=0.25, voice="a voice")
+logging.getLogger("gunicorn.access").info("GET /api/tts?text=secret")
+logging.getLogger("gunicorn.error").info("Booting")
+try:
+    1 / 0
+except ZeroDivisionError:
+    log.exception("request.failed")
+"""
+
+
+@pytest.fixture(params=["logfmt", "json"])
+def lines(request):
+    command = [sys.executable, "-c", PROGRAM.format(log_format=request.param)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return request.param, result.stderr.splitlines()
+
+
+def test_every_event_is_one_line_even_with_a_traceback(lines):
+    _, written = lines
+
+    assert 3 == len(written)
+    assert "ZeroDivisionError" in written[2]
+
+
+def test_fields_keep_their_names_and_values(lines):
+    log_format, written = lines
+
+    if log_format == "json":
+        line = json.loads(written[0])
+        assert ("speech.done", 4, 0.25, "a voice") == (line["event"], line["chars"], line["took_s"], line["voice"])
+        assert {"at", "level", "pid", "log"} <= set(line)
+    else:
+        assert 'log=chorus.test event=speech.done chars=4 took_s=0.25 voice="a voice"' in written[0]
+
+
+def test_access_lines_which_carry_queries_are_not_written(lines):
+    assert "secret" not in "".join(lines[1])

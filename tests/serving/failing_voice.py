@@ -1,0 +1,40 @@
+"""A WSGI application over the real voice whose decoder fails from a chosen window on.
+
+gunicorn serves `tests.serving.failing_voice:create()`; CHORUS_FAIL_AT is the window, counted from 0.
+"""
+
+import dataclasses
+import os
+
+import numpy as np
+from flask import Flask
+
+from app import wsgi
+from app.server import create_app
+from loader.acoustics import VitsEngine
+from loader.engines.onnx import OnnxNetworks
+from loader.voices import locate_all, open_catalogue
+
+
+class FailingNetworks(OnnxNetworks):
+    """The real networks, but for a decoder that at some window returns what is not audio."""
+
+    windows = 0
+
+    def decode(self, window):
+        samples = super().decode(window)
+        if self.windows >= int(os.environ["CHORUS_FAIL_AT"]):
+            samples = np.full_like(samples, np.nan)
+        self.windows += 1
+        return samples
+
+
+def create() -> Flask:
+    settings = wsgi.settings_from(os.environ)
+    catalogue = open_catalogue(settings, locate_all(settings))
+    for voice in catalogue.voices:
+        sound: VitsEngine = voice._engine
+        failing = FailingNetworks.__new__(FailingNetworks)
+        failing.__dict__.update(sound.networks.__dict__)
+        voice._engine = dataclasses.replace(sound, networks=failing)
+    return create_app(wsgi.Service(settings, catalogue, opened_at_s=0))
