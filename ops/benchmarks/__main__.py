@@ -1,0 +1,72 @@
+"""The command line of `ops/bench`."""
+
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from . import coldstart, memory, throughput
+from .machine import require_espeak, this_machine, usage_now, used_by_others
+from .processes import ChildFailedError, end_descendants
+from .report import Report, Setting, print_report
+
+#: From the number of rounds and an empty folder to what was found.
+_Measure = Callable[[int, Path], Report]
+
+
+@click.group()
+def main() -> None:
+    """Measure this server beside the native way of speaking, in turn, in one run."""
+
+
+def _benchmark(rounds: int) -> Callable[[_Measure], click.Command]:
+    def command(measure: _Measure) -> click.Command:
+        @click.option("--rounds", default=rounds, show_default=True, type=click.IntRange(1), help="How often.")
+        @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write JSON too.")
+        def run(rounds: int, json_path: Path | None) -> None:
+            require_espeak()
+            machine, before = this_machine(), usage_now()
+            with tempfile.TemporaryDirectory(prefix="chorus-bench-") as scratch:
+                report = measure(rounds, Path(scratch))
+            others = used_by_others(before, usage_now())
+            print_report(report, Setting(measure.__name__, machine, others), json_path)
+
+        return main.command(measure.__name__, help=measure.__doc__)(run)
+
+    return command
+
+
+_benchmark(rounds=5)(coldstart.coldstart)
+_benchmark(rounds=3)(memory.memory)
+_benchmark(rounds=3)(throughput.throughput)
+
+
+def _interrupt(number: int, frame: Any) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _run() -> int:
+    # Being told to end is no reason to leave servers behind, so it unwinds as Ctrl-C does.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        main.main(standalone_mode=False, prog_name="ops/bench")
+    except ChildFailedError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 70
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    finally:
+        end_descendants()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_run())

@@ -1,0 +1,46 @@
+"""What is spoken: fixed, plain English, one sentence an entry, so that every server cuts it alike."""
+
+HELLO = "Hello world."
+
+#: 5 to 30 words each.
+SENTENCES = (
+    "The kettle is boiling again.",
+    "She left her umbrella on the early morning train to the coast.",
+    "Nobody expected the old bridge to hold, yet it carried the whole parade without a single creak.",
+    "Please turn off the lights.",
+    "After three weeks of steady rain, the river finally climbed over its banks and spread across the lower fields.",
+    "He reads the newspaper from the last page to the first.",
+    "The museum keeps its most valuable paintings in a cool, dark room that visitors are never allowed to see.",
+    "Fresh bread smells best at dawn.",
+    "Our neighbours are building a small wooden boat in their garage, although neither of them has ever learned to sail.",
+    "The doctor asked him to breathe in slowly and count to ten.",
+    "Wind pushed the clouds apart.",
+    "When the orchestra stopped in the middle of the second movement, a child in the front row began to clap "
+    "and could not be persuaded to stop.",
+    "A narrow path leads from the village to the lighthouse on the hill.",
+    "They sold the farm, bought a van, and drove south until the road ended at the edge of a quiet grey sea.",
+    "My sister collects stamps from countries that no longer exist.",
+    "The last bus leaves at midnight.",
+    "Engineers tested the new engine for six hundred hours before they allowed anybody to sit beside it.",
+    "There is a bakery on the corner where the owner remembers the name of every customer and the name of every dog.",
+    "The teacher drew a perfect circle.",
+    "It took the committee eleven months, four reports and one very long dinner to agree on the colour of the door.",
+    "Warm light fell across the empty stage as the curtain slowly rose.",
+    "You can hear the market long before you can see it, because the fishermen shout their prices across the harbour "
+    "from the moment the sun comes up.",
+    "Bring two pencils and some paper.",
+    "Snow covered the tracks within an hour, so the search party waited in the hut until the sky had cleared.",
+)
+
+#: About five seconds of the embedded voice.
+SHORT_TEXT = "A narrow path leads from the village to the lighthouse on the hill above the bay, and few people know it."
+
+
+def long_text(characters: int) -> str:
+    """Return whole sentences, over and over, of at least that many characters together."""
+    text = ""
+    position = 0
+    while len(text) < characters:
+        text += SENTENCES[position % len(SENTENCES)] + " "
+        position += 1
+    return text.strip()
