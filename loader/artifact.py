@@ -130,15 +130,13 @@ def open_artifact(directory: Path, here: Platform, map_files: bool = True) -> Ar
         IntegrityError: the manifest or a file is not what was published.
     """
     document = _read_manifest(directory / MANIFEST)
-    manifest = _manifest(directory, document)
+    manifest, files = _manifest(directory, document)
     if manifest.platform != here:
         raise ArtifactError(
             f"{directory}: baked for {_named(manifest.platform)}, this machine runs {_named(here)}; "
             "bake the voice again on a machine like this one"
         )
-    buffers = {
-        name: _verified(directory / name, facts, map_files) for name, facts in document["files"].items()
-    }
+    buffers = {name: _verified(directory / name, facts, map_files) for name, facts in files.items()}
     return Artifact(directory, manifest, buffers)
 
 
@@ -172,9 +170,10 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return dict(document)
 
 
-def _manifest(directory: Path, document: Mapping[str, Any]) -> Manifest:
+def _manifest(directory: Path, document: Mapping[str, Any]) -> tuple[Manifest, dict[str, Any]]:
     try:
-        return Manifest(
+        files = {name: {"bytes": facts["bytes"], "sha256": facts["sha256"]} for name, facts in document["files"].items()}
+        manifest = Manifest(
             key=document["key"],
             precision=document["precision"],
             platform=Platform(**document["platform"]),
@@ -182,8 +181,11 @@ def _manifest(directory: Path, document: Mapping[str, Any]) -> Manifest:
             voice=VoiceFacts(**document["voice"]),
             text=TextFacts(**document["text"]),
         )
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise ArtifactError(f"{directory / MANIFEST}: {error}; {_REBAKE}") from error
+    if any("/" in name for name in files):
+        raise ArtifactError(f"{directory / MANIFEST}: names a file outside the artifact; {_REBAKE}")
+    return manifest, files
 
 
 def _verified(path: Path, facts: Mapping[str, Any], map_file: bool) -> mmap.mmap | bytes:

@@ -1,0 +1,306 @@
+"""loader.engines.onnx: sessions that borrow mapped weights, start no thread, draw no chance and survive a fork."""
+
+import hashlib
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from loader.artifact import open_artifact, this_platform
+from loader.config import load_settings
+from loader.engines import onnx
+from loader.voice import Delivery
+from loader.voices import open_catalogue
+from tests.loader.children import ROOT, answer_of
+
+OPEN = """
+    import json, os, sys
+    from pathlib import Path
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    import numpy as np
+    from loader.artifact import open_artifact, this_platform
+    from loader.engines import onnx
+
+    def opened(directory, map_files=True):
+        artifact = open_artifact(Path(directory), this_platform(onnx.version()), map_files)
+        return artifact, onnx.OnnxNetworks(artifact)
+
+    def use(networks, ids=12, frames=40):
+        encoding = networks.encode(np.ones((1, ids), np.int64), np.zeros((1, 2, ids), np.float32))
+        latent = networks.flow(np.zeros((1, encoding.mean.shape[1], frames), np.float32))
+        return networks.decode(latent)
+
+    def tasks():
+        return len(os.listdir("/proc/self/task"))
+
+    def kibibytes(field):
+        lines = [line.split() for line in open("/proc/self/smaps_rollup")]
+        return next(int(line[1]) for line in lines if line[0] == field + ":")
+"""
+
+
+@pytest.fixture(scope="session")
+def trivial_graph(tmp_path_factory):
+    """An ONNX graph that adds two numbers: what a session costs without weights."""
+    path = tmp_path_factory.mktemp("graph") / "trivial.onnx"
+    subprocess.run(
+        [sys.executable, "-c", """if True:
+            import sys
+            from onnx import TensorProto, helper
+            value = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1])
+            graph = helper.make_graph([helper.make_node("Add", ["a", "a"], ["b"])], "g", [value("a")], [value("b")])
+            model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+            open(sys.argv[1], "wb").write(model.SerializeToString())
+            """, path],
+        cwd=ROOT, check=True,
+    )  # fmt: skip
+    return path
+
+
+def weight_bytes(artifact):
+    return sum(path.stat().st_size for path in artifact.glob("*.bin"))
+
+
+def test_opening_sessions_costs_little_beside_the_weights(large_artifact, trivial_graph):
+    """Measured 13.0 MiB of 107.9, nearly all of it nodes of the graphs: the embedded voice's cost 11.9 MiB."""
+    grown = answer_of(OPEN + """
+    runtime = onnx.import_onnxruntime()
+    trivial = runtime.InferenceSession(sys.argv[2], onnx.session_options(runtime), providers=["CPUExecutionProvider"])
+    before = kibibytes("Anonymous")
+    artifact, networks = opened(sys.argv[1])
+    print(json.dumps(1024 * (kibibytes("Anonymous") - before)))
+    """, large_artifact, trivial_graph)
+
+    assert grown < 0.15 * weight_bytes(large_artifact)
+
+
+WEIGHTS_ON_THE_HEAP = OPEN + """
+    artifact, networks = opened(sys.argv[1], sys.argv[2] == "True")
+    use(networks)
+    private = []
+    with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
+        for line in list(maps):
+            words = line.split()
+            start, end = (int(each, 16) for each in words[0].split("-"))
+            if words[1].startswith("rw") and (len(words) == 5 or words[5] == "[heap]"):
+                memory.seek(start)
+                private.append(np.frombuffer(memory.read(end - start), np.uint64))
+    private = np.unique(np.concatenate(private))
+    found = {}
+    for name, content in artifact.buffers.items():
+        if name.endswith(".bin"):
+            pairs = np.frombuffer(content, np.uint64)[::64]
+            pairs = np.unique(pairs[(pairs >> np.uint64(32) != 0) & (pairs << np.uint64(32) != 0)])
+            found[name] = float(np.isin(pairs, private).mean())
+    print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize("fixture", ["embedded_artifact", "large_artifact"])
+def test_no_weight_is_found_in_private_memory(request, fixture):
+    """Every 64th pair of weights is looked for in all memory that is this process's own, after a run."""
+    found = answer_of(WEIGHTS_ON_THE_HEAP, request.getfixturevalue(fixture), True)
+
+    assert {"encode.bin", "flow.bin", "decode.bin"} == set(found)
+    assert max(found.values()) < 0.01, found
+
+
+def test_weights_in_private_memory_would_be_found(embedded_artifact):
+    """The search above can fail: with `mmap: false` it finds every one."""
+    found = answer_of(WEIGHTS_ON_THE_HEAP, embedded_artifact, False)
+
+    assert min(found.values()) > 0.99, found
+
+
+@pytest.mark.parametrize("map_files", [True, False])
+def test_one_task_after_import_open_and_run(embedded_artifact, map_files):
+    counted = answer_of(OPEN + """
+    counted = [tasks()]
+    onnx.import_onnxruntime()
+    counted.append(tasks())
+    artifact, networks = opened(sys.argv[1], sys.argv[2] == "True")
+    counted.append(tasks())
+    samples = use(networks)
+    counted.append(tasks())
+    print(json.dumps(counted))
+    """, embedded_artifact, map_files)
+
+    assert [1, 1, 1, 1] == counted
+
+
+def test_two_threads_in_a_session_would_be_seen_as_tasks(embedded_artifact):
+    """What the guard before a fork counts is there to be counted."""
+    before, after = answer_of(OPEN + """
+    own = onnx.session_options
+    def with_two_threads(runtime):
+        options = own(runtime)
+        options.intra_op_num_threads = 2
+        return options
+    onnx.session_options = with_two_threads
+    before = tasks()
+    artifact, networks = opened(sys.argv[1])
+    print(json.dumps([before, tasks()]))
+    """, embedded_artifact)
+
+    assert 1 == before
+    assert after > 1
+
+
+def test_no_graph_draws_its_own_noise(embedded_artifact, large_artifact):
+    kinds = answer_of("""
+        import json, sys
+        import onnx
+        def kinds(graph):
+            for node in graph.node:
+                yield node.op_type
+                for attribute in node.attribute:
+                    for inner in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
+                        yield from kinds(inner)
+        found = {}
+        for directory in sys.argv[1:]:
+            for name in ("encode", "flow", "decode"):
+                path = f"{directory}/{name}.onnx"
+                found[path] = sorted(set(kinds(onnx.load(path, load_external_data=False).graph)))
+        print(json.dumps(found))
+        """, embedded_artifact, large_artifact)
+
+    assert 6 == len(kinds)
+    for path, found in kinds.items():
+        assert len(found) > 5, path
+        assert not [kind for kind in found if "Random" in kind or "Multinomial" in kind or "Bernoulli" in kind], path
+
+
+def test_the_same_inputs_give_the_same_outputs_mapped_or_not(embedded_artifact):
+    rng = np.random.default_rng(3)
+    ids = rng.integers(1, 60, (1, 30))
+    noise = rng.standard_normal((1, 2, 30), dtype=np.float32)
+    outputs = []
+    for map_files in (True, False, True):
+        artifact = open_artifact(embedded_artifact, this_platform(onnx.version()), map_files)
+        networks = onnx.OnnxNetworks(artifact)
+        encoding = networks.encode(ids, noise)
+        latent = networks.flow(np.repeat(encoding.mean, 2, axis=2))
+        outputs.append([*encoding, latent, networks.decode(latent)])
+
+    for mapped, read, again in zip(*outputs, strict=True):
+        assert np.array_equal(mapped, read)
+        assert np.array_equal(mapped, again)
+
+
+def test_a_catalogue_without_mapping_speaks_and_maps_nothing(tmp_path, embedded_artifact):
+    path = tmp_path / "tts_config.yaml"
+    path.write_text(f"{{model_path: {embedded_artifact}, mmap: false}}\n")
+    settings = load_settings(path)
+    catalogue = open_catalogue(settings, [embedded_artifact])
+
+    said = np.concatenate(list(catalogue.default.speak("Hello.", Delivery(seed=1))))
+
+    assert np.abs(said).max() > 0.05
+    mapped = answer_of(OPEN + """
+    artifact, networks = opened(sys.argv[1], map_files=False)
+    use(networks)
+    print(json.dumps([line for line in open("/proc/self/maps") if sys.argv[1] in line]))
+    """, embedded_artifact)
+    assert [] == mapped
+
+
+def test_fifty_children_forked_from_opened_sessions_run_and_exit(embedded_artifact):
+    """Inherited thread pools would hang them, or crash them as they exit."""
+    statuses = answer_of(OPEN + """
+    import hashlib
+    artifact, networks = opened(sys.argv[1])
+    in_parent = hashlib.sha256(use(networks)).digest()
+    statuses = []
+    for round in range(50):
+        child = os.fork()
+        if child == 0:
+            sys.exit(0 if hashlib.sha256(use(networks)).digest() == in_parent else 3)
+        statuses.append(os.waitpid(child, 0)[1])
+    print(json.dumps(statuses))
+    """, embedded_artifact)
+
+    assert [0] * 50 == statuses
+
+
+SPEAK_IN_FOUR = """
+    import json, os, sys
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    from loader.config import load_settings
+    from loader.voice import Delivery
+    from loader.voices import locate_all, open_catalogue
+
+    settings = load_settings(sys.argv[1])
+    artifacts = locate_all(settings)
+    voice = open_catalogue(settings, artifacts).default
+    assert len(os.listdir("/proc/self/task")) == 1
+
+    def mappings(pid):
+        found, name = {}, None
+        for line in open(f"/proc/{pid}/smaps"):
+            words = line.split()
+            if "-" in words[0] and not words[0].endswith(":"):
+                name = words[5] if len(words) > 5 and words[5].endswith(".bin") else None
+            elif name and words[0] in ("Rss:", "Pss:", "Private_Dirty:", "Private_Clean:", "Anonymous:"):
+                each = found.setdefault(os.path.basename(name), {})
+                each[words[0][:-1]] = each.get(words[0][:-1], 0) + int(words[1])
+        return found
+
+    children = []
+    for number in range(4):
+        spoke_out, spoke_in = os.pipe()
+        end_out, end_in = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            size = sum(len(window) for window in voice.speak("Hello world, how are you?", Delivery(seed=number)))
+            os.write(spoke_in, b"!" if size > 10000 else b"?")
+            os.close(end_in)
+            for _, _, other in children:
+                os.close(other)
+            os.read(end_out, 1)
+            os._exit(0)
+        os.close(end_out)
+        children.append((pid, spoke_out, end_in))
+    assert all(os.read(spoke, 1) == b"!" for _, spoke, _ in children)
+    # The parent speaks too, so that everybody has touched every page.
+    list(voice.speak("Hello world, how are you?", Delivery(seed=1)))
+    seen = [mappings(pid) for pid, _, _ in children]
+    rollups = []
+    for pid, _, _ in children:
+        fields = dict(line.split()[:2] for line in list(open(f"/proc/{pid}/smaps_rollup"))[1:])
+        rollups.append(int(fields["Private_Dirty:"]) + int(fields["Private_Clean:"]))
+    for pid, _, end in children:
+        os.close(end)
+    statuses = [os.waitpid(pid, 0)[1] for pid, _, _ in children]
+    print(json.dumps([seen, rollups, statuses]))
+"""
+
+
+def test_four_forked_speakers_share_one_copy_of_the_weights(tmp_path, embedded_artifact):
+    path = tmp_path / "tts_config.yaml"
+    path.write_text(f"model_path: {embedded_artifact}\n")
+    before = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in embedded_artifact.iterdir()}
+
+    seen, private_kib, statuses = answer_of(SPEAK_IN_FOUR, path)
+
+    assert [0] * 4 == statuses
+    for mappings in seen:
+        assert {"encode.bin", "flow.bin", "decode.bin"} == set(mappings)
+        for name, kib in mappings.items():
+            assert kib["Rss"] * 1024 > 0.9 * (embedded_artifact / name).stat().st_size, f"{name} was not used"
+            assert 0 == kib["Private_Dirty"] == kib["Anonymous"]
+            # Five share it; whoever else runs the suite at the same time only lowers the share.
+            assert kib["Pss"] <= kib["Rss"] / 5 * 1.05
+    print(f"private memory of a child that spoke: {[round(kib / 1024, 1) for kib in private_kib]} MiB")
+    assert before == {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in embedded_artifact.iterdir()}
+
+
+def test_telemetry_is_off_before_the_runtime_is_imported():
+    assert "1" == answer_of("""
+        import json, os
+        os.environ.pop("ORT_DISABLE_TELEMETRY", None)
+        from loader.engines import onnx
+        onnx.import_onnxruntime()
+        print(json.dumps(os.environ["ORT_DISABLE_TELEMETRY"]))
+        """, env={key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"})
