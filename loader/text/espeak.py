@@ -2,6 +2,11 @@
 
 The library and its data come with the `espeakng-loader` package; nothing of the
 system is needed. Opened in the master before the fork (it starts no thread).
+
+Phonemes are taken from the trace of speech that nobody hears, as the command line
+takes them and with it Coqui. `espeak_TextToPhonemes` would be the obvious way, but it
+leaves out the last step, in which a clause of weak words gets its stress and a tone
+language its tone sandhi, and it begins with whatever state the last text left behind.
 """
 
 import ctypes
@@ -15,10 +20,17 @@ from loader.errors import LoaderError
 
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _INITIALIZE_DONT_EXIT = 0x8000
+_POSITION_CHARACTER = 1
 _CHARS_UTF8 = 1
+# As the command line: phonemes are read between [[ and ]], and a text ends with a pause.
+_SYNTHESIS_FLAGS = _CHARS_UTF8 | 0x100 | 0x1000
 # Bit 1 asks for IPA; bits 8 and up name a separator, as the command line's --ipa=1 does.
 _PHONEMES_IPA_UNDERSCORED = 0x02 | ord("_") << 8
 _LANGUAGE_FLAG = re.compile(r"\(.+?\)")
+# Starts a command inside a text, such as another voice. A client's text gives no commands.
+_COMMAND_MARK = "\x01"
+
+_SynthCallback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
 
 class EspeakError(LoaderError):
@@ -33,17 +45,21 @@ class Espeak:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._language: str | None = None
+        self._stop_at_first_sound = False
         try:
-            self._library = ctypes.CDLL(espeakng_loader.get_library_path())
+            self._library = _declared(ctypes.CDLL(espeakng_loader.get_library_path()))
+            self._c_library = _declared_c(ctypes.CDLL(None))
         except OSError as error:
             raise EspeakError(f"espeak-ng cannot be loaded: {error}; reinstall espeakng-loader") from error
-        self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         data = Path(espeakng_loader.get_data_path()).parent
         rate = self._library.espeak_Initialize(
             _AUDIO_OUTPUT_SYNCHRONOUS, 0, str(data).encode(), _INITIALIZE_DONT_EXIT
         )
         if rate <= 0:
             raise EspeakError(f"espeak-ng cannot read its data in {data}; reinstall espeakng-loader")
+        # The library keeps the pointer, so this object must keep the callback.
+        self._callback = _SynthCallback(lambda *_: int(self._stop_at_first_sound))
+        self._library.espeak_SetSynthCallback(self._callback)
 
     def select(self, language: str) -> None:
         """Check that `language` exists.
@@ -56,9 +72,10 @@ class Espeak:
 
     def phonemize(self, text: str, language: str) -> str:
         """Return the phonemes of `text`, clause by clause, as Coqui's ESpeak phonemizer joins them."""
+        encoded = text.replace(_COMMAND_MARK, " ").encode("utf-8", "ignore")
         with self._lock:
             self._select(language)
-            clauses = self._clauses(text)
+            clauses = self._trace(encoded).strip().split("\n")
         # Language switches such as "(en)" are espeak-ng's remarks, not phonemes.
         return "".join(_LANGUAGE_FLAG.sub("", clause.strip()).strip() for clause in clauses).replace("_", "")
 
@@ -69,12 +86,50 @@ class Espeak:
             raise EspeakError(f"espeak-ng has no language {language!r}; `phoneme_language` in config.json names it")
         self._language = language
 
-    def _clauses(self, text: str) -> list[str]:
-        position = ctypes.c_char_p(text.encode("utf-8", "ignore"))
-        clauses = []
-        while position.value is not None:
-            phonemes = self._library.espeak_TextToPhonemes(
-                ctypes.byref(position), _CHARS_UTF8, _PHONEMES_IPA_UNDERSCORED
-            )
-            clauses.append((phonemes or b"").decode("utf-8", "replace"))
-        return clauses
+    def _trace(self, text: bytes) -> str:
+        """Return one line of phonemes for every clause of `text`."""
+        # Sound is a hundred times the work of phonemes, but what makes it also reads the next
+        # clause. So it is cut short where no further clause comes, which is nearly always.
+        self._stop_at_first_sound = self._is_one_clause(text)
+        content, size = ctypes.c_void_p(), ctypes.c_size_t()
+        stream = self._c_library.open_memstream(ctypes.byref(content), ctypes.byref(size))
+        if not stream:
+            raise MemoryError
+        try:
+            self._library.espeak_SetPhonemeTrace(_PHONEMES_IPA_UNDERSCORED, stream)
+            self._speak(text)
+        finally:
+            self._library.espeak_SetPhonemeTrace(0, None)
+            self._c_library.fclose(stream)
+        try:
+            return ctypes.string_at(content.value or 0, size.value).decode("utf-8", "replace")
+        finally:
+            self._c_library.free(content)
+
+    def _is_one_clause(self, text: bytes) -> bool:
+        self._speak(b"")  # forgets the last text: its settings, and a character read ahead
+        position = ctypes.c_char_p(text)
+        self._library.espeak_TextToPhonemes(ctypes.byref(position), _CHARS_UTF8, _PHONEMES_IPA_UNDERSCORED)
+        return position.value is None
+
+    def _speak(self, text: bytes) -> None:
+        self._library.espeak_Synth(text, len(text) + 1, 0, _POSITION_CHARACTER, 0, _SYNTHESIS_FLAGS, None, None)
+
+
+def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
+    library.espeak_SetPhonemeTrace.argtypes = [ctypes.c_int, ctypes.c_void_p]
+    library.espeak_SetPhonemeTrace.restype = None
+    library.espeak_Synth.argtypes = [
+        ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint, ctypes.c_uint,
+        ctypes.c_void_p, ctypes.c_void_p,
+    ]  # fmt: skip
+    return library
+
+
+def _declared_c(library: ctypes.CDLL) -> ctypes.CDLL:
+    library.open_memstream.restype = ctypes.c_void_p
+    library.open_memstream.argtypes = [ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_size_t)]
+    library.fclose.argtypes = [ctypes.c_void_p]
+    library.free.argtypes = [ctypes.c_void_p]
+    library.free.restype = None
+    return library

@@ -1,0 +1,41 @@
+"""Coqui's own ids of texts: `python -m tests.loader.text.coqui_ids CONFIG`, JSON in, JSON out.
+
+Runs as a program, because it imports torch and TTS. Unlike the bake it leaves Coqui's
+phonemizer alone: that calls the `espeak-ng` it finds on the PATH.
+"""
+
+import json
+import logging
+import sys
+import warnings
+
+
+def main(config_path):
+    warnings.filterwarnings("ignore")
+    from loader.bake.coqui import _load_at_first_use
+
+    import TTS  # noqa: F401  # isort: skip  # it looks for torchaudio's metadata
+
+    _load_at_first_use("torchaudio")
+    from TTS.config import load_config
+    from TTS.tts.utils.languages import LanguageManager
+    from TTS.tts.utils.text.phonemizers.espeak_wrapper import ESpeak
+    from TTS.tts.utils.text.tokenizer import TTSTokenizer
+
+    logging.disable()
+    config = load_config(config_path)
+    tokenizer, config = TTSTokenizer.init_from_config(config)
+    # As BaseTTS.synthesize() chooses it for a voice of one language.
+    language = LanguageManager.init_from_config(config).language_names[0]
+    texts = json.load(sys.stdin)
+    answer = {
+        "phonemizer": f"{type(tokenizer.phonemizer).__module__}.{type(tokenizer.phonemizer).__name__}",
+        "is_coquis": type(tokenizer.phonemizer) is ESpeak,
+        "espeak": tokenizer.phonemizer.version(),
+        "ids": [tokenizer.text_to_ids(text, language=language) for text in texts],
+    }
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
