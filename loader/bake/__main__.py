@@ -1,6 +1,9 @@
 """The bake child's commands. Prints one line a stage on standard error."""
 
+import ctypes
 import logging
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -11,10 +14,17 @@ import click
 
 from loader.errors import LoaderError
 
+_PR_SET_PDEATHSIG = 1
+#: The number of sysexits.h for a disk that is full or cannot be read.
+_INPUT_OUTPUT_ERROR = 74
+
 
 @click.group()
-def main() -> None:
+@click.option("--parent", type=int, help="Process to end with, however it ends.")
+def main(parent: int | None) -> None:
     """Prepare voices: read Coqui checkpoints, write artifacts that can be mapped."""
+    if parent is not None:
+        _end_with(parent)
     # Coqui logs through the root logger as it loads; its remarks are not our user's.
     logging.disable(logging.ERROR)
 
@@ -58,6 +68,13 @@ def fetch(name: str, target: Path) -> None:
         fetch_model(name, target)
 
 
+def _end_with(parent: int) -> None:
+    """Be killed when `parent` dies: its lock is free then, and somebody else may bake the same voice."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit(_INPUT_OUTPUT_ERROR)
+
+
 @contextmanager
 def _stage(title: str) -> Iterator[None]:
     started_s = time.monotonic()
@@ -74,6 +91,9 @@ if __name__ == "__main__":
     except LoaderError as error:
         print(f"chorus: {error}", file=sys.stderr)
         sys.exit(error.exit_status)
+    except OSError as error:
+        print(f"chorus: {error}", file=sys.stderr)
+        sys.exit(_INPUT_OUTPUT_ERROR)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -6,7 +6,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from loader.errors import BakeError, UnsupportedModelError
+from loader.errors import BakeError, LoaderError, UnsupportedModelError
 from loader.release import Release
 from loader.text.espeak import Espeak
 
@@ -49,10 +49,15 @@ def load_vits(release: Release) -> CoquiVits:
     try:
         config = load_config(release.config_path)
     except Exception as error:  # Coqui's readers share no base class of errors
-        raise BakeError(f"{release.config_path}: Coqui cannot read it: {error}") from error
+        raise BakeError(f"{release.config_path}: Coqui cannot read it: {_one_line(error)}") from error
     _require_plain_vits(release, config)
     config.model_args.init_discriminator = False
-    model = Vits(config)
+    try:
+        model = Vits(config)
+    except LoaderError:
+        raise
+    except Exception as error:  # an unknown cleaner, phonemizer or character class, each in its own way
+        raise BakeError(f"{release.config_path}: Coqui cannot build it: {_one_line(error)}") from error
     _load_weights(model, release)
     return CoquiVits(model.eval(), model.config)
 
@@ -134,12 +139,20 @@ def _load_weights(model: Any, release: Release) -> None:
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)["model"]
     except Exception as error:  # unpickling foreign files fails in many ways
-        raise BakeError(f"{path}: torch cannot read it: {error}") from error
-    result = model.load_state_dict(weights, strict=False)
+        raise BakeError(f"{path}: torch cannot read it: {_one_line(error)}") from error
+    try:
+        result = model.load_state_dict(weights, strict=False)
+    except (AttributeError, RuntimeError, TypeError) as error:
+        raise BakeError(f"{path}: its weights do not fit config.json: {_one_line(error)}") from error
     missing = [key for key in result.missing_keys if not key.startswith(_TRAINING_ONLY)]
     unexpected = [key for key in result.unexpected_keys if not key.startswith((*_TRAINING_ONLY, "speaker_encoder."))]
     if missing or unexpected:
         raise BakeError(f"{path}: missing weights: {_some(missing)}; weights nothing takes: {_some(unexpected)}")
+
+
+def _one_line(error: Exception) -> str:
+    line = " ".join(str(error).split()) or type(error).__name__
+    return line if len(line) <= 300 else line[:297] + "..."
 
 
 def _some(keys: list[str]) -> str:

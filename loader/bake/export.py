@@ -23,7 +23,7 @@ def export_graphs(vits: Any, directory: Path) -> None:
     no optimisation, and hold no random node.
 
     Raises:
-        BakeError: a graph still draws random numbers.
+        BakeError: a graph still draws random numbers, or cannot be written.
     """
     channels = vits.args.hidden_channels
     ids = torch.ones(1, 12, dtype=torch.int64)
@@ -74,4 +74,7 @@ def _optimise(plain: Path, path: Path) -> None:
     options.add_session_config_entry(
         "session.optimized_model_external_initializers_min_size_in_bytes", str(_LEAST_WEIGHT_BYTES)
     )
-    runtime.InferenceSession(str(plain), options, providers=["CPUExecutionProvider"])
+    try:
+        runtime.InferenceSession(str(plain), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own errors share no base class
+        raise BakeError(f"{path}: ONNX Runtime cannot write it (is the disk full?): {error}") from error

@@ -1,11 +1,14 @@
 """A model by its Coqui name, through Coqui's own model manager, sealed as a release."""
 
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from loader.errors import FetchError, ModelNotFoundError
-from loader.release import seal_release
+from loader.release import VERSION_FILE, seal_release
+
+MODEL_FILE = "model_file.pth"
 
 
 def fetch_model(name: str, directory: Path) -> None:
@@ -17,23 +20,29 @@ def fetch_model(name: str, directory: Path) -> None:
     """
     from TTS.utils.manage import ModelManager
 
-    manager = ModelManager(progress_bar=True)
-    if name not in manager.list_tts_models():
-        raise ModelNotFoundError(f"model_path {name!r}: Coqui lists no such model")
-    try:
-        checkpoint, config, _ = manager.download_model(name)
-    except (OSError, ValueError) as error:  # requests' errors are OSErrors
-        raise FetchError(
-            f"model_path {name!r} cannot be downloaded ({_reason(error)}); "
-            "check the network, or put the model's files into a folder and name that"
-        ) from error
-    folder = Path(config).parent
-    copied = sorted(path.name for path in folder.iterdir() if path.suffix in (".json", ".pth", ".txt"))
-    for each in copied:
-        shutil.copyfile(folder / each, directory / each)
-    if not (directory / "model_file.pth").exists() and Path(checkpoint).exists():
-        shutil.copyfile(checkpoint, directory / "model_file.pth")
-    seal_release(directory, name, [each for each in copied if each != "version.txt"])
+    with tempfile.TemporaryDirectory(dir=directory) as aside:
+        # Not Coqui's own folder: there, what is left of a broken download counts as downloaded.
+        manager = ModelManager(output_prefix=aside, progress_bar=True)
+        if name not in manager.list_tts_models():
+            raise ModelNotFoundError(f"model_path {name!r}: Coqui lists no such model")
+        try:
+            checkpoint, config, _ = manager.download_model(name)
+        except Exception as error:  # a broken connection, archive or agreement: they share no base class
+            raise FetchError(
+                f"model_path {name!r} cannot be downloaded ({_reason(error)}); "
+                "check the network, or put the model's files into a folder and name that"
+            ) from error
+        copied = _copy_model(Path(checkpoint), Path(config).parent, directory)
+    seal_release(directory, name, copied)
+
+
+def _copy_model(checkpoint: Path, folder: Path, directory: Path) -> list[str]:
+    names = {path.name for path in folder.iterdir() if path.suffix in (".json", ".pth", ".txt")} - {VERSION_FILE}
+    for name in names:
+        shutil.copyfile(folder / name, directory / name)
+    if MODEL_FILE not in names:
+        shutil.copyfile(checkpoint, directory / MODEL_FILE)
+    return sorted({*names, MODEL_FILE})
 
 
 def _reason(error: BaseException) -> str:
