@@ -10,6 +10,7 @@ language its tone sandhi, and it begins with whatever state the last text left b
 """
 
 import ctypes
+import functools
 import re
 import threading
 from pathlib import Path
@@ -30,6 +31,17 @@ _LANGUAGE_FLAG = re.compile(r"\(.+?\)")
 # Starts a command inside a text, such as another voice. A client's text gives no commands.
 _COMMAND_MARK = "\x01"
 
+
+class _Voice(ctypes.Structure):
+    """espeak_VOICE of the library's speak_lib.h."""
+
+    _fields_ = [
+        ("name", ctypes.c_char_p), ("languages", ctypes.c_char_p), ("identifier", ctypes.c_char_p),
+        ("gender", ctypes.c_ubyte), ("age", ctypes.c_ubyte), ("variant", ctypes.c_ubyte), ("reserved", ctypes.c_ubyte),
+        ("score", ctypes.c_int), ("spare", ctypes.c_void_p),
+    ]  # fmt: skip
+
+
 _SynthCallback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
 
@@ -40,26 +52,16 @@ class EspeakError(LoaderError):
 
 
 class Espeak:
-    """One espeak-ng per process. Not thread-safe by itself, so every call holds a lock."""
+    """The espeak-ng of this process. The library has one state, so all of these share it and one lock."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._language: str | None = None
-        self._stop_at_first_sound = False
-        try:
-            self._library = _declared(ctypes.CDLL(espeakng_loader.get_library_path()))
-            self._c_library = _declared_c(ctypes.CDLL(None))
-        except OSError as error:
-            raise EspeakError(f"espeak-ng cannot be loaded: {error}; reinstall espeakng-loader") from error
-        data = Path(espeakng_loader.get_data_path()).parent
-        rate = self._library.espeak_Initialize(
-            _AUDIO_OUTPUT_SYNCHRONOUS, 0, str(data).encode(), _INITIALIZE_DONT_EXIT
-        )
-        if rate <= 0:
-            raise EspeakError(f"espeak-ng cannot read its data in {data}; reinstall espeakng-loader")
-        # The library keeps the pointer, so this object must keep the callback.
-        self._callback = _SynthCallback(lambda *_: int(self._stop_at_first_sound))
-        self._library.espeak_SetSynthCallback(self._callback)
+        """Open the library, if no other has.
+
+        Raises:
+            EspeakError: it or its data is not there.
+        """
+        with _lock:
+            self._library = _open_library()
 
     def select(self, language: str) -> None:
         """Check that `language` exists.
@@ -67,53 +69,88 @@ class Espeak:
         Raises:
             EspeakError: espeak-ng has no voice of that name.
         """
-        with self._lock:
-            self._select(language)
+        with _lock:
+            self._library.select(language)
 
     def phonemize(self, text: str, language: str) -> str:
         """Return the phonemes of `text`, clause by clause, as Coqui's ESpeak phonemizer joins them."""
         encoded = text.replace(_COMMAND_MARK, " ").encode("utf-8", "ignore")
-        with self._lock:
-            self._select(language)
-            clauses = self._trace(encoded).strip().split("\n")
+        with _lock:
+            self._library.select(language)
+            clauses = self._library.trace(encoded).strip().split("\n")
         # Language switches such as "(en)" are espeak-ng's remarks, not phonemes.
         return "".join(_LANGUAGE_FLAG.sub("", clause.strip()).strip() for clause in clauses).replace("_", "")
 
-    def _select(self, language: str) -> None:
+
+_lock = threading.Lock()
+
+
+class _Library:
+    """The C library and what it was last told. Every call needs the lock."""
+
+    def __init__(self) -> None:
+        self._language: str | None = None
+        self._stop_at_first_sound = False
+        try:
+            self._espeak = _declared(ctypes.CDLL(espeakng_loader.get_library_path()))
+            self._c = _declared_c(ctypes.CDLL(None))
+        except OSError as error:
+            raise EspeakError(f"espeak-ng cannot be loaded: {error}; reinstall espeakng-loader") from error
+        data = Path(espeakng_loader.get_data_path()).parent
+        rate = self._espeak.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, str(data).encode(), _INITIALIZE_DONT_EXIT)
+        if rate <= 0:
+            raise EspeakError(f"espeak-ng cannot read its data in {data}; reinstall espeakng-loader")
+        # The library keeps the pointer, so this object must keep the callback, and live as long as the process.
+        self._callback = _SynthCallback(lambda *_: int(self._stop_at_first_sound))
+        self._espeak.espeak_SetSynthCallback(self._callback)
+
+    def select(self, language: str) -> None:
         if language == self._language:
             return
-        if self._library.espeak_SetVoiceByName(language.encode()) != 0:
+        # What is selected after a failure is not known.
+        self._language = None
+        # By the name of a voice, else by the language it speaks: "fr-fr" is only the latter.
+        name, wanted = language.encode(), _Voice(languages=language.encode())
+        if not language or (
+            self._espeak.espeak_SetVoiceByName(name) != 0
+            and self._espeak.espeak_SetVoiceByProperties(ctypes.byref(wanted)) != 0
+        ):
             raise EspeakError(f"espeak-ng has no language {language!r}; `phoneme_language` in config.json names it")
         self._language = language
 
-    def _trace(self, text: bytes) -> str:
+    def trace(self, text: bytes) -> str:
         """Return one line of phonemes for every clause of `text`."""
         # Sound is a hundred times the work of phonemes, but what makes it also reads the next
         # clause. So it is cut short where no further clause comes, which is nearly always.
         self._stop_at_first_sound = self._is_one_clause(text)
         content, size = ctypes.c_void_p(), ctypes.c_size_t()
-        stream = self._c_library.open_memstream(ctypes.byref(content), ctypes.byref(size))
+        stream = self._c.open_memstream(ctypes.byref(content), ctypes.byref(size))
         if not stream:
             raise MemoryError
         try:
-            self._library.espeak_SetPhonemeTrace(_PHONEMES_IPA_UNDERSCORED, stream)
+            self._espeak.espeak_SetPhonemeTrace(_PHONEMES_IPA_UNDERSCORED, stream)
             self._speak(text)
         finally:
-            self._library.espeak_SetPhonemeTrace(0, None)
-            self._c_library.fclose(stream)
+            self._espeak.espeak_SetPhonemeTrace(0, None)
+            self._c.fclose(stream)
         try:
             return ctypes.string_at(content.value or 0, size.value).decode("utf-8", "replace")
         finally:
-            self._c_library.free(content)
+            self._c.free(content)
 
     def _is_one_clause(self, text: bytes) -> bool:
         self._speak(b"")  # forgets the last text: its settings, and a character read ahead
         position = ctypes.c_char_p(text)
-        self._library.espeak_TextToPhonemes(ctypes.byref(position), _CHARS_UTF8, _PHONEMES_IPA_UNDERSCORED)
+        self._espeak.espeak_TextToPhonemes(ctypes.byref(position), _CHARS_UTF8, _PHONEMES_IPA_UNDERSCORED)
         return position.value is None
 
     def _speak(self, text: bytes) -> None:
-        self._library.espeak_Synth(text, len(text) + 1, 0, _POSITION_CHARACTER, 0, _SYNTHESIS_FLAGS, None, None)
+        self._espeak.espeak_Synth(text, len(text) + 1, 0, _POSITION_CHARACTER, 0, _SYNTHESIS_FLAGS, None, None)
+
+
+@functools.cache
+def _open_library() -> _Library:
+    return _Library()
 
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:

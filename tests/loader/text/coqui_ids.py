@@ -1,4 +1,6 @@
-"""Coqui's own ids of texts: `python -m tests.loader.text.coqui_ids CONFIG`, JSON in, JSON out.
+"""Coqui's own ids of texts, and phonemes of other languages.
+
+`python -m tests.loader.text.coqui_ids CONFIG` reads JSON from its input and prints JSON.
 
 Runs as a program, because it imports torch and TTS. Unlike the bake it leaves Coqui's
 phonemizer alone: that calls the `espeak-ng` it finds on the PATH.
@@ -27,12 +29,16 @@ def main(config_path):
     tokenizer, config = TTSTokenizer.init_from_config(config)
     # As BaseTTS.synthesize() chooses it for a voice of one language.
     language = LanguageManager.init_from_config(config).language_names[0]
-    texts = json.load(sys.stdin)
+    wanted = json.load(sys.stdin)
     answer = {
         "phonemizer": f"{type(tokenizer.phonemizer).__module__}.{type(tokenizer.phonemizer).__name__}",
         "is_coquis": type(tokenizer.phonemizer) is ESpeak,
         "espeak": tokenizer.phonemizer.version(),
-        "ids": [tokenizer.text_to_ids(text, language=language) for text in texts],
+        "ids": [tokenizer.text_to_ids(text, language=language) for text in wanted["texts"]],
+        "phonemes": {
+            language: [ESpeak(language).phonemize(text, separator="") for text in texts]
+            for language, texts in wanted["languages"].items()
+        },
     }
     print(json.dumps(answer))
 

@@ -30,8 +30,10 @@ DATES_AND_TIMES = [
     "between 9:00 and 17:00", "24/7", "1h 20min", "Q3 2022", "mid-2015", "7am",
 ]  # fmt: skip
 
-PHONES = ["555-1234", "+1 (555) 123-4567", "0800 123 456", "call 911 now", "+44 20 7946 0958", "ext. 12",
-    "1-800-FLOWERS"]
+PHONES = [
+    "555-1234", "+1 (555) 123-4567", "0800 123 456", "call 911 now", "+44 20 7946 0958", "ext. 12",
+    "1-800-FLOWERS",
+]  # fmt: skip
 
 ABBREVIATIONS = [
     "Mr. Smith met Mrs. Jones.", "Dr. Who lives on Baker St. in London.", "Gen. Grant and Col. Mustard", "St. Patrick",
@@ -167,10 +169,11 @@ SENTENCES = [
     "The temperature fell to -12.5°C (9.5°F) on the 2nd night.", "Mr. and Mrs. O'Neil live at 221B Baker St.",
     "Version 1.2.3 was released on 2020-01-31; see https://example.com/notes.",
     "If x > 0 and y < 5, then x + y is at most 10% of z.", "Buffalo buffalo Buffalo buffalo buffalo buffalo.",
-    "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness, it was "
-    "the epoch of belief, it was the epoch of incredulity, it was the season of Light, it was the season of Darkness.",
-    "the of and to in a is that for it as was with be by on not he I this are or his from at which but have an had they",
-    "One two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen.",
+    "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness, "
+    "it was the epoch of belief, it was the epoch of incredulity, it was the season of Light, it was the season of "
+    "Darkness.",
+    "the of and to in a is that for it as was with be by on not he I this are or his from at which but have an had",
+    "One two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen.",
 ]  # fmt: skip
 
 CORPUS = [
@@ -178,3 +181,14 @@ CORPUS = [
     *PUNCTUATION, *SYMBOLS, *UNITS, *ADDRESSES, *CAPITALS, *WEAK_WORDS, *OTHER_SCRIPTS, *EMOJI, *SPACES, *LONG_WORDS,
     *SENTENCES,
 ]  # fmt: skip
+
+#: Uncleaned, by the language a phonemizer is asked for.
+LANGUAGES = {
+    "fr-fr": ["Bonjour, le monde!", "le", "Il est 9 h 30.", "Un e-mail s'il vous plaît : le week?", "«Oui», dit-il."],
+    "de": ["Guten Morgen, die Damen.", "der", "Das Meeting um 12:30 Uhr", "Straße, Übung und Äpfel", "3,5 kg [[x]]"],
+    "cmn": ["你好。", "我很好，你呢？", "一二三四五", "好", "小姐买水果", "hello 世界"],
+    "es": ["¿Qué tal?", "la", "El 3 de mayo de 2021.", "un software"],
+    "it": ["Buongiorno a tutti.", "il", "Costa 3,50 euro."],
+    "pt-br": ["Bom dia, São Paulo!", "o"],
+    "ru": ["Привет, мир!", "и", "Это Windows 10."],
+}

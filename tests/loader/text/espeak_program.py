@@ -56,7 +56,9 @@ def speak(library, language, path):
     """Trace the phonemes of the file to the standard output, as `-q -b 1 -v LANGUAGE --ipa=1 -f PATH` does."""
     callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)(lambda *_: 0)
     library.espeak_SetSynthCallback(callback)
-    if library.espeak_SetVoiceByName(language.encode()) != 0:
+    wanted = _Voice(languages=ctypes.create_string_buffer(language.encode()))
+    named = library.espeak_SetVoiceByName(language.encode()) == 0
+    if not named and library.espeak_SetVoiceByProperties(ctypes.byref(wanted)) != 0:
         sys.exit("Error: The specified espeak-ng voice does not exist.")
     c_library = ctypes.CDLL(None)
     library.espeak_SetPhonemeTrace(_TRACE_MODE, ctypes.c_void_p.in_dll(c_library, "stdout"))

@@ -1,5 +1,6 @@
 """Our ids are those of Coqui's own tokenizer, which calls an `espeak-ng` command of the same version."""
 
+import dataclasses
 import json
 import os
 import shlex
@@ -10,9 +11,10 @@ from pathlib import Path
 import espeakng_loader
 import pytest
 
+from loader.text.front_end import TextFrontEnd
 from tests.loader.children import PATIENCE_S, ROOT
 from tests.loader.text import espeak_program
-from tests.loader.text.corpus import CORPUS
+from tests.loader.text.corpus import CORPUS, LANGUAGES
 
 
 @pytest.fixture(scope="session")
@@ -30,11 +32,12 @@ def espeak_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def coqui(embedded_release, espeak_folder):
-    """What Coqui makes of the corpus."""
+    """What Coqui makes of the corpus, and of a few texts in other languages."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.loader.text.coqui_ids", embedded_release / "config.json"],
         cwd=ROOT, env={**os.environ, "PATH": f"{espeak_folder}:{os.environ['PATH']}"},
-        input=json.dumps(CORPUS), capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+        input=json.dumps({"texts": CORPUS, "languages": LANGUAGES}),
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout.splitlines()[-1])
@@ -63,3 +66,11 @@ def test_what_was_said_before_changes_nothing(coqui, front_end):
     backwards = [our_ids(front_end, text) for text in reversed(CORPUS)]
 
     assert coqui["ids"] == backwards[::-1]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_other_languages_get_coquis_phonemes(coqui, opened_embedded, espeak, language):
+    facts = dataclasses.replace(opened_embedded.manifest.text, phoneme_language=language)
+    front_end = TextFrontEnd(facts, opened_embedded.buffers, espeak)
+
+    assert coqui["phonemes"][language] == [front_end.phonemes(text) for text in LANGUAGES[language]]

@@ -1,0 +1,188 @@
+"""loader.text.espeak: one library in one process, for many threads and for forked children."""
+
+import gc
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from loader.text.espeak import Espeak, EspeakError
+from tests.loader.children import answer_of
+from tests.loader.text.corpus import CORPUS
+
+
+def test_words_become_phonemes(espeak):
+    assert "həlˈoʊ wˈɜːld" == espeak.phonemize("Hello world", "en-us")
+
+
+def test_a_clause_of_weak_words_has_a_stress(espeak):
+    assert "ðˈə" == espeak.phonemize("the", "en-us")
+
+
+def test_a_language_that_is_no_voices_name_is_found(espeak):
+    assert "bɔ̃ʒˈuʁ" == espeak.phonemize("bonjour", "fr-fr")
+
+
+def test_every_clause_of_a_text_is_there(espeak):
+    clauses = ["One two.", "Three four!", "Five six?"]
+
+    together = espeak.phonemize("  ".join(clauses), "en-us")
+
+    assert "".join(espeak.phonemize(clause, "en-us") for clause in clauses) == together
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n", "\0", "\0hidden", "\udc80"])
+def test_no_letters_no_phonemes(espeak, text):
+    assert "" == espeak.phonemize(text, "en-us")
+
+
+def test_remarks_about_languages_are_no_phonemes(espeak):
+    assert "(" not in espeak.phonemize("ein Fußball und ein Computer by the way in Москва", "de")
+
+
+@pytest.mark.parametrize("language", ["xx-none", "", "../../etc/passwd", "é"])
+def test_an_unknown_language_is_an_error_that_names_it(espeak, language):
+    with pytest.raises(EspeakError, match="phoneme_language") as caught:
+        espeak.select(language)
+
+    assert repr(language) in str(caught.value)
+
+
+def test_an_unknown_language_does_not_disturb_the_known_one(espeak):
+    before = espeak.phonemize("Hello", "en-us")
+
+    with pytest.raises(EspeakError):
+        espeak.phonemize("Hello", "xx-none")
+
+    assert before == espeak.phonemize("Hello", "en-us")
+
+
+def test_languages_take_turns(espeak):
+    texts = {"en-us": "Hello world", "de": "Guten Morgen", "fr-fr": "Bonjour le monde", "cmn": "你好"}
+    alone = {language: espeak.phonemize(text, language) for language, text in texts.items()}
+
+    mixed = [(language, espeak.phonemize(text, language)) for _ in range(10) for language, text in texts.items()]
+
+    assert 4 == len(set(alone.values()))
+    assert all(alone[language] == phonemes for language, phonemes in mixed)
+
+
+# Commands in a text: speak punctuation, spell, another voice, another speed; and a stop that is read ahead.
+@pytest.mark.parametrize(
+    "text", ["\x01B1 a.", "\x0117Y", "\x01Vfr hello", "\x01-20S", "tau..", "[[", "<say-as>", "\x01"]
+)
+def test_a_text_changes_nothing_for_the_next_one(espeak, text):
+    sentence = "Well, (this) is U.S.A. no. 12 - 'ok'?"
+    before = espeak.phonemize(sentence, "en-us")
+
+    espeak.phonemize(text, "en-us")
+
+    assert before == espeak.phonemize(sentence, "en-us")
+
+
+def test_a_text_cannot_command(espeak):
+    assert espeak.phonemize("a. b", "en-us") == espeak.phonemize("\x01a. b", "en-us")
+    assert espeak.phonemize(" B1 a, b", "en-us") == espeak.phonemize("\x01B1 a, b", "en-us")
+
+
+def test_threads_get_what_one_thread_gets(espeak):
+    tasks = [(text, language) for text, language in itertools.product(CORPUS, ["en-us", "de"])]
+    alone = [espeak.phonemize(*task) for task in tasks]
+
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda task: espeak.phonemize(*task), tasks * 3))
+
+    assert alone * 3 == together
+
+
+def test_a_forked_child_gets_the_same_phonemes():
+    answer = answer_of(
+        """
+        import json, os
+        from loader.text.espeak import Espeak
+        from tests.loader.text.corpus import CORPUS
+
+        espeak = Espeak()
+        espeak.select("en-us")
+
+        def phonemes():
+            return json.dumps([espeak.phonemize(text, "en-us") for text in CORPUS])
+
+        children = []
+        for _ in range(2):
+            read, write = os.pipe()
+            if os.fork() == 0:
+                os.close(read)
+                with os.fdopen(write, "w") as file:
+                    file.write(phonemes())
+                os._exit(0)
+            os.close(write)
+            children.append(os.fdopen(read))
+        own = phonemes()
+        print(json.dumps([child.read() == own for child in children] + [len(own) > 10_000]))
+        """
+    )
+
+    assert [True, True, True] == answer
+
+
+def test_opening_starts_no_thread():
+    assert 1 == answer_of(
+        """
+        import os
+        from loader.text.espeak import Espeak
+
+        Espeak().phonemize("Hello. World.", "en-us")
+        print(len(os.listdir("/proc/self/task")))
+        """
+    )
+
+
+def test_a_thousand_texts_take_no_memory():
+    grown_kib = answer_of(
+        """
+        import resource
+        from loader.text.espeak import Espeak
+
+        def speak(count):
+            for number in range(count):
+                espeak.phonemize(f"Text {number}, and more of it. Two.", "en-us")
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+        espeak = Espeak()
+        before = speak(400)
+        print(speak(1_000) - before)
+        """
+    )
+
+    assert grown_kib < 1024
+
+
+def test_several_share_one_library_and_know_its_language():
+    first, second = Espeak(), Espeak()
+    german = second.phonemize("Guten Morgen", "de")
+    english = first.phonemize("Hello", "en-us")
+
+    assert (german, english) == (second.phonemize("Guten Morgen", "de"), first.phonemize("Hello", "en-us"))
+
+
+def test_one_may_be_dropped_while_another_speaks():
+    kept = Espeak()
+    before = kept.phonemize("One. Two. Three.", "en-us")
+    Espeak().phonemize("Vier", "de")
+    gc.collect()
+
+    assert before == kept.phonemize("One. Two. Three.", "en-us")
+
+
+def test_threads_with_their_own_get_what_one_thread_gets(espeak):
+    alone = {language: [espeak.phonemize(text, language) for text in CORPUS] for language in ("en-us", "de")}
+
+    def speak(language):
+        own = Espeak()
+        return alone[language] == [own.phonemize(text, language) for text in CORPUS]
+
+    with ThreadPoolExecutor(8) as pool:
+        same = list(pool.map(speak, ["en-us", "de"] * 4))
+
+    assert all(same)
