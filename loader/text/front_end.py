@@ -1,15 +1,17 @@
 """One voice's way from a sentence to phoneme ids. Knows no audio and no request."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from loader.artifact import TextFacts
-from loader.errors import UnspeakableTextError
 from loader.text.espeak import Espeak
 from loader.text.private_import import import_privately
 
 CLEANERS = "TTS.tts.utils.text.cleaners"
 PUNCTUATION = "TTS.tts.utils.text.punctuation"
+
+log = logging.getLogger("chorus.loader")
 
 #: A number, to have the cleaners import what they import late, in the master and once.
 _WARM_UP_TEXT = "1 2nd $3.50"
@@ -41,7 +43,8 @@ class TextFrontEnd:
         self._punctuation = punctuation.Punctuation()
         if facts.phonemizer:
             espeak.select(facts.phoneme_language or "")
-        self.clean(_WARM_UP_TEXT)
+        if self._cleaner is not None:
+            self._cleaner(_WARM_UP_TEXT, lang=self.language)
 
     @property
     def language(self) -> str:
@@ -49,15 +52,20 @@ class TextFrontEnd:
         return self._facts.language.split("-")[0]
 
     def clean(self, sentence: str) -> str:
-        """Spell out numbers and abbreviations, drop what is not spoken."""
+        """Spell out numbers and abbreviations, drop what is not spoken.
+
+        What the cleaner cannot read stays as it is written: one strange number must not
+        end a speech that may have been running for minutes.
+        """
         if self._cleaner is None:
             return sentence
         try:
             return str(self._cleaner(sentence, lang=self.language))
-        except (ValueError, IndexError, KeyError, OverflowError, RecursionError) as error:
-            # Third-party regular expressions over any text a client sends: what they cannot
-            # read is the text's fault, and must cost neither a worker nor a 500.
-            raise UnspeakableTextError(f"the text cannot be normalised ({type(error).__name__})") from error
+        except MemoryError:
+            raise
+        except Exception as error:  # third-party code over any text; its errors share no base class
+            log.warning("a sentence stays as written: %s raised %s", self._facts.cleaner, type(error).__name__)
+            return sentence
 
     def phonemes(self, cleaned: str) -> str:
         """Return phonemes with the punctuation between them kept; characters where there is no phonemizer."""

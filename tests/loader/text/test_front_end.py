@@ -1,0 +1,173 @@
+"""loader.text.front_end: Coqui's cleaners and punctuation without torch, and texts that nobody foresaw."""
+
+import dataclasses
+import random
+
+import pytest
+
+from loader.text.espeak import EspeakError
+from loader.text.front_end import TextFrontEnd
+from tests.loader.children import answer_of
+from tests.loader.text.corpus import CORPUS
+
+OPEN_FRONT_END = """
+import json, sys
+from pathlib import Path
+from loader.artifact import open_artifact, this_platform
+from loader.engines import onnx
+from loader.text.espeak import Espeak
+from loader.text.front_end import TextFrontEnd
+
+def opened():
+    artifact = open_artifact(Path(sys.argv[1]), this_platform(onnx.version()))
+    return TextFrontEnd(artifact.manifest.text, artifact.buffers, Espeak())
+
+def ids(front_end):
+    return front_end.ids(front_end.phonemes(front_end.clean("Dr. Smith's 2nd test, at $3.50?")))
+"""
+
+
+@pytest.fixture
+def character_front_end(opened_embedded, espeak):
+    """The front end of a voice that reads letters, with neither blanks nor ends."""
+    facts = dataclasses.replace(
+        opened_embedded.manifest.text, cleaner="english_cleaners", phonemizer=None, phoneme_language=None,
+        ids={symbol: row for row, symbol in enumerate("_abcdefghijklmnopqrstuvwxyz ,.")},
+        add_blank=False, add_bos_eos=False,
+    )  # fmt: skip
+    return TextFrontEnd(facts, opened_embedded.buffers, espeak)
+
+
+def test_numbers_and_titles_are_spelled_out(front_end):
+    assert "doctor Who has three dollars fifty cents" == front_end.clean("Dr. Who has $3.50")
+
+
+def test_punctuation_stays_between_phonemes(front_end):
+    assert "həlˈoʊ, wˈɜːld! jˈɛs." == front_end.phonemes("hello, world! yes.")
+
+
+def test_blanks_and_ends_surround_every_symbol(front_end, opened_embedded):
+    facts = opened_embedded.manifest.text
+
+    assert [
+        facts.bos_id, facts.blank_id, facts.ids["a"], facts.blank_id, facts.ids["b"], facts.blank_id, facts.eos_id,
+    ] == front_end.ids("ab")  # fmt: skip
+
+
+def test_a_symbol_the_voice_never_learnt_is_left_out(front_end):
+    assert front_end.ids("ab") == front_end.ids("a😀b你")
+
+
+def test_nothing_but_ends_is_left_of_nothing(front_end, opened_embedded):
+    facts = opened_embedded.manifest.text
+
+    assert [facts.bos_id, facts.blank_id, facts.eos_id] == front_end.ids("")
+
+
+@pytest.mark.parametrize("phonemes", ["a", "ˈaɪ", "...ə", "1"])
+def test_a_letter_is_audible(front_end, phonemes):
+    assert front_end.is_audible(phonemes)
+
+
+@pytest.mark.parametrize("phonemes", ["", " ", "...", "?!", "你", "😀", "ж", "-,'", "^"])
+def test_marks_and_unknown_letters_are_not_audible(front_end, phonemes):
+    assert not front_end.is_audible(phonemes)
+
+
+def test_the_language_has_no_region(front_end):
+    assert "en" == front_end.language
+
+
+def test_a_character_voice_reads_letters(character_front_end):
+    cleaned = character_front_end.clean("Dr. No & 2 Men")
+
+    assert "doctor no and two men" == cleaned == character_front_end.phonemes(cleaned)
+    assert [1, 2, 27, 3] == character_front_end.ids("ab c!")
+
+
+def test_a_voice_without_a_cleaner_takes_text_as_it_is(opened_embedded, espeak):
+    facts = dataclasses.replace(opened_embedded.manifest.text, cleaner=None)
+
+    assert "Dr. 5" == TextFrontEnd(facts, opened_embedded.buffers, espeak).clean("Dr. 5")
+
+
+def test_an_unknown_language_is_found_when_the_voice_is_opened(opened_embedded, espeak):
+    facts = dataclasses.replace(opened_embedded.manifest.text, phoneme_language="xx-none")
+
+    with pytest.raises(EspeakError, match="xx-none"):
+        TextFrontEnd(facts, opened_embedded.buffers, espeak)
+
+
+def test_a_cleaner_that_lacks_its_package_is_found_when_the_voice_is_opened(opened_embedded, espeak):
+    facts = dataclasses.replace(opened_embedded.manifest.text, cleaner="uroman_cleaners")
+
+    with pytest.raises(ImportError, match="uroman"):
+        TextFrontEnd(facts, opened_embedded.buffers, espeak)
+
+
+@pytest.mark.parametrize("text", ["1" * 40 + "th", "the " + "9" * 300 + "rd of May"])
+def test_an_ordinal_beyond_all_names_is_spoken_as_written(front_end, text):
+    assert text == front_end.clean(text)
+    assert front_end.is_audible(front_end.phonemes(text))
+
+
+@pytest.mark.parametrize(
+    "cleaner",
+    [
+        "basic_cleaners", "transliteration_cleaners", "basic_german_cleaners", "basic_turkish_cleaners",
+        "english_cleaners", "phoneme_cleaners", "multilingual_phoneme_cleaners", "french_cleaners",
+        "italian_cleaners", "portuguese_cleaners", "chinese_mandarin_cleaners", "multilingual_cleaners", "no_cleaners",
+    ],
+)  # fmt: skip
+def test_every_cleaner_reads_everything(opened_embedded, espeak, cleaner):
+    facts = dataclasses.replace(opened_embedded.manifest.text, cleaner=cleaner)
+    front_end = TextFrontEnd(facts, opened_embedded.buffers, espeak)
+
+    cleaned = [front_end.clean(text) for text in [*CORPUS, *random_texts(300)]]
+
+    assert all(isinstance(text, str) for text in cleaned)
+
+
+def test_random_texts_of_numbers_and_marks_have_ids(front_end):
+    for text in random_texts(500):
+        assert front_end.ids(front_end.phonemes(front_end.clean(text)))
+
+
+def test_neither_torch_nor_the_real_package_is_imported(embedded_artifact):
+    loaded, names = answer_of(
+        OPEN_FRONT_END
+        + """
+ids(opened())
+heavy = ("torch", "TTS", "onnxruntime", "librosa", "scipy")
+loaded = sorted(name for name in sys.modules if name.split(".")[0] in heavy)
+print(json.dumps([loaded, len(sys.modules)]))
+""",
+        embedded_artifact,
+    )
+
+    assert [] == loaded
+    assert names < 1000
+
+
+def test_the_real_package_may_be_imported_before_and_stays(embedded_artifact):
+    assert [True, True, True] == answer_of(
+        OPEN_FRONT_END
+        + """
+from loader.bake.coqui import import_coqui
+alone = ids(opened())
+import_coqui()
+import TTS
+import TTS.tts.utils.text.cleaners as cleaners
+together = ids(opened())
+same = [sys.modules["TTS"] is TTS, sys.modules["TTS.tts.utils.text.cleaners"] is cleaners]
+print(json.dumps([alone == together, *same]))
+""",
+        embedded_artifact,
+    )
+
+
+def random_texts(count):
+    random_of = random.Random(4)
+    alphabet = [*"0123456789,.$£¥€-:;!?%&'\"()[]<> \n\t", "th", "st", "rd", "1" * 40, "Mr.", "st.", "am", "é", "你", "😀"]
+    for _ in range(count):
+        yield "".join(random_of.choices(alphabet, k=random_of.randrange(80)))
