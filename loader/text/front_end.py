@@ -64,7 +64,7 @@ class TextFrontEnd:
         except MemoryError:
             raise
         except Exception as error:  # third-party code over any text; its errors share no base class
-            log.warning("a sentence stays as written: %s raised %s", self._facts.cleaner, type(error).__name__)
+            log.info("a sentence stays as written: %s raised %s", self._facts.cleaner, type(error).__name__)
             return sentence
 
     def phonemes(self, cleaned: str) -> str:

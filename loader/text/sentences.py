@@ -14,8 +14,12 @@ _BREAKS = ("\n", "; ", ": ", ", ", " ")
 
 
 def split_sentences(text: str, language: str) -> Iterator[str]:
-    """Yield the sentences of `text`, stripped, none empty."""
-    for sentence in sentencex.segment(language, text):
+    """Yield the sentences of `text`, stripped, none empty.
+
+    Halves of characters, which JSON can carry and UTF-8 cannot, are joined or dropped.
+    """
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
+    for sentence in sentencex.segment(language, whole):
         if stripped := sentence.strip():
             yield stripped
 

@@ -89,6 +89,10 @@ def test_white_space_has_no_sentence(text):
     assert [] == list(split_sentences(text, "en"))
 
 
+def test_halves_of_characters_are_joined_or_dropped():
+    assert ["a😀b.", "c"] == list(split_sentences("a\ud83d\ude00b\ud83d. \udc00c", "en"))
+
+
 def test_a_short_text_is_one_piece():
     assert ["as it is"] == list(split_at_breaks("as it is", 20))
 
