@@ -1,12 +1,13 @@
 """Speech to an HTTP response: whole with exact sizes, or streamed as it is made."""
 
+from collections import deque
 from collections.abc import Iterator
 
 from flask import Response
 
 from app.memory import return_free_memory
 from app.speech import Speech
-from loader.wav import pcm16, wav_file, wav_header
+from loader.wav import pcm16, wav_header
 
 #: What this server can send, and what it calls it.
 FORMATS = ("wav", "pcm")
@@ -16,11 +17,14 @@ def audio_response(speech: Speech) -> Response:
     """Return the response that carries `speech` to its end."""
     request = speech.request
     if request.streamed:
-        response = Response(_stream(speech), direct_passthrough=True)
+        response = Response(_stream(speech))
         # nginx would otherwise hold the windows back until it has a buffer full.
         response.headers["X-Accel-Buffering"] = "no"
     else:
-        response = Response(_whole(speech))
+        pieces = deque(pcm16(window) for window in speech.windows)
+        pieces.extendleft(_header(speech, sum(map(len, pieces))))
+        response = Response(_handed_over(pieces))
+        response.headers["Content-Length"] = str(sum(map(len, pieces)))
     response.headers["Content-Type"] = _content_type(request.audio_format, request.voice.sample_rate_hz)
     response.headers["Content-Disposition"] = f'attachment; filename="speech.{request.audio_format}"'
     response.headers["Cache-Control"] = "no-cache"
@@ -31,17 +35,26 @@ def audio_response(speech: Speech) -> Response:
     return response
 
 
-def _whole(speech: Speech) -> bytes:
-    if speech.request.audio_format == "wav":
-        return wav_file(speech.windows, speech.request.voice.sample_rate_hz)
-    return b"".join(pcm16(window) for window in speech.windows)
-
-
 def _stream(speech: Speech) -> Iterator[bytes]:
-    if speech.request.audio_format == "wav":
-        yield wav_header(speech.request.voice.sample_rate_hz, None)
+    yield from _header(speech, None)
     for window in speech.windows:
         yield pcm16(window)
+
+
+def _handed_over(pieces: deque[bytes]) -> Iterator[bytes]:
+    """Yield the pieces and keep none, so that all are free when free memory is given back.
+
+    Joined into one, five minutes of speech would also leave a hole of 13 MB in the heap.
+    """
+    while pieces:
+        yield pieces.popleft()
+
+
+def _header(speech: Speech, data_bytes: int | None) -> list[bytes]:
+    """Return the one piece before the samples, or none for bare PCM: an empty one would end a chunked answer."""
+    if speech.request.audio_format == "pcm":
+        return []
+    return [wav_header(speech.request.voice.sample_rate_hz, data_bytes)]
 
 
 def _content_type(audio_format: str, sample_rate_hz: int) -> str:
