@@ -15,7 +15,7 @@ from loader.store import Store
 #: Raised whenever the embedded voice is built in another way.
 EMBEDDED_VERSION = "joe-1.0.0"
 
-_COQUI_NAME = re.compile(r"^tts_models(/[\w.-]+){3}$")
+_COQUI_NAME = re.compile(r"tts_models(/\w[\w.-]*){3}")
 
 
 def locate_artifact(voice: VoiceSettings, settings: Settings, anew: bool = False) -> Path:
@@ -67,7 +67,7 @@ def _embedded(name: str, releases: Store) -> Path:
 
 
 def _fetched(name: str, releases: Store) -> Path:
-    if not _COQUI_NAME.match(name):
+    if not _COQUI_NAME.fullmatch(name):
         raise ModelNotFoundError(f"model_path {name!r}: a Coqui model name has the form tts_models/en/ljspeech/vits")
     key = name.replace("/", "--")
     return releases.find(key) or releases.publish(key, lambda folder: bakery.run_bake("fetch", name, folder))

@@ -87,13 +87,14 @@ WEIGHTS_ON_THE_HEAP = OPEN + """
             if words[1].startswith("rw") and (len(words) == 5 or words[5] == "[heap]"):
                 memory.seek(start)
                 private.append(np.frombuffer(memory.read(end - start), np.uint64))
-    private = np.unique(np.concatenate(private))
+    private = np.sort(np.concatenate(private))
     found = {}
     for name, content in artifact.buffers.items():
         if name.endswith(".bin"):
             pairs = np.frombuffer(content, np.uint64)[::64]
-            pairs = np.unique(pairs[(pairs >> np.uint64(32) != 0) & (pairs << np.uint64(32) != 0)])
-            found[name] = float(np.isin(pairs, private).mean())
+            pairs = pairs[(pairs >> np.uint64(32) != 0) & (pairs << np.uint64(32) != 0)]
+            places = np.searchsorted(private, pairs).clip(max=private.size - 1)
+            found[name] = float((private[places] == pairs).mean())
     print(json.dumps(found))
 """
 

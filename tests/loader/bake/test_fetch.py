@@ -1,0 +1,154 @@
+"""loader.bake.fetch: a model by Coqui's name, or one clear line."""
+
+import functools
+import http.server
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+import zipfile
+
+import pytest
+
+from loader.config import load_settings
+from loader.errors import ModelNotFoundError
+from loader.release import open_release
+from loader.sources import locate_artifact
+from tests.loader.children import PATIENCE_S, ROOT, run_program
+
+#: Port 9 of this machine, where nobody listens, stands for a network that is not there.
+NO_NETWORK = {f"{scheme}_proxy": "http://127.0.0.1:9" for scheme in ("http", "https")} | {"no_proxy": ""}
+
+
+def fetch(name, target, **environment):
+    target.mkdir()
+    return subprocess.run(
+        [sys.executable, "-m", "loader.bake", "fetch", name, target], cwd=ROOT,
+        env={**os.environ, "TTS_HOME": str(target.parent / "home"), **environment},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["tts_models/en/ljspeech/vits", "tts_models/multilingual/multi-dataset/xtts_v2"])
+def test_without_a_network_one_line_says_so_and_nothing_is_left(tmp_path, name):
+    done = fetch(name, tmp_path / "target", **NO_NETWORK)
+
+    assert 69 == done.returncode, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"chorus: model_path {name!r} cannot be downloaded (")
+    assert last.endswith("check the network, or put the model's files into a folder and name that")
+    assert [] == list((tmp_path / "target").iterdir())
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_server_without_a_network_exits_with_69_and_keeps_nothing(tmp_path):
+    path = tmp_path / "tts_config.yaml"
+    path.write_text(f"model_path: tts_models/en/ljspeech/vits\ncache_dir: {tmp_path / 'cache'}\n")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "app.health"], cwd=ROOT, env={**os.environ, **NO_NETWORK, "CHORUS_CONFIG": str(path)},
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+
+    assert 69 == done.returncode, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "model_path 'tts_models/en/ljspeech/vits' cannot be downloaded" in done.stderr
+    assert [".tts_models--en--ljspeech--vits.lock"] == [path.name for path in (tmp_path / "cache/releases").iterdir()]
+
+
+def test_a_name_coqui_does_not_list_is_refused(tmp_path):
+    done = fetch("tts_models/en/nobody/vits", tmp_path / "target", **NO_NETWORK)
+
+    assert 66 == done.returncode
+    assert "chorus: model_path 'tts_models/en/nobody/vits': Coqui lists no such model" == done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["tts_models/vits", "tts_models/en/ljspeech/vits/5", "tts_models/../../etc"])
+def test_what_is_no_name_is_refused_before_a_child_is_started(tmp_path, name):
+    path = tmp_path / "tts_config.yaml"
+    path.write_text(f"model_path: {name}\ncache_dir: {tmp_path / 'cache'}\n")
+    settings = load_settings(path)
+
+    with pytest.raises(ModelNotFoundError, match="has the form tts_models/en/ljspeech/vits"):
+        locate_artifact(settings.voices[0], settings)
+
+    assert not (tmp_path / "cache").exists()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves one folder and logs nothing."""
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A folder that a real HTTP server serves, and its address."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield folder, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def fetch_from(address, folder, target):
+    """Fetch as the command does, with a list of models that names `address`."""
+    target.mkdir()
+    entry = {"github_rls_url": f"{address}/voice.zip", "license": "CC0"}
+    (folder / "models.json").write_text(json.dumps({"tts_models": {"en": {"test": {"vits": entry}}}}))
+    return run_program("""
+        import functools, sys
+        from pathlib import Path
+        from loader.bake.coqui import import_coqui
+        import_coqui()
+        from TTS.utils import manage
+        from loader.bake.fetch import fetch_model
+        from loader.errors import FetchError
+        manage.ModelManager = functools.partial(manage.ModelManager, models_file=sys.argv[1])
+        try:
+            fetch_model("tts_models/en/test/vits", Path(sys.argv[2]))
+        except FetchError as error:
+            sys.exit(f"refused: {error}")
+        """, folder / "models.json", target, env={**os.environ, "no_proxy": "127.0.0.1"})
+
+
+def zip_of(release):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in ("config.json", "model_file.pth"):
+            file.write(release / name, f"voice/{name}")
+    return archive.getvalue()
+
+
+def test_a_downloaded_model_is_a_sealed_release(served, tiny_release, tmp_path):
+    folder, address = served
+    (folder / "voice.zip").write_bytes(zip_of(tiny_release))
+
+    done = fetch_from(address, folder, tmp_path / "target")
+
+    assert 0 == done.returncode, done.stderr
+    release = open_release(tmp_path / "target")
+    assert "tts_models/en/test/vits" == release.version
+    assert (tiny_release / "model_file.pth").read_bytes() == release.checkpoint_path.read_bytes()
+    assert {"config.json", "model_file.pth"} == set(release.hashes)
+    assert {*release.hashes, "hash.sha256", "version.txt"} == {path.name for path in (tmp_path / "target").iterdir()}
+
+
+@pytest.mark.parametrize("content", [b"<html>not found</html>", "half"])
+def test_a_broken_download_is_refused_and_leaves_nothing(served, tiny_release, tmp_path, content):
+    folder, address = served
+    whole = zip_of(tiny_release)
+    (folder / "voice.zip").write_bytes(whole[: len(whole) // 2] if content == "half" else content)
+
+    done = fetch_from(address, folder, tmp_path / "target")
+
+    assert 1 == done.returncode
+    assert "refused: model_path 'tts_models/en/test/vits' cannot be downloaded (BadZipFile" in done.stderr
+    assert [] == list((tmp_path / "target").iterdir())

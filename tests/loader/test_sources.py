@@ -1,0 +1,100 @@
+"""loader.sources: from what `model_path` names to an artifact, and no further than needed."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from loader.artifact import artifact_key, this_platform
+from loader.config import load_settings
+from loader.engines import onnx
+from loader.errors import IntegrityError, ModelNotFoundError
+from loader.release import open_release
+from loader.sources import locate_artifact, source_facts
+from tests.loader.children import answer_of
+
+
+@pytest.fixture
+def configured(tmp_path):
+    """Settings of one voice with a cache of their own."""
+
+    def configured(model_path, extra=""):
+        path = tmp_path / "tts_config.yaml"
+        path.write_text(f"model_path: {model_path}\ncache_dir: {tmp_path / 'cache'}\n{extra}")
+        return load_settings(path)
+
+    return configured
+
+
+def test_an_artifact_is_taken_as_it_is(configured, embedded_artifact, tmp_path):
+    settings = configured(embedded_artifact)
+
+    assert embedded_artifact == locate_artifact(settings.voices[0], settings)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_baked_voice_is_found_again_without_a_write(settings, embedded_artifact):
+    before = {path: path.stat().st_mtime_ns for path in settings.cache_dir.rglob("*") if "embedded" in str(path)}
+
+    assert embedded_artifact == locate_artifact(settings.voices[0], settings)
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_the_artifact_of_a_release_is_named_by_all_that_shapes_it(embedded_release, embedded_artifact):
+    facts = source_facts(open_release(embedded_release))
+
+    assert artifact_key(facts, this_platform(onnx.version())) == embedded_artifact.name
+    assert artifact_key({**facts, "coqui_tts": "0.0.1"}, this_platform(onnx.version())) != embedded_artifact.name
+
+
+def test_a_tampered_release_is_refused_though_its_artifact_is_there(embedded_release, embedded_artifact, tmp_path):
+    """A copy of the release and of the cache, so that only the release differs."""
+    copy = Path(shutil.copytree(embedded_release, tmp_path / "release"))
+    path = tmp_path / "tts_config.yaml"
+    path.write_text(f"model_path: {copy}\ncache_dir: {tmp_path / 'cache'}\n")
+    shutil.copytree(embedded_artifact, tmp_path / "cache" / "artifacts" / embedded_artifact.name)
+    own = load_settings(path)
+    assert embedded_artifact.name == locate_artifact(own.voices[0], own).name
+
+    with (copy / "model_file.pth").open("r+b") as file:
+        file.seek(1000)
+        file.write(b"\x55")
+
+    with pytest.raises(IntegrityError) as caught:
+        locate_artifact(own.voices[0], own)
+    assert copy / "model_file.pth" == caught.value.path
+
+
+def test_another_version_than_configured_is_refused(configured, embedded_release):
+    settings = configured(embedded_release, "version: joe-2\n")
+
+    with pytest.raises(IntegrityError, match="expected version joe-2, found version joe-1.0.0"):
+        locate_artifact(settings.voices[0], settings)
+
+
+@pytest.mark.parametrize("name", ["embedded/nobody", "embedded/", "embedded/../joe"])
+def test_the_embedded_voices_are_known_by_name(configured, name):
+    settings = configured(name)
+
+    with pytest.raises(ModelNotFoundError, match="the one embedded voice is embedded/joe"):
+        locate_artifact(settings.voices[0], settings)
+
+
+def test_a_directory_that_is_not_there_is_refused(configured, tmp_path):
+    settings = configured("absent")
+
+    with pytest.raises(ModelNotFoundError, match="no such model directory; check model_path"):
+        locate_artifact(settings.voices[0], settings)
+
+
+def test_opening_a_baked_voice_imports_nothing_that_bakes(settings, embedded_artifact):
+    loaded = answer_of("""
+        import json, sys
+        from loader.config import load_settings
+        from loader.voices import locate_all, open_catalogue
+        settings = load_settings(sys.argv[1])
+        open_catalogue(settings, locate_all(settings))
+        print(json.dumps([name for name in ("torch", "TTS", "onnx") if name in sys.modules]))
+        """, settings.path)
+
+    assert [] == loaded
