@@ -27,7 +27,7 @@ _SENTENCES = tuple(sorted(SENTENCES, key=len)[:20])
 _LONG_CHARACTERS = 5300
 #: Clients at once, pass by pass: few, as a thread's leftovers count, then more until every worker was reached.
 _CLIENTS = (4,) * 6 + (8,) * 6 + (16,) * 12
-#: How long a worker may take from its fork to waiting for requests.
+#: How long a worker may take from its fork, or from its answer's last byte, to waiting for requests.
 _SETTLE_S = 1.0
 
 
@@ -93,6 +93,7 @@ def _ours_spoken(voice: Measured, scratch: Path) -> Spoken:
         workers = _untouched_workers(server)
         idle_uss_bytes, idle = _uss_of(workers), pages_together([server.child.pid, *workers])
         _speak_until_each_has(len(_SENTENCES), server, workers)
+        time.sleep(_SETTLE_S)
         return Spoken(idle_uss_bytes, idle, pages_together([server.child.pid, *workers]), _uss_of(workers))
 
 
@@ -157,6 +158,7 @@ def _one_text(voice: Measured, text: str, scratch: Path) -> OneText:
         pids = [server.child.pid, *(each.pid for each in psutil.Process(server.child.pid).children())]
         with peak_pss(pids) as samples:
             audio = server.speak(text)
+            time.sleep(_SETTLE_S)
         return OneText(speech_s(audio), pages_together(pids).pss_bytes, max(samples))
 
 
