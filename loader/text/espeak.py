@@ -30,6 +30,8 @@ _PHONEMES_IPA_UNDERSCORED = 0x02 | ord("_") << 8
 _LANGUAGE_FLAG = re.compile(r"\(.+?\)")
 # Starts a command inside a text, such as another voice. A client's text gives no commands.
 _COMMAND_MARK = "\x01"
+# "]-A" ends the process in Vietnamese, and the espeak-ng command likewise (2026-11-23).
+_CRASHING_LANGUAGES = ("vi",)
 
 
 class _Voice(ctypes.Structure):
@@ -100,15 +102,15 @@ class _Library:
         rate = self._espeak.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, str(data).encode(), _INITIALIZE_DONT_EXIT)
         if rate <= 0:
             raise EspeakError(f"espeak-ng cannot read its data in {data}; reinstall espeakng-loader")
-        # The library keeps the pointer, so this object must keep the callback, and live as long as the process.
-        self._callback = _SynthCallback(lambda *_: int(self._stop_at_first_sound))
-        self._espeak.espeak_SetSynthCallback(self._callback)
+        self._callback: ctypes._FuncPointer | None = None
 
     def select(self, language: str) -> None:
         if language == self._language:
             return
         # What is selected after a failure is not known.
         self._language = None
+        if language.split("-")[0] in _CRASHING_LANGUAGES:
+            raise EspeakError(f"espeak-ng 1.52 crashes on some texts in {language!r}, so no voice is served in it")
         # By the name of a voice, else by the language it speaks: "fr-fr" is only the latter.
         name, wanted = language.encode(), _Voice(languages=language.encode())
         if not language or (
@@ -120,6 +122,7 @@ class _Library:
 
     def trace(self, text: bytes) -> str:
         """Return one line of phonemes for every clause of `text`."""
+        self._listen()
         # Sound is a hundred times the work of phonemes, but what makes it also reads the next
         # clause. So it is cut short where no further clause comes, which is nearly always.
         self._stop_at_first_sound = self._is_one_clause(text)
@@ -137,6 +140,16 @@ class _Library:
             return ctypes.string_at(content.value or 0, size.value).decode("utf-8", "replace")
         finally:
             self._c.free(content)
+
+    def _listen(self) -> None:
+        """Register the callback, at first use and so after the fork.
+
+        On hardened kernels the memory of ctypes' callbacks is a shared file, and a child that
+        inherits one is killed (trap T27). The library keeps the pointer, so this object keeps the callback.
+        """
+        if self._callback is None:
+            self._callback = _SynthCallback(lambda *_: int(self._stop_at_first_sound))
+            self._espeak.espeak_SetSynthCallback(self._callback)
 
     def _is_one_clause(self, text: bytes) -> bool:
         self._speak(b"")  # forgets the last text: its settings, and a character read ahead

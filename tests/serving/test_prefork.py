@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -143,3 +144,20 @@ def test_health_fails_with_the_errors_own_status(write_config, tmp_path):
     assert 66 == result.returncode
     assert str(tmp_path / "none") in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def callback_memory(pid):
+    """Return the mappings libffi made for ctypes callbacks: writable and executable, or a memfd of its own."""
+    maps = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    return [line for line in maps if " rwxp " in line or "memfd:libffi" in line or "/ffi" in line]
+
+
+def test_no_callback_is_made_before_the_fork(server):
+    """On hardened kernels a child that inherits one is killed (trap T27)."""
+    server.on_every_worker(lambda: server.speak("Phonemes take a callback."))
+    made = [callback_memory(worker.pid) for worker in server.workers()]
+    if not any(made):
+        pytest.skip("this kernel's callbacks leave no mapping to see")
+
+    assert all(made)
+    assert not callback_memory(server.master.pid)

@@ -186,3 +186,8 @@ def test_threads_with_their_own_get_what_one_thread_gets(espeak):
         same = list(pool.map(speak, ["en-us", "de"] * 4))
 
     assert all(same)
+
+
+def test_a_language_whose_texts_can_end_the_process_is_refused(espeak):
+    with pytest.raises(EspeakError, match="crashes on some texts in 'vi-vn-x-south'"):
+        espeak.select("vi-vn-x-south")
