@@ -17,7 +17,7 @@ from app import memory, process  # noqa: E402
 from app.logs import logging_config  # noqa: E402
 from app.wsgi import settings_from  # noqa: E402
 
-memory.share_one_heap()
+memory.keep_one_heap()
 _settings = settings_from(os.environ)
 
 wsgi_app = "app.wsgi:create()"

@@ -5,16 +5,31 @@ from collections.abc import Iterator
 
 from flask import Response
 
-from app.memory import return_free_memory
-from app.speech import Speech
+from app.memory import IdleHeap
+from app.speech import Speech, SpeechRequest, begin_speech
 from loader.wav import pcm16, wav_header
 
 #: What this server can send, and what it calls it.
 FORMATS = ("wav", "pcm")
 
 
-def audio_response(speech: Speech) -> Response:
-    """Return the response that carries `speech` to its end."""
+def answer(request: SpeechRequest, heap: IdleHeap) -> Response:
+    """Begin to speak and return the response that carries the speech to its end.
+
+    Raises:
+        ServiceError: nothing can be spoken; nothing has been sent.
+    """
+    heap.work_begins()
+    try:
+        response = _response(begin_speech(request))
+    except BaseException:
+        heap.work_ends()
+        raise
+    response.call_on_close(heap.work_ends)
+    return response
+
+
+def _response(speech: Speech) -> Response:
     request = speech.request
     if request.streamed:
         response = Response(_stream(speech))
@@ -30,8 +45,6 @@ def audio_response(speech: Speech) -> Response:
     response.headers["Cache-Control"] = "no-cache"
     response.headers["X-Sample-Rate"] = str(request.voice.sample_rate_hz)
     response.headers["X-Seed"] = str(request.seed)
-    # After the last byte, so that no listener waits for it.
-    response.call_on_close(return_free_memory)
     return response
 
 

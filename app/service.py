@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.memory import IdleHeap
 from loader.config import Settings
 from loader.voices import Catalogue
 
@@ -14,3 +15,4 @@ class Service:
     catalogue: Catalogue
     #: Unix time at which the voices were opened.
     opened_at_s: int
+    heap: IdleHeap

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from flask import Flask
 
+from app.memory import IdleHeap
 from app.server import create_app
 from app.service import Service
 from loader.config import Settings, load_settings
@@ -36,7 +37,7 @@ def create() -> Flask:
         catalogue = open_catalogue(settings, artifacts)
     except LoaderError as error:
         leave(error)
-    return create_app(Service(settings, catalogue, opened_at_s=int(time.time())))
+    return create_app(Service(settings, catalogue, opened_at_s=int(time.time()), heap=IdleHeap()))
 
 
 def leave(error: LoaderError) -> NoReturn:

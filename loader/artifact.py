@@ -18,7 +18,7 @@ from loader import cpu
 from loader.errors import ArtifactError, IntegrityError
 
 #: Raised whenever the meaning of any file in an artifact changes.
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 PRECISION = "fp32"
 

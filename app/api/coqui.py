@@ -4,10 +4,10 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
-from app.audio import audio_response
+from app.audio import answer
 from app.errors import BadRequestError, ServiceError
 from app.service import Service
-from app.speech import SpeechRequest, begin_speech, checked_text, chosen_seed
+from app.speech import SpeechRequest, checked_text, chosen_seed
 from loader.voice import Voice
 
 coqui = Blueprint("coqui", __name__, url_prefix="/api")
@@ -24,18 +24,17 @@ def tts() -> Response:
     _refuse_other("language_id", _languages(voice), f"this voice speaks {voice.language}; leave it out")
     for name in ("speaker_wav", "style_wav"):
         _refuse_other(name, (), "no file is ever read at a client's word; leave it out")
-    return audio_response(
-        begin_speech(
-            SpeechRequest(
-                text=checked_text(_parameter("text"), service.settings.limits, "text"),
-                voice=voice,
-                audio_format="wav",
-                streamed=False,
-                speed=1.0,
-                seed=chosen_seed(None),
-                request_id=g.request_id,
-            )
-        )
+    return answer(
+        SpeechRequest(
+            text=checked_text(_parameter("text"), service.settings.limits, "text"),
+            voice=voice,
+            audio_format="wav",
+            streamed=False,
+            speed=1.0,
+            seed=chosen_seed(None),
+            request_id=g.request_id,
+        ),
+        service.heap,
     )
 
 

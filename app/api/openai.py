@@ -6,13 +6,12 @@ from typing import Any
 import voluptuous as vol
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
-from app.audio import FORMATS, audio_response
+from app.audio import FORMATS, answer
 from app.errors import BadRequestError, ServiceError, UnsupportedFormatError
 from app.service import Service
 from app.speech import (
     MOST_SEED,
     SpeechRequest,
-    begin_speech,
     checked_speed,
     checked_text,
     chosen_seed,
@@ -60,18 +59,17 @@ def speech() -> Response:
             f"response_format is {audio_format[:40]!r}, expected one of {', '.join(FORMATS)}", "response_format"
         )
     asked_for_stream = body["stream_format"] == "audio" if body["stream"] is None else body["stream"]
-    return audio_response(
-        begin_speech(
-            SpeechRequest(
-                text=checked_text(body["input"], service.settings.limits, "input"),
-                voice=chosen_voice(name, service.catalogue, "voice"),
-                audio_format=audio_format,
-                streamed=asked_for_stream,
-                speed=checked_speed(body["speed"], "speed"),
-                seed=chosen_seed(body["seed"]),
-                request_id=g.request_id,
-            )
-        )
+    return answer(
+        SpeechRequest(
+            text=checked_text(body["input"], service.settings.limits, "input"),
+            voice=chosen_voice(name, service.catalogue, "voice"),
+            audio_format=audio_format,
+            streamed=asked_for_stream,
+            speed=checked_speed(body["speed"], "speed"),
+            seed=chosen_seed(body["seed"]),
+            request_id=g.request_id,
+        ),
+        service.heap,
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from loader.bake.graphs import Decode, Encode, Flow
+from loader.bake.decoder import Decode
+from loader.bake.graphs import Encode, Flow
 from loader.engines import onnx
 from loader.errors import BakeError
 

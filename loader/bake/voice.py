@@ -27,9 +27,9 @@ def bake_voice(source: Path, target: Path, stage: Callable[[str], AbstractContex
         vits = coqui.load_vits(release)
         coqui.fuse_weight_norm(vits.model)
     with stage("exporting and optimising three graphs"):
-        from loader.bake import export, graphs, tokenizer
+        from loader.bake import decoder, export, tokenizer
 
-        facts = _voice_facts(vits, graphs.decoder_margin_frames(vits.model.args))
+        facts = _voice_facts(vits, decoder.decoder_margin_frames(vits.model.args))
         text = tokenizer.text_facts(vits.model)
         tokenizer.copy_cleaner_sources(target)
         export.export_graphs(vits.model, target)

@@ -10,6 +10,7 @@ import time
 from multiprocessing.context import ForkContext
 from typing import Any
 
+from app import memory
 from loader.config import load_settings
 from loader.voice import Delivery, Voice
 from loader.voices import locate_all, open_catalogue
@@ -19,6 +20,7 @@ from .texts import HELLO, SENTENCES
 
 def main(config_path: str, processes: int, passes: int) -> None:
     """Speak every sentence `passes` times, in so many processes."""
+    memory.keep_one_heap()  # as gunicorn.conf.py does
     settings = load_settings(config_path)
     voice = open_catalogue(settings, locate_all(settings)).default
     texts = SENTENCES * passes

@@ -3,6 +3,9 @@
 import subprocess
 import sys
 
+import pytest
+
+from app.memory import IdleHeap
 from tests.conftest import ROOT
 
 PROGRAM = """
@@ -13,7 +16,7 @@ def anonymous_mib():
     with open("/proc/self/smaps_rollup") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("Anonymous")) / 1024
 
-memory.share_one_heap()
+memory.keep_one_heap()
 before = anonymous_mib()
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
@@ -43,3 +46,59 @@ def test_memory_freed_by_any_thread_is_given_back():
 
     assert kept_mib > 50
     assert after_mib < kept_mib / 4
+
+
+class SilentAlarm:
+    """An alarm that rings when the test says so."""
+
+    def __init__(self, made):
+        self.made = made
+
+    def __call__(self, seconds, ring):
+        self.ring, self.is_set, self.is_cancelled = ring, False, False
+        self.made.append(self)
+        return self
+
+    def start(self):
+        self.is_set = True
+
+    def cancel(self):
+        self.is_cancelled = True
+
+
+@pytest.fixture
+def heap():
+    given_back, alarms = [], []
+    made = IdleHeap(lambda: given_back.append(True), lambda seconds, ring: SilentAlarm(alarms)(seconds, ring))
+    made.given_back, made.alarms = given_back, alarms
+    return made
+
+
+def test_memory_is_given_back_once_a_worker_is_idle(heap):
+    heap.work_begins()
+    heap.work_ends()
+    (alarm,) = heap.alarms
+    before = list(heap.given_back)
+    alarm.ring()
+
+    assert (True, []) == (alarm.is_set, before)
+    assert [True] == heap.given_back
+
+
+def test_memory_is_kept_while_another_request_is_under_way(heap):
+    heap.work_begins()
+    heap.work_begins()
+    heap.work_ends()
+
+    assert [] == heap.alarms
+
+
+def test_the_next_request_calls_the_alarm_off(heap):
+    heap.work_begins()
+    heap.work_ends()
+    heap.work_begins()
+    (alarm,) = heap.alarms
+    alarm.ring()
+
+    assert alarm.is_cancelled
+    assert [] == heap.given_back, "not even by an alarm that was already ringing"

@@ -10,6 +10,7 @@ import numpy as np
 from flask import Flask
 
 from app import wsgi
+from app.memory import IdleHeap
 from app.server import create_app
 from loader.acoustics import VitsEngine
 from loader.engines.onnx import OnnxNetworks
@@ -37,4 +38,4 @@ def create() -> Flask:
         failing = FailingNetworks.__new__(FailingNetworks)
         failing.__dict__.update(sound.networks.__dict__)
         voice._engine = dataclasses.replace(sound, networks=failing)
-    return create_app(wsgi.Service(settings, catalogue, opened_at_s=0))
+    return create_app(wsgi.Service(settings, catalogue, opened_at_s=0, heap=IdleHeap()))

@@ -1,4 +1,4 @@
-"""loader.bake.graphs: what is rewritten for speed computes the same, and the margin is no frame too small."""
+"""loader.bake.decoder: what is rewritten for speed computes the same, and the margin is no frame too small."""
 
 import pytest
 
@@ -10,7 +10,7 @@ REACH = """
     from loader.bake.coqui import fuse_weight_norm, import_coqui, load_vits
     import_coqui()
     import torch
-    from loader.bake.graphs import decoder_margin_frames
+    from loader.bake.decoder import decoder_margin_frames
     from loader.release import open_release
 
     vits = load_vits(open_release(Path(sys.argv[1])))
@@ -45,7 +45,7 @@ UPSAMPLING = """
     import json
     import torch
     from torch import nn
-    from loader.bake.graphs import UpsamplingConv
+    from loader.bake.decoder import UpsamplingConv
 
     errors = {}
     for kernel, stride, padding in [
@@ -75,14 +75,14 @@ def test_the_rewritten_upsampling_is_the_transposed_convolution():
 
 
 def test_the_rewritten_decoder_is_coquis_decoder(tiny_release):
-    """In double precision, so that any difference but rounding shows."""
+    """In double precision, so that only one rounding is left: of the weights that were divided in single precision."""
     error = answer_of("""
         import copy, json, sys
         from pathlib import Path
         from loader.bake.coqui import fuse_weight_norm, import_coqui, load_vits
         import_coqui()
         import torch
-        from loader.bake.graphs import Decode
+        from loader.bake.decoder import Decode
         from loader.release import open_release
         model = load_vits(open_release(Path(sys.argv[1]))).model
         fuse_weight_norm(model)
@@ -97,4 +97,4 @@ def test_the_rewritten_decoder_is_coquis_decoder(tiny_release):
         print(json.dumps(max(errors)))
         """, tiny_release)
 
-    assert error < 1e-12
+    assert error < 1e-8
