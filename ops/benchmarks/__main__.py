@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
-from . import coldstart, memory, throughput
+from . import coldstart, memory, respawn, throughput
 from .machine import require_espeak, this_machine, usage_now, used_by_others
 from .processes import ChildFailedError, end_descendants
 from .report import Report, Setting, print_report
@@ -43,6 +43,7 @@ def _benchmark(rounds: int) -> Callable[[_Measure], click.Command]:
 _benchmark(rounds=5)(coldstart.coldstart)
 _benchmark(rounds=3)(memory.memory)
 _benchmark(rounds=3)(throughput.throughput)
+_benchmark(rounds=3)(respawn.respawn)
 
 
 def _interrupt(number: int, frame: Any) -> NoReturn:
