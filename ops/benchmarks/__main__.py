@@ -13,6 +13,7 @@ from . import coldstart, memory, respawn, throughput
 from .machine import require_espeak, this_machine, usage_now, used_by_others
 from .processes import ChildFailedError, end_descendants
 from .report import Report, Setting, print_report
+from .table import table
 
 #: From the number of rounds and an empty folder to what was found.
 _Measure = Callable[[int, Path], Report]
@@ -44,6 +45,13 @@ _benchmark(rounds=5)(coldstart.coldstart)
 _benchmark(rounds=3)(memory.memory)
 _benchmark(rounds=3)(throughput.throughput)
 _benchmark(rounds=3)(respawn.respawn)
+
+
+@main.command("table")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def _table(paths: tuple[Path, ...]) -> None:
+    """Print the README's table from JSON files of the benchmarks."""
+    print(table(paths))
 
 
 def _interrupt(number: int, frame: Any) -> NoReturn:
