@@ -5,8 +5,10 @@ Both are built and baked once and kept in tests/.cache, by the product's own cod
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from loader.artifact import Artifact, open_artifact, this_platform
@@ -18,6 +20,14 @@ from tests.checkpoints import LJSPEECH_SIZE
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "tests" / ".cache"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_process_is_left() -> Iterator[None]:
+    """Set up first and so torn down last: whatever a test started has ended by then."""
+    yield
+    left = psutil.Process().children(recursive=True)
+    assert not left, left
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,17 @@ def server(write_config: WriteConfig) -> Iterator[Server]:
     running.stop()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_went_wrong(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After every test that used the shared server: the same workers, a clean log, no descriptor more."""
+    shared: Server | None = request.getfixturevalue("server") if "server" in request.fixturenames else None
+    before = {worker.pid for worker in shared.workers()} if shared else set()
+    yield
+    if shared:
+        shared.check()
+        assert {worker.pid for worker in shared.workers()} == before
+
+
 @pytest.fixture
 def start(write_config: WriteConfig) -> Iterator[Callable[..., Server]]:
     """Start a server of the test's own; it is stopped, and checked, when the test is over."""

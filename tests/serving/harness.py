@@ -122,21 +122,27 @@ class Server:
             select.select([], [], [], 0.01)
         raise AssertionError(f"did not come true within {within_s} s; the log says:\n{self.log()}")
 
+    def check(self) -> None:
+        """Assert that nothing went wrong so far, and that no worker holds on to a descriptor."""
+        log = self.log()
+        deaths = len(re.findall(r"was sent SIG|exited with code|Worker failed|WORKER TIMEOUT", log))
+        assert deaths == self.expected_deaths, log
+        assert self.expects_errors or not re.search(r"Traceback|CRITICAL|level=ERROR", _without_deaths(log)), log
+        if self.process.poll() is None:
+            self.eventually(lambda: max((w.num_fds() for w in self.workers()), default=0) <= self._descriptors)
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the server and check what it leaves."""
         family = [self.master, *self.workers()] if self.process.poll() is None else []
+        self.check()
         if family:
-            self.eventually(lambda: max((w.num_fds() for w in self.workers()), default=0) <= self._descriptors)
             self.process.send_signal(how)
         status = self.process.wait(timeout=60)
-        log = self.log()
+        self.check()
+        assert status == 0, self.log()
         self.close()
         left = [process for process in family if process.is_running()]
-        deaths = len(re.findall(r"was sent SIG|exited with code|Worker failed|WORKER TIMEOUT", log))
-        assert status == 0, log
         assert not left, left
-        assert self.expects_errors or not re.search(r"Traceback|CRITICAL|level=ERROR", _without_deaths(log)), log
-        assert deaths == self.expected_deaths, log
         assert set(os.listdir("/dev/shm")) <= self._shared_before
 
     def close(self) -> None:
