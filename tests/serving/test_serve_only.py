@@ -37,6 +37,24 @@ def environment(request, tmp_path_factory):
     return folder
 
 
+@pytest.mark.parametrize("words", [["--bind", "127.0.0.1:0", "--config"], ["--workers=1", "--config"], ["-c"]])
+def test_the_configuration_may_be_named_anywhere(environment, words, tmp_path):
+    variables = {**os.environ, "CHORUS_VENV": str(environment)}
+    command = ["ops/serve", "--serve-only", *words, str(tmp_path / "none.yaml"), "--threads", "5"]
+    result = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
+
+    assert 78 == result.returncode, result.stderr
+    assert f"{tmp_path / 'none.yaml'}: 1 problem" in result.stderr
+
+
+def test_an_option_without_its_value_is_named(environment):
+    variables = {**os.environ, "CHORUS_VENV": str(environment)}
+    command = ["ops/serve", "--serve-only", "--config"]
+    result = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
+
+    assert (64, "chorus: --config needs a FILE\n") == (result.returncode, result.stderr)
+
+
 def test_neither_torch_nor_tts_is_installed(environment):
     listed = subprocess.run([environment / "bin/pip", "list"], capture_output=True, text=True, check=True).stdout.lower()
 
