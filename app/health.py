@@ -7,8 +7,8 @@ import sys
 import wave
 from pathlib import Path
 
-from app.wsgi import DEFAULT_CONFIG, leave
-from loader.errors import LoaderError, SynthesisError
+from app.wsgi import DEFAULT_CONFIG, one_clear_message
+from loader.errors import SynthesisError
 from loader.tts_loader import TTSLoader
 
 
@@ -31,10 +31,8 @@ async def health_check(config_path: str | Path = DEFAULT_CONFIG) -> float:
 
 def main() -> None:
     """Exit with 0 when it spoke, else with the error's documented status."""
-    try:
+    with one_clear_message():
         duration_s = asyncio.run(health_check(os.environ.get("CHORUS_CONFIG") or DEFAULT_CONFIG))
-    except LoaderError as error:
-        leave(error)
     print(f"healthy: spoke {duration_s:.2f} s", file=sys.stdout)
 
 

@@ -1,7 +1,7 @@
 """One line an event: logfmt or JSON, units in the keys, never the text of a request.
 
-Events are named `noun.past_participle`: speech.done, speech.refused, speech.failed,
-speech.abandoned, server.ready, server.refused_to_fork, worker.started, worker.lost.
+Events are named `noun.past_participle`: speech.done, speech.failed, speech.abandoned,
+request.refused, request.failed, server.ready, server.refused_to_fork, worker.ended.
 """
 
 import logging

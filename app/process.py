@@ -6,15 +6,14 @@ An exception in a hook ends the master and with it every healthy worker.
 import gc
 import logging
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from app.logs import event
+from app.wsgi import one_clear_message
 from loader.config import Settings
-from loader.errors import LoaderError
-from loader.voices import locate_all
+from loader.voices import locate_all, verify_all
 
 log = logging.getLogger("chorus.process")
 
@@ -33,16 +32,16 @@ def task_count(tasks: Path = Path("/proc/self/task")) -> int:
 
 
 def bake_before_workers(settings: Settings) -> Callable[[Any], None]:
-    """Return the hook that bakes in the master where workers open the voices themselves."""
+    """Return the hook that bakes and verifies in the master where workers open the voices themselves.
+
+    A worker that cannot open its voices would be replaced for ever, and fast.
+    """
 
     def on_starting(server: Any) -> None:
         if settings.preload:
             return
-        try:
-            locate_all(settings, anew=not settings.use_cache)
-        except LoaderError as error:
-            print(f"chorus: {error}", file=sys.stderr, flush=True)
-            sys.exit(error.exit_status)
+        with one_clear_message():
+            verify_all(settings, locate_all(settings, anew=not settings.use_cache))
 
     return on_starting
 

@@ -22,7 +22,7 @@ from app.logs import event
 from loader.config import Limits
 from loader.engines.base import Samples
 from loader.errors import LoaderError, SpeechError, SynthesisError, UnknownVoiceError
-from loader.voice import FASTEST, SLOWEST, Delivery, Voice, random_seed
+from loader.voice import Delivery, Voice, random_seed
 from loader.voices import Catalogue
 
 log = logging.getLogger("chorus.speech")
@@ -89,17 +89,6 @@ def chosen_voice(name: str | None, catalogue: Catalogue, parameter: str) -> Voic
         return catalogue.voice(name)
     except UnknownVoiceError as error:
         raise UnknownVoiceRequestedError(str(error), parameter) from error
-
-
-def checked_speed(speed: float, parameter: str) -> float:
-    """Return `speed`, or say its bounds.
-
-    Raises:
-        BadRequestError: out of range, or not a number.
-    """
-    if not SLOWEST <= speed <= FASTEST:
-        raise BadRequestError(f"{parameter} is {speed:g}, expected {SLOWEST:g} to {FASTEST:g}", parameter)
-    return speed
 
 
 def chosen_seed(seed: int | None) -> int:

@@ -3,8 +3,8 @@
 import os
 import sys
 import time
-from collections.abc import Mapping
-from typing import NoReturn
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from flask import Flask
 
@@ -20,10 +20,8 @@ DEFAULT_CONFIG = "tts_config.yaml"
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
     """Read the configuration file that CHORUS_CONFIG names, or end the process with one clear message."""
-    try:
+    with one_clear_message():
         return load_settings(environment.get("CHORUS_CONFIG") or DEFAULT_CONFIG)
-    except LoaderError as error:
-        leave(error)
 
 
 def create() -> Flask:
@@ -32,15 +30,20 @@ def create() -> Flask:
     Runs once in the master where `preload` is on, else once in every worker.
     """
     settings = settings_from(os.environ)
-    try:
+    with one_clear_message():
         artifacts = locate_all(settings, anew=settings.preload and not settings.use_cache)
         catalogue = open_catalogue(settings, artifacts)
-    except LoaderError as error:
-        leave(error)
     return create_app(Service(settings, catalogue, opened_at_s=int(time.time()), heap=IdleHeap()))
 
 
-def leave(error: LoaderError) -> NoReturn:
-    """Say why on standard error and exit with the error's documented status."""
-    print(f"chorus: {error}", file=sys.stderr, flush=True)
-    sys.exit(error.exit_status)
+@contextmanager
+def one_clear_message() -> Iterator[None]:
+    """End the process on a reported error with its line and its documented status, on Ctrl-C quietly with 130."""
+    try:
+        yield
+    except LoaderError as error:
+        print(f"chorus: {error}", file=sys.stderr, flush=True)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        print("\nchorus: interrupted", file=sys.stderr, flush=True)
+        sys.exit(130)

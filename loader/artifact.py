@@ -150,7 +150,7 @@ def this_platform(onnxruntime_version: str) -> Platform:
     return Platform(onnxruntime_version, cpu.feature_level())
 
 
-_REBAKE = "remove this directory and let it be baked again"
+_REBAKE = "remove this directory and have it baked, or copied, again"
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

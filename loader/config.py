@@ -13,7 +13,7 @@ import voluptuous as vol
 import yaml
 
 from loader.errors import ConfigError
-from loader.validation import absent_or, device, flag, number, one_of, text, whole
+from loader.validation import absent_or, address, device, flag, label, number, one_of, text, whole
 
 
 def _key(name: str, default: Any, description: str) -> vol.Optional:
@@ -24,7 +24,7 @@ _VOICE = vol.Schema(
     {
         vol.Required("name", description="what clients call the voice"): text,
         vol.Required("model_path", description="as `model_path` above"): text,
-        _key("version", None, "as `version` above"): absent_or(text),
+        _key("version", None, "as `version` above"): absent_or(label),
         _key("aliases", list, "further names for the same voice"): [text],
     }
 )
@@ -55,7 +55,7 @@ _SPEECH = vol.Schema(
 SCHEMA = vol.Schema(
     {
         _key("model_path", None, "a Coqui VITS directory, a baked artifact, a Coqui model name (`tts_models/...`), or `embedded/joe`"): absent_or(text),
-        _key("version", None, "what the model's version.txt must say; any when absent"): absent_or(text),
+        _key("version", None, "what the model's version.txt must say; any when absent"): absent_or(label),
         _key("device", "cpu", "`cpu`, `cuda` or `cuda:N` (CUDA is served on the CPU, with a warning, until its engine exists)"): device,
         _key("use_cache", True, "keep baked artifacts in `cache_dir`; false bakes anew at every start"): flag,
         _key("mmap", True, "map the weights (shared, read on demand); false reads them into the master's memory"): flag,
@@ -64,7 +64,7 @@ SCHEMA = vol.Schema(
         _key("engine", "auto", "`auto` or `onnx`"): one_of("auto", "onnx"),
         _key("preload", True, "open voices in the master and fork; false opens them in every worker from the same files"): flag,
         _key("cache_dir", "~/.cache/chorus", "where artifacts and the embedded voice are kept"): text,
-        _key("bind", "127.0.0.1:8080", "HOST:PORT or unix:PATH"): text,
+        _key("bind", "127.0.0.1:8080", "HOST:PORT or unix:PATH"): address,
         _key("workers", None, "worker processes; default: one per usable core"): absent_or(whole(1, 512)),
         _key("threads", 4, "requests one worker serves at a time"): whole(2, 64),
         _key("request_timeout_s", 120.0, "how long a stopping worker may finish its requests, in seconds"): number(1.0, 3600.0),

@@ -1,5 +1,6 @@
 """From what `model_path` names to a published artifact, baking it if need be."""
 
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,14 @@ from loader import bakery
 from loader.artifact import MANIFEST, artifact_key, is_artifact, this_platform
 from loader.config import Settings, VoiceSettings
 from loader.engines import onnx
-from loader.errors import ModelNotFoundError
+from loader.errors import IntegrityError, ModelNotFoundError
 from loader.release import HASH_FILE, Release, open_release
 from loader.store import Store
 
 #: Raised whenever the embedded voice is built in another way.
 EMBEDDED_VERSION = "joe-1.0.0"
+
+log = logging.getLogger("chorus.loader")
 
 _COQUI_NAME = re.compile(r"tts_models(/\w[\w.-]*){3}")
 
@@ -50,20 +53,31 @@ def source_facts(release: Release) -> dict[str, Any]:
 def _release(voice: VoiceSettings, settings: Settings) -> Release:
     releases = Store(settings.cache_dir / "releases", proof=HASH_FILE)
     name = voice.model_path
+    memory = settings.cache_dir / "verified.json"
     if name.startswith("embedded/"):
-        directory = _embedded(name, releases)
-    elif name.startswith("tts_models/"):
+        return _embedded(voice, releases, memory)
+    if name.startswith("tts_models/"):
         directory = _fetched(name, releases)
     else:
         directory = Path(name)
-    return open_release(directory, voice.version, memory=settings.cache_dir / "verified.json")
+    return open_release(directory, voice.version, memory)
 
 
-def _embedded(name: str, releases: Store) -> Path:
-    if name != "embedded/joe":
-        raise ModelNotFoundError(f"model_path {name!r}: the one embedded voice is embedded/joe")
+def _embedded(voice: VoiceSettings, releases: Store, memory: Path) -> Release:
+    """Return the embedded voice's release, building it where it is not there or no longer whole."""
+    if voice.model_path != "embedded/joe":
+        raise ModelNotFoundError(f"model_path {voice.model_path!r}: the one embedded voice is embedded/joe")
     key = f"embedded-{EMBEDDED_VERSION}"
-    return releases.find(key) or releases.publish(key, lambda folder: bakery.run_bake("embedded", folder))
+
+    def build(folder: Path) -> None:
+        bakery.run_bake("embedded", folder)
+
+    directory = releases.find(key) or releases.publish(key, build)
+    try:
+        return open_release(directory, voice.version, memory)
+    except IntegrityError as error:
+        log.warning("the embedded voice is built again: %s", error)
+    return open_release(releases.publish(key, build, anew=True), voice.version, memory)
 
 
 def _fetched(name: str, releases: Store) -> Path:

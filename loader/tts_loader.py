@@ -78,4 +78,4 @@ class TTSLoader:
             with self._opening:
                 if self._catalogue is None:
                     settings = load_settings(self._config_path)
-                    self._catalogue = open_catalogue(settings, locate_all(settings))
+                    self._catalogue = open_catalogue(settings, locate_all(settings, anew=not settings.use_cache))

@@ -8,6 +8,7 @@ import voluptuous as vol
 
 Check = Callable[[Any], Any]
 
+_ADDRESS = re.compile(r"unix:\S+|(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}")
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 
 
@@ -50,6 +51,18 @@ def text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise vol.Invalid(f"expected text, found {shown(value)}")
     return value
+
+
+def label(value: Any) -> str:
+    """Text, or a whole number as YAML reads one that was not quoted."""
+    return text(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
+
+
+def address(value: Any) -> str:
+    """HOST:PORT or unix:PATH."""
+    if isinstance(value, str) and _ADDRESS.fullmatch(value):
+        return value
+    raise vol.Invalid(f"expected HOST:PORT or unix:PATH, found {shown(value)}")
 
 
 def flag(value: Any) -> bool:

@@ -51,6 +51,16 @@ def locate_all(settings: Settings, anew: bool = False) -> list[Path]:
     return [locate_artifact(voice, settings, anew) for voice in settings.voices]
 
 
+def verify_all(settings: Settings, artifacts: Sequence[Path]) -> None:
+    """Verify every byte of the artifacts, and let go of them again.
+
+    Raises:
+        LoaderError: any of its children.
+    """
+    for path in artifacts:
+        open_artifact(path, this_platform(onnx.version()), map_files=settings.mmap)
+
+
 def open_catalogue(settings: Settings, artifacts: Sequence[Path]) -> Catalogue:
     """Open every voice from its artifact.
 

@@ -46,11 +46,11 @@ def test_every_exit_status_is_documented():
 
 def test_the_tree_names_every_module():
     tracked = subprocess.run(["git", "ls-files", "app", "loader"], cwd=ROOT, capture_output=True, text=True, check=True)
-    tree = README[README.index("## The tree") :]
+    tree = README[README.index("## The tree") :].split("```")[1]
 
-    for name in map(Path, tracked.stdout.split()):
-        if name.name != "__init__.py":
-            assert re.search(rf"^ +{re.escape(name.stem)}\b", tree, re.MULTILINE), name
+    stems = [name.stem for name in map(Path, tracked.stdout.split()) if name.name != "__init__.py"]
+    for stem in set(stems):
+        assert stems.count(stem) == len(re.findall(rf"^ +{re.escape(stem)} ", tree, re.MULTILINE)), stem
 
 
 def test_every_script_it_names_exists():

@@ -5,7 +5,7 @@ from urllib.parse import unquote_to_bytes
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
 from app.audio import answer
-from app.errors import BadRequestError, ServiceError
+from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
 from app.service import Service
 from app.speech import SpeechRequest, checked_text, chosen_seed
 from loader.voice import Voice
@@ -16,6 +16,8 @@ coqui = Blueprint("coqui", __name__, url_prefix="/api")
 @coqui.route("/tts", methods=["GET", "POST"])
 def tts() -> Response:
     """Speak `text` with the default voice and send a whole WAV file."""
+    if request.method == "HEAD":  # Flask adds it to GET
+        raise MethodNotAllowedError("HEAD would speak for nobody; use GET or POST")
     service: Service = current_app.extensions["chorus"]
     _require_utf8(request.query_string)
     _require_utf8(request.get_data())

@@ -12,12 +12,12 @@ from app.service import Service
 from app.speech import (
     MOST_SEED,
     SpeechRequest,
-    checked_speed,
     checked_text,
     chosen_seed,
     chosen_voice,
 )
 from loader.validation import absent_or, flag, number, one_of, whole
+from loader.voice import FASTEST, SLOWEST
 
 openai = Blueprint("openai", __name__, url_prefix="/v1")
 
@@ -36,8 +36,8 @@ _BODY = vol.Schema(
         vol.Optional("voice", default=None): vol.Any(None, str, vol.Schema({vol.Required("id"): str}, extra=vol.REMOVE_EXTRA),
                                                      msg="expected a string, or an object with a string `id`"),
         vol.Optional("instructions", default=None): absent_or(_string),
-        vol.Optional("response_format", default="wav"): _string,
-        vol.Optional("speed", default=1.0): number(-1e9, 1e9),
+        vol.Optional("response_format", default=None): absent_or(_string),
+        vol.Optional("speed", default=None): absent_or(number(SLOWEST, FASTEST)),
         vol.Optional("stream_format", default=None): absent_or(one_of("audio")),
         vol.Optional("stream", default=None): absent_or(flag),
         vol.Optional("seed", default=None): absent_or(whole(0, MOST_SEED)),
@@ -53,7 +53,7 @@ def speech() -> Response:
     body = _body()
     voice = body["voice"]
     name = voice["id"] if isinstance(voice, dict) else voice
-    audio_format = body["response_format"]
+    audio_format = body["response_format"] or "wav"
     if audio_format not in FORMATS:
         raise UnsupportedFormatError(
             f"response_format is {audio_format[:40]!r}, expected one of {', '.join(FORMATS)}", "response_format"
@@ -65,7 +65,7 @@ def speech() -> Response:
             voice=chosen_voice(name, service.catalogue, "voice"),
             audio_format=audio_format,
             streamed=asked_for_stream,
-            speed=checked_speed(body["speed"], "speed"),
+            speed=1.0 if body["speed"] is None else body["speed"],
             seed=chosen_seed(body["seed"]),
             request_id=g.request_id,
         ),

@@ -168,7 +168,10 @@ def test_a_bad_list_of_voices_is_refused(problems, voices, problem):
         ("{version: '1', voices: [{name: a, model_path: /a}]}",
          "version: cannot stand beside voices; move it into the list"),
         ("model_path: ''", "model_path: expected text, found ''"),
-        ("{model_path: /a, version: 1}", "version: expected text, found 1"),
+        ("{model_path: /a, version: [1]}", "version: expected text, found [1]"),
+        ("{model_path: /a, version: true}", "version: expected text, found True"),
+        ("{model_path: /a, bind: 8080}", "bind: expected HOST:PORT or unix:PATH, found 8080"),
+        ("{model_path: /a, bind: 'nonsense:port'}", "bind: expected HOST:PORT or unix:PATH, found 'nonsense:port'"),
         ("{model_path: /a, quantization: }", "quantization: expected keys and values"),
         ('{model_path: /a, device: "cpu\\n"}', r"device: expected cpu, cuda or cuda:N, found 'cpu\n'"),
         ("- model_path: /a", "the file: expected keys and values"),
@@ -227,3 +230,12 @@ def test_a_process_started_with_a_bad_file_says_so_and_exits_with_78(tmp_path, c
     assert f"chorus: {path}: " in done.stderr
     assert all(each in done.stderr for each in expected)
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:80", "localhost:8080", "[::1]:8080", "[::]:1", "unix:/run/tts.sock"])
+def test_an_address_gunicorn_can_bind_is_let_in(tmp_path, address):
+    path = tmp_path / "tts_config.yaml"
+    path.write_text(f"{{model_path: /a, version: 1, bind: '{address}'}}")
+    settings = load_settings(path)
+
+    assert (address, "1") == (settings.bind, settings.voices[0].version)

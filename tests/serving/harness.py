@@ -67,8 +67,12 @@ class Server:
         self.eventually(lambda: _LISTENING.search(self.log()) or self._dead())
         self.eventually(lambda: self._dead() or (self._answers() and len(self.workers()) == self._wanted()))
         assert self.process.poll() is None, self.log()
-        self._descriptors = max(worker.num_fds() for worker in self.workers())
+        self.remember_descriptors()
         return self
+
+    def remember_descriptors(self) -> None:
+        """Take what an idle worker has open now as what it may have open at the end."""
+        self._descriptors = max(worker.num_fds() for worker in self.workers())
 
     @property
     def port(self) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,6 +77,34 @@ def test_without_preload_every_worker_opens_the_voices_itself(start):
 
     assert {200} == {answer.status for answer in answers.values()}
     assert 2 == server.log().count("voice joe opened")
+
+
+def test_without_preload_a_broken_artifact_ends_the_server_before_any_worker(start, embedded_artifact, tmp_path):
+    broken = tmp_path / "artifact"
+    shutil.copytree(embedded_artifact, broken)
+    weights = broken / "flow.bin"
+    weights.chmod(0o644)
+    content = bytearray(weights.read_bytes())
+    content[1000] ^= 1
+    weights.write_bytes(content)
+
+    server = start(keys={"preload": False, "model_path": str(broken)})
+    status = server.process.wait(timeout=60)
+
+    assert 65 == status
+    assert f"{weights}: expected sha256" in server.log()
+    assert "Booting worker" not in server.log()
+
+
+def test_ctrl_c_while_baking_is_quiet(start, tmp_path):
+    server = start(keys={"cache_dir": str(tmp_path / "cache")})
+    server.eventually(lambda: "starting torch and Coqui" in server.log())
+    server.process.send_signal(signal.SIGINT)
+    status = server.process.wait(timeout=60)
+
+    assert 130 == status
+    assert "Traceback" not in server.log()
+    assert not list((tmp_path / "cache").glob("*/.*.tmp"))
 
 
 def test_a_master_with_a_second_thread_refuses_to_fork(start, tmp_path):

@@ -162,6 +162,16 @@ def test_probes_answer(server):
     assert {"status": "ready", "voices": ["joe"]} == server.ask("GET", "/readyz").json()
 
 
+def test_a_head_request_does_not_speak(server):
+    assert 405 == server.ask("HEAD", "/api/tts?text=Hello").status
+
+
+def test_optional_fields_may_be_null(server):
+    nothing = dict.fromkeys(("voice", "instructions", "response_format", "speed", "stream_format", "stream", "seed"))
+
+    assert 200 == server.speak("Hello.", **nothing).status
+
+
 def test_a_head_request_has_no_body(server):
     connection = server.connection()
     connection.request("HEAD", "/livez")
