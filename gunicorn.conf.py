@@ -7,7 +7,7 @@ module. gunicorn reads this file, then app.wsgi, then calls the hooks in the ord
 import gc
 import os
 
-# Both before numpy is first imported: its BLAS starts threads, and forking with threads hangs (trap T1).
+# Both before numpy is first imported: its BLAS starts threads, and forking with threads hangs.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A collection in the master would move objects about that all workers share; see when_ready.
@@ -26,13 +26,13 @@ bind = _settings.bind
 workers = _settings.workers or process.usable_cores()
 worker_class = "gthread"
 threads = _settings.threads
-# A worker accepts only what it can serve; the rest waits in the one queue all workers share (trap T11).
+# A worker accepts only what it can serve; the rest waits in the one queue all workers share.
 worker_connections = _settings.threads
 keepalive = 0
 limit_request_line = 8190  # GET /api/tts carries its text there
 graceful_timeout = int(_settings.request_timeout_s)
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-control_socket_disable = True  # it is a thread in the master (trap T16)
+control_socket_disable = True  # it is a thread in the master
 logconfig_dict = logging_config(_settings.log_format)
 
 on_starting = process.bake_before_workers(_settings)

@@ -47,7 +47,7 @@ def bake_before_workers(settings: Settings) -> Callable[[Any], None]:
 
 
 def freeze(server: Any) -> None:
-    """Move all objects out of the collector's sight, so that no worker's collection writes to shared pages (trap T7)."""
+    """Move all objects out of the collector's sight, so that no worker's collection writes to shared pages."""
     gc.freeze()
     event(log, "server.ready", workers=server.num_workers, bind=str(server.address), frozen_objects=gc.get_freeze_count())
 

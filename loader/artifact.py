@@ -195,7 +195,7 @@ def _verified(path: Path, facts: Mapping[str, Any], map_file: bool) -> mmap.mmap
             if size_bytes != facts["bytes"]:
                 raise IntegrityError(path, f"{facts['bytes']} bytes", f"{size_bytes} bytes", _REBAKE)
             if map_file and size_bytes:
-                # MAP_SHARED with PROT_READ alone: a stray write is a crash, never a private copy (trap T6).
+                # MAP_SHARED with PROT_READ alone: a stray write is a crash, never a private copy.
                 content: mmap.mmap | bytes = mmap.mmap(file.fileno(), 0, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
             else:
                 content = file.read()

@@ -30,7 +30,7 @@ class Delivery:
 
 
 def random_seed() -> int:
-    """Return a seed no other worker will draw: forked processes share every other source of chance (trap T3)."""
+    """Return a seed no other worker will draw: forked processes share every other source of chance."""
     return secrets.randbits(63)
 
 

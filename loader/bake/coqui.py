@@ -26,7 +26,7 @@ def import_coqui() -> None:
     """Make Coqui importable beside a CPU build of torch, with its telemetry-free parts only.
 
     PyPI's torchaudio is linked to CUDA and fails to load here; inference never touches it,
-    so it is registered to be loaded at first use (measured fact F3). Coqui's espeak
+    so it is registered to be loaded at first use. Coqui's espeak
     wrapper wants an executable on the PATH; ours speaks to the packaged library.
     """
     warnings.filterwarnings("ignore")

@@ -1,8 +1,8 @@
 """The CPU engine: ONNX Runtime on mapped, read-only weights.
 
 Sessions have one thread and no thread pool, so they may be opened in the master and
-used after the fork (trap T2); they borrow their weights from the artifact's mapping
-and copy none of them (traps T4 and T5).
+used after the fork; they borrow their weights from the artifact's mapping
+and copy none of them.
 """
 
 import importlib.metadata
@@ -76,7 +76,7 @@ def session_options(runtime: Any) -> "onnxruntime.SessionOptions":
     """Return options for one thread and no memory that outlives a call.
 
     No arena and no memory plan: both keep the largest request's memory for ever
-    (measured facts F7, trap T21).
+    (a 1500-token utterance: 541 MB with the arena, 315 MB without, same speed).
     """
     options: onnxruntime.SessionOptions = runtime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -91,7 +91,7 @@ def import_onnxruntime() -> Any:
     """Import ONNX Runtime with its telemetry switched off.
 
     Since 1.29 the import alone starts a thread that reports to its maker; the variable
-    must be set before (measured fact F5).
+    must be set before.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime

@@ -145,7 +145,7 @@ class _Library:
         """Register the callback, at first use and so after the fork.
 
         On hardened kernels the memory of ctypes' callbacks is a shared file, and a child that
-        inherits one is killed (trap T27). The library keeps the pointer, so this object keeps the callback.
+        inherits one is killed. The library keeps the pointer, so this object keeps the callback.
         """
         if self._callback is None:
             self._callback = _SynthCallback(lambda *_: int(self._stop_at_first_sound))

@@ -67,7 +67,7 @@ def test_windowed_decoding_equals_one_pass(networks, opened_embedded, frames):
 
 
 def test_a_margin_below_the_receptive_field_is_audible(networks, opened_embedded):
-    """The bound above can fail: two thirds of the margin already do (trap T9)."""
+    """The bound above can fail: two thirds of the margin already do."""
     facts = opened_embedded.manifest.voice
     latent = np.random.default_rng(1).standard_normal((1, facts.latent_channels, 611), dtype=np.float32)
 

@@ -124,7 +124,7 @@ def test_a_master_with_a_second_thread_refuses_to_fork(start, tmp_path):
 
 
 def test_an_ort_thread_pool_in_the_master_is_refused_too(start, tmp_path):
-    """A native pool is invisible to `threading`; the count of tasks sees it (trap T2)."""
+    """A native pool is invisible to `threading`; the count of tasks sees it."""
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
         "if any('gunicorn' in word for word in sys.orig_argv):\n"
@@ -182,7 +182,7 @@ def callback_memory(pid):
 
 
 def test_no_callback_is_made_before_the_fork(server):
-    """On hardened kernels a child that inherits one is killed (trap T27)."""
+    """On hardened kernels a child that inherits one is killed."""
     server.on_every_worker(lambda: server.speak("Phonemes take a callback."))
     made = [callback_memory(worker.pid) for worker in server.workers()]
     if not any(made):
