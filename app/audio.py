@@ -40,10 +40,10 @@ def _response(speech: Speech) -> Response:
         pieces.extendleft(_header(speech, sum(map(len, pieces))))
         response = Response(_handed_over(pieces))
         response.headers["Content-Length"] = str(sum(map(len, pieces)))
-    response.headers["Content-Type"] = _content_type(request.audio_format, request.voice.sample_rate_hz)
+    response.headers["Content-Type"] = _content_type(request.audio_format, request.speaking.voice.sample_rate_hz)
     response.headers["Content-Disposition"] = f'attachment; filename="speech.{request.audio_format}"'
     response.headers["Cache-Control"] = "no-cache"
-    response.headers["X-Sample-Rate"] = str(request.voice.sample_rate_hz)
+    response.headers["X-Sample-Rate"] = str(request.speaking.voice.sample_rate_hz)
     response.headers["X-Seed"] = str(request.seed)
     return response
 
@@ -67,7 +67,7 @@ def _header(speech: Speech, data_bytes: int | None) -> list[bytes]:
     """Return the one piece before the samples, or none for bare PCM: an empty one would end a chunked answer."""
     if speech.request.audio_format == "pcm":
         return []
-    return [wav_header(speech.request.voice.sample_rate_hz, data_bytes)]
+    return [wav_header(speech.request.speaking.voice.sample_rate_hz, data_bytes)]
 
 
 def _content_type(audio_format: str, sample_rate_hz: int) -> str:

@@ -40,6 +40,18 @@ class UnknownVoiceRequestedError(BadRequestError):
     code = "voice_not_found"
 
 
+class UnknownSpeakerRequestedError(BadRequestError):
+    """The voice has no such speaker."""
+
+    code = "speaker_not_found"
+
+
+class UnknownLanguageRequestedError(BadRequestError):
+    """Neither the voice asked for, nor any where none was asked for, speaks that language."""
+
+    code = "language_not_found"
+
+
 class UnsupportedFormatError(BadRequestError):
     """The audio format is not one this server can send."""
 

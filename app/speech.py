@@ -15,13 +15,22 @@ from app.errors import (
     BadRequestError,
     SpeechFailedError,
     TextTooLongError,
+    UnknownLanguageRequestedError,
+    UnknownSpeakerRequestedError,
     UnknownVoiceRequestedError,
     UnspeakableError,
 )
 from app.logs import event
 from loader.config import Limits
 from loader.engines.base import Samples
-from loader.errors import LoaderError, SpeechError, SynthesisError, UnknownVoiceError
+from loader.errors import (
+    LoaderError,
+    SpeechError,
+    SynthesisError,
+    UnknownLanguageError,
+    UnknownSpeakerError,
+    UnknownVoiceError,
+)
 from loader.voice import Delivery, Voice, random_seed
 from loader.voices import Catalogue
 
@@ -32,11 +41,21 @@ _SPACES = "\t\n\r"
 
 
 @dataclass(frozen=True)
+class Speaking:
+    """Who speaks a request, all of it known to be there."""
+
+    voice: Voice
+    #: None is the voice's default.
+    speaker: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True)
 class SpeechRequest:
     """One request, every field within its bounds."""
 
     text: str
-    voice: Voice
+    speaking: Speaking
     #: `wav` or `pcm`.
     audio_format: str
     #: Send audio while the rest is still being made.
@@ -79,16 +98,25 @@ def checked_text(text: str, limits: Limits, parameter: str) -> str:
     return text
 
 
-def chosen_voice(name: str | None, catalogue: Catalogue, parameter: str) -> Voice:
-    """Return the voice a client named, the default one where it named none.
+def chosen(catalogue: Catalogue, voice: str | None, speaker: str | None, language: str | None) -> Speaking:
+    """Return who is to speak: what a client named, the default where it named nothing.
+
+    Where only a language is named, the first voice that speaks it does.
 
     Raises:
-        UnknownVoiceRequestedError: with the names there are.
+        UnknownVoiceRequestedError, UnknownSpeakerRequestedError, UnknownLanguageRequestedError: with what there is.
     """
     try:
-        return catalogue.voice(name)
+        found = catalogue.voice(voice, language)
+        found.speaker_row(speaker)
+        found.language_row(language)
     except UnknownVoiceError as error:
-        raise UnknownVoiceRequestedError(str(error), parameter) from error
+        raise UnknownVoiceRequestedError(str(error), "voice") from error
+    except UnknownSpeakerError as error:
+        raise UnknownSpeakerRequestedError(str(error), "speaker") from error
+    except UnknownLanguageError as error:
+        raise UnknownLanguageRequestedError(str(error), "language") from error
+    return Speaking(found, speaker, language)
 
 
 def chosen_seed(seed: int | None) -> int:
@@ -104,8 +132,9 @@ def begin_speech(request: SpeechRequest, now: Callable[[], float] = time.monoton
         SpeechFailedError: the voice failed.
     """
     started_s = now()
-    delivery = Delivery(request.seed, request.speed, soon=request.streamed)
-    windows = request.voice.speak(request.text, delivery)
+    who = request.speaking
+    delivery = Delivery(request.seed, request.speed, request.streamed, who.speaker, who.language)
+    windows = who.voice.speak(request.text, delivery)
     try:
         first = next(windows)
     except SpeechError as error:
@@ -140,9 +169,11 @@ def _observed(
         raise SpeechFailedError("the voice could not speak this text to its end") from error
     finally:
         source.close()  # type: ignore[attr-defined]
-        audio_s, took_s = samples / request.voice.sample_rate_hz, now() - started_s
+        who, took_s = request.speaking, now() - started_s
+        audio_s = samples / who.voice.sample_rate_hz
         event(
-            log, outcome, level, request_id=request.request_id, voice=request.voice.name, chars=len(request.text),
-            format=request.audio_format, streamed=request.streamed, first_window_s=round(first_s, 4),
-            audio_s=round(audio_s, 3), took_s=round(took_s, 4), rtf=round(took_s / audio_s, 4) if audio_s else None,
+            log, outcome, level, request_id=request.request_id, voice=who.voice.name, generation=who.voice.generation,
+            speaker=who.speaker, language=who.language, chars=len(request.text), format=request.audio_format,
+            streamed=request.streamed, first_window_s=round(first_s, 4), audio_s=round(audio_s, 3),
+            took_s=round(took_s, 4), rtf=round(took_s / audio_s, 4) if audio_s else None,
         )  # fmt: skip

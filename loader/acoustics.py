@@ -10,14 +10,14 @@ are cut where a length becomes known:
 Noise is drawn here and passed in, so that no network holds a source of chance.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from loader.engines.base import Prosody, Samples
+from loader.engines.base import Samples, Utterance
 from loader.errors import SynthesisError
 
 Array = npt.NDArray[np.float32]
@@ -41,20 +41,60 @@ class Encoding(NamedTuple):
     log_durations: Array
 
 
+@dataclass(frozen=True)
+class Condition:
+    """Who speaks and in which language, as the networks take it; None where the voice has no such choice."""
+
+    #: (1, channels, 1)
+    speaker: Array | None = None
+    #: (1, channels, 1)
+    language: Array | None = None
+
+
 class Networks(Protocol):
     """The three networks of one VITS voice. Every call may run in any thread."""
 
-    def encode(self, phoneme_ids: npt.NDArray[np.int64], noise: Array) -> Encoding:
+    def encode(self, phoneme_ids: npt.NDArray[np.int64], noise: Array, condition: Condition) -> Encoding:
         """Run the text encoder and the duration predictor on ids (1, n) and noise (1, 2, n)."""
         ...
 
-    def flow(self, prior: Array) -> Array:
+    def flow(self, prior: Array, condition: Condition) -> Array:
         """Turn a prior (1, channels, frames) into a latent of the same shape."""
         ...
 
-    def decode(self, window: Array) -> Samples:
+    def decode(self, window: Array, condition: Condition) -> Samples:
         """Turn a latent window (1, channels, frames) into frames * samples_per_frame samples."""
         ...
+
+
+@dataclass(frozen=True)
+class VitsFacts:
+    """What a VITS artifact's manifest says of its networks."""
+
+    #: Samples the decoder makes of one latent frame.
+    samples_per_frame: int
+    #: Channels of a latent frame.
+    latent_channels: int
+    #: Frames on either side that a decoded frame depends on.
+    margin_frames: int
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The vectors of a voice's speakers and languages, a row each; None where there is no choice."""
+
+    #: (speakers, channels)
+    speakers: Array | None
+    #: (languages, channels)
+    languages: Array | None
+
+    def of(self, utterance: Utterance) -> Condition:
+        """Return the vectors for one utterance."""
+        return Condition(_column(self.speakers, utterance.speaker), _column(self.languages, utterance.language))
+
+
+def _column(table: Array | None, row: int) -> Array | None:
+    return None if table is None else table[row].reshape(1, -1, 1)
 
 
 @dataclass(frozen=True)
@@ -74,28 +114,27 @@ class VitsEngine:
     """An `Engine` over three networks. Immutable; memory does not grow with the text."""
 
     networks: Networks
-    samples_per_frame: int
-    margin_frames: int
+    facts: VitsFacts
+    conditions: Conditions
 
-    def speak(
-        self, phoneme_ids: Sequence[int], prosody: Prosody, random: np.random.Generator, soon: bool
-    ) -> Iterator[Samples]:
+    def speak(self, utterance: Utterance, random: np.random.Generator, soon: bool) -> Iterator[Samples]:
         """Yield the samples of one utterance, window by window (see `Engine.speak`)."""
-        latent = self._latent(np.asarray([phoneme_ids], dtype=np.int64), prosody, random)
-        frames = latent.shape[2]
-        for window in plan_windows(frames, self.margin_frames, FIRST_WINDOW_FRAMES if soon else None):
-            decoded = self.networks.decode(latent[:, :, window.start : window.stop])
-            kept = slice(window.keep_from * self.samples_per_frame, window.keep_to * self.samples_per_frame)
-            yield finite(decoded[kept])
+        condition = self.conditions.of(utterance)
+        latent = self._latent(utterance, condition, random)
+        hop = self.facts.samples_per_frame
+        for window in plan_windows(latent.shape[2], self.facts.margin_frames, FIRST_WINDOW_FRAMES if soon else None):
+            decoded = self.networks.decode(latent[:, :, window.start : window.stop], condition)
+            yield finite(decoded[window.keep_from * hop : window.keep_to * hop])
 
-    def _latent(self, ids: npt.NDArray[np.int64], prosody: Prosody, random: np.random.Generator) -> Array:
+    def _latent(self, utterance: Utterance, condition: Condition, random: np.random.Generator) -> Array:
+        ids, prosody = np.asarray([utterance.ids], dtype=np.int64), utterance.prosody
         noise = random.standard_normal((1, 2, ids.shape[1]), dtype=np.float32)
-        encoding = self.networks.encode(ids, noise * np.float32(prosody.noise_scale_duration))
+        encoding = self.networks.encode(ids, noise * np.float32(prosody.noise_scale_duration), condition)
         frames = frames_per_id(encoding.log_durations, prosody.length_scale)
         mean = np.repeat(encoding.mean, frames, axis=2)
         scale = np.exp(np.repeat(encoding.log_scale, frames, axis=2))
         noise = random.standard_normal(mean.shape, dtype=np.float32)
-        return self.networks.flow(mean + noise * scale * np.float32(prosody.noise_scale))
+        return self.networks.flow(mean + noise * scale * np.float32(prosody.noise_scale), condition)
 
 
 def frames_per_id(log_durations: Array, length_scale: float) -> npt.NDArray[np.int64]:

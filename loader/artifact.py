@@ -6,10 +6,11 @@ used, no path is opened a second time, and no byte is parsed before its hash was
 """
 
 import hashlib
+import importlib.metadata
 import json
 import mmap
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,24 +18,24 @@ from typing import Any
 from loader import cpu
 from loader.errors import ArtifactError, IntegrityError
 
+#: Engines that artifacts are baked for, each a module of `loader.engines` and of `loader.bake`.
+ENGINES = ("onnx", "pytorch", "coqui")
 #: Raised whenever the meaning of any file in an artifact changes.
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 PRECISION = "fp32"
 
 
 @dataclass(frozen=True)
 class VoiceFacts:
-    """What the numbers of a voice mean."""
+    """What every engine's voice has."""
 
     #: Hertz.
     sample_rate_hz: int
-    #: Samples the decoder makes of one latent frame.
-    samples_per_frame: int
-    #: Channels of a latent frame.
-    latent_channels: int
-    #: Frames on either side that a decoded frame depends on.
-    margin_frames: int
+    #: Names, in the order of the rows that stand for them; none for a voice of one nameless speaker.
+    speakers: Sequence[str]
+    #: As Coqui names them, such as `en-us`, in the order of their rows; at least one.
+    languages: Sequence[str]
     #: Trained speaking rate; larger is slower.
     length_scale: float
     #: Trained variation of the sound, and of the rhythm.
@@ -46,14 +47,11 @@ class VoiceFacts:
 class TextFacts:
     """What turns text into this voice's ids, as Coqui's own tokenizer was configured."""
 
-    #: As Coqui names it, such as `en-us`.
-    language: str
     #: Name of one of Coqui's cleaners, or None.
     cleaner: str | None
-    #: `espeak`, or None for a voice that reads characters.
-    phonemizer: str | None
-    #: The language the phonemizer was asked for.
-    phoneme_language: str | None
+    #: A language of the voice to Coqui's name of its phonemizer, and the language that one is asked for.
+    #: Empty for a voice that reads characters.
+    phonemizers: Mapping[str, Sequence[str]]
     #: Character or phoneme to its row in the embedding.
     ids: Mapping[str, int]
     add_blank: bool
@@ -65,10 +63,16 @@ class TextFacts:
 
 @dataclass(frozen=True)
 class Platform:
-    """What an optimised graph is tied to."""
+    """What an artifact is tied to."""
 
-    onnxruntime: str
+    #: The library that alone can read it, with its version where only that one can.
+    runtime: str
+    #: The instruction set it was laid out for; `any` where the weights are plain.
     cpu_level: str
+
+
+#: An engine's name to what its artifacts are tied to.
+PlatformOf = Callable[[str], Platform]
 
 
 @dataclass(frozen=True)
@@ -76,12 +80,17 @@ class Manifest:
     """Everything an artifact says about itself."""
 
     key: str
+    #: Name of the engine whose files these are: `onnx`, `pytorch` or `coqui`.
+    engine: str
     precision: str
     platform: Platform
     #: The release it was baked from: version, file hashes, coqui-tts version.
     source: Mapping[str, Any]
     voice: VoiceFacts
-    text: TextFacts
+    #: None where the engine brings its own way from text to ids.
+    text: TextFacts | None
+    #: What only that engine knows the meaning of.
+    network: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -97,9 +106,9 @@ class Artifact:
     buffers: Mapping[str, mmap.mmap | bytes]
 
 
-def artifact_key(source: Mapping[str, Any], platform: Platform) -> str:
-    """Name the artifact that this source and platform lead to."""
-    identity = {"format": FORMAT, "source": source, "precision": PRECISION, "platform": asdict(platform)}
+def artifact_key(engine: str, source: Mapping[str, Any], platform: Platform) -> str:
+    """Name the artifact that this source leads to, for that engine on that platform."""
+    identity = {"format": FORMAT, "engine": engine, "source": source, "precision": PRECISION, "platform": asdict(platform)}
     return hashlib.sha256(_canonical(identity)).hexdigest()[:32]
 
 
@@ -117,13 +126,13 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
     path.chmod(0o444)
 
 
-def open_artifact(directory: Path, here: Platform, map_files: bool = True) -> Artifact:
+def open_artifact(directory: Path, map_files: bool = True, platform_of: PlatformOf | None = None) -> Artifact:
     """Verify and map every file of the artifact in `directory`.
 
     Args:
         directory: a published artifact.
-        here: the platform that is to run it.
         map_files: False reads the files into private memory instead.
+        platform_of: what an engine needs of the machine that is to run it; default: of this one.
 
     Raises:
         ArtifactError: unreadable, of another format, or baked for another platform.
@@ -131,6 +140,7 @@ def open_artifact(directory: Path, here: Platform, map_files: bool = True) -> Ar
     """
     document = _read_manifest(directory / MANIFEST)
     manifest, files = _manifest(directory, document)
+    here = (platform_of or this_platform)(manifest.engine)
     if manifest.platform != here:
         raise ArtifactError(
             f"{directory}: baked for {_named(manifest.platform)}, this machine runs {_named(here)}; "
@@ -145,9 +155,20 @@ def is_artifact(directory: Path) -> bool:
     return (directory / MANIFEST).is_file()
 
 
-def this_platform(onnxruntime_version: str) -> Platform:
-    """Describe the machine this process runs on."""
-    return Platform(onnxruntime_version, cpu.feature_level())
+def this_platform(engine: str) -> Platform:
+    """Describe what ties an artifact of `engine` to this machine. Imports none of the libraries it names."""
+    if engine == "onnx":
+        return Platform(f"onnxruntime {importlib.metadata.version('onnxruntime')}", cpu.feature_level())
+    if engine == "coqui":
+        return Platform(f"coqui-tts {_installed('coqui-tts')}", "any")
+    return Platform("torch", "any")
+
+
+def _installed(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed)"
 
 
 _REBAKE = "remove this directory and have it baked, or copied, again"
@@ -175,14 +196,18 @@ def _manifest(directory: Path, document: Mapping[str, Any]) -> tuple[Manifest, d
         files = {name: {"bytes": facts["bytes"], "sha256": facts["sha256"]} for name, facts in document["files"].items()}
         manifest = Manifest(
             key=document["key"],
+            engine=document["engine"],
             precision=document["precision"],
             platform=Platform(**document["platform"]),
             source=document["source"],
             voice=VoiceFacts(**document["voice"]),
-            text=TextFacts(**document["text"]),
+            text=None if document["text"] is None else TextFacts(**document["text"]),
+            network=document["network"],
         )
     except (AttributeError, KeyError, TypeError) as error:
         raise ArtifactError(f"{directory / MANIFEST}: {error}; {_REBAKE}") from error
+    if manifest.engine not in ENGINES:
+        raise ArtifactError(f"{directory / MANIFEST}: engine {manifest.engine!r}, known are {', '.join(ENGINES)}; {_REBAKE}")
     if any("/" in name for name in files):
         raise ArtifactError(f"{directory / MANIFEST}: names a file outside the artifact; {_REBAKE}")
     return manifest, files
@@ -204,11 +229,14 @@ def _verified(path: Path, facts: Mapping[str, Any], map_file: bool) -> mmap.mmap
     found = hashlib.sha256(content).hexdigest()
     if found != facts["sha256"]:
         raise IntegrityError(path, f"sha256 {facts['sha256']}", f"sha256 {found}", _REBAKE)
+    if isinstance(content, mmap.mmap):
+        # The pages stay in the page cache but leave this process: a voice that never speaks costs nothing.
+        content.madvise(mmap.MADV_DONTNEED)
     return content
 
 
 def _named(platform: Platform) -> str:
-    return f"ONNX Runtime {platform.onnxruntime} on {platform.cpu_level}"
+    return f"{platform.runtime} on {platform.cpu_level}"
 
 
 def _canonical(value: Any) -> bytes:

@@ -5,7 +5,7 @@ one-line description. The README's table is compared with it by a test.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,21 @@ def _key(name: str, default: Any, description: str) -> vol.Optional:
     return vol.Optional(name, default=default, description=description)
 
 
+_ENGINES = ("auto", "onnx", "pytorch", "coqui")
+
 _VOICE = vol.Schema(
     {
         vol.Required("name", description="what clients call the voice"): text,
         vol.Required("model_path", description="as `model_path` above"): text,
         _key("version", None, "as `version` above"): absent_or(label),
         _key("aliases", list, "further names for the same voice"): [text],
+        _key("engine", None, "as `engine` above, for this voice"): absent_or(one_of(*_ENGINES)),
+        _key("speaker", None, "who speaks unless a request says otherwise; default: the voice's first"): absent_or(label),
+        _key("language", None, "what it speaks unless a request says otherwise, and the name of an only language; default: the voice's first"): absent_or(label),
+        _key("length_scale", None, "as `speech.length_scale`, for this voice"): absent_or(number(0.1, 10.0)),
+        _key("noise_scale", None, "as `speech.noise_scale`, for this voice"): absent_or(number(0.0, 2.0)),
+        _key("noise_scale_duration", None, "as `speech.noise_scale_duration`, for this voice"): absent_or(number(0.0, 2.0)),
+        _key("preload", None, "open it before the fork; default: only the first voice is, the others when they first speak"): absent_or(flag),
     }
 )
 
@@ -61,7 +70,7 @@ SCHEMA = vol.Schema(
         _key("mmap", True, "map the weights (shared, read on demand); false reads them into the master's memory"): flag,
         _key("quantization", dict, "int8, as in the article"): _QUANTIZATION,
         _key("voices", list, "several voices; the first is the default one. Excludes `model_path`"): [_VOICE],
-        _key("engine", "auto", "`auto` or `onnx`"): one_of("auto", "onnx"),
+        _key("engine", "auto", "`onnx` or `pytorch` for VITS, `coqui` for any family, or `auto`: `onnx` on a CPU, `pytorch` on CUDA, `coqui` for the rest"): one_of(*_ENGINES),
         _key("preload", True, "open voices in the master and fork; false opens them in every worker from the same files"): flag,
         _key("cache_dir", "~/.cache/chorus", "where artifacts and the embedded voice are kept"): text,
         _key("bind", "127.0.0.1:8080", "HOST:PORT or unix:PATH"): address,
@@ -81,8 +90,16 @@ class VoiceSettings:
 
     name: str
     model_path: str
-    version: str | None
-    aliases: tuple[str, ...]
+    version: str | None = None
+    aliases: tuple[str, ...] = ()
+    engine: str | None = None
+    speaker: str | None = None
+    language: str | None = None
+    length_scale: float | None = None
+    noise_scale: float | None = None
+    noise_scale_duration: float | None = None
+    #: Open it before the fork; None: only where it is the first.
+    preload: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -206,7 +223,7 @@ def _voices(values: dict[str, Any]) -> list[VoiceSettings]:
     if values["voices"]:
         return [VoiceSettings(**{**voice, "aliases": tuple(voice["aliases"])}) for voice in values["voices"]]
     name = Path(values["model_path"]).name
-    return [VoiceSettings(name, values["model_path"], values["version"], ())]
+    return [VoiceSettings(name, values["model_path"], values["version"])]
 
 
 def _contradictions(document: Any) -> list[str]:
@@ -244,8 +261,7 @@ def _located(voice: VoiceSettings, base: Path) -> VoiceSettings:
     named = voice.model_path.startswith(("embedded/", "tts_models/"))
     if named:
         return voice
-    directory = _anchored(voice.model_path, base)
-    return VoiceSettings(voice.name, str(directory), voice.version, voice.aliases)
+    return replace(voice, model_path=str(_anchored(voice.model_path, base)))
 
 
 def _anchored(written: str, base: Path) -> Path:

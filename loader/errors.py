@@ -103,5 +103,24 @@ class UnknownVoiceError(SpeechError):
         super().__init__(f"no voice named {name[:80]!r}; known voices: {', '.join(known)}")
 
 
+class UnknownSpeakerError(SpeechError):
+    """The voice has no speaker of that name."""
+
+    def __init__(self, name: str, voice: str, known: Sequence[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        there = f"known speakers: {', '.join(known)}" if known else "it has one speaker, without a name; leave it out"
+        super().__init__(f"voice {voice!r} has no speaker named {name[:80]!r}; {there}")
+
+
+class UnknownLanguageError(SpeechError):
+    """Nobody asked can speak that language."""
+
+    def __init__(self, name: str, who: str, known: Sequence[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(f"{who} speaks {name[:80]!r}; known languages: {', '.join(known) or 'none with a name'}")
+
+
 class SynthesisError(LoaderError):
     """The engine produced no usable audio: our fault, not the caller's."""

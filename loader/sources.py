@@ -1,15 +1,16 @@
 """From what `model_path` names to a published artifact, baking it if need be."""
 
+import json
 import logging
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from loader import bakery
 from loader.artifact import MANIFEST, artifact_key, is_artifact, this_platform
 from loader.config import Settings, VoiceSettings
-from loader.engines import onnx
-from loader.errors import IntegrityError, ModelNotFoundError
+from loader.errors import IntegrityError, ModelNotFoundError, UnsupportedModelError
 from loader.release import HASH_FILE, Release, open_release
 from loader.store import Store
 
@@ -34,11 +35,12 @@ def locate_artifact(voice: VoiceSettings, settings: Settings, anew: bool = False
     if is_artifact(named):
         return named
     release = _release(voice, settings)
-    key = artifact_key(source_facts(release), this_platform(onnx.version()))
+    engine = _engine(release, voice, settings)
+    key = artifact_key(engine, source_facts(release), this_platform(engine))
     artifacts = Store(settings.cache_dir / "artifacts", proof=MANIFEST)
     if not anew and (found := artifacts.find(key)):
         return found
-    return artifacts.publish(key, lambda folder: bakery.run_bake("voice", release.directory, folder), anew)
+    return artifacts.publish(key, lambda folder: bakery.run_bake("voice", release.directory, folder, engine), anew)
 
 
 def source_facts(release: Release) -> dict[str, Any]:
@@ -48,6 +50,40 @@ def source_facts(release: Release) -> dict[str, Any]:
         "hashes": dict(release.hashes),
         "coqui_tts": bakery.coqui_version(),
     }
+
+
+def speaks_vits(release: Release) -> bool:
+    """Whether the release is a VITS, Coqui's or fairseq's. What cannot be read is left for the bake to refuse."""
+    config = read_json(release.config_path)
+    return is_fairseq(config) or config.get("model", "vits") == "vits"
+
+
+def is_fairseq(config: Mapping[str, Any]) -> bool:
+    """Whether a configuration is the original VITS code's, as fairseq's MMS voices have it."""
+    return "train" in config and "data" in config and isinstance(config.get("model"), dict)
+
+
+def read_json(path: Path) -> Mapping[str, Any]:
+    """Return the object in a JSON file, an empty one where there is none."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _engine(release: Release, voice: VoiceSettings, settings: Settings) -> str:
+    """Choose by family and device: VITS has engines of its own, every other family speaks through Coqui's classes."""
+    wanted = voice.engine or settings.engine
+    if wanted == "auto":
+        if not speaks_vits(release):
+            return "coqui"
+        return "onnx" if settings.device == "cpu" else "pytorch"
+    if wanted != "coqui" and not speaks_vits(release):
+        raise UnsupportedModelError(
+            f"{release.config_path}: engine {wanted!r} speaks VITS voices only; set engine: auto or coqui for this voice"
+        )
+    return wanted
 
 
 def _release(voice: VoiceSettings, settings: Settings) -> Release:

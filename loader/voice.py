@@ -1,17 +1,19 @@
 """One voice: text in, windows of samples out. Knows no HTTP and no file."""
 
 import secrets
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from loader.artifact import Manifest
 from loader.config import SpeechSettings, VoiceSettings
-from loader.engines.base import Engine, Prosody, Samples
-from loader.errors import UnspeakableTextError
-from loader.text.front_end import TextFrontEnd
-from loader.text.sentences import PIECE_CHARACTERS, UTTERANCE_PHONEMES, split_at_breaks, split_sentences
+from loader.engines.base import Engine, Prosody, Samples, Utterance
+from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnspeakableTextError
+from loader.text.front_end import without_region
+from loader.text.sentences import split_sentences
 
 #: Speeds a request may ask for, as OpenAI's endpoint bounds them.
 SLOWEST, FASTEST = 0.25, 4.0
@@ -27,6 +29,26 @@ class Delivery:
     speed: float = 1.0
     #: Make the first window short, because somebody listens while the rest is made.
     soon: bool = False
+    #: Who speaks; None is the voice's default.
+    speaker: str | None = None
+    #: In which language; None is the voice's default.
+    language: str | None = None
+
+
+class FrontEnd(Protocol):
+    """A voice's way from text to ids."""
+
+    def utterances(self, sentence: str, language: str) -> Iterator[list[int]]:
+        """Yield the ids of one sentence, in pieces the engine can speak at once."""
+        ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an opened voice speaks with."""
+
+    engine: Engine
+    front_end: FrontEnd
 
 
 def random_seed() -> int:
@@ -35,17 +57,32 @@ def random_seed() -> int:
 
 
 class Voice:
-    """A voice ready to speak. Opened in the master before the fork; immutable, used by many threads."""
+    """A voice that can speak: mapped, and opened at the latest when it first does.
+
+    Made in the master before the fork. Used by many threads; never changes, but that it
+    is opened: before the fork for all workers, or after it for one.
+    """
 
     def __init__(
-        self, settings: VoiceSettings, speech: SpeechSettings, manifest: Manifest, engine: Engine, front_end: TextFrontEnd
+        self,
+        settings: VoiceSettings,
+        speech: SpeechSettings,
+        manifest: Manifest,
+        open_parts: Callable[[], Parts],
+        generation: int = 1,
     ) -> None:
         self.settings = settings
         self.manifest = manifest
-        self._engine = engine
-        self._front_end = front_end
+        #: Counts up whenever another release takes this voice's place.
+        self.generation = generation
+        self._open_parts = open_parts
+        self._parts: Parts | None = None
+        self._opening = threading.Lock()
         self._pause = np.zeros(round(speech.sentence_pause_s * self.sample_rate_hz), dtype=np.float32)
-        self._prosody = _prosody(manifest, speech)
+        self._prosody = _prosody(settings, speech, manifest)
+        # Said now rather than with every request: a default that is not there.
+        self.speaker_row(None)
+        self.language_row(None)
 
     @property
     def name(self) -> str:
@@ -58,9 +95,62 @@ class Voice:
         return self.manifest.voice.sample_rate_hz
 
     @property
+    def speakers(self) -> tuple[str, ...]:
+        """Who can speak; none for a voice of one nameless speaker."""
+        return tuple(self.manifest.voice.speakers)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """What it can speak, as its maker named it, such as `en-us`; the configuration may name an only language."""
+        named = tuple(self.manifest.voice.languages)
+        declared = self.settings.language
+        return (declared,) if declared and len(named) == 1 else named
+
+    @property
     def language(self) -> str:
-        """The voice's language as its maker named it, such as `en-us`."""
-        return self.manifest.text.language
+        """The language it speaks unless told otherwise."""
+        return self.languages[self.language_row(None)]
+
+    def speaks(self, language: str) -> bool:
+        """Whether the voice has that language, named with or without its region."""
+        return _matching(language, self.languages) is not None
+
+    def speaker_row(self, name: str | None) -> int:
+        """Return the row of that speaker, of the default one for None or "".
+
+        Raises:
+            UnknownSpeakerError: with the names there are.
+        """
+        name = name or self.settings.speaker
+        if not name:
+            return 0
+        if name not in self.speakers:
+            raise UnknownSpeakerError(name, self.name, self.speakers)
+        return self.speakers.index(name)
+
+    def language_row(self, name: str | None) -> int:
+        """Return the row of that language, of the default one for None or "".
+
+        Raises:
+            UnknownLanguageError: with the names there are.
+        """
+        name = name or self.settings.language
+        row = _matching(name, self.languages) if name else 0
+        if row is None:
+            raise UnknownLanguageError(str(name), f"voice {self.name!r}, which was asked,", self.languages)
+        return row
+
+    def open(self) -> Parts:
+        """Return what it speaks with, opened now if it is not yet.
+
+        Raises:
+            LoaderError: any of its children.
+        """
+        if self._parts is None:
+            with self._opening:
+                if self._parts is None:
+                    self._parts = self._open_parts()
+        return self._parts
 
     def speak(self, text: str, delivery: Delivery) -> Iterator[Samples]:
         """Yield windows of float32 samples, pauses between sentences included.
@@ -70,37 +160,45 @@ class Voice:
 
         Raises:
             UnspeakableTextError: before the first window, when nothing in `text` makes a sound.
+            UnknownSpeakerError, UnknownLanguageError: before the first window.
             SynthesisError: the network failed.
         """
-        prosody = Prosody(
-            self._prosody.length_scale / delivery.speed,
-            self._prosody.noise_scale,
-            self._prosody.noise_scale_duration,
-        )
+        speaker, language = self.speaker_row(delivery.speaker), self.language_row(delivery.language)
+        parts, prosody = self.open(), self._prosody.faster(delivery.speed)
+        named = self.manifest.voice.languages[language]
         spoken = 0
-        for sentence in split_sentences(text, self._front_end.language):
-            for position, ids in enumerate(self._utterances(sentence)):
+        for sentence in split_sentences(text, without_region(named)):
+            for position, ids in enumerate(parts.front_end.utterances(sentence, named)):
                 if spoken and position == 0 and self._pause.size:
                     yield self._pause
                 # A stream of chance for every utterance, so that none depends on how another was cut.
                 random = np.random.Generator(np.random.Philox(key=[delivery.seed, spoken]))
-                yield from self._engine.speak(ids, prosody, random, soon=delivery.soon and spoken == 0)
+                utterance = Utterance(ids, prosody, speaker, language)
+                yield from parts.engine.speak(utterance, random, soon=delivery.soon and spoken == 0)
                 spoken += 1
         if not spoken:
             raise UnspeakableTextError("nothing in the text can be spoken; send letters or numbers")
 
-    def _utterances(self, sentence: str) -> Iterator[list[int]]:
-        for piece in split_at_breaks(sentence, PIECE_CHARACTERS):
-            phonemes = self._front_end.phonemes(self._front_end.clean(piece))
-            for part in split_at_breaks(phonemes, UTTERANCE_PHONEMES):
-                if self._front_end.is_audible(part):
-                    yield self._front_end.ids(part)
+
+def _matching(language: str, known: Sequence[str]) -> int | None:
+    """Return the row of `language`: by its whole name, else `en` by the first that is English."""
+    names = [name.lower() for name in known]
+    wanted = language.lower()
+    if wanted in names:
+        return names.index(wanted)
+    bare = [without_region(name) for name in names]
+    return bare.index(wanted) if wanted in bare else None
 
 
-def _prosody(manifest: Manifest, speech: SpeechSettings) -> Prosody:
+def _prosody(settings: VoiceSettings, speech: SpeechSettings, manifest: Manifest) -> Prosody:
+    """Take each scale from the voice's settings, else from the server's, else as it was trained."""
     own = manifest.voice
+
+    def first(*values: float | None) -> float:
+        return next(value for value in values if value is not None)
+
     return Prosody(
-        own.length_scale if speech.length_scale is None else speech.length_scale,
-        own.noise_scale if speech.noise_scale is None else speech.noise_scale,
-        own.noise_scale_duration if speech.noise_scale_duration is None else speech.noise_scale_duration,
+        first(settings.length_scale, speech.length_scale, own.length_scale),
+        first(settings.noise_scale, speech.noise_scale, own.noise_scale),
+        first(settings.noise_scale_duration, speech.noise_scale_duration, own.noise_scale_duration),
     )

@@ -18,7 +18,7 @@ def write_random_release(size: str, directory: Path) -> None:
     Layers that Coqui starts at zero get small random weights, or half of the network
     would have nothing to do and no test could see a mistake in it.
     """
-    from loader.bake.coqui import import_coqui
+    from loader.coqui import import_coqui
 
     import_coqui()
     import torch

@@ -10,7 +10,7 @@ from pathlib import Path
 
 def speak_lines(release: Path, target: Path, lines: list[str]) -> None:
     """Speak with `TTS.tts.models.vits.Vits`, as Coqui loads and drives it."""
-    from loader.bake.coqui import import_coqui
+    from loader.coqui import import_coqui
 
     import_coqui()
     import torch

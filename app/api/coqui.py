@@ -7,8 +7,7 @@ from flask import Blueprint, Response, current_app, g, jsonify, request
 from app.audio import answer
 from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
 from app.service import Service
-from app.speech import SpeechRequest, checked_text, chosen_seed
-from loader.voice import Voice
+from app.speech import SpeechRequest, checked_text, chosen, chosen_seed
 
 coqui = Blueprint("coqui", __name__, url_prefix="/api")
 
@@ -21,15 +20,12 @@ def tts() -> Response:
     service: Service = current_app.extensions["chorus"]
     _require_utf8(request.query_string)
     _require_utf8(request.get_data())
-    voice = service.catalogue.default
-    _refuse_other("speaker_id", (), "this voice has one speaker; leave it out")
-    _refuse_other("language_id", _languages(voice), f"this voice speaks {voice.language}; leave it out")
     for name in ("speaker_wav", "style_wav"):
-        _refuse_other(name, (), "no file is ever read at a client's word; leave it out")
+        _refuse(name, "no file is ever read at a client's word; leave it out")
     return answer(
         SpeechRequest(
             text=checked_text(_parameter("text"), service.settings.limits, "text"),
-            voice=voice,
+            speaking=chosen(service.catalogue, None, _parameter("speaker_id"), _parameter("language_id")),
             audio_format="wav",
             streamed=False,
             speed=1.0,
@@ -59,11 +55,7 @@ def _require_utf8(encoded: bytes) -> None:
         raise BadRequestError(f"the parameters are not UTF-8 (byte {error.start}); encode them so", "text") from error
 
 
-def _languages(voice: Voice) -> tuple[str, ...]:
-    return (voice.language, voice.language.split("-")[0])
-
-
-def _refuse_other(name: str, known: tuple[str, ...], remedy: str) -> None:
+def _refuse(name: str, remedy: str) -> None:
     value = _parameter(name)
-    if value and value not in known:
+    if value:
         raise BadRequestError(f"{name} is {value[:80]!r}; {remedy}", name)

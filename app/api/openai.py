@@ -13,8 +13,8 @@ from app.speech import (
     MOST_SEED,
     SpeechRequest,
     checked_text,
+    chosen,
     chosen_seed,
-    chosen_voice,
 )
 from loader.validation import absent_or, flag, number, one_of, whole
 from loader.voice import FASTEST, SLOWEST
@@ -40,6 +40,8 @@ _BODY = vol.Schema(
         vol.Optional("speed", default=None): absent_or(number(SLOWEST, FASTEST)),
         vol.Optional("stream_format", default=None): absent_or(one_of("audio")),
         vol.Optional("stream", default=None): absent_or(flag),
+        vol.Optional("speaker", default=None): absent_or(_string),
+        vol.Optional("language", default=None): absent_or(_string),
         vol.Optional("seed", default=None): absent_or(whole(0, MOST_SEED)),
     },
     extra=vol.ALLOW_EXTRA,
@@ -62,7 +64,7 @@ def speech() -> Response:
     return answer(
         SpeechRequest(
             text=checked_text(body["input"], service.settings.limits, "input"),
-            voice=chosen_voice(name, service.catalogue, "voice"),
+            speaking=chosen(service.catalogue, name, body["speaker"], body["language"]),
             audio_format=audio_format,
             streamed=asked_for_stream,
             speed=1.0 if body["speed"] is None else body["speed"],
@@ -94,6 +96,9 @@ def voices() -> Response:
             "name": voice.name,
             "aliases": list(voice.settings.aliases),
             "language": voice.language,
+            "languages": list(voice.languages),
+            "speakers": list(voice.speakers),
+            "generation": voice.generation,
             "sample_rate": voice.sample_rate_hz,
         }
         for voice in service.catalogue.voices

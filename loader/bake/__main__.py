@@ -32,11 +32,12 @@ def main(parent: int | None) -> None:
 @main.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path, exists=True, file_okay=False))
-def voice(source: Path, target: Path) -> None:
-    """Bake the model directory SOURCE into the empty folder TARGET."""
+@click.argument("engine")
+def voice(source: Path, target: Path, engine: str) -> None:
+    """Bake the model directory SOURCE into the empty folder TARGET, for ENGINE."""
     from loader.bake.voice import bake_voice
 
-    bake_voice(source, target, _stage)
+    bake_voice(source, target, engine, _stage)
 
 
 @main.command()
@@ -44,7 +45,7 @@ def voice(source: Path, target: Path) -> None:
 def embedded(target: Path) -> None:
     """Rebuild the embedded voice's Coqui model directory in the empty folder TARGET."""
     with _stage("starting torch and Coqui"):
-        from loader.bake.coqui import import_coqui
+        from loader.coqui import import_coqui
 
         import_coqui()
     with _stage("rebuilding the embedded voice"):
@@ -59,7 +60,7 @@ def embedded(target: Path) -> None:
 def fetch(name: str, target: Path) -> None:
     """Download the Coqui model NAME into the empty folder TARGET and seal it."""
     with _stage("starting torch and Coqui"):
-        from loader.bake.coqui import import_coqui
+        from loader.coqui import import_coqui
 
         import_coqui()
     with _stage(f"downloading {name}"):

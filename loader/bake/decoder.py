@@ -19,21 +19,24 @@ _SLOPE, _LAST_SLOPE = 0.1, 0.01
 
 
 class Decode(nn.Module):
-    """latent window (1, channels, frames) -> samples (frames * samples_per_frame,)."""
+    """(latent window (1, channels, frames), speaker) -> samples (frames * samples_per_frame,)."""
 
     def __init__(self, vits: Any) -> None:
         super().__init__()
         generator = vits.waveform_decoder
         per_stage = generator.num_kernels
         self.first = flat_conv(generator.conv_pre)
+        self.condition = flat_conv(generator.cond_layer) if hasattr(generator, "cond_layer") else None
         self.stages = nn.ModuleList(
             Stage(upsampling, generator.resblocks[index * per_stage : (index + 1) * per_stage], is_first=index == 0)
             for index, upsampling in enumerate(generator.ups)
         )
         self.last = LastConv(generator.conv_post, 1 / per_stage, math.prod(up.stride[0] for up in generator.ups))
 
-    def forward(self, latent: Tensor) -> Tensor:
+    def forward(self, latent: Tensor, speaker: Tensor | None) -> Tensor:
         x = self.first(latent.unsqueeze(2))
+        if self.condition is not None and speaker is not None:
+            x = x + self.condition(speaker.unsqueeze(2))
         for stage in self.stages:
             x = stage(x)
         samples: Tensor = torch.tanh(self.last(functional.leaky_relu(x, _LAST_SLOPE)))

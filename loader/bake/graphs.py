@@ -15,36 +15,55 @@ _LEAST_CHANNELS = 32
 
 
 class Encode(nn.Module):
-    """(ids, noise) -> (mean, log scale, log durations). The duration flow runs backwards."""
+    """(ids, noise, speaker, language) -> (mean, log scale, log durations). The duration flow runs backwards.
+
+    Speaker and language are None where the voice has no such choice. The sums with a
+    condition are Coqui's own, written out: its forward methods draw the noise themselves.
+    """
 
     def __init__(self, vits: Any) -> None:
         super().__init__()
         self.text_encoder = _in_two_dimensions(vits.text_encoder)
         self.predictor = _in_two_dimensions(vits.duration_predictor)
         self.is_stochastic = bool(vits.args.use_sdp)
+        self.knows_speaker = bool(vits.args.condition_dp_on_speaker)
 
-    def forward(self, ids: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, ids: Tensor, noise: Tensor, speaker: Tensor | None, language: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         lengths = torch.ones_like(ids).sum(1)
-        hidden, mean, log_scale, mask = self.text_encoder(ids, lengths)
+        hidden, mean, log_scale, mask = self.text_encoder(ids, lengths, lang_emb=language)
+        speaker = speaker if self.knows_speaker else None
         if not self.is_stochastic:
-            return mean, log_scale, self.predictor(hidden, mask) + 0 * noise[:, :1]
-        condition = self.predictor.proj(self.predictor.convs(self.predictor.pre(hidden), mask)) * mask
-        *flows, _unused, first = reversed(self.predictor.flows)
+            return mean, log_scale, self.predictor(hidden, mask, g=speaker, lang_emb=language) + 0 * noise[:, :1]
+        return mean, log_scale, self._durations(hidden, mask, noise, speaker, language)
+
+    def _durations(
+        self, hidden: Tensor, mask: Tensor, noise: Tensor, speaker: Tensor | None, language: Tensor | None
+    ) -> Tensor:
+        predictor = self.predictor
+        x = predictor.pre(hidden)
+        if speaker is not None:
+            x = x + predictor.cond(speaker)
+        if language is not None:
+            x = x + predictor.cond_lang(language)
+        condition = predictor.proj(predictor.convs(x, mask)) * mask
+        *flows, _unused, first = reversed(predictor.flows)
         z = noise
         for flow in (*flows, first):
             z = flow(torch.flip(z, [1]), mask, g=condition, reverse=True)
-        return mean, log_scale, z[:, :1]
+        return z[:, :1]
 
 
 class Flow(nn.Module):
-    """prior -> latent."""
+    """(prior, speaker) -> latent."""
 
     def __init__(self, vits: Any) -> None:
         super().__init__()
         self.flow = _in_two_dimensions(vits.flow)
 
-    def forward(self, prior: Tensor) -> Tensor:
-        latent: Tensor = self.flow(prior, torch.ones_like(prior[:, :1]), reverse=True)
+    def forward(self, prior: Tensor, speaker: Tensor | None) -> Tensor:
+        latent: Tensor = self.flow(prior, torch.ones_like(prior[:, :1]), g=speaker, reverse=True)
         return latent
 
 

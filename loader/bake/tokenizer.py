@@ -18,15 +18,10 @@ def text_facts(model: Any) -> TextFacts:
     """
     tokenizer = model.tokenizer
     symbols = tokenizer.characters
-    phonemizer = tokenizer.phonemizer
-    if phonemizer is not None and phonemizer.name() != "espeak":
-        raise UnsupportedModelError(f"phonemizer {phonemizer.name()!r}: this version speaks espeak voices and character voices")
     cleaner = tokenizer.text_cleaner
     return TextFacts(
-        language=model.language_manager.language_names[0],
         cleaner=cleaner.__name__ if cleaner else None,
-        phonemizer="espeak" if phonemizer else None,
-        phoneme_language=phonemizer.language if phonemizer else None,
+        phonemizers=_phonemizers(model),
         ids={symbol: row for row, symbol in enumerate(symbols.vocab)},
         add_blank=tokenizer.add_blank,
         blank_id=symbols.blank_id,
@@ -36,7 +31,16 @@ def text_facts(model: Any) -> TextFacts:
     )
 
 
-def copy_cleaner_sources(directory: Path) -> None:
+def _phonemizers(model: Any) -> dict[str, tuple[str, str]]:
+    phonemizer = model.tokenizer.phonemizer
+    if phonemizer is None:
+        return {}
+    if phonemizer.name() != "espeak":
+        raise UnsupportedModelError(f"phonemizer {phonemizer.name()!r}: this version speaks espeak voices and character voices")
+    return {name: ("espeak", phonemizer.language) for name in model.language_manager.language_names}
+
+
+def copy_text_sources(directory: Path) -> None:
     """Copy into `directory` the sources of Coqui's cleaners and of what they import."""
     installed = Path(str(importlib.metadata.distribution("coqui-tts").locate_file("")))
     used: dict[str, bytes] = {}

@@ -5,27 +5,22 @@ used after the fork; they borrow their weights from the artifact's mapping
 and copy none of them.
 """
 
-import importlib.metadata
 import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from loader.acoustics import Array, Encoding
+from loader.acoustics import Array, Condition, Encoding, VitsEngine
 from loader.artifact import Artifact
 from loader.engines.base import Samples
+from loader.engines.vits import vits_engine
 from loader.errors import ArtifactError
 
 if TYPE_CHECKING:
     import onnxruntime
 
 GRAPHS = ("encode", "flow", "decode")
-
-
-def version() -> str:
-    """Return the installed ONNX Runtime's version without importing it."""
-    return importlib.metadata.version("onnxruntime")
 
 
 class OnnxNetworks:
@@ -39,21 +34,48 @@ class OnnxNetworks:
         """
         # The sessions point into these buffers for as long as they live.
         self._buffers = artifact.buffers
-        self._encode, self._flow, self._decode = (_open_session(artifact, graph) for graph in GRAPHS)
+        self._encode, self._flow, self._decode = (_Graph(artifact, name) for name in GRAPHS)
 
-    def encode(self, phoneme_ids: npt.NDArray[np.int64], noise: Array) -> Encoding:
+    def encode(self, phoneme_ids: npt.NDArray[np.int64], noise: Array, condition: Condition) -> Encoding:
         """Run the text encoder and the duration predictor."""
-        return Encoding(*self._encode.run(None, {"ids": phoneme_ids, "noise": noise}))
+        return Encoding(*self._encode.run(condition, ids=phoneme_ids, noise=noise))
 
-    def flow(self, prior: Array) -> Array:
+    def flow(self, prior: Array, condition: Condition) -> Array:
         """Turn a prior into a latent."""
-        latent: Array = self._flow.run(None, {"prior": prior})[0]
+        latent: Array = self._flow.run(condition, prior=prior)[0]
         return latent
 
-    def decode(self, window: Array) -> Samples:
+    def decode(self, window: Array, condition: Condition) -> Samples:
         """Turn a latent window into samples."""
-        samples: Samples = self._decode.run(None, {"latent": window})[0]
+        samples: Samples = self._decode.run(condition, latent=window)[0]
         return samples
+
+
+def import_libraries() -> None:
+    """Import ONNX Runtime. Runs in the master."""
+    import_onnxruntime()
+
+
+def open_engine(artifact: Artifact) -> VitsEngine:
+    """Return the engine of a baked VITS voice.
+
+    Raises:
+        ArtifactError: ONNX Runtime refuses a graph of the artifact.
+    """
+    return vits_engine(OnnxNetworks(artifact), artifact)
+
+
+class _Graph:
+    """One session. Has an input for the speaker or the language only where the network depends on it."""
+
+    def __init__(self, artifact: Artifact, name: str) -> None:
+        self._session = _open_session(artifact, name)
+        self._inputs = {each.name for each in self._session.get_inputs()}
+
+    def run(self, condition: Condition, **inputs: Any) -> Any:
+        offered = {"speaker": condition.speaker, "language": condition.language}
+        chosen = {name: value for name, value in offered.items() if name in self._inputs}
+        return self._session.run(None, inputs | chosen)
 
 
 def _open_session(artifact: Artifact, graph: str) -> "onnxruntime.InferenceSession":

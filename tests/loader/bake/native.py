@@ -12,7 +12,7 @@ TEXT = "The quick brown fox jumps over the lazy dog, and nobody minds."
 
 def speak(release: Path, seed: int, output: Path) -> None:
     """Write ids, samples, and the shapes of the noise that `inference` drew."""
-    from loader.bake.coqui import import_coqui
+    from loader.coqui import import_coqui
 
     import_coqui()
     import numpy as np

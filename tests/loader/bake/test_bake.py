@@ -144,7 +144,8 @@ def refusals(tiny_release, tmp_path_factory):
     return base, answer_of("""
         import json, sys
         from pathlib import Path
-        from loader.bake.coqui import import_coqui, load_vits
+        from loader.coqui import import_coqui
+        from loader.bake.vits import load_vits
         from loader.bake.tokenizer import text_facts
         from loader.errors import LoaderError
         from loader.release import open_release

@@ -7,7 +7,7 @@ from tests.loader.children import answer_of
 REACH = """
     import json, sys
     from pathlib import Path
-    from loader.bake.coqui import fuse_weight_norm, import_coqui, load_vits
+    from loader.bake.checkpoint import fuse_weight_norm, import_coqui, load_vits
     import_coqui()
     import torch
     from loader.bake.decoder import decoder_margin_frames
@@ -79,7 +79,7 @@ def test_the_rewritten_decoder_is_coquis_decoder(tiny_release):
     error = answer_of("""
         import copy, json, sys
         from pathlib import Path
-        from loader.bake.coqui import fuse_weight_norm, import_coqui, load_vits
+        from loader.bake.checkpoint import fuse_weight_norm, import_coqui, load_vits
         import_coqui()
         import torch
         from loader.bake.decoder import Decode

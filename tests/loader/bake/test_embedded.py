@@ -14,7 +14,7 @@ def spoken(embedded_release, tmp_path_factory):
     output = tmp_path_factory.mktemp("coqui") / "spoken.npy"
     answer = answer_of("""
         import json, sys
-        from loader.bake.coqui import import_coqui
+        from loader.coqui import import_coqui
         import_coqui()
         import numpy as np
         import torch

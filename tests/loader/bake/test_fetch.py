@@ -106,7 +106,7 @@ def fetch_from(address, folder, target):
     return run_program("""
         import functools, sys
         from pathlib import Path
-        from loader.bake.coqui import import_coqui
+        from loader.coqui import import_coqui
         import_coqui()
         from TTS.utils import manage
         from loader.bake.fetch import fetch_model

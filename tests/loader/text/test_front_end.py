@@ -153,7 +153,7 @@ def test_the_real_package_may_be_imported_before_and_stays(embedded_artifact):
     assert [True, True, True] == answer_of(
         OPEN_FRONT_END
         + """
-from loader.bake.coqui import import_coqui
+from loader.coqui import import_coqui
 alone = ids(opened())
 import_coqui()
 import TTS

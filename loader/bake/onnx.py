@@ -1,20 +1,42 @@
-"""Torch modules to optimised ONNX graphs with their weights beside them."""
+"""The bake for the `onnx` engine: optimised graphs with their weights beside them."""
 
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from loader.bake.contents import Contents
 from loader.bake.decoder import Decode
 from loader.bake.graphs import Encode, Flow
+from loader.bake.stages import Stage
+from loader.bake.tokenizer import copy_text_sources, text_facts
+from loader.bake.vits import load_vits, vits_facts, voice_facts, write_conditions
 from loader.engines import onnx
 from loader.errors import BakeError
+from loader.release import Release
 
 _OPSET = 17
 #: Smaller constants stay in the graph file: they are shapes and scalars.
 _LEAST_WEIGHT_BYTES = 1024
+
+
+def bake(release: Release, target: Path, stage: Stage) -> Contents:
+    """Write a VITS release's graphs, conditions and text sources into `target`.
+
+    Raises:
+        LoaderError: any of its children.
+    """
+    with stage("loading the checkpoint"):
+        vits = load_vits(release)
+    with stage("exporting and optimising three graphs"):
+        contents = Contents(voice_facts(vits), text_facts(vits), {"vits": asdict(vits_facts(vits))})
+        copy_text_sources(target)
+        write_conditions(vits, target)
+        export_graphs(vits, target)
+    return contents
 
 
 def export_graphs(vits: Any, directory: Path) -> None:
@@ -27,16 +49,31 @@ def export_graphs(vits: Any, directory: Path) -> None:
         BakeError: a graph still draws random numbers, or cannot be written.
     """
     channels = vits.args.hidden_channels
-    ids = torch.ones(1, 12, dtype=torch.int64)
+    speaker = _example(vits.embedded_speaker_dim)
+    language = _example(vits.embedded_language_dim)
+    ids, noise = torch.ones(1, 12, dtype=torch.int64), torch.zeros(1, 2, 12)
     latent = torch.zeros(1, channels, 24)
-    _export(Encode(vits), (ids, torch.zeros(1, 2, 12)), ["ids", "noise"], ["mean", "log_scale", "log_durations"],
-            {"ids": 1, "noise": 2, "mean": 2, "log_scale": 2, "log_durations": 2}, directory / "encode.onnx")  # fmt: skip
-    _export(Flow(vits), (latent,), ["prior"], ["latent"], {"prior": 2, "latent": 2}, directory / "flow.onnx")
-    _export(Decode(vits), (latent,), ["latent"], ["samples"], {"latent": 2, "samples": 0}, directory / "decode.onnx")
+    _export(
+        Encode(vits), {"ids": ids, "noise": noise, "speaker": speaker, "language": language},
+        ["mean", "log_scale", "log_durations"],
+        {"ids": 1, "noise": 2, "mean": 2, "log_scale": 2, "log_durations": 2}, directory / "encode.onnx",
+    )  # fmt: skip
+    _export(
+        Flow(vits), {"prior": latent, "speaker": speaker}, ["latent"], {"prior": 2, "latent": 2}, directory / "flow.onnx"
+    )
+    _export(
+        Decode(vits), {"latent": latent, "speaker": speaker}, ["samples"], {"latent": 2, "samples": 0},
+        directory / "decode.onnx",
+    )  # fmt: skip
+
+
+def _example(channels: int) -> torch.Tensor | None:
+    """Return a condition of that many channels, which is not traced away as ones or zeros might be."""
+    return torch.linspace(-1, 1, channels).reshape(1, -1, 1) if channels else None
 
 
 def _export(
-    module: nn.Module, example: tuple[Any, ...], inputs: list[str], outputs: list[str], lengths: dict[str, int], path: Path
+    module: nn.Module, inputs: dict[str, torch.Tensor | None], outputs: list[str], lengths: dict[str, int], path: Path
 ) -> None:
     plain = path.with_suffix(".plain")
     with warnings.catch_warnings():
@@ -44,9 +81,10 @@ def _export(
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module.eval(),
-            example,
+            tuple(inputs.values()),
             str(plain),
-            input_names=inputs,
+            # An absent condition leaves no input in the graph, nor does one that the network ignores.
+            input_names=[name for name, example in inputs.items() if example is not None],
             output_names=outputs,
             dynamic_axes={name: {axis: f"{name}_length"} for name, axis in lengths.items()},
             opset_version=_OPSET,

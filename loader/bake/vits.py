@@ -1,0 +1,154 @@
+"""A VITS release to Coqui's network, ready for export: any of its variants."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from loader.acoustics import VitsFacts
+from loader.artifact import VoiceFacts
+from loader.bake.checkpoint import one_line, read_config, read_weights, some
+from loader.bake.decoder import decoder_margin_frames
+from loader.engines.vits import LANGUAGES_FILE, SPEAKERS_FILE
+from loader.errors import BakeError, LoaderError, UnsupportedModelError
+from loader.release import Release
+from loader.sources import is_fairseq, read_json
+
+#: Weights that training needs and speaking does not.
+_TRAINING_ONLY = ("disc.", "posterior_encoder.", "duration_predictor.post_", "duration_predictor.flows.1.")
+
+
+def load_vits(release: Release) -> Any:
+    """Return a `TTS.tts.models.vits.Vits` in evaluation mode, weight normalisation fused.
+
+    Raises:
+        UnsupportedModelError: a variant this version cannot speak.
+        BakeError: the checkpoint lacks a weight, or holds one that no module takes.
+    """
+    model = _load_fairseq(release) if is_fairseq(read_json(release.config_path)) else _load_coqui(release)
+    _fuse_weight_norm(model)
+    return model.eval()
+
+
+def voice_facts(model: Any) -> VoiceFacts:
+    """Read what every engine needs to know of a VITS voice."""
+    return VoiceFacts(
+        sample_rate_hz=model.config.audio.sample_rate,
+        speakers=_speakers(model),
+        languages=languages(model),
+        length_scale=float(model.length_scale),
+        noise_scale=float(model.inference_noise_scale),
+        noise_scale_duration=float(model.inference_noise_scale_dp),
+    )
+
+
+def vits_facts(model: Any) -> VitsFacts:
+    """Read the shape of a VITS voice's networks."""
+    return VitsFacts(
+        samples_per_frame=math.prod(model.args.upsample_rates_decoder),
+        latent_channels=model.args.hidden_channels,
+        margin_frames=decoder_margin_frames(model.args),
+    )
+
+
+def languages(model: Any) -> list[str]:
+    """Return the voice's languages in the order of their embeddings; "" where its maker named none."""
+    rows = model.language_manager.name_to_id
+    return sorted(rows, key=rows.__getitem__) or [""]
+
+
+def write_conditions(model: Any, directory: Path) -> None:
+    """Write the vectors of speakers and languages, as the networks take them, where the voice has any."""
+    if model.embedded_speaker_dim:
+        _speaker_vectors(model).astype("<f4").tofile(directory / SPEAKERS_FILE)
+    if model.embedded_language_dim:
+        rows = [model.language_manager.name_to_id[name] for name in languages(model)]
+        model.emb_l.weight.detach().numpy()[rows].astype("<f4").tofile(directory / LANGUAGES_FILE)
+
+
+def _speakers(model: Any) -> list[str]:
+    if not model.embedded_speaker_dim:
+        return []
+    manager = model.speaker_manager
+    return list(manager.name_to_id) if hasattr(model, "emb_g") else list(manager.embedding_names)
+
+
+def _speaker_vectors(model: Any) -> Any:
+    import numpy as np
+    import torch
+    from torch.nn import functional
+
+    if hasattr(model, "emb_g"):
+        rows = torch.tensor(list(model.speaker_manager.name_to_id.values()))
+        return model.emb_g.weight.detach()[rows].numpy()
+    means = [model.speaker_manager.get_mean_embedding(name) for name in _speakers(model)]
+    vectors = torch.tensor(np.stack(means), dtype=torch.float)
+    return functional.normalize(vectors).numpy()
+
+
+def _load_coqui(release: Release) -> Any:
+    from TTS.tts.models.vits import Vits
+
+    config = read_config(release)
+    _require_supported(release, config)
+    config.model_args.init_discriminator = False
+    # Its speaker encoder only judges the sound while training.
+    config.model_args.use_speaker_encoder_as_loss = False
+    model = _built(Vits, config, release)
+    if model.embedded_speaker_dim and not _speakers(model):
+        raise BakeError(f"{release.config_path}: a voice of several speakers, and no file of the release names them")
+    _load_weights(model, read_weights(release.checkpoint_path), release)
+    return model
+
+
+def _load_fairseq(release: Release) -> Any:
+    """Load one of fairseq's voices through Coqui's own reader of them."""
+    from TTS.tts.configs.vits_config import VitsConfig
+    from TTS.tts.models.vits import Vits
+
+    if "vocab.txt" not in release.hashes:
+        raise BakeError(f"{release.directory}: a fairseq voice without vocab.txt in hash.sha256; add it and seal again")
+    config = VitsConfig()
+    config.model_args.init_discriminator = False
+    model = _built(Vits, config, release)
+    try:
+        model.load_fairseq_checkpoint(config, release.checkpoint_path, eval=True, strict=False)
+    except Exception as error:  # Coqui's readers share no base class of errors
+        raise BakeError(f"{release.checkpoint_path}: Coqui cannot read it: {one_line(error)}") from error
+    return model
+
+
+def _built(vits: Any, config: Any, release: Release) -> Any:
+    try:
+        return vits(config)
+    except LoaderError:
+        raise
+    except Exception as error:  # an unknown cleaner, phonemizer or character class, each in its own way
+        raise BakeError(f"{release.config_path}: Coqui cannot build it: {one_line(error)}") from error
+
+
+def _require_supported(release: Release, config: Any) -> None:
+    if config.model_args.get("encoder_sample_rate"):
+        raise UnsupportedModelError(
+            f"{release.config_path}: model_args.encoder_sample_rate is set; this version speaks VITS voices of one sample rate"
+        )
+
+
+def _load_weights(model: Any, weights: Any, release: Release) -> None:
+    path = release.checkpoint_path
+    try:
+        result = model.load_state_dict(weights, strict=False)
+    except (AttributeError, RuntimeError, TypeError) as error:
+        raise BakeError(f"{path}: its weights do not fit config.json: {one_line(error)}") from error
+    missing = [key for key in result.missing_keys if not key.startswith(_TRAINING_ONLY)]
+    unexpected = [key for key in result.unexpected_keys if not key.startswith((*_TRAINING_ONLY, "speaker_encoder."))]
+    if missing or unexpected:
+        raise BakeError(f"{path}: missing weights: {some(missing)}; weights nothing takes: {some(unexpected)}")
+
+
+def _fuse_weight_norm(model: Any) -> None:
+    """Replace every weight-normalised parameter by its plain product, in place."""
+    from torch.nn.utils import parametrize
+
+    for module in model.modules():
+        if parametrize.is_parametrized(module):
+            parametrize.remove_parametrizations(module, "weight")

@@ -1,0 +1,36 @@
+"""From a mapped artifact to what a voice speaks with, by the engine that its manifest names."""
+
+import importlib
+import logging
+import time
+
+from loader.artifact import Artifact
+from loader.text.espeak import Espeak
+from loader.text.front_end import TextFrontEnd
+from loader.voice import Parts
+
+log = logging.getLogger("chorus.loader")
+
+
+def import_libraries(engine: str) -> None:
+    """Import what `engine` needs, so that workers inherit it and a voice opened later opens fast."""
+    importlib.import_module(f"loader.engines.{engine}").import_libraries()
+
+
+def open_parts(artifact: Artifact, espeak: Espeak) -> Parts:
+    """Open the engine and the front end of one artifact.
+
+    Raises:
+        LoaderError: any of its children.
+    """
+    started_s = time.monotonic()
+    manifest = artifact.manifest
+    module = importlib.import_module(f"loader.engines.{manifest.engine}")
+    engine = module.open_engine(artifact)
+    front_end = (
+        module.front_end(artifact)
+        if manifest.text is None
+        else TextFrontEnd(manifest.text, manifest.voice.languages, artifact.buffers, espeak)
+    )
+    log.info("artifact %s opened in %.3f s by %s", manifest.key, time.monotonic() - started_s, manifest.engine)
+    return Parts(engine, front_end)
