@@ -116,7 +116,7 @@ _FILLS = frozenset(
 _DRAWS = {torch.randn: torch.zeros, torch.rand: torch.zeros, torch.randn_like: torch.zeros_like}
 
 
-class _NoChance(TorchFunctionMode):
+class _NoChance(TorchFunctionMode):  # type: ignore[misc]
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if getattr(func, "__name__", "") in _FILLS:
