@@ -11,9 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loader.artifact import Artifact, open_artifact, this_platform
+from loader.artifact import Artifact, open_artifact
 from loader.config import Settings, load_settings
-from loader.engines import onnx
 from loader.sources import locate_artifact
 from loader.voices import Catalogue, open_catalogue
 from tests.checkpoints import LJSPEECH_SIZE
@@ -82,4 +81,4 @@ def large_artifact(large_settings: Settings) -> Path:
 @pytest.fixture(scope="session")
 def opened_embedded(embedded_artifact: Path) -> Artifact:
     """The embedded voice's artifact, mapped."""
-    return open_artifact(embedded_artifact, this_platform(onnx.version()))
+    return open_artifact(embedded_artifact)

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from app.errors import BadRequestError, TextTooLongError, UnknownVoiceRequestedError, UnspeakableError
-from app.speech import SpeechRequest, begin_speech, checked_text, chosen_seed, chosen_voice
+from app.speech import Speaking, SpeechRequest, begin_speech, checked_text, chosen, chosen_seed
 from loader.config import Limits
 
 LIMITS = Limits(text_characters=20, body_bytes=1024)
@@ -34,14 +34,14 @@ def test_seeds_that_are_drawn_differ():
 
 
 def test_an_unknown_voice_is_refused_with_the_known_ones(catalogue):
-    assert catalogue.default is chosen_voice(None, catalogue, "voice")
+    assert Speaking(catalogue.default) == chosen(catalogue, None, None, None)
     with pytest.raises(UnknownVoiceRequestedError, match="known voices: joe"):
-        chosen_voice("nobody", catalogue, "voice")
+        chosen(catalogue, "nobody", None, None)
 
 
 def spoken(catalogue, text):
     clock = itertools.count(100.0, 0.5)
-    request = SpeechRequest(text, catalogue.default, "wav", False, 1.0, 1, "id-1")
+    request = SpeechRequest(text, Speaking(catalogue.default), "wav", False, 1.0, 1, "id-1")
     return begin_speech(request, now=lambda: next(clock))
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from loader.acoustics import WINDOW_FRAMES, VitsEngine, frames_per_id, plan_windows
+from loader.acoustics import WINDOW_FRAMES, Condition, VitsFacts, frames_per_id, plan_windows
 from loader.artifact import Artifact
-from loader.engines.base import Prosody
+from loader.engines import onnx
+from loader.engines.base import Prosody, Utterance
 from loader.engines.onnx import OnnxNetworks
 from loader.errors import SynthesisError
 
@@ -56,9 +57,9 @@ def test_windows_have_their_whole_margin_on_inner_edges():
 
 @pytest.mark.parametrize("frames", [33, 200, 611])
 def test_windowed_decoding_equals_one_pass(networks, opened_embedded, frames):
-    facts = opened_embedded.manifest.voice
+    facts = VitsFacts(**opened_embedded.manifest.network["vits"])
     latent = np.random.default_rng(frames).standard_normal((1, facts.latent_channels, frames), dtype=np.float32)
-    whole = networks.decode(latent)
+    whole = networks.decode(latent, Condition())
 
     joined = windowed(networks, latent, facts.margin_frames, facts.samples_per_frame)
 
@@ -68,30 +69,30 @@ def test_windowed_decoding_equals_one_pass(networks, opened_embedded, frames):
 
 def test_a_margin_below_the_receptive_field_is_audible(networks, opened_embedded):
     """The bound above can fail: two thirds of the margin already do."""
-    facts = opened_embedded.manifest.voice
+    facts = VitsFacts(**opened_embedded.manifest.network["vits"])
     latent = np.random.default_rng(1).standard_normal((1, facts.latent_channels, 611), dtype=np.float32)
 
     joined = windowed(networks, latent, facts.margin_frames * 2 // 3, facts.samples_per_frame)
 
-    assert decibels(networks.decode(latent), joined) < 100
+    assert decibels(networks.decode(latent, Condition()), joined) < 100
 
 
 def windowed(networks, latent, margin, samples_per_frame):
     return np.concatenate([
-        networks.decode(latent[:, :, window.start : window.stop])[
+        networks.decode(latent[:, :, window.start : window.stop], Condition())[
             window.keep_from * samples_per_frame : window.keep_to * samples_per_frame
         ]
         for window in plan_windows(latent.shape[2], margin, first=32)
     ])  # fmt: skip
 
 
-def test_the_same_random_state_gives_the_same_samples(networks, opened_embedded):
-    facts = opened_embedded.manifest.voice
-    engine = VitsEngine(networks, facts.samples_per_frame, facts.margin_frames)
+def test_the_same_random_state_gives_the_same_samples(opened_embedded):
+    engine = onnx.open_engine(opened_embedded)
+    utterance = Utterance(range(4, 60), Prosody(1.0, 0.667, 0.8))
 
     def speak(seed, soon=False):
         random = np.random.Generator(np.random.Philox(key=[seed, 0]))
-        return np.concatenate(list(engine.speak(list(range(4, 60)), Prosody(1.0, 0.667, 0.8), random, soon)))
+        return np.concatenate(list(engine.speak(utterance, random, soon)))
 
     assert np.array_equal(speak(5), speak(5))
     assert not np.array_equal(speak(5)[:1000], speak(6)[:1000])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loader.config import Quantization, load_settings
+from loader.config import Quantization, VoiceSettings, load_settings
 from loader.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -76,6 +76,19 @@ def test_several_voices_keep_their_order_and_aliases(load):
 
     assert ["alba", "joe"] == [voice.name for voice in settings.voices]
     assert (("alloy", "nova"), "2") == (settings.voices[0].aliases, settings.voices[0].version)
+
+
+def test_a_voice_may_have_an_engine_a_speaker_a_language_and_scales_of_its_own(load):
+    first, second = load("""
+        voices:
+          - {name: choir, model_path: /a, engine: pytorch, speaker: 12, language: de, preload: true,
+             length_scale: 1.5, noise_scale: 0, noise_scale_duration: 0.5}
+          - {name: joe, model_path: /b}
+        """).voices
+
+    assert ("pytorch", "12", "de", True) == (first.engine, first.speaker, first.language, first.preload)
+    assert (1.5, 0, 0.5) == (first.length_scale, first.noise_scale, first.noise_scale_duration)
+    assert VoiceSettings("joe", "/b") == second
 
 
 def test_paths_are_relative_to_the_file_and_a_tilde_is_home(load, tmp_path, monkeypatch):
@@ -150,7 +163,12 @@ def test_what_is_no_number_in_its_bounds_is_refused(problems, key, value):
          "voices.1.name: 'x' is already voices.0.aliases.0"),
         ("[{name: a, model_path: /a, aliases: [x]}, {name: b, model_path: /b, aliases: [x]}]",
          "voices.1.aliases.0: 'x' is already voices.0.aliases.0"),
-        ("[{name: a, model_path: /a, speaker: 1}]", "voices.0.speaker: unknown key"),
+        ("[{name: a, model_path: /a, speakers: 1}]", "voices.0.speakers: unknown key"),
+        ("[{name: a, model_path: /a, speaker: [1]}]", "voices.0.speaker: expected text, found [1]"),
+        ("[{name: a, model_path: /a, engine: tensorrt}]",
+         "voices.0.engine: expected one of auto, onnx, pytorch, coqui; found 'tensorrt'"),
+        ("[{name: a, model_path: /a, length_scale: 0}]", "voices.0.length_scale: expected 0.1 to 10.0, found 0"),
+        ("[{name: a, model_path: /a, preload: 1}]", "voices.0.preload: expected true or false, found 1"),
         ("[joe]", "voices.0: expected keys and values"),
         ("joe", "voices: expected a list"),
     ],

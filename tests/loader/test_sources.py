@@ -7,7 +7,6 @@ import pytest
 
 from loader.artifact import artifact_key, this_platform
 from loader.config import load_settings
-from loader.engines import onnx
 from loader.errors import IntegrityError, ModelNotFoundError
 from loader.release import open_release
 from loader.sources import locate_artifact, source_facts
@@ -43,8 +42,8 @@ def test_a_baked_voice_is_found_again_without_a_write(settings, embedded_artifac
 def test_the_artifact_of_a_release_is_named_by_all_that_shapes_it(embedded_release, embedded_artifact):
     facts = source_facts(open_release(embedded_release))
 
-    assert artifact_key(facts, this_platform(onnx.version())) == embedded_artifact.name
-    assert artifact_key({**facts, "coqui_tts": "0.0.1"}, this_platform(onnx.version())) != embedded_artifact.name
+    assert artifact_key("onnx", facts, this_platform("onnx")) == embedded_artifact.name
+    assert artifact_key("onnx", {**facts, "coqui_tts": "0.0.1"}, this_platform("onnx")) != embedded_artifact.name
 
 
 def test_a_tampered_release_is_refused_though_its_artifact_is_there(embedded_release, embedded_artifact, tmp_path):

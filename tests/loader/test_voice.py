@@ -122,7 +122,7 @@ def test_speaking_soon_changes_when_and_not_what(voice):
 
 
 def test_the_first_window_is_short_when_somebody_waits(voice):
-    samples_per_frame = voice.manifest.voice.samples_per_frame
+    samples_per_frame = voice.manifest.network["vits"]["samples_per_frame"]
 
     first, second, *_ = voice.speak(f"{SENTENCE} {SENTENCE}", Delivery(1, soon=True))
 
@@ -131,7 +131,7 @@ def test_the_first_window_is_short_when_somebody_waits(voice):
 
 
 def test_no_window_is_longer_than_a_window(voice):
-    longest = WINDOW_FRAMES * voice.manifest.voice.samples_per_frame
+    longest = WINDOW_FRAMES * voice.manifest.network["vits"]["samples_per_frame"]
 
     assert all(0 < window.size <= longest for window in voice.speak("one two three " * 60, Delivery(1)))
 
@@ -139,7 +139,7 @@ def test_no_window_is_longer_than_a_window(voice):
 def test_only_the_first_utterance_has_a_short_window(voice):
     windows = [window.size for window in voice.speak(f"{SENTENCE} {SENTENCE}", Delivery(1, soon=True))]
 
-    assert 1 == windows.count(FIRST_WINDOW_FRAMES * voice.manifest.voice.samples_per_frame)
+    assert 1 == windows.count(FIRST_WINDOW_FRAMES * voice.manifest.network["vits"]["samples_per_frame"])
 
 
 def silences(voice, text):
@@ -208,8 +208,8 @@ def test_unspeakable_text_is_refused_before_the_first_window(voice, text):
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY.keys())
 def test_nasty_text_is_spoken_in_bounded_utterances(voice, text):
     # Phonemes, each with a blank, one blank more, and both ends.
-    most_ids = 2 * UTTERANCE_PHONEMES + 3
-    utterances = [ids for sentence in split_sentences(text, "en") for ids in voice._utterances(sentence)]
+    most_ids, front_end = 2 * UTTERANCE_PHONEMES + 3, voice.open().front_end
+    utterances = [ids for sentence in split_sentences(text, "en") for ids in front_end.utterances(sentence, "en-us")]
 
     assert 0 < max(map(len, utterances)) <= most_ids
 

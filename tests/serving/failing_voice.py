@@ -22,8 +22,8 @@ class FailingNetworks(OnnxNetworks):
 
     windows = 0
 
-    def decode(self, window):
-        samples = super().decode(window)
+    def decode(self, window, condition):
+        samples = super().decode(window, condition)
         if self.windows >= int(os.environ["CHORUS_FAIL_AT"]):
             samples = np.full_like(samples, np.nan)
         self.windows += 1
@@ -34,8 +34,9 @@ def create() -> Flask:
     settings = wsgi.settings_from(os.environ)
     catalogue = open_catalogue(settings, locate_all(settings))
     for voice in catalogue.voices:
-        sound: VitsEngine = voice._engine
+        parts = voice.open()
+        sound: VitsEngine = parts.engine
         failing = FailingNetworks.__new__(FailingNetworks)
         failing.__dict__.update(sound.networks.__dict__)
-        voice._engine = dataclasses.replace(sound, networks=failing)
+        voice._parts = dataclasses.replace(parts, engine=dataclasses.replace(sound, networks=failing))
     return create_app(wsgi.Service(settings, catalogue, opened_at_s=0, heap=IdleHeap()))

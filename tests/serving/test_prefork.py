@@ -36,7 +36,7 @@ def test_a_killed_worker_is_replaced_from_the_master(start):
 
     assert other.pid in answers
     assert {200} == {answer.status for answer in answers.values()}
-    assert 1 == server.log().count("voice joe opened")
+    assert 1 == server.log().count("voice joe mapped") == len(re.findall(r"artifact \w+ opened", server.log()))
 
 
 def test_ctrl_c_ends_everything_cleanly(start):
@@ -76,7 +76,7 @@ def test_without_preload_every_worker_opens_the_voices_itself(start):
     answers = server.on_every_worker(lambda: server.speak("Opened after the fork."))
 
     assert {200} == {answer.status for answer in answers.values()}
-    assert 2 == server.log().count("voice joe opened")
+    assert 2 == server.log().count("voice joe mapped") == len(re.findall(r"artifact \w+ opened", server.log()))
 
 
 def test_without_preload_a_broken_artifact_ends_the_server_before_any_worker(start, embedded_artifact, tmp_path):

@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from loader.artifact import open_artifact, this_platform
+from loader.acoustics import Condition
+from loader.artifact import open_artifact
 from loader.config import load_settings
 from loader.engines import onnx
 from loader.voice import Delivery
@@ -20,17 +21,18 @@ OPEN = """
     from pathlib import Path
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     import numpy as np
-    from loader.artifact import open_artifact, this_platform
+    from loader.acoustics import Condition
+    from loader.artifact import open_artifact
     from loader.engines import onnx
 
     def opened(directory, map_files=True):
-        artifact = open_artifact(Path(directory), this_platform(onnx.version()), map_files)
+        artifact = open_artifact(Path(directory), map_files)
         return artifact, onnx.OnnxNetworks(artifact)
 
     def use(networks, ids=12, frames=40):
-        encoding = networks.encode(np.ones((1, ids), np.int64), np.zeros((1, 2, ids), np.float32))
-        latent = networks.flow(np.zeros((1, encoding.mean.shape[1], frames), np.float32))
-        return networks.decode(latent)
+        encoding = networks.encode(np.ones((1, ids), np.int64), np.zeros((1, 2, ids), np.float32), Condition())
+        latent = networks.flow(np.zeros((1, encoding.mean.shape[1], frames), np.float32), Condition())
+        return networks.decode(latent, Condition())
 
     def tasks():
         return len(os.listdir("/proc/self/task"))
@@ -179,11 +181,11 @@ def test_the_same_inputs_give_the_same_outputs_mapped_or_not(embedded_artifact):
     noise = rng.standard_normal((1, 2, 30), dtype=np.float32)
     outputs = []
     for map_files in (True, False, True):
-        artifact = open_artifact(embedded_artifact, this_platform(onnx.version()), map_files)
+        artifact = open_artifact(embedded_artifact, map_files)
         networks = onnx.OnnxNetworks(artifact)
-        encoding = networks.encode(ids, noise)
-        latent = networks.flow(np.repeat(encoding.mean, 2, axis=2))
-        outputs.append([*encoding, latent, networks.decode(latent)])
+        encoding = networks.encode(ids, noise, Condition())
+        latent = networks.flow(np.repeat(encoding.mean, 2, axis=2), Condition())
+        outputs.append([*encoding, latent, networks.decode(latent, Condition())])
 
     for mapped, read, again in zip(*outputs, strict=True):
         assert np.array_equal(mapped, read)
