@@ -159,9 +159,8 @@ def this_platform(engine: str) -> Platform:
     """Describe what ties an artifact of `engine` to this machine. Imports none of the libraries it names."""
     if engine == "onnx":
         return Platform(f"onnxruntime {importlib.metadata.version('onnxruntime')}", cpu.feature_level())
-    if engine == "coqui":
-        return Platform(f"coqui-tts {_installed('coqui-tts')}", "any")
-    return Platform("torch", "any")
+    # Plain weights for Coqui's own layers or classes, which any processor reads.
+    return Platform(f"coqui-tts {_installed('coqui-tts')}", "any")
 
 
 def _installed(package: str) -> str:

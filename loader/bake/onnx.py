@@ -10,7 +10,7 @@ from torch import nn
 
 from loader.bake.contents import Contents
 from loader.bake.decoder import Decode
-from loader.bake.graphs import Encode, Flow
+from loader.bake.graphs import encode_of, flow_of
 from loader.bake.stages import Stage
 from loader.bake.tokenizer import copy_text_sources, text_facts
 from loader.bake.vits import load_vits, vits_facts, voice_facts, write_conditions
@@ -54,12 +54,12 @@ def export_graphs(vits: Any, directory: Path) -> None:
     ids, noise = torch.ones(1, 12, dtype=torch.int64), torch.zeros(1, 2, 12)
     latent = torch.zeros(1, channels, 24)
     _export(
-        Encode(vits), {"ids": ids, "noise": noise, "speaker": speaker, "language": language},
+        encode_of(vits), {"ids": ids, "noise": noise, "speaker": speaker, "language": language},
         ["mean", "log_scale", "log_durations"],
         {"ids": 1, "noise": 2, "mean": 2, "log_scale": 2, "log_durations": 2}, directory / "encode.onnx",
     )  # fmt: skip
     _export(
-        Flow(vits), {"prior": latent, "speaker": speaker}, ["latent"], {"prior": 2, "latent": 2}, directory / "flow.onnx"
+        flow_of(vits), {"prior": latent, "speaker": speaker}, ["latent"], {"prior": 2, "latent": 2}, directory / "flow.onnx"
     )
     _export(
         Decode(vits), {"latent": latent, "speaker": speaker}, ["samples"], {"latent": 2, "samples": 0},

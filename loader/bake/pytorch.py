@@ -1,0 +1,97 @@
+"""The bake for the `pytorch` engine: fused weights as they are, and a description of the layers they belong to."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from loader.bake.contents import Contents
+from loader.bake.stages import Stage
+from loader.bake.tokenizer import copy_text_sources, text_facts
+from loader.bake.vits import load_vits, vits_facts, voice_facts, write_conditions
+from loader.engines.torch_vits import WEIGHTS_FILE, TorchVits
+from loader.engines.weights import without_initialisation, write_tensors
+from loader.release import Release
+
+
+def bake(release: Release, target: Path, stage: Stage) -> Contents:
+    """Write a VITS release's weights, conditions and text sources into `target`.
+
+    Raises:
+        LoaderError: any of its children.
+    """
+    with stage("loading the checkpoint"):
+        vits = load_vits(release)
+    with stage("writing the weights that speaking needs"):
+        layers = layers_of(vits)
+        copy_text_sources(target)
+        write_conditions(vits, target)
+        write_tensors(target / WEIGHTS_FILE, _weights(vits, layers))
+    return Contents(voice_facts(vits), text_facts(vits), {"vits": asdict(vits_facts(vits)), "layers": layers})
+
+
+def layers_of(vits: Any) -> dict[str, Any]:
+    """Describe the layers of `vits` by the arguments that Coqui builds them with."""
+    args, speaker, language = vits.args, vits.embedded_speaker_dim, vits.embedded_language_dim
+    return {
+        "is_stochastic": bool(args.use_sdp),
+        "knows_speaker": bool(args.condition_dp_on_speaker),
+        "text_encoder": {
+            "n_vocab": vits.text_encoder.emb.num_embeddings,
+            "out_channels": args.hidden_channels,
+            "hidden_channels": args.hidden_channels,
+            "hidden_channels_ffn": args.hidden_channels_ffn_text_encoder,
+            "num_heads": args.num_heads_text_encoder,
+            "num_layers": args.num_layers_text_encoder,
+            "kernel_size": args.kernel_size_text_encoder,
+            "dropout_p": 0.0,
+            "language_emb_dim": language,
+        },
+        "flow": {
+            "channels": args.hidden_channels,
+            "hidden_channels": args.hidden_channels,
+            "kernel_size": args.kernel_size_flow,
+            "dilation_rate": args.dilation_rate_flow,
+            "num_layers": args.num_layers_flow,
+            "cond_channels": speaker,
+        },
+        "duration_predictor": _duration_predictor(args, speaker, language),
+        "waveform_decoder": {
+            "in_channels": args.hidden_channels,
+            "out_channels": 1,
+            "resblock_type": args.resblock_type_decoder,
+            "resblock_dilation_sizes": args.resblock_dilation_sizes_decoder,
+            "resblock_kernel_sizes": args.resblock_kernel_sizes_decoder,
+            "upsample_kernel_sizes": args.upsample_kernel_sizes_decoder,
+            "upsample_initial_channel": args.upsample_initial_channel_decoder,
+            "upsample_factors": args.upsample_rates_decoder,
+            "inference_padding": 0,
+            "cond_channels": speaker,
+            "conv_pre_weight_norm": False,
+            "conv_post_weight_norm": False,
+            "conv_post_bias": False,
+        },
+    }
+
+
+def _duration_predictor(args: Any, speaker: int, language: int) -> dict[str, Any]:
+    shared = {"in_channels": args.hidden_channels, "kernel_size": 3, "dropout_p": 0.0, "language_emb_dim": language}
+    if args.use_sdp:
+        return {**shared, "hidden_channels": 192, "cond_channels": speaker if args.condition_dp_on_speaker else 0}
+    return {**shared, "hidden_channels": 256, "cond_channels": speaker}
+
+
+def _weights(vits: Any, layers: dict[str, Any]) -> dict[str, Any]:
+    """Return the weights under the names of the module that will take them, and no others."""
+    own = {
+        **_prefixed("encoder.text_encoder.", vits.text_encoder),
+        **_prefixed("encoder.predictor.", vits.duration_predictor),
+        **_prefixed("flows.flow.", vits.flow),
+        **_prefixed("decoder.", vits.waveform_decoder),
+    }
+    with without_initialisation():
+        wanted = TorchVits(layers).state_dict()
+    return {name: own[name] for name in wanted}
+
+
+def _prefixed(prefix: str, module: Any) -> dict[str, Any]:
+    return {prefix + name: tensor for name, tensor in module.state_dict().items()}

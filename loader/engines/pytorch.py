@@ -1,0 +1,75 @@
+"""The CUDA engine, and the CPU's alternative: Coqui's own VITS layers on mapped, read-only weights.
+
+Built by the master from a description in the manifest: no `TTS` package is imported, no
+checkpoint read, nothing initialised at random. A GPU gets a copy of the weights, after
+the fork; the CPU's network stays where it is and takes over whenever the GPU fails.
+"""
+
+import copy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from loader.acoustics import Array, Condition, Encoding, Networks, VitsEngine, VitsFacts
+from loader.artifact import Artifact
+from loader.engines import lean_torch
+from loader.engines.base import Samples
+from loader.engines.device import Accelerator, Placement
+from loader.engines.vits import vits_engine
+
+
+class TorchNetworks:
+    """The networks of one voice (see `acoustics.Networks`), on the GPU while there is one that works."""
+
+    def __init__(self, model: Networks, facts: VitsFacts, accelerator: Accelerator | None) -> None:
+        self._facts = facts
+        self._placement: Placement[Networks] = Placement(model, accelerator, _copied_to)
+
+    def encode(self, phoneme_ids: npt.NDArray[np.int64], noise: Array, condition: Condition) -> Encoding:
+        """Run the text encoder and the duration predictor."""
+        return self._placement.run(lambda model: model.encode(phoneme_ids, noise, condition))
+
+    def flow(self, prior: Array, condition: Condition) -> Array:
+        """Turn a prior into a latent."""
+        return self._placement.run(lambda model: model.flow(prior, condition))
+
+    def decode(self, window: Array, condition: Condition) -> Samples:
+        """Turn a latent window into samples, in halves where the whole does not fit into the GPU's memory."""
+        return self._placement.run(
+            lambda model: model.decode(window, condition), lambda model: self._in_halves(model, window, condition)
+        )
+
+    def _in_halves(self, model: Networks, window: Array, condition: Condition) -> Samples:
+        frames, margin, hop = window.shape[2], self._facts.margin_frames, self._facts.samples_per_frame
+        middle = frames // 2
+        left = model.decode(window[:, :, : middle + margin], condition)[: middle * hop]
+        start = max(0, middle - margin)
+        right = model.decode(window[:, :, start:], condition)[(middle - start) * hop :]
+        return np.concatenate([left, right])
+
+
+def import_libraries() -> None:
+    """Import torch and Coqui's layers. Runs in the master, starts no thread."""
+    lean_torch.import_torch()
+    from loader.engines import coqui_layers
+
+    coqui_layers.import_layers()
+
+
+def open_engine(artifact: Artifact, accelerator: Accelerator | None = None) -> VitsEngine:
+    """Return the engine of a baked VITS voice.
+
+    Raises:
+        ArtifactError: the artifact's weights do not fit its description.
+    """
+    import_libraries()
+    from loader.engines.torch_vits import open_vits
+
+    facts = VitsFacts(**artifact.manifest.network["vits"])
+    return vits_engine(TorchNetworks(open_vits(artifact), facts, accelerator), artifact)
+
+
+def _copied_to(model: Any, device: str) -> Networks:
+    copied: Networks = copy.deepcopy(model).to(device)
+    return copied
