@@ -65,7 +65,8 @@ SCHEMA = vol.Schema(
     {
         _key("model_path", None, "a Coqui VITS directory, a baked artifact, a Coqui model name (`tts_models/...`), or `embedded/joe`"): absent_or(text),
         _key("version", None, "what the model's version.txt must say; any when absent"): absent_or(label),
-        _key("device", "cpu", "`cpu`, `cuda` or `cuda:N` (CUDA is served on the CPU, with a warning, until its engine exists)"): device,
+        _key("device", "cpu", "`cpu`, `cuda` or `cuda:N`; voices of the `onnx` engine speak on the CPU in any case"): device,
+        _key("device_retry_after_s", None, "how long the device is left alone after its memory was full, in seconds; default: until the marker is reset"): absent_or(number(1.0, 31_536_000.0)),
         _key("use_cache", True, "keep baked artifacts in `cache_dir`; false bakes anew at every start"): flag,
         _key("mmap", True, "map the weights (shared, read on demand); false reads them into the master's memory"): flag,
         _key("quantization", dict, "int8, as in the article"): _QUANTIZATION,
@@ -135,6 +136,8 @@ class Settings:
     path: Path
     voices: tuple[VoiceSettings, ...]
     device: str
+    #: Seconds until a device whose memory was full is tried again; None: never by itself.
+    device_retry_after_s: float | None
     use_cache: bool
     mmap: bool
     quantization: Quantization
@@ -179,7 +182,7 @@ def load_settings(path: str | Path) -> Settings:
 
 
 _PLAIN_KEYS = (
-    "device", "use_cache", "mmap", "engine", "preload", "bind", "workers", "threads", "request_timeout_s", "log_format",
+    "device", "device_retry_after_s", "use_cache", "mmap", "engine", "preload", "bind", "workers", "threads", "request_timeout_s", "log_format",
 )  # fmt: skip
 
 

@@ -13,12 +13,15 @@ class LoaderError(Exception):
     """The root: anything the loader reports on purpose."""
 
     exit_status = 70
+    #: Trying again changes nothing: somebody has to change a file, an option or what is installed.
+    permanent = False
 
 
 class ConfigError(LoaderError):
     """The configuration file has problems; all of them are listed at once."""
 
     exit_status = 78
+    permanent = True
 
     def __init__(self, path: Path, problems: Sequence[str]) -> None:
         self.path = path
@@ -32,6 +35,7 @@ class ModelNotFoundError(LoaderError):
     """No model directory, or nothing that looks like a Coqui model in it."""
 
     exit_status = 66
+    permanent = True
 
 
 class FetchError(LoaderError):
@@ -44,6 +48,7 @@ class IntegrityError(LoaderError):
     """A file is not what its release or manifest says; nothing was loaded from it."""
 
     exit_status = 65
+    permanent = True
 
     def __init__(self, path: Path, expected: str, found: str, remedy: str) -> None:
         self.path = path
@@ -68,18 +73,39 @@ class MissingPackageError(LoaderError):
     """Something was asked for that an optional package does."""
 
     exit_status = 69
+    permanent = True
 
 
 class UnsupportedModelError(LoaderError):
     """The model is sound, but this version of Chorus cannot speak it."""
 
     exit_status = 69
+    permanent = True
 
 
 class ArtifactError(LoaderError):
     """A baked artifact does not fit this machine or this version."""
 
     exit_status = 65
+    permanent = True
+
+
+class DeviceError(LoaderError):
+    """The accelerator cannot be used, for another reason than that its memory is full."""
+
+    exit_status = 69
+
+
+class NoDeviceError(DeviceError):
+    """There is no such accelerator on this machine, or nothing installed that could use it."""
+
+    permanent = True
+
+
+class WarmUpError(LoaderError):
+    """Getting ready failed as often as it is tried; whoever started this process may start it again."""
+
+    exit_status = 75
 
 
 class NotReadyError(LoaderError):
@@ -88,6 +114,8 @@ class NotReadyError(LoaderError):
 
 class SpeechError(LoaderError):
     """A request that no voice could speak: the caller's text or choice is at fault."""
+
+    permanent = True
 
 
 class UnspeakableTextError(SpeechError):
