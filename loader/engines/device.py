@@ -1,9 +1,4 @@
-"""A device beside the processor: who may use it, and what happens when it fails. Knows no library of any device.
-
-A model is always on the CPU, where it costs nothing until it is used, and is copied to
-the device while that works. Whoever asks a model for something gets it, from the one or
-from the other.
-"""
+"""A device beside the processor: what one is, who may use it, and when it is left. Knows no library of any device."""
 
 import logging
 import os
@@ -12,15 +7,12 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Protocol
 
 from loader.fallback import Fallback, Marker
 from loader.retry import described
 
 log = logging.getLogger("chorus.loader")
-
-Model = TypeVar("Model")
-Result = TypeVar("Result")
 
 
 class Device(Protocol):
@@ -52,6 +44,14 @@ class Device(Protocol):
 
     def is_poisoned(self, error: BaseException) -> bool:
         """Whether after this error the device answers nothing else to this process."""
+        ...
+
+
+class Placed(Protocol):
+    """Something with a copy on the device."""
+
+    def drop(self) -> None:
+        """Let go of the copy; the device has been left before."""
         ...
 
 
@@ -87,7 +87,7 @@ class Accelerator:
         self._entering = threading.Lock()
         self._state = State.NOT_ENTERED
         self._using = 0
-        self._placements: weakref.WeakSet[Placement[Any]] = weakref.WeakSet()
+        self._placed: weakref.WeakSet[Placed] = weakref.WeakSet()
         self._when_poisoned: Callable[[], None] = lambda: None
         #: The one process that the device was opened in.
         self._process = 0
@@ -112,9 +112,9 @@ class Accelerator:
         """Have `callback` called, in the thread that finds it out, once this process wants to be replaced."""
         self._when_poisoned = callback
 
-    def adopt(self, placement: "Placement[Any]") -> None:
-        """Know of a placement whose copy is to go when the device is left."""
-        self._placements.add(placement)
+    def adopt(self, placed: Placed) -> None:
+        """Know whose copy is to go when the device is left."""
+        self._placed.add(placed)
 
     def enter(self) -> None:
         """Open the device, unless the marker forbids it. Runs after the fork, and never in a master.
@@ -207,8 +207,8 @@ class Accelerator:
 
     def _drop_copies(self) -> None:
         # Work that still runs in other threads holds on to its copy; the last of it releases once more.
-        for placement in list(self._placements):
-            placement.drop()
+        for placed in list(self._placed):
+            placed.drop()
         self.release()
 
     def _enter_again(self) -> None:
@@ -234,87 +234,3 @@ class Accelerator:
             return self._device.free_bytes()
         except Exception:  # the device's library may raise anything; that the memory was full is known already
             return None
-
-
-@dataclass(frozen=True)
-class _Done(Generic[Result]):
-    """What the device gave, which may be None."""
-
-    result: Result
-
-
-class Placement(Generic[Model]):
-    """A model on the CPU and, while that works, its copy on the device. Used by many threads.
-
-    Made in the master before the fork; the copy is made at the first use after it.
-    """
-
-    def __init__(
-        self, model: Model, accelerator: Accelerator | None, copy_to: Callable[[Model, str], Model]
-    ) -> None:
-        """Place `model`, which `copy_to` copies to the device of a given name; without an accelerator it stays alone."""
-        self._model = model
-        self._accelerator = accelerator
-        self._copy_to = copy_to
-        self._copy: Model | None = None
-        self._copying = threading.Lock()
-        if accelerator is not None:
-            accelerator.adopt(self)
-
-    def run(self, work: Callable[[Model], Result], smaller: Callable[[Model], Result] | None = None) -> Result:
-        """Return what `work` makes of the model, on the device where that is possible, else on the CPU.
-
-        Args:
-            work: may be called up to three times, so it must be repeatable; must have waited for
-                the device when it returns, as copying a result to the CPU does.
-            smaller: the same result with less memory, tried when `work` did not fit.
-        """
-        accelerator = self._accelerator
-        if accelerator is None or not accelerator.begin_use():
-            return work(self._model)
-        try:
-            done = self._on_device(accelerator, work, smaller or work)
-        finally:
-            accelerator.end_use()
-        return work(self._model) if done is None else done.result
-
-    def drop(self) -> None:
-        """Let go of the copy; the accelerator has been left before."""
-        with self._copying:
-            self._copy = None
-
-    def _on_device(
-        self, accelerator: Accelerator, work: Callable[[Model], Result], smaller: Callable[[Model], Result]
-    ) -> _Done[Result] | None:
-        outcome = self._attempt(accelerator, work)
-        if isinstance(outcome, Trouble) and outcome.is_out_of_memory and accelerator.state is State.IN_USE:
-            log.info("device %s: out of memory, trying smaller: %s", accelerator.name, outcome.why)
-            accelerator.release()
-            outcome = self._attempt(accelerator, smaller)
-        if isinstance(outcome, _Done):
-            return outcome
-        if outcome.is_out_of_memory:
-            accelerator.fall_back(outcome.why)
-        else:
-            accelerator.poison(outcome.why)
-        return None
-
-    def _attempt(self, accelerator: Accelerator, work: Callable[[Model], Result]) -> _Done[Result] | Trouble:
-        try:
-            return _Done(work(self._copied(accelerator)))
-        except Exception as error:  # the device's library may raise anything
-            trouble = accelerator.trouble(error)
-            if trouble is None:
-                raise
-            # The error ends here, and with it the tensors in the frames of its traceback.
-            return trouble
-
-    def _copied(self, accelerator: Accelerator) -> Model:
-        with self._copying:
-            if self._copy is not None:
-                return self._copy
-            copied = self._copy_to(self._model, accelerator.name)
-            # Whoever leaves the device changes the state first and drops copies then: none is kept past that.
-            if accelerator.state is State.IN_USE:
-                self._copy = copied
-            return copied

@@ -15,7 +15,8 @@ from loader.acoustics import Array, Condition, Encoding, Networks, VitsEngine, V
 from loader.artifact import Artifact
 from loader.engines import lean_torch
 from loader.engines.base import Samples
-from loader.engines.device import Accelerator, Placement
+from loader.engines.device import Accelerator
+from loader.engines.placement import Placement
 from loader.engines.vits import vits_engine
 
 
