@@ -5,6 +5,7 @@ import logging
 import time
 
 from loader.artifact import Artifact
+from loader.engines.device import Accelerator, Device
 from loader.text.espeak import Espeak
 from loader.text.front_end import TextFrontEnd
 from loader.voice import Parts
@@ -17,8 +18,19 @@ def import_libraries(engine: str) -> None:
     importlib.import_module(f"loader.engines.{engine}").import_libraries()
 
 
-def open_parts(artifact: Artifact, espeak: Espeak) -> Parts:
+def named_device(name: str) -> Device:
+    """Return the device of that name, such as `cuda:0`. Touches nothing, imports no library of it."""
+    device: Device = importlib.import_module("loader.engines.cuda").CudaDevice(name)
+    return device
+
+
+def open_parts(artifact: Artifact, espeak: Espeak, accelerator: Accelerator | None = None) -> Parts:
     """Open the engine and the front end of one artifact.
+
+    Args:
+        artifact: mapped and verified.
+        espeak: the process's own.
+        accelerator: what the engine may copy its model to, once the process has entered it.
 
     Raises:
         LoaderError: any of its children.
@@ -26,7 +38,7 @@ def open_parts(artifact: Artifact, espeak: Espeak) -> Parts:
     started_s = time.monotonic()
     manifest = artifact.manifest
     module = importlib.import_module(f"loader.engines.{manifest.engine}")
-    engine = module.open_engine(artifact)
+    engine = module.open_engine(artifact, accelerator)
     front_end = (
         module.front_end(artifact)
         if manifest.text is None

@@ -140,6 +140,11 @@ class Voice:
             raise UnknownLanguageError(str(name), f"voice {self.name!r}, which was asked,", self.languages)
         return row
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it needs no opening any more."""
+        return self._parts is not None
+
     def open(self) -> Parts:
         """Return what it speaks with, opened now if it is not yet.
 

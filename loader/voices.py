@@ -3,16 +3,18 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from loader.artifact import open_artifact
 from loader.config import Settings, VoiceSettings
-from loader.errors import UnknownLanguageError, UnknownVoiceError
-from loader.opening import import_libraries, open_parts
+from loader.engines.device import Accelerator, Device
+from loader.errors import DeviceError, UnknownLanguageError, UnknownVoiceError, UnspeakableTextError
+from loader.fallback import Marker
+from loader.opening import import_libraries, named_device, open_parts
 from loader.sources import locate_artifact
 from loader.text.espeak import Espeak
-from loader.voice import Voice
+from loader.voice import Delivery, Voice
 
 log = logging.getLogger("chorus.loader")
 
@@ -24,7 +26,9 @@ class Catalogue:
     end: its mapping lives as long as the last request that uses it.
     """
 
-    def __init__(self, voices: Sequence[Voice]) -> None:
+    def __init__(self, voices: Sequence[Voice], accelerator: Accelerator | None = None) -> None:
+        #: What the voices may speak on beside the CPU; None where there is nothing, or none that would.
+        self.accelerator = accelerator
         self._replacing = threading.Lock()
         self._voices = tuple(voices)
         self._by_name = _by_name(self._voices)
@@ -55,6 +59,26 @@ class Catalogue:
                 return voice
         known = sorted({known for voice in self._voices for known in voice.languages if known})
         raise UnknownLanguageError(language, "no voice", known)
+
+    def enter_device(self) -> None:
+        """Enter the device and have every open voice speak on it, so that no request waits for that.
+
+        Runs after the fork; does nothing where there is no device. A device whose memory
+        is full is left for the CPU, which is no error.
+
+        Raises:
+            DeviceError: the device cannot be used, or was lost.
+            LoaderError: a voice could not speak.
+        """
+        accelerator = self.accelerator
+        if accelerator is None:
+            return
+        accelerator.enter()
+        for voice in self._voices:
+            if voice.is_open:
+                _speak_a_little(voice)
+        if accelerator.wants_replacement:
+            raise DeviceError(f"device {accelerator.name}: lost while warming up; the log says by what")
 
     def replace(self, voice: Voice) -> None:
         """Put `voice` in the place of the one of its name, for every request from now on.
@@ -97,34 +121,70 @@ def verify_all(settings: Settings, artifacts: Sequence[Path]) -> None:
         open_artifact(path, map_files=settings.mmap)
 
 
-def open_catalogue(settings: Settings, artifacts: Sequence[Path]) -> Catalogue:
+def open_catalogue(
+    settings: Settings, artifacts: Sequence[Path], device_of: Callable[[str], Device] = named_device
+) -> Catalogue:
     """Map and verify every voice, and open those that are to be open from the start.
 
     Reads nothing but the artifacts and starts no thread. Imports torch or TTS only
-    where an artifact's engine is theirs.
+    where an artifact's engine is theirs. Touches no device: see `Catalogue.enter_device`.
 
     Args:
         settings: the whole configuration.
         artifacts: what `locate_all` returned.
+        device_of: a device by the name that the configuration gives it.
 
     Raises:
         LoaderError: any of its children.
     """
-    if settings.device != "cpu":
-        log.warning("device %s has no engine yet: serving on the CPU", settings.device)
     if settings.quantization.enabled:
         log.warning("quantization has no quality gate yet: serving at full precision")
+    accelerator = _accelerator(settings, device_of)
     espeak = Espeak()
     pairs = zip(settings.voices, artifacts, strict=True)
-    return Catalogue([_map_voice(position, voice, path, settings, espeak) for position, (voice, path) in enumerate(pairs)])
+    voices = [
+        _map_voice(position, voice, path, settings, espeak, accelerator) for position, (voice, path) in enumerate(pairs)
+    ]
+    return Catalogue(voices, _if_wanted(accelerator, voices))
 
 
-def _map_voice(position: int, voice: VoiceSettings, path: Path, settings: Settings, espeak: Espeak) -> Voice:
+def _map_voice(
+    position: int,
+    voice: VoiceSettings,
+    path: Path,
+    settings: Settings,
+    espeak: Espeak,
+    accelerator: Accelerator | None,
+) -> Voice:
     started_s = time.monotonic()
     artifact = open_artifact(path, map_files=settings.mmap)
-    mapped = Voice(voice, settings.speech, artifact.manifest, lambda: open_parts(artifact, espeak))
+    mapped = Voice(voice, settings.speech, artifact.manifest, lambda: open_parts(artifact, espeak, accelerator))
     log.info("voice %s mapped in %.3f s from artifact %s", voice.name, time.monotonic() - started_s, path.name)
     import_libraries(artifact.manifest.engine)
     if position == 0 if voice.preload is None else voice.preload:
         mapped.open()
     return mapped
+
+
+def _accelerator(settings: Settings, device_of: Callable[[str], Device]) -> Accelerator | None:
+    if settings.device == "cpu":
+        return None
+    return Accelerator(device_of(settings.device), Marker(settings.cache_dir, settings.device_retry_after_s))
+
+
+def _if_wanted(accelerator: Accelerator | None, voices: Sequence[Voice]) -> Accelerator | None:
+    """Return the accelerator where a voice can use it: entering it takes every worker hundreds of megabytes there."""
+    if accelerator is None:
+        return None
+    without = [voice.name for voice in voices if voice.manifest.engine == "onnx"]
+    if without:
+        log.warning("device %s is not used by voices of the onnx engine: %s", accelerator.name, ", ".join(without))
+    return accelerator if len(without) < len(voices) else None
+
+
+def _speak_a_little(voice: Voice) -> None:
+    try:
+        for _ in voice.speak("Hello.", Delivery(seed=0)):
+            pass
+    except UnspeakableTextError:
+        log.info("voice %s has no sound for the text it was to warm up with", voice.name)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from loader.acoustics import Array, Condition, Encoding, VitsEngine
 from loader.artifact import Artifact
 from loader.engines.base import Samples
+from loader.engines.device import Accelerator
 from loader.engines.vits import vits_engine
 from loader.errors import ArtifactError
 
@@ -56,8 +57,8 @@ def import_libraries() -> None:
     import_onnxruntime()
 
 
-def open_engine(artifact: Artifact) -> VitsEngine:
-    """Return the engine of a baked VITS voice.
+def open_engine(artifact: Artifact, accelerator: Accelerator | None = None) -> VitsEngine:
+    """Return the engine of a baked VITS voice, which uses no accelerator.
 
     Raises:
         ArtifactError: ONNX Runtime refuses a graph of the artifact.
