@@ -1,5 +1,6 @@
 """Weights that torch uses where they lie: tensors over an artifact's own mapping of a safetensors file."""
 
+import copy
 import json
 import mmap
 import warnings
@@ -95,6 +96,13 @@ def parameters_elsewhere(module: torch.nn.Module, buffers: Iterable[mmap.mmap | 
         for name, parameter in module.named_parameters()
         if parameter.numel() and not any(parameter.data_ptr() in each for each in ranges)
     ]
+
+
+def placed(module: torch.nn.Module, device: Any) -> Any:
+    """Return a copy of `module` on another torch device, its weights copied straight from where they lie."""
+    parameters = {id(each): torch.nn.Parameter(each.to(device), requires_grad=False) for each in module.parameters()}
+    buffers = {id(each): each.to(device) for each in module.buffers()}
+    return copy.deepcopy(module, {**parameters, **buffers})
 
 
 @contextmanager
