@@ -9,14 +9,15 @@ from typing import Any, NoReturn
 
 import click
 
-from . import coldstart, memory, respawn, throughput
+from . import coldstart, engines, memory, respawn, throughput
 from .machine import require_espeak, this_machine, usage_now, used_by_others
 from .processes import ChildFailedError, end_descendants
 from .report import Report, Setting, print_report
 from .table import table
 
-#: From the number of rounds and an empty folder to what was found.
-_Measure = Callable[[int, Path], Report]
+#: From the number of rounds, an empty folder and its own options to what was found.
+_Measure = Callable[..., Report]
+_Option = Callable[[click.Command], click.Command]
 
 
 @click.group()
@@ -24,19 +25,22 @@ def main() -> None:
     """Measure this server beside the native way of speaking, in turn, in one run."""
 
 
-def _benchmark(rounds: int) -> Callable[[_Measure], click.Command]:
+def _benchmark(rounds: int, *options: _Option) -> Callable[[_Measure], click.Command]:
     def command(measure: _Measure) -> click.Command:
         @click.option("--rounds", default=rounds, show_default=True, type=click.IntRange(1), help="How often.")
         @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write JSON too.")
-        def run(rounds: int, json_path: Path | None) -> None:
+        def run(rounds: int, json_path: Path | None, **chosen: Any) -> None:
             require_espeak()
             machine, before = this_machine(), usage_now()
             with tempfile.TemporaryDirectory(prefix="chorus-bench-") as scratch:
-                report = measure(rounds, Path(scratch))
+                report = measure(rounds, Path(scratch), **chosen)
             others = used_by_others(before, usage_now())
             print_report(report, Setting(measure.__name__, machine, others), json_path)
 
-        return main.command(measure.__name__, help=measure.__doc__)(run)
+        made = main.command(measure.__name__, help=measure.__doc__)(run)
+        for option in options:
+            made = option(made)
+        return made
 
     return command
 
@@ -45,6 +49,7 @@ _benchmark(rounds=5)(coldstart.coldstart)
 _benchmark(rounds=3)(memory.memory)
 _benchmark(rounds=3)(throughput.throughput)
 _benchmark(rounds=3)(respawn.respawn)
+_benchmark(3, *engines.OPTIONS)(engines.engines)
 
 
 @main.command("table")

@@ -15,7 +15,7 @@ import psutil
 from .pages import Pages, pages_of, pages_together, peak_pss
 from .processes import conversing, hear, say
 from .report import Figure, Report, Target, figure, progress
-from .servers import Server, ours, started
+from .servers import Kind, Server, ours, started
 from .texts import SENTENCES, SHORT_TEXT, long_text
 from .voices import Measured, embedded_voice, large_voice, write_config
 from .waves import speech_s
@@ -80,19 +80,20 @@ _NOTES = (
 
 def _round(number: int, large: Measured, embedded: Measured, scratch: Path) -> Round:
     progress(f"round {number}: our workers speak")
-    spoken = _ours_spoken(large, scratch)
+    spoken = ours_spoken(ours(write_config(scratch, large.model_path, _WORKERS)), _SENTENCES, scratch)
     progress(f"round {number}: ours {_mb(spoken.after.pss_bytes):.0f} MB of PSS; native processes speak")
-    native = _native_spoken(large, scratch)
+    native = native_spoken(large.release, _SENTENCES, scratch)
     progress(f"round {number}: native {_mb(native.rss_bytes):.0f} MB of RSS; short and long text")
     short = _one_text(embedded, SHORT_TEXT, scratch)
     return Round(spoken, native, short, _one_text(embedded, long_text(_LONG_CHARACTERS), scratch))
 
 
-def _ours_spoken(voice: Measured, scratch: Path) -> Spoken:
-    with started(ours(write_config(scratch, voice.model_path, _WORKERS)), scratch / "ours.log") as server:
+def ours_spoken(server_kind: Kind, sentences: Sequence[str], scratch: Path) -> Spoken:
+    """Start a server of 4 workers, have each speak at least as many sentences as given, and end it."""
+    with started(server_kind, scratch / "ours.log") as server:
         workers = _untouched_workers(server)
         idle_uss_bytes, idle = _uss_of(workers), pages_together([server.child.pid, *workers])
-        _speak_until_each_has(len(_SENTENCES), server, workers)
+        _speak_until_each_has(sentences, server, workers)
         time.sleep(_SETTLE_S)
         return Spoken(idle_uss_bytes, idle, pages_together([server.child.pid, *workers]), _uss_of(workers))
 
@@ -114,10 +115,11 @@ def _started_workers(log: Path) -> list[int]:
     return [int(message.rpartition(" ")[2]) for message in booted if message.startswith("Booting worker with pid")]
 
 
-def _speak_until_each_has(least: int, server: Server, workers: Sequence[int]) -> None:
-    texts = cycle(_SENTENCES)
+def _speak_until_each_has(sentences: Sequence[str], server: Server, workers: Sequence[int]) -> None:
+    least, texts = len(sentences), cycle(sentences)
     for clients in _CLIENTS:
-        server.speak_all(list(islice(texts, len(_SENTENCES))), clients)
+        # A pass too small to reach all workers says nothing about any of them.
+        server.speak_all(list(islice(texts, max(least, clients))), clients)
         counts = _sentences_by_worker(server.child.log)
         progress(f"  {clients} clients, sentences by worker: {[counts[worker] for worker in workers]}")
         if all(counts[worker] >= least for worker in workers):
@@ -138,14 +140,18 @@ def _uss_of(pids: Sequence[int]) -> tuple[int, ...]:
     return tuple(pages_of(pid).uss_bytes for pid in pids)
 
 
-def _native_spoken(voice: Measured, scratch: Path) -> Pages:
-    command = [sys.executable, "-m", "ops.benchmarks.native", str(voice.release)]
+def native_spoken(
+    release: Path, sentences: Sequence[str], scratch: Path, environment: Mapping[str, str] | None = None
+) -> Pages:
+    """Have 4 native processes speak the sentences, all alive at once."""
+    command = [sys.executable, "-m", "ops.benchmarks.native", str(release)]
     with ExitStack() as stack:
-        children = [stack.enter_context(conversing(command, scratch / f"native-{n}.log")) for n in range(_WORKERS)]
+        logs = [scratch / f"native-{number}.log" for number in range(_WORKERS)]
+        children = [stack.enter_context(conversing(command, log, environment)) for log in logs]
         # One after the other: together, torch's threads would fight for the cores for many minutes.
         for child in children:
-            say(child, _SENTENCES)
-            for _sentence in _SENTENCES:
+            say(child, sentences)
+            for _sentence in sentences:
                 hear(child)
         return pages_together(child.pid for child in children)
 

@@ -31,13 +31,13 @@ def large_voice(scratch: Path) -> Measured:
     if not (release / "hash.sha256").exists():
         progress("writing a checkpoint of LJSpeech's size, once")
         subprocess.run([sys.executable, "-m", "tests.checkpoints", "ljspeech", str(release)], cwd=ROOT, check=True)
-    _bake(str(release), scratch)
+    bake(str(release), scratch)
     return Measured(str(release), release)
 
 
 def embedded_voice(scratch: Path) -> Measured:
     """Return the embedded voice."""
-    _bake("embedded/joe", scratch)
+    bake("embedded/joe", scratch)
     return Measured("embedded/joe", next((CACHE / "releases").glob("embedded-*")))
 
 
@@ -50,9 +50,10 @@ def write_config(scratch: Path, model_path: str, workers: int, **more: Any) -> P
     return path
 
 
-def _bake(model_path: str, scratch: Path) -> None:
-    """Start a server once and speak: bakes what is missing, and warms the page cache."""
-    progress(f"preparing {Path(model_path).name}; baked if this is the first time")
-    with started(ours(write_config(scratch, model_path, workers=1)), scratch / "bake.log") as server:
+def bake(model_path: str, scratch: Path, **more: Any) -> None:
+    """Start a server once, with `more` in its configuration, and speak: bakes what is missing, warms the page cache."""
+    named = " ".join([Path(model_path).name, *map(str, more.values())])
+    progress(f"preparing {named}; baked if this is the first time")
+    with started(ours(write_config(scratch, model_path, 1, **more)), scratch / "bake.log") as server:
         server.await_ready(within_s=_BAKE_S)
         server.speak("Ready.")

@@ -1,0 +1,66 @@
+"""Our engines and Coqui's own API, on both voices, one thread each."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import engine_decoder, engine_memory, engine_speed, engine_start
+from .report import Figure, Report, progress
+from .sides import WORKERS, Sides, sides_of
+from .voices import embedded_voice, large_voice
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One thing that is measured: every side in turn, and the figures of all rounds."""
+
+    measure: Callable[[Sides], Any]
+    figures: Callable[[str, Sequence[Any]], list[Figure]]
+
+
+_PARTS = {
+    name: _Part(module.measure, module.figures)
+    for name, module in {
+        "speed": engine_speed, "start": engine_start, "memory": engine_memory, "decoder": engine_decoder
+    }.items()
+}  # fmt: skip
+_VOICES = {"large": large_voice, "embedded": embedded_voice}
+_ENGINES = ("onnx", "pytorch")
+
+
+def _choice(option: str, names: Sequence[str], what: str) -> Callable[[click.Command], click.Command]:
+    return click.option(option, multiple=True, default=names, show_default=True, type=click.Choice(list(names)), help=what)
+
+
+#: What may be left out, so that one part can be repeated.
+OPTIONS = (
+    _choice("--only", tuple(_PARTS), "What to measure; repeat the option for more."),
+    _choice("--voice", tuple(_VOICES), "On which voice."),
+    _choice("--engine", _ENGINES, "With which engine of ours, beside Coqui's own API."),
+)
+
+
+def engines(
+    rounds: int, scratch: Path, only: tuple[str, ...], voice: tuple[str, ...], engine: tuple[str, ...]
+) -> Report:
+    """Each engine against Coqui's own API: speed, first audio, start, memory; and the decoder against the peak."""
+    compared = [sides_of(label, _VOICES[label](scratch), engine, scratch) for label in voice]
+    chosen = [(sides, name, list[Any]()) for sides in compared for name in only]
+    for number in range(1, rounds + 1):
+        for sides, name, found in chosen:
+            progress(f"round {number}: {sides.label}, {name}")
+            found.append(_PARTS[name].measure(sides))
+    return Report(tuple(f for sides, name, found in chosen for f in _PARTS[name].figures(sides.label, found)), _NOTES)
+
+
+_NOTES = (
+    "Large: a voice of LJSpeech's size, random weights. Embedded: the embedded voice. Baked before; page cache warm.",
+    "One thread each, by OMP_NUM_THREADS, MKL_NUM_THREADS and OPENBLAS_NUM_THREADS. Native: Coqui's own API.",
+    "Real-time factor: seconds of work for one of audio, no server, median of the sentences; its ratio sentence by sentence.",
+    "First audio: from the text to the first samples; Coqui's API returns whole sentences. What it trims off is counted.",
+    f"Exec to ready, PSS: a server of {WORKERS} workers, master included, against 1 native process, and {WORKERS} of them.",
+    "Decoder: arithmetic of Coqui's own layers, not that of the rewritten graph. Peak: multiply-adds in registers.",
+)
