@@ -5,13 +5,12 @@ checkpoint read, nothing initialised at random. A GPU gets a copy of the weights
 the fork; the CPU's network stays where it is and takes over whenever the GPU fails.
 """
 
-import copy
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from loader.acoustics import Array, Condition, Encoding, Networks, VitsEngine, VitsFacts
+from loader.acoustics import Array, Condition, Encoding, VitsEngine, VitsFacts
 from loader.artifact import Artifact
 from loader.engines import lean_torch
 from loader.engines.base import Samples
@@ -19,21 +18,26 @@ from loader.engines.device import Accelerator
 from loader.engines.placement import Placement
 from loader.engines.vits import vits_engine
 
+if TYPE_CHECKING:
+    from loader.engines.torch_vits import TorchVits
+
 
 class TorchNetworks:
     """The networks of one voice (see `acoustics.Networks`), on the GPU while there is one that works."""
 
-    def __init__(self, model: Networks, facts: VitsFacts, accelerator: Accelerator | None) -> None:
+    def __init__(self, placement: Placement["TorchVits"], facts: VitsFacts) -> None:
+        self._placement = placement
         self._facts = facts
-        self._placement: Placement[Networks] = Placement(model, accelerator, _copied_to)
 
     def encode(self, phoneme_ids: npt.NDArray[np.int64], noise: Array, condition: Condition) -> Encoding:
         """Run the text encoder and the duration predictor."""
-        return self._placement.run(lambda model: model.encode(phoneme_ids, noise, condition))
+        encoding: Encoding = self._placement.run(lambda model: model.encode(phoneme_ids, noise, condition))
+        return encoding
 
     def flow(self, prior: Array, condition: Condition) -> Array:
         """Turn a prior into a latent."""
-        return self._placement.run(lambda model: model.flow(prior, condition))
+        latent: Array = self._placement.run(lambda model: model.flow(prior, condition))
+        return latent
 
     def decode(self, window: Array, condition: Condition) -> Samples:
         """Turn a latent window into samples, in halves where the whole does not fit into the GPU's memory."""
@@ -41,7 +45,7 @@ class TorchNetworks:
             lambda model: model.decode(window, condition), lambda model: self._in_halves(model, window, condition)
         )
 
-    def _in_halves(self, model: Networks, window: Array, condition: Condition) -> Samples:
+    def _in_halves(self, model: "TorchVits", window: Array, condition: Condition) -> Samples:
         frames, margin, hop = window.shape[2], self._facts.margin_frames, self._facts.samples_per_frame
         middle = frames // 2
         left = model.decode(window[:, :, : middle + margin], condition)[: middle * hop]
@@ -65,12 +69,8 @@ def open_engine(artifact: Artifact, accelerator: Accelerator | None = None) -> V
         ArtifactError: the artifact's weights do not fit its description.
     """
     import_libraries()
-    from loader.engines.torch_vits import open_vits
+    from loader.engines.torch_vits import copied_to, open_vits
 
     facts = VitsFacts(**artifact.manifest.network["vits"])
-    return vits_engine(TorchNetworks(open_vits(artifact), facts, accelerator), artifact)
-
-
-def _copied_to(model: Any, device: str) -> Networks:
-    copied: Networks = copy.deepcopy(model).to(device)
-    return copied
+    placement = Placement(open_vits(artifact), accelerator, copied_to)
+    return vits_engine(TorchNetworks(placement, facts), artifact)

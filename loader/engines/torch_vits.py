@@ -1,5 +1,6 @@
 """The three networks of one VITS in torch: Coqui's own layers, arrays in and arrays out."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -74,6 +75,13 @@ def open_vits(artifact: Artifact) -> TorchVits:
         model = TorchVits(artifact.manifest.network["layers"])
     assign(model, mapped_tensors(artifact.buffers[WEIGHTS_FILE], f"{artifact.directory}/{WEIGHTS_FILE}"))
     return model
+
+
+def copied_to(model: TorchVits, device: str) -> TorchVits:
+    """Return the same networks with their weights on `device`; no copy of them is made on the way."""
+    tensors = [*model.parameters(), *model.buffers()]
+    there = {id(each): nn.Parameter(each.to(device), requires_grad=False) for each in tensors}
+    return copy.deepcopy(model, there)
 
 
 def _given(tensor: Tensor) -> Array:
