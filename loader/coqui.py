@@ -1,11 +1,13 @@
 """Coqui's own package, made importable beside a CPU build of torch. For the bake and the `coqui` engine."""
 
+import functools
 import importlib.util
 import sys
 import warnings
 from typing import Any
 
 from loader.text.espeak import Espeak
+from loader.text.phonemizers import CARRIED, ESPEAK, UNSUPPORTED, coqui_class
 
 
 def import_coqui() -> None:
@@ -19,7 +21,7 @@ def import_coqui() -> None:
     import TTS  # noqa: F401  the package looks for torchaudio's metadata, which is there
 
     _load_at_first_use("torchaudio")
-    _use_packaged_espeak()
+    _use_our_phonemizers()
 
 
 def _load_at_first_use(name: str) -> None:
@@ -32,11 +34,32 @@ def _load_at_first_use(name: str) -> None:
     spec.loader.exec_module(module)
 
 
-def _use_packaged_espeak() -> None:
+def _use_our_phonemizers() -> None:
+    """Fill Coqui's two tables of phonemizers, which it would fill at first use and only while they are empty.
+
+    It would look for an espeak-ng command, and for packages by names of its own: for Korean
+    it looks for a module `mecab-ko`, which no module can be called.
+    """
     from TTS.tts.utils.text import phonemizers
-    from TTS.tts.utils.text.phonemizers.base import BasePhonemizer
+    from TTS.utils import import_utils
 
     espeak = Espeak()
+    # What is missing is said by us, with the extra of ours that brings it.
+    import_utils.PHONEMIZER_DEPS.clear()
+    for name in (*CARRIED, *UNSUPPORTED):
+        phonemizers.PHONEMIZERS[name] = functools.partial(_opened, name)
+    phonemizers.PHONEMIZERS[ESPEAK] = _packaged_espeak(espeak)
+    defaults = phonemizers.DEF_LANG_TO_PHONEMIZER
+    defaults.update({language: ESPEAK for language in (*espeak.languages(), "en")})
+    defaults.update({carried.language: name for name, carried in CARRIED.items()}, be="be_phonemizer")
+
+
+def _opened(name: str, **arguments: Any) -> Any:
+    return coqui_class(name)(**arguments)
+
+
+def _packaged_espeak(espeak: Espeak) -> Any:
+    from TTS.tts.utils.text.phonemizers.base import BasePhonemizer
 
     class PackagedEspeak(BasePhonemizer):  # type: ignore[misc]
         """Coqui's phonemizer interface over the packaged library."""
@@ -53,7 +76,7 @@ def _use_packaged_espeak() -> None:
 
         @staticmethod
         def name() -> str:
-            return "espeak"
+            return ESPEAK
 
         @classmethod
         def is_available(cls) -> bool:
@@ -66,6 +89,4 @@ def _use_packaged_espeak() -> None:
         def supported_languages() -> dict[str, Any]:
             return {}
 
-    # Coqui fills both tables at first use, and only while they are empty.
-    phonemizers.PHONEMIZERS["espeak"] = PackagedEspeak
-    phonemizers.DEF_LANG_TO_PHONEMIZER.update({"en-us": "espeak", "en": "espeak"})
+    return PackagedEspeak

@@ -33,7 +33,7 @@ def bake(release: Release, target: Path, stage: Stage) -> Contents:
         vits = load_vits(release)
     with stage("exporting and optimising three graphs"):
         contents = Contents(voice_facts(vits), text_facts(vits), {"vits": asdict(vits_facts(vits))})
-        copy_text_sources(target)
+        copy_text_sources(target, vits)
         write_conditions(vits, target)
         export_graphs(vits, target)
     return contents

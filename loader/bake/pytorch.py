@@ -23,7 +23,7 @@ def bake(release: Release, target: Path, stage: Stage) -> Contents:
         vits = load_vits(release)
     with stage("writing the weights that speaking needs"):
         layers = layers_of(vits)
-        copy_text_sources(target)
+        copy_text_sources(target, vits)
         write_conditions(vits, target)
         write_tensors(target / WEIGHTS_FILE, _weights(vits, layers))
     return Contents(voice_facts(vits), text_facts(vits), {"vits": asdict(vits_facts(vits)), "layers": layers})

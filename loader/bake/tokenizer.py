@@ -1,13 +1,16 @@
-"""What of Coqui's text handling goes into an artifact: settings, ids and cleaner sources."""
+"""What of Coqui's text handling goes into an artifact: settings, ids, and sources of cleaners and phonemizers."""
 
 import importlib.metadata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from loader.artifact import TextFacts
-from loader.errors import UnsupportedModelError
-from loader.text.front_end import CLEANERS, PUNCTUATION
-from loader.text.private_import import import_privately
+from loader.bake.chinese import copy_segmenter
+from loader.errors import BakeError
+from loader.text.cleaners import require_cleaner
+from loader.text.front_end import import_sources
+from loader.text.phonemizers import require_phonemizer
 
 
 def text_facts(model: Any) -> TextFacts:
@@ -15,13 +18,17 @@ def text_facts(model: Any) -> TextFacts:
 
     Raises:
         UnsupportedModelError: its phonemizer is not one this version can call.
+        MissingPackageError: its cleaner or phonemizer needs a package that is not installed.
+        BakeError: one of its languages has no phonemizer.
     """
     tokenizer = model.tokenizer
     symbols = tokenizer.characters
     cleaner = tokenizer.text_cleaner
+    if cleaner:
+        require_cleaner(cleaner.__name__)
     return TextFacts(
         cleaner=cleaner.__name__ if cleaner else None,
-        phonemizers=_phonemizers(model),
+        phonemizers=dict(_phonemizers(tokenizer.phonemizer, _languages(model))),
         ids={symbol: row for row, symbol in enumerate(symbols.vocab)},
         add_blank=tokenizer.add_blank,
         blank_id=symbols.blank_id,
@@ -31,17 +38,40 @@ def text_facts(model: Any) -> TextFacts:
     )
 
 
-def _phonemizers(model: Any) -> dict[str, tuple[str, str]]:
-    phonemizer = model.tokenizer.phonemizer
+def _languages(model: Any) -> list[str]:
+    """Return the voice's languages; "" where its maker named none."""
+    return list(model.language_manager.name_to_id) or [""]
+
+
+def _phonemizers(phonemizer: Any, languages: list[str]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield each language with its phonemizer's name, and with the language that one reads."""
     if phonemizer is None:
-        return {}
-    if phonemizer.name() != "espeak":
-        raise UnsupportedModelError(f"phonemizer {phonemizer.name()!r}: this version speaks espeak voices and character voices")
-    return {name: ("espeak", phonemizer.language) for name in model.language_manager.language_names}
+        return
+    for language in languages:
+        own = _phonemizer_of(phonemizer, language)
+        require_phonemizer(own.name())
+        yield language, (own.name(), own.language)
 
 
-def copy_text_sources(directory: Path) -> None:
-    """Copy into `directory` the sources of Coqui's cleaners and of what they import."""
+def _phonemizer_of(phonemizer: Any, language: str) -> Any:
+    by_language = getattr(phonemizer, "lang_to_phonemizer", None)
+    if by_language is None:
+        return phonemizer
+    if language not in by_language:
+        raise BakeError(
+            f"config.json: language {language!r} has no phonemizer; name it in one of `datasets`, "
+            f"which have {', '.join(sorted(by_language)) or 'none'}"
+        )
+    return by_language[language]
+
+
+def copy_text_sources(directory: Path, model: Any) -> None:
+    """Copy into `directory` the sources of Coqui's that this voice's text takes, and of what they import.
+
+    Raises:
+        LoaderError: as `text_facts`; or the Chinese phonemizer's model cannot be had.
+    """
+    facts = text_facts(model)
     installed = Path(str(importlib.metadata.distribution("coqui-tts").locate_file("")))
     used: dict[str, bytes] = {}
 
@@ -52,6 +82,8 @@ def copy_text_sources(directory: Path) -> None:
         used[name] = path.read_bytes()
         return used[name]
 
-    import_privately("TTS", [CLEANERS, PUNCTUATION], read_source)
+    import_sources(facts, read_source)
     for name, source in used.items():
         (directory / f"{name}.py").write_bytes(source)
+    if any(name == "zh_cn_phonemizer" for name, _language in facts.phonemizers.values()):
+        copy_segmenter(directory)

@@ -11,6 +11,7 @@ language its tone sandhi, and it begins with whatever state the last text left b
 
 import ctypes
 import functools
+import itertools
 import re
 import threading
 from pathlib import Path
@@ -74,6 +75,11 @@ class Espeak:
         with _lock:
             self._library.select(language)
 
+    def languages(self) -> list[str]:
+        """Return the first language of every voice, which is the name it goes by."""
+        with _lock:
+            return self._library.languages()
+
     def phonemize(self, text: str, language: str) -> str:
         """Return the phonemes of `text`, clause by clause, as Coqui's ESpeak phonemizer joins them."""
         encoded = text.replace(_COMMAND_MARK, " ").encode("utf-8", "ignore")
@@ -119,6 +125,12 @@ class _Library:
         ):
             raise EspeakError(f"espeak-ng has no language {language!r}; `phoneme_language` in config.json names it")
         self._language = language
+
+    def languages(self) -> list[str]:
+        voices = self._espeak.espeak_ListVoices(None)
+        # The list ends with a null pointer; a language begins with a byte of priority.
+        every = itertools.takewhile(bool, (voices[index] for index in itertools.count()))
+        return [voice.contents.languages[1:].decode() for voice in every]
 
     def trace(self, text: bytes) -> str:
         """Return one line of phonemes for every clause of `text`."""
@@ -169,6 +181,7 @@ def _open_library() -> _Library:
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     library.espeak_SetPhonemeTrace.argtypes = [ctypes.c_int, ctypes.c_void_p]
     library.espeak_SetPhonemeTrace.restype = None
+    library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
     library.espeak_Synth.argtypes = [
         ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint, ctypes.c_uint,
         ctypes.c_void_p, ctypes.c_void_p,

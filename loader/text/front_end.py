@@ -1,15 +1,24 @@
 """One voice's way from a sentence to phoneme ids. Knows no audio and no request."""
 
 import logging
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 from loader.artifact import TextFacts
+from loader.text.cleaners import CLEANERS, require_cleaner
 from loader.text.espeak import Espeak
-from loader.text.private_import import import_privately
-from loader.text.sentences import PIECE_CHARACTERS, UTTERANCE_PHONEMES, split_at_breaks
+from loader.text.phonemizers import (
+    Phonemizer,
+    Phonemizers,
+    modules_of,
+    read_what_can_be_read,
+    require_phonemizer,
+)
+from loader.text.private_import import ReadSource, import_privately
+from loader.text.sentences import UTTERANCE_PHONEMES, piece_characters, split_at_breaks
 
-CLEANERS = "TTS.tts.utils.text.cleaners"
 PUNCTUATION = "TTS.tts.utils.text.punctuation"
 
 log = logging.getLogger("chorus.loader")
@@ -18,14 +27,30 @@ log = logging.getLogger("chorus.loader")
 _WARM_UP_TEXT = "1 2nd $3.50"
 
 
+def import_sources(facts: TextFacts, read_source: ReadSource) -> dict[str, ModuleType]:
+    """Import what a voice of those settings takes of Coqui's, each module by its name.
+
+    Raises:
+        MissingPackageError: one of them needs a package that is not installed.
+        UnsupportedModelError: this version has no such phonemizer.
+    """
+    if facts.cleaner:
+        require_cleaner(facts.cleaner)
+    phonemizers = list(dict.fromkeys(name for name, _language in facts.phonemizers.values()))
+    for name in phonemizers:
+        require_phonemizer(name)
+    names = [CLEANERS, PUNCTUATION, *modules_of(phonemizers)]
+    return dict(zip(names, import_privately("TTS", names, read_source), strict=True))
+
+
 class TextFrontEnd:
     """Cleans, phonemizes and numbers text exactly as Coqui's TTSTokenizer would.
 
-    Opened in the master before the fork; immutable afterwards.
+    Opened in the master before the fork; immutable afterwards. Used by many threads.
     """
 
     def __init__(self, facts: TextFacts, languages: Sequence[str], sources: Mapping[str, Any], espeak: Espeak) -> None:
-        """Import the cleaners carried by the artifact.
+        """Import the cleaners and phonemizers carried by the artifact.
 
         Args:
             facts: the voice's text settings.
@@ -35,16 +60,14 @@ class TextFrontEnd:
 
         Raises:
             EspeakError: the phonemizer does not know the voice's language.
+            MissingPackageError: a cleaner or phonemizer needs a package that is not installed.
         """
         self._facts = facts
-        self._espeak = espeak
-        cleaners, punctuation = import_privately(
-            "TTS", [CLEANERS, PUNCTUATION], lambda name: _bytes_of(sources.get(f"{name}.py"))
-        )
-        self._cleaner = getattr(cleaners, facts.cleaner) if facts.cleaner else None
-        self._punctuation = punctuation.Punctuation()
-        for _name, language in facts.phonemizers.values():
-            espeak.select(language)
+        modules = import_sources(facts, lambda name: _bytes_of(sources.get(f"{name}.py")))
+        self._cleaner = getattr(modules[CLEANERS], facts.cleaner) if facts.cleaner else None
+        self._phonemizers = _opened(facts, Phonemizers(espeak, modules[PUNCTUATION], modules, sources))
+        # The dictionaries under some of them have one state, as has the library that spells out numbers.
+        self._reading = threading.Lock()
         for language in languages:
             self.clean(_WARM_UP_TEXT, language)
 
@@ -55,7 +78,7 @@ class TextFrontEnd:
             sentence: raw text.
             language: one of the voice's, as the manifest names it.
         """
-        for piece in split_at_breaks(sentence, PIECE_CHARACTERS):
+        for piece in split_at_breaks(sentence, piece_characters(sentence)):
             phonemes = self.phonemes(self.clean(piece, language), language)
             for part in split_at_breaks(phonemes, UTTERANCE_PHONEMES):
                 if self.is_audible(part):
@@ -70,7 +93,8 @@ class TextFrontEnd:
         if self._cleaner is None:
             return sentence
         try:
-            return str(self._cleaner(sentence, lang=without_region(language)))
+            with self._reading:
+                return str(self._cleaner(sentence, lang=without_region(language)))
         except MemoryError:
             raise
         except Exception as error:  # third-party code over any text; its errors share no base class
@@ -79,12 +103,10 @@ class TextFrontEnd:
 
     def phonemes(self, cleaned: str, language: str) -> str:
         """Return phonemes with the punctuation between them kept; characters where there is no phonemizer."""
-        if not self._facts.phonemizers:
+        if not self._phonemizers:
             return cleaned
-        _name, asked_for = self._facts.phonemizers[language]
-        pieces, marks = self._punctuation.strip_to_restore(cleaned.strip())
-        spoken = [self._espeak.phonemize(piece, asked_for) for piece in pieces]
-        return str(self._punctuation.restore(spoken, marks)[0])
+        with self._reading:
+            return read_what_can_be_read(self._phonemizers[language], cleaned)
 
     def ids(self, phonemes: str) -> list[int]:
         """Number the phonemes; what the voice never learnt is left out, as Coqui leaves it out."""
@@ -106,6 +128,13 @@ class TextFrontEnd:
 def without_region(language: str) -> str:
     """Return `en` for `en-us`."""
     return language.split("-")[0]
+
+
+def _opened(facts: TextFacts, phonemizers: Phonemizers) -> dict[str, Phonemizer]:
+    """Open each phonemizer once for each language that is asked of it."""
+    wanted = {language: (name, asked_for) for language, (name, asked_for) in facts.phonemizers.items()}
+    opened = {each: phonemizers.opened(*each) for each in dict.fromkeys(wanted.values())}
+    return {language: opened[each] for language, each in wanted.items()}
 
 
 def _bytes_of(content: Any) -> bytes | None:

@@ -1,5 +1,6 @@
 """Text to utterances: sentences, and pieces of those that are too long for one pass."""
 
+import unicodedata
 from collections.abc import Iterator
 
 import sentencex
@@ -7,10 +8,18 @@ import sentencex
 #: Longest piece of raw text given to cleaners and phonemizer at once. The encoder's
 #: attention is quadratic, and Coqui's punctuation code recurses once a mark.
 PIECE_CHARACTERS = 320
+#: The same where a character is a syllable or more: Chinese, Japanese, Korean.
+WIDE_PIECE_CHARACTERS = 150
 #: Longest run of phonemes of one utterance; 500 of them last about 35 s.
 UTTERANCE_PHONEMES = 500
 
-_BREAKS = ("\n", "; ", ": ", ", ", " ")
+#: From the best to the last resort; of one row, whichever comes last in the text.
+_BREAKS = (
+    ("\n",), ("。", "！", "？", "｡", "。」", "！」", "？」", "。”", "！”", "？”"),
+    ("; ", "；"), (": ", "："), (", ", "，", "、", "､"), (" ", "\u3000"),
+    # Of texts without spaces, such as Japanese phonemes.
+    (".", "!", "?", ";", ":", ",", "…", "・"),
+)  # fmt: skip
 
 
 def split_sentences(text: str, language: str) -> Iterator[str]:
@@ -22,6 +31,12 @@ def split_sentences(text: str, language: str) -> Iterator[str]:
     for sentence in sentencex.segment(language, whole):
         if stripped := sentence.strip():
             yield stripped
+
+
+def piece_characters(text: str) -> int:
+    """Return the longest piece to cut `text` into, by the script that most of it is written in."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return WIDE_PIECE_CHARACTERS if 2 * wide > len(text) else PIECE_CHARACTERS
 
 
 def split_at_breaks(text: str, limit: int) -> Iterator[str]:
@@ -40,8 +55,14 @@ def split_at_breaks(text: str, limit: int) -> Iterator[str]:
 
 
 def _best_cut(text: str, limit: int) -> int:
-    for mark in _BREAKS:
-        found = text.rfind(mark, limit // 2, limit)
-        if found > 0:
-            return found + len(mark)
+    for marks in _BREAKS:
+        cut = max(_end_of_last(mark, text, limit) for mark in marks)
+        if cut:
+            return cut
     return limit
+
+
+def _end_of_last(mark: str, text: str, limit: int) -> int:
+    """Return where the last such mark of the second half ends; 0 where there is none."""
+    found = text.rfind(mark, limit // 2, limit)
+    return found + len(mark) if found > 0 else 0

@@ -16,4 +16,5 @@ def espeak() -> Espeak:
 @pytest.fixture(scope="session")
 def front_end(opened_embedded: Artifact, espeak: Espeak) -> TextFrontEnd:
     """The embedded voice's text side."""
-    return TextFrontEnd(opened_embedded.manifest.text, opened_embedded.buffers, espeak)
+    manifest = opened_embedded.manifest
+    return TextFrontEnd(manifest.text, manifest.voice.languages, opened_embedded.buffers, espeak)

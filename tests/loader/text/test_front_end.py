@@ -6,24 +6,24 @@ import random
 import pytest
 
 from loader.text.espeak import EspeakError
-from loader.text.front_end import TextFrontEnd
+from loader.text.front_end import TextFrontEnd, without_region
 from tests.loader.children import answer_of
 from tests.loader.text.corpus import CORPUS
 
 OPEN_FRONT_END = """
 import json, sys
 from pathlib import Path
-from loader.artifact import open_artifact, this_platform
-from loader.engines import onnx
+from loader.artifact import open_artifact
 from loader.text.espeak import Espeak
 from loader.text.front_end import TextFrontEnd
 
 def opened():
-    artifact = open_artifact(Path(sys.argv[1]), this_platform(onnx.version()))
-    return TextFrontEnd(artifact.manifest.text, artifact.buffers, Espeak())
+    artifact = open_artifact(Path(sys.argv[1]))
+    return TextFrontEnd(artifact.manifest.text, artifact.manifest.voice.languages, artifact.buffers, Espeak())
 
 def ids(front_end):
-    return front_end.ids(front_end.phonemes(front_end.clean("Dr. Smith's 2nd test, at $3.50?")))
+    (ids,) = front_end.utterances("Dr. Smith's 2nd test, at $3.50?", "en-us")
+    return ids
 """
 
 
@@ -31,19 +31,19 @@ def ids(front_end):
 def character_front_end(opened_embedded, espeak):
     """The front end of a voice that reads letters, with neither blanks nor ends."""
     facts = dataclasses.replace(
-        opened_embedded.manifest.text, cleaner="english_cleaners", phonemizer=None, phoneme_language=None,
+        opened_embedded.manifest.text, cleaner="english_cleaners", phonemizers={},
         ids={symbol: row for row, symbol in enumerate("_abcdefghijklmnopqrstuvwxyz ,.")},
         add_blank=False, add_bos_eos=False,
     )  # fmt: skip
-    return TextFrontEnd(facts, opened_embedded.buffers, espeak)
+    return TextFrontEnd(facts, ["en"], opened_embedded.buffers, espeak)
 
 
 def test_numbers_and_titles_are_spelled_out(front_end):
-    assert "doctor Who has three dollars fifty cents" == front_end.clean("Dr. Who has $3.50")
+    assert "doctor Who has three dollars fifty cents" == front_end.clean("Dr. Who has $3.50", "en-us")
 
 
 def test_punctuation_stays_between_phonemes(front_end):
-    assert "həlˈoʊ, wˈɜːld! jˈɛs." == front_end.phonemes("hello, world! yes.")
+    assert "həlˈoʊ, wˈɜːld! jˈɛs." == front_end.phonemes("hello, world! yes.", "en-us")
 
 
 def test_blanks_and_ends_surround_every_symbol(front_end, opened_embedded):
@@ -74,41 +74,34 @@ def test_marks_and_unknown_letters_are_not_audible(front_end, phonemes):
     assert not front_end.is_audible(phonemes)
 
 
-def test_the_language_has_no_region(front_end):
-    assert "en" == front_end.language
+def test_the_cleaner_is_told_the_language_without_its_region():
+    assert ["en", "zh", "fr", ""] == [without_region(language) for language in ("en-us", "zh-cn", "fr", "")]
 
 
 def test_a_character_voice_reads_letters(character_front_end):
-    cleaned = character_front_end.clean("Dr. No & 2 Men")
+    cleaned = character_front_end.clean("Dr. No & 2 Men", "en")
 
-    assert "doctor no and two men" == cleaned == character_front_end.phonemes(cleaned)
+    assert "doctor no and two men" == cleaned == character_front_end.phonemes(cleaned, "en")
     assert [1, 2, 27, 3] == character_front_end.ids("ab c!")
 
 
 def test_a_voice_without_a_cleaner_takes_text_as_it_is(opened_embedded, espeak):
     facts = dataclasses.replace(opened_embedded.manifest.text, cleaner=None)
 
-    assert "Dr. 5" == TextFrontEnd(facts, opened_embedded.buffers, espeak).clean("Dr. 5")
+    assert "Dr. 5" == TextFrontEnd(facts, ["en"], opened_embedded.buffers, espeak).clean("Dr. 5", "en")
 
 
 def test_an_unknown_language_is_found_when_the_voice_is_opened(opened_embedded, espeak):
-    facts = dataclasses.replace(opened_embedded.manifest.text, phoneme_language="xx-none")
+    facts = dataclasses.replace(opened_embedded.manifest.text, phonemizers={"en": ("espeak", "xx-none")})
 
     with pytest.raises(EspeakError, match="xx-none"):
-        TextFrontEnd(facts, opened_embedded.buffers, espeak)
-
-
-def test_a_cleaner_that_lacks_its_package_is_found_when_the_voice_is_opened(opened_embedded, espeak):
-    facts = dataclasses.replace(opened_embedded.manifest.text, cleaner="uroman_cleaners")
-
-    with pytest.raises(ImportError, match="uroman"):
-        TextFrontEnd(facts, opened_embedded.buffers, espeak)
+        TextFrontEnd(facts, ["en"], opened_embedded.buffers, espeak)
 
 
 @pytest.mark.parametrize("text", ["1" * 40 + "th", "the " + "9" * 300 + "rd of May"])
 def test_an_ordinal_beyond_all_names_is_spoken_as_written(front_end, text):
-    assert text == front_end.clean(text)
-    assert front_end.is_audible(front_end.phonemes(text))
+    assert text == front_end.clean(text, "en-us")
+    assert front_end.is_audible(front_end.phonemes(text, "en-us"))
 
 
 @pytest.mark.parametrize(
@@ -121,16 +114,16 @@ def test_an_ordinal_beyond_all_names_is_spoken_as_written(front_end, text):
 )  # fmt: skip
 def test_every_cleaner_reads_everything(opened_embedded, espeak, cleaner):
     facts = dataclasses.replace(opened_embedded.manifest.text, cleaner=cleaner)
-    front_end = TextFrontEnd(facts, opened_embedded.buffers, espeak)
+    front_end = TextFrontEnd(facts, ["en"], opened_embedded.buffers, espeak)
 
-    cleaned = [front_end.clean(text) for text in [*CORPUS, *random_texts(300)]]
+    cleaned = [front_end.clean(text, "en") for text in [*CORPUS, *random_texts(300)]]
 
     assert all(isinstance(text, str) for text in cleaned)
 
 
 def test_random_texts_of_numbers_and_marks_have_ids(front_end):
     for text in random_texts(500):
-        assert front_end.ids(front_end.phonemes(front_end.clean(text)))
+        assert front_end.ids(front_end.phonemes(front_end.clean(text, "en-us"), "en-us"))
 
 
 def test_neither_torch_nor_the_real_package_is_imported(embedded_artifact):

@@ -44,7 +44,7 @@ def coqui(embedded_release, espeak_folder):
 
 
 def our_ids(front_end, text):
-    return front_end.ids(front_end.phonemes(front_end.clean(text)))
+    return front_end.ids(front_end.phonemes(front_end.clean(text, "en-us"), "en-us"))
 
 
 def test_coqui_uses_its_own_phonemizer_and_our_version_of_espeak(coqui):
@@ -70,7 +70,7 @@ def test_what_was_said_before_changes_nothing(coqui, front_end):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_other_languages_get_coquis_phonemes(coqui, opened_embedded, espeak, language):
-    facts = dataclasses.replace(opened_embedded.manifest.text, phoneme_language=language)
-    front_end = TextFrontEnd(facts, opened_embedded.buffers, espeak)
+    facts = dataclasses.replace(opened_embedded.manifest.text, phonemizers={language: ("espeak", language)})
+    front_end = TextFrontEnd(facts, [language], opened_embedded.buffers, espeak)
 
-    assert coqui["phonemes"][language] == [front_end.phonemes(text) for text in LANGUAGES[language]]
+    assert coqui["phonemes"][language] == [front_end.phonemes(text, language) for text in LANGUAGES[language]]
