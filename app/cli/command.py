@@ -1,0 +1,49 @@
+"""The group that holds every command."""
+
+from typing import Any
+
+import click
+
+from app.cli.bake import bake
+from app.cli.device import device
+from app.cli.endings import ended_clearly
+from app.cli.say import say
+from app.cli.serve import serve
+from app.cli.show_config import show_config
+from app.cli.verify import verify
+from app.cli.voices import voices
+
+
+class Chorus(click.Group):
+    """A group whose commands end with one clear line and a documented status."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with ended_clearly():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with ended_clearly():
+            return super().invoke(ctx)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands as they were added: in the order in which they are needed."""
+        return list(self.commands)
+
+
+@click.group(cls=Chorus, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="chorus-tts", prog_name="chorus", message="%(prog)s %(version)s")
+def chorus() -> None:
+    """Coqui voices, baked once and served by many workers.
+
+    Every command reads the configuration that --config names, else CHORUS_CONFIG, else
+    tts_config.yaml in the current directory.
+
+    \b
+    chorus serve                   bake what is missing, then answer HTTP
+    chorus say "Hello world."      speak without a server, into speech.wav
+    chorus COMMAND --help          what a command takes, with examples
+    """
+
+
+for _command in (serve, bake, verify, voices, say, device, show_config):
+    chorus.add_command(_command)

@@ -1,0 +1,123 @@
+"""What is shown on a terminal while something takes its time. Elsewhere nothing is drawn."""
+
+import os
+import sys
+import threading
+from codecs import getincrementaldecoder
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+#: Nothing is drawn for what is over by then.
+SLOW_S = 1.0
+_REDRAW_S = 0.1
+
+
+@contextmanager
+def shown_bytes(title: str, total_bytes: int, done_bytes: Callable[[], int]) -> Iterator[None]:
+    """Draw a bar of `done_bytes()`, which is called from a thread of its own."""
+
+    def columns() -> list[Any]:
+        from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+        text = TextColumn("{task.description}", markup=False)
+        return [text, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()]
+
+    with _drawn_when_slow(columns, lambda: {"description": title, "total": total_bytes, "completed": done_bytes()}):
+        yield
+
+
+@contextmanager
+def shown_text(text: Callable[[], str]) -> Iterator[None]:
+    """Draw a clock and `text()`, which is called from a thread of its own."""
+    with _drawn_when_slow(_clock, lambda: {"description": text()}):
+        yield
+
+
+@contextmanager
+def watched_stages() -> Iterator[None]:
+    """Show the lines that a child of this process writes to standard error, the unfinished one with a clock.
+
+    Elsewhere than on a terminal they are left as they are. The child must be started
+    by the calling thread, with whose end it ends.
+    """
+    if not sys.stderr.isatty():
+        yield
+        return
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    reading, writing = os.pipe()
+    os.dup2(writing, 2)
+    os.close(writing)
+    follower = threading.Thread(target=_follow, args=(reading, terminal), daemon=True)
+    follower.start()
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        # Closes the pipe's last writing end, and with it the follower's work.
+        os.dup2(terminal, 2)
+        follower.join()
+        os.close(reading)
+
+
+def _follow(reading: int, terminal: int) -> None:
+    """Print finished lines and draw the unfinished one, until nobody can write any more. Closes `terminal`."""
+    from rich.progress import Progress
+
+    decoder = getincrementaldecoder("utf-8")("replace")
+    with os.fdopen(terminal, "w", encoding="utf-8", errors="replace") as file, Progress(
+        *_clock(), console=_console(file), transient=True, redirect_stdout=False, redirect_stderr=False
+    ) as progress:
+        task, pending = progress.add_task("", total=None, visible=False), ""
+        while data := os.read(reading, 65536):
+            *lines, pending = (pending + decoder.decode(data)).split("\n")
+            for line in lines:
+                progress.console.print(_last_written(line), markup=False, highlight=False, soft_wrap=True)
+                progress.reset(task, visible=False)
+            progress.update(task, description=_last_written(pending), visible=bool(pending))
+
+
+def _last_written(line: str) -> str:
+    """Return what a terminal would show of a line that was written over itself."""
+    return line.rstrip("\r").rpartition("\r")[2]
+
+
+@contextmanager
+def _drawn_when_slow(columns: Callable[[], list[Any]], state: Callable[[], dict[str, Any]]) -> Iterator[None]:
+    if not sys.stderr.isatty():
+        yield
+        return
+    over = threading.Event()
+    drawer = threading.Thread(target=_draw, args=(columns, state, over), daemon=True)
+    drawer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        drawer.join()
+
+
+def _draw(columns: Callable[[], list[Any]], state: Callable[[], dict[str, Any]], over: threading.Event) -> None:
+    if over.wait(SLOW_S):
+        return
+    from rich.progress import Progress
+
+    with Progress(
+        *columns(), console=_console(sys.stderr), transient=True, redirect_stdout=False, redirect_stderr=False
+    ) as progress:
+        task = progress.add_task("", total=None)
+        while not over.wait(_REDRAW_S):
+            progress.update(task, **state())
+
+
+def _clock() -> list[Any]:
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    return [SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()]
+
+
+def _console(file: Any) -> Any:
+    from rich.console import Console
+
+    return Console(file=file)

@@ -1,0 +1,139 @@
+"""What of a configuration is there, by names and manifests alone.
+
+Hashes nothing, maps nothing, builds nothing and bakes nothing; imports no numpy.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from loader.artifact import ENGINES, MANIFEST, VoiceFacts, artifact_key, is_artifact, this_platform
+from loader.config import Settings, VoiceSettings
+from loader.errors import ArtifactError, MissingPackageError, ModelNotFoundError, UnknownVoiceError
+from loader.release import HASH_FILE, VERSION_FILE, Release
+from loader.sources import EMBEDDED_VERSION, source_facts, speaks_vits
+from loader.store import Store
+
+
+@dataclass(frozen=True)
+class Baked:
+    """What an artifact's manifest says, unverified."""
+
+    directory: Path
+    engine: str
+    voice: VoiceFacts
+    size_bytes: int
+
+
+def configured(settings: Settings, name: str) -> VoiceSettings:
+    """Return the configured voice of that name or alias.
+
+    Raises:
+        UnknownVoiceError: with the names there are.
+    """
+    by_name = {known: voice for voice in settings.voices for known in (voice.name, *voice.aliases)}
+    if name not in by_name:
+        raise UnknownVoiceError(name, sorted(by_name))
+    return by_name[name]
+
+
+def release_directory(voice: VoiceSettings, settings: Settings) -> Path | None:
+    """Return the model directory a voice is baked from; None where it is an artifact, or not built or fetched yet.
+
+    Raises:
+        ModelNotFoundError: the configuration names a directory that is not there.
+    """
+    name = voice.model_path
+    releases = Store(settings.cache_dir / "releases", proof=HASH_FILE)
+    if name.startswith("embedded/"):
+        return releases.find(f"embedded-{EMBEDDED_VERSION}")
+    if name.startswith("tts_models/"):
+        return releases.find(name.replace("/", "--"))
+    if is_artifact(Path(name)):
+        return None
+    if not Path(name).is_dir():
+        raise ModelNotFoundError(f"{name}: no such model directory; check model_path")
+    return Path(name)
+
+
+def artifacts(voice: VoiceSettings, settings: Settings) -> dict[str, Path]:
+    """Return the artifacts a voice could be served from, by engine.
+
+    Raises:
+        LoaderError: any of its children.
+    """
+    if is_artifact(Path(voice.model_path)):
+        return {read_baked(Path(voice.model_path)).engine: Path(voice.model_path)}
+    directory = release_directory(voice, settings)
+    return {} if directory is None else _published(claimed_release(directory), settings)
+
+
+def served_artifact(voice: VoiceSettings, settings: Settings) -> Baked | None:
+    """Return what a server would serve the voice from; None where it would have to bake first.
+
+    Raises:
+        LoaderError: any of its children.
+    """
+    found = artifacts(voice, settings)
+    if not is_artifact(Path(voice.model_path)):
+        directory = release_directory(voice, settings)
+        engine = None if directory is None else _engine(claimed_release(directory), voice, settings)
+        found = {name: path for name, path in found.items() if name == engine}
+    return next((read_baked(path) for path in found.values()), None)
+
+
+def read_baked(directory: Path) -> Baked:
+    """Read the manifest in `directory`.
+
+    Raises:
+        ArtifactError: there is none, or none that this version reads.
+    """
+    path = directory / MANIFEST
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        size_bytes = path.stat().st_size + sum(facts["bytes"] for facts in document["files"].values())
+        return Baked(directory, str(document["engine"]), VoiceFacts(**document["voice"]), size_bytes)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ArtifactError(
+            f"{path}: no manifest that this version reads ({type(error).__name__}); "
+            "remove this directory and have it baked, or copied, again"
+        ) from error
+
+
+def claimed_release(directory: Path) -> Release:
+    """Return what a model directory says of itself. Unverified: enough to name its artifact, never to read from it.
+
+    Raises:
+        ModelNotFoundError: it says nothing.
+    """
+    try:
+        version = (directory / VERSION_FILE).read_text(encoding="utf-8").strip()
+        lines = (directory / HASH_FILE).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelNotFoundError(
+            f"{directory}: not a sealed model directory ({type(error).__name__}); chorus verify says what is wrong"
+        ) from error
+    pairs = (line.strip().partition(" ") for line in lines if line.strip())
+    hashes = {name.strip().removeprefix("*").removeprefix("./"): digest.lower() for digest, _, name in pairs}
+    return Release(directory, version, hashes)
+
+
+def _published(release: Release, settings: Settings) -> dict[str, Path]:
+    try:
+        source = source_facts(release)
+    except MissingPackageError:
+        # Without Coqui nothing is served from a model directory, whatever was baked from it before.
+        return {}
+    store = Store(settings.cache_dir / "artifacts", proof=MANIFEST)
+    named = {engine: store.find(artifact_key(engine, source, this_platform(engine))) for engine in ENGINES}
+    return {engine: path for engine, path in named.items() if path}
+
+
+def _engine(release: Release, voice: VoiceSettings, settings: Settings) -> str:
+    """Return the engine that the loader would choose."""
+    wanted = voice.engine or settings.engine
+    if wanted != "auto":
+        return wanted
+    if not speaks_vits(release):
+        return "coqui"
+    return "onnx" if settings.device == "cpu" else "pytorch"

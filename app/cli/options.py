@@ -1,0 +1,16 @@
+"""What several commands take."""
+
+from pathlib import Path
+
+import click
+
+config_option = click.option(
+    "-c",
+    "--config",
+    "config",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    envvar="CHORUS_CONFIG",
+    default="tts_config.yaml",
+    help="The configuration; default: CHORUS_CONFIG, else tts_config.yaml here.",
+)

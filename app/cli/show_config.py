@@ -1,0 +1,40 @@
+"""`chorus show-config`: the configuration as it was understood."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli.options import config_option
+
+if TYPE_CHECKING:
+    from loader.config import Settings
+
+
+@click.command("show-config", short_help="Print the whole configuration.")
+@config_option
+def show_config(config: Path) -> None:
+    """Print the whole configuration, validated: defaults filled in, paths absolute.
+
+    What is printed is itself a configuration that says the same. `null` means that a default
+    is chosen when the server starts, or is the voice's own.
+
+    \b
+    chorus show-config
+    chorus show-config --config voices.yaml > whole.yaml
+    """
+    from loader.config import load_settings
+
+    print(written(load_settings(config)), end="")
+
+
+def written(settings: "Settings") -> str:
+    """Return `settings` as YAML that `load_settings` reads again."""
+    import yaml
+
+    document = asdict(settings)
+    del document["path"]
+    document["cache_dir"] = str(settings.cache_dir)
+    document["voices"] = [{**asdict(voice), "aliases": list(voice.aliases)} for voice in settings.voices]
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)

@@ -1,0 +1,86 @@
+"""Where `chorus say` writes: a file that is whole or absent, or a stream that is written as it is made."""
+
+import itertools
+import os
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from app.cli.endings import CannotWriteError
+
+if TYPE_CHECKING:
+    from loader.engines.base import Samples
+
+#: Writes windows of samples, at a rate in hertz, to where it was made for.
+Write = Callable[[Iterator["Samples"], int], None]
+
+_ELSEWHERE = "name another with --output"
+
+
+def destination(output: str) -> Write:
+    """Return what writes a WAV to `output`, a path or `-`. Looks before anything is spoken, and writes nothing yet.
+
+    Raises:
+        CannotWriteError: a terminal, a directory, or a folder that takes no file.
+    """
+    if output == "-":
+        _refuse_terminal(sys.stdout.isatty(), "standard output")
+        return lambda windows, rate_hz: _stream(sys.stdout.buffer, windows, rate_hz)
+    path = Path(output)
+    if path.is_dir():
+        raise CannotWriteError(f"{output}: a directory; name a file with --output")
+    # A file cannot be renamed into the place of a device or a pipe without destroying it.
+    if path.exists() and not path.is_file():
+        _refuse_terminal(_is_terminal(path), output)
+        return partial(_stream_into, path)
+    path = path.resolve()
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise CannotWriteError(f"{path.parent}: not there or cannot be written; {_ELSEWHERE}")
+    return partial(_whole, path)
+
+
+def _refuse_terminal(is_terminal: bool, name: str) -> None:
+    if is_terminal:
+        raise CannotWriteError(f"{name} is a terminal, and a WAV is not text; send it through a pipe, or {_ELSEWHERE}")
+
+
+def _is_terminal(path: Path) -> bool:
+    if not path.is_char_device():
+        return False
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOCTTY)
+    except OSError as error:
+        raise CannotWriteError(f"{path}: cannot be written ({error}); {_ELSEWHERE}") from error
+    try:
+        return os.isatty(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _whole(path: Path, windows: Iterator["Samples"], rate_hz: int) -> None:
+    from loader.files import write_aside
+    from loader.wav import wav_file
+
+    content = wav_file(windows, rate_hz)
+    try:
+        write_aside(path, content)
+    except OSError as error:
+        raise CannotWriteError(f"{path}: cannot be written ({error}); {_ELSEWHERE}") from error
+
+
+def _stream_into(path: Path, windows: Iterator["Samples"], rate_hz: int) -> None:
+    with path.open("wb") as file:
+        _stream(file, windows, rate_hz)
+
+
+def _stream(file: BinaryIO, windows: Iterator["Samples"], rate_hz: int) -> None:
+    from loader.wav import pcm16, wav_header
+
+    # Taken first, so that what cannot be spoken leaves nothing behind.
+    first = next(windows)
+    file.write(wav_header(rate_hz, None))
+    for window in itertools.chain([first], windows):
+        file.write(pcm16(window))
+        file.flush()
