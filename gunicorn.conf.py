@@ -39,4 +39,6 @@ on_starting = process.bake_before_workers(_settings)
 when_ready = process.freeze
 pre_fork = process.refuse_to_fork_with_threads
 post_fork = process.thaw
+post_worker_init = process.begin_warm_up
+worker_exit = process.end_with_status
 child_exit = process.report_lost_worker

@@ -12,6 +12,8 @@ class ServiceError(Exception):
     code = "internal_error"
     #: OpenAI's name for the family of the error.
     kind = "server_error"
+    #: Seconds after which the same request may do better; None where that is not known.
+    retry_after_s: int | None = None
 
     def __init__(self, message: str, parameter: str | None = None) -> None:
         super().__init__(message)
@@ -90,3 +92,14 @@ class SpeechFailedError(ServiceError):
     """The voice produced no usable audio."""
 
     code = "synthesis_failed"
+
+
+class WarmingUpError(ServiceError):
+    """This worker's voices are not ready yet, or could not be made ready and it is about to be replaced."""
+
+    status = 503
+    code = "warming_up"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"the voices are not ready yet; try again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s

@@ -6,19 +6,25 @@ An exception in a hook ends the master and with it every healthy worker.
 import gc
 import logging
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from app.logs import event
+from app.service import Service
 from app.wsgi import one_clear_message
 from loader.config import Settings
+from loader.errors import WarmUpError
 from loader.voices import locate_all, verify_all
 
 log = logging.getLogger("chorus.process")
 
 #: The master ends with this status rather than fork while it has more than one thread.
 UNSAFE_TO_FORK = 71
+#: A worker that could not get ready ends with this, or with its error's own status. gunicorn would end
+#: the whole server over 3 and 4 only.
+TEMPORARY_FAILURE = WarmUpError.exit_status
 
 
 def usable_cores() -> int:
@@ -63,6 +69,33 @@ def refuse_to_fork_with_threads(server: Any, worker: Any) -> None:
 def thaw(server: Any, worker: Any) -> None:
     """Collect garbage again, in the worker, which now owns whatever it allocates."""
     gc.enable()
+
+
+def begin_warm_up(worker: Any) -> None:
+    """Begin, in the worker, what its application could not do before the fork."""
+    try:
+        _service(worker).warm_up.begin()
+    except RuntimeError as error:  # no thread can be started now
+        event(log, "worker.not_ready", logging.ERROR, status=TEMPORARY_FAILURE, reason=str(error))
+        sys.exit(TEMPORARY_FAILURE)
+
+
+def end_with_status(server: Any, worker: Any) -> None:
+    """End a worker that could not get ready with the status that says why.
+
+    gunicorn knows no other way: by now the worker has stopped as if it was asked to. It
+    also calls this in the master, for a worker that it finds gone.
+    """
+    if worker.pid == os.getpid() and getattr(worker, "wsgi", None) is not None:
+        warm_up = _service(worker).warm_up
+        warm_up.abandon()
+        if warm_up.exit_status:
+            sys.exit(warm_up.exit_status)
+
+
+def _service(worker: Any) -> Service:
+    service: Service = worker.wsgi.extensions["chorus"]
+    return service
 
 
 def report_lost_worker(server: Any, worker: Any) -> None:

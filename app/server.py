@@ -57,7 +57,10 @@ def _refuse(error: ServiceError) -> Response:
         code=error.code, parameter=error.parameter,
     )  # fmt: skip
     in_coquis_words = request.path.startswith("/api/")
-    return coqui.error_response(error) if in_coquis_words else openai.error_response(error)
+    response = coqui.error_response(error) if in_coquis_words else openai.error_response(error)
+    if error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
 
 
 def _fail(error: Exception) -> Response:

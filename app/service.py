@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from app.memory import IdleHeap
+from app.warm_up import WarmUp
 from loader.config import Settings
 from loader.voices import Catalogue
 
@@ -12,7 +13,16 @@ class Service:
     """Made once a process, in the master where `preload` is on; immutable."""
 
     settings: Settings
-    catalogue: Catalogue
-    #: Unix time at which the voices were opened.
+    warm_up: WarmUp
+    #: Unix time at which the process was made.
     opened_at_s: int
     heap: IdleHeap
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The open voices.
+
+        Raises:
+            WarmingUpError: they are not ready in this worker.
+        """
+        return self.warm_up.catalogue

@@ -1,8 +1,11 @@
 """Is it alive, and may it be sent work? For load balancers and orchestrators."""
 
+from typing import Any
+
 from flask import Blueprint, Response, current_app, jsonify
 
 from app.service import Service
+from loader.engines.device import Accelerator, State
 
 status = Blueprint("status", __name__)
 
@@ -15,6 +18,29 @@ def livez() -> Response:
 
 @status.get("/readyz")
 def readyz() -> Response:
-    """Say that the voices are open, and which."""
+    """Say that the voices are ready, which, and on what device they speak; else why they are not."""
     service: Service = current_app.extensions["chorus"]
-    return jsonify(status="ready", voices=[voice.name for voice in service.catalogue.voices])
+    if not service.warm_up.is_ready:
+        return _not_ready(service)
+    catalogue = service.catalogue
+    voices = [voice.name for voice in catalogue.voices]
+    return jsonify(status="ready", voices=voices, **_device(catalogue.accelerator))
+
+
+def _not_ready(service: Service) -> Response:
+    progress = service.warm_up.progress
+    response = jsonify(status="warming up", attempt=progress.attempt, tries=progress.tries, why=progress.why)
+    response.status_code = 503
+    return response
+
+
+def _device(accelerator: Accelerator | None) -> dict[str, Any]:
+    if accelerator is None:
+        return {"device": "cpu"}
+    fallback = accelerator.fallback
+    if fallback is None:
+        return {"device": accelerator.name if accelerator.state is State.IN_USE else "cpu"}
+    reason = {
+        "device": fallback.device, "why": fallback.why, "when": fallback.when, "free_bytes": fallback.free_bytes,
+    }  # fmt: skip
+    return {"device": "cpu", "fallback": reason}

@@ -10,11 +10,10 @@ import numpy as np
 from flask import Flask
 
 from app import wsgi
-from app.memory import IdleHeap
-from app.server import create_app
 from loader.acoustics import VitsEngine
+from loader.config import Settings
 from loader.engines.onnx import OnnxNetworks
-from loader.voices import locate_all, open_catalogue
+from loader.voices import Catalogue
 
 
 class FailingNetworks(OnnxNetworks):
@@ -30,13 +29,16 @@ class FailingNetworks(OnnxNetworks):
         return samples
 
 
-def create() -> Flask:
-    settings = wsgi.settings_from(os.environ)
-    catalogue = open_catalogue(settings, locate_all(settings))
+def open_failing(settings: Settings) -> Catalogue:
+    catalogue = wsgi.open_voices(settings)
     for voice in catalogue.voices:
         parts = voice.open()
         sound: VitsEngine = parts.engine
         failing = FailingNetworks.__new__(FailingNetworks)
         failing.__dict__.update(sound.networks.__dict__)
         voice._parts = dataclasses.replace(parts, engine=dataclasses.replace(sound, networks=failing))
-    return create_app(wsgi.Service(settings, catalogue, opened_at_s=0, heap=IdleHeap()))
+    return catalogue
+
+
+def create() -> Flask:
+    return wsgi.create(open_failing)

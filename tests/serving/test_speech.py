@@ -159,7 +159,7 @@ def test_coquis_endpoint_takes_query_form_and_header(server):
 
 def test_probes_answer(server):
     assert {"status": "alive"} == server.ask("GET", "/livez").json()
-    assert {"status": "ready", "voices": ["joe"]} == server.ask("GET", "/readyz").json()
+    assert {"status": "ready", "voices": ["joe"], "device": "cpu"} == server.ask("GET", "/readyz").json()
 
 
 def test_a_head_request_does_not_speak(server):
