@@ -1,0 +1,71 @@
+"""loader.retry: a few tries, ever further apart, with a pause that only remembers."""
+
+import pytest
+
+from loader.errors import DeviceError, IntegrityError, WarmUpError
+from loader.retry import Backoff, described, with_retries
+
+
+class Failing:
+    """Fails as often as it has errors, then returns how often it was called."""
+
+    def __init__(self, *errors):
+        self.errors = list(errors)
+        self.calls = 0
+
+    def __call__(self):
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return self.calls
+
+
+def test_what_succeeds_is_done_once():
+    pauses = []
+
+    assert 1 == with_retries(Failing(), Backoff(), pauses.append)
+    assert [] == pauses
+
+
+def test_pauses_double_and_each_failure_is_told():
+    pauses, told = [], []
+    work = Failing(OSError("one"), DeviceError("two"), ValueError("three"))
+
+    result = with_retries(work, Backoff(4, 0.5), pauses.append, lambda tried, error: told.append((tried, str(error))))
+
+    assert 4 == result
+    assert [0.5, 1.0, 2.0] == pauses
+    assert [(1, "one"), (2, "two"), (3, "three")] == told
+
+
+def test_after_the_last_try_it_says_how_often_and_why():
+    pauses, told = [], []
+    last = RuntimeError("no  such\ndriver")
+
+    with pytest.raises(WarmUpError, match="^failed 3 times, at last with: RuntimeError: no such driver$") as raised:
+        with_retries(Failing(OSError(), OSError(), last), Backoff(), pauses.append, lambda *each: told.append(each[0]))
+
+    assert last is raised.value.__cause__
+    assert 75 == raised.value.exit_status
+    assert [1.0, 2.0] == pauses
+    assert [1, 2, 3] == told
+
+
+def test_what_no_other_try_could_cure_is_not_tried_again(tmp_path):
+    work = Failing(IntegrityError(tmp_path, "this", "that", "mend it"))
+
+    with pytest.raises(IntegrityError):
+        with_retries(work, Backoff(), pytest.fail)
+
+    assert 1 == work.calls
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)])
+def test_who_asks_the_process_to_end_is_obeyed(error):
+    with pytest.raises(type(error)):
+        with_retries(Failing(error), Backoff(), pytest.fail)
+
+
+def test_errors_of_others_are_described_with_their_class():
+    assert "a b" == described(DeviceError("a\n b"))
+    assert "KeyError: 'a'" == described(KeyError("a"))
