@@ -90,10 +90,9 @@ class Placement(Generic[Model]):
 
     def _copied(self, accelerator: Accelerator) -> Model:
         with self._copying:
-            if self._copy is not None:
-                return self._copy
-            copied = self._copy_to(self._model, accelerator.name)
-            # Whoever leaves the device changes the state first and drops copies then: none is kept past that.
-            if accelerator.state is State.IN_USE:
-                self._copy = copied
-            return copied
+            if self._copy is None:
+                # Whoever leaves the device changes the state first and drops copies then: none is made past that.
+                if accelerator.state is not State.IN_USE:
+                    return self._model
+                self._copy = self._copy_to(self._model, accelerator.name)
+            return self._copy

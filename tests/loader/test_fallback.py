@@ -118,5 +118,3 @@ def test_one_that_cannot_be_understood_still_forbids(tmp_path, content):
 
     assert "cannot be read" in Marker(tmp_path).read().why
     assert Marker(tmp_path).reset() is not None
-
-

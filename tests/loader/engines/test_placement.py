@@ -92,7 +92,7 @@ def test_what_does_not_fit_is_done_smaller_and_the_device_is_kept(placed, marker
     placement, accelerator = placed()
 
     assert (1000, "device") == placement.run(double(500), double(500, parts=2))
-    assert (State.IN_USE, None) == (accelerator.state, marker.read())
+    assert (State.IN_USE, None, 1) == (accelerator.state, marker.read(), accelerator._device.calls["release"])
     assert (6, "device") == placement.run(double(3))
 
 
@@ -247,6 +247,21 @@ def test_a_copy_that_is_made_while_another_thread_falls_back_is_not_kept(placed)
     gc.collect()
     assert 0 == accelerator._device.used_bytes
     assert (6, "cpu") == slow.run(double(3))
+
+
+def test_nothing_is_copied_to_a_device_that_was_left_a_moment_ago(marker):
+    class LeftAtOnce(Accelerator):
+        def begin_use(self):
+            may = super().begin_use()
+            self.fall_back("full, found another thread")
+            return may
+
+    accelerator = LeftAtOnce(FakeDevice(), marker)
+    accelerator.enter()
+    placement = copied(Model(), accelerator)
+
+    assert (6, "cpu") == placement.run(double(3))
+    assert (0, 0) == (accelerator._device.calls["take"], accelerator._using)
 
 
 def test_many_threads_on_a_device_that_fills_up_all_get_their_result(placed):
