@@ -5,7 +5,7 @@ Both are built and baked once and kept in tests/.cache, by the product's own cod
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -13,9 +13,11 @@ import pytest
 
 from loader.artifact import Artifact, open_artifact
 from loader.config import Settings, load_settings
+from loader.release import HASH_FILE
 from loader.sources import locate_artifact
+from loader.store import Store
 from loader.voices import Catalogue, open_catalogue
-from tests.checkpoints import LJSPEECH_SIZE
+from tests.checkpoints import LJSPEECH_SIZE, TINY_SIZE
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "tests" / ".cache"
@@ -62,6 +64,38 @@ def large_release() -> Path:
     if not (directory / "hash.sha256").exists():
         subprocess.run([sys.executable, "-m", "tests.checkpoints", LJSPEECH_SIZE, directory], cwd=ROOT, check=True)
     return directory
+
+
+@pytest.fixture(scope="session")
+def release_of() -> Callable[[str], Path]:
+    """Return the sealed Coqui directory of any thin voice that `tests.checkpoints` knows."""
+
+    def release_of(name: str) -> Path:
+        def make(directory: Path) -> None:
+            subprocess.run([sys.executable, "-m", "tests.checkpoints", name, directory], cwd=ROOT, check=True)
+
+        return Store(CACHE / "releases", proof=HASH_FILE).publish(name, make)
+
+    return release_of
+
+
+@pytest.fixture(scope="session")
+def tiny_release(release_of: Callable[[str], Path]) -> Path:
+    """A sealed Coqui VITS directory of 7 MB, with random weights."""
+    return release_of(TINY_SIZE)
+
+
+@pytest.fixture(scope="session")
+def artifact_of(release_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return the baked artifact of any thin voice that `tests.checkpoints` knows."""
+
+    def artifact_of(name: str) -> Path:
+        path = tmp_path_factory.mktemp(name) / "tts_config.yaml"
+        path.write_text(f"model_path: {release_of(name)}\ncache_dir: {CACHE}\n")
+        settings = load_settings(path)
+        return locate_artifact(settings.voices[0], settings)
+
+    return artifact_of
 
 
 @pytest.fixture(scope="session")

@@ -1,44 +1,91 @@
-"""Coqui's own VITS speaking, with noise it is given: `python -m tests.loader.bake.native RELEASE SEED OUTPUT`.
+"""Coqui's own VITS speaking, with noise it is given: `python -m tests.loader.bake.native RELEASE SEED OUTPUT [CHOICES]`.
 
 Nothing of this project but the import of Coqui takes part: its configuration reader, its
-model, its `load_checkpoint`, its tokenizer and its `inference`.
+model, its `load_checkpoint`, its tokenizer and its `inference`. CHOICES is a JSON list of
+pairs of speaker and language, as `BaseTTS.synthesize` takes them.
 """
 
+import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 TEXT = "The quick brown fox jumps over the lazy dog, and nobody minds."
+#: Files that a configuration names where it was trained; Coqui's downloader changes these paths as it unpacks.
+_NAMED_FILES = ("speakers_file", "d_vector_file", "language_ids_file")
 
 
-def speak(release: Path, seed: int, output: Path) -> None:
-    """Write ids, samples, and the shapes of the noise that `inference` drew."""
+def speak(release: Path, seed: int, output: Path, choices: Sequence[tuple[str | None, str | None]]) -> None:
+    """Write ids, samples, and the shapes of the noise that `inference` drew, numbered by choice."""
     from loader.coqui import import_coqui
 
     import_coqui()
     import numpy as np
-    import torch
+
+    model = _fairseq(release) if (release / "vocab.txt").exists() else _coqui(release)
+    said: dict[str, Any] = {}
+    for number, (speaker, language) in enumerate(choices):
+        for name, value in _spoken(model, seed, speaker, language).items():
+            said[f"{name}_{number}"] = value
+    prosody = [model.length_scale, model.inference_noise_scale, model.inference_noise_scale_dp]
+    np.savez(output, prosody=prosody, **said)
+
+
+def _coqui(release: Path) -> Any:
     from TTS.config import load_config
     from TTS.tts.models.vits import Vits
 
     config = load_config(str(release / "config.json"))
+    for key in _NAMED_FILES:
+        if config.model_args[key]:
+            config.model_args[key] = str(release / Path(config.model_args[key]).name)
     model = Vits(config)
     model.load_checkpoint(config, str(release / "model_file.pth"), eval=True, strict=True)
+    return model
+
+
+def _fairseq(release: Path) -> Any:
+    """Load as `TTS.utils.synthesizer` does for a model name such as `tts_models/deu/fairseq/vits`."""
+    from TTS.tts.configs.vits_config import VitsConfig
+    from TTS.tts.models.vits import Vits
+
+    config = VitsConfig()
+    model = Vits(config)
+    model.load_fairseq_checkpoint(config, release / "G_100000.pth", eval=True)
+    return model
+
+
+def _spoken(model: Any, seed: int, speaker: str | None, language: str | None) -> dict[str, Any]:
+    """Do what `BaseTTS.synthesize` does, with noise from our seed."""
+    import numpy as np
+    import torch
+
     random = np.random.Generator(np.random.Philox(key=[seed, 0]))
     drawn = []
 
-    def noise(*shape, **_options):
+    def noise(*shape: int, **_options: Any) -> Any:
         drawn.append(shape)
         return torch.from_numpy(random.standard_normal(shape, dtype=np.float32))
 
-    ids = model.tokenizer.text_to_ids(TEXT)
+    language_id = model._get_language_id(language)
+    if language is None and model.language_manager.num_languages == 1:
+        language = model.language_manager.language_names[0]
+    ids = model.tokenizer.text_to_ids(TEXT, language=language)
+    speaker_id, d_vector = model._get_speaker_id_or_dvector(speaker)
+    if not model.args.use_sdp:
+        # Ours draws the noise of the rhythm whether there is use for it or not.
+        random.standard_normal((1, 2, len(ids)), dtype=np.float32)
     torch.randn = noise
     torch.randn_like = lambda like, **_options: noise(*like.shape)
-    samples = model.inference(torch.tensor([ids]))["model_outputs"][0, 0].numpy()
-    np.savez(
-        output, ids=ids, samples=samples, shapes=np.array(drawn),
-        prosody=[model.length_scale, model.inference_noise_scale, model.inference_noise_scale_dp],
-    )  # fmt: skip
+    samples = model.inference(torch.tensor([ids]), {
+        "x_lengths": torch.tensor([len(ids)]),
+        "speaker_ids": speaker_id,
+        "d_vectors": d_vector,
+        "language_ids": None if language_id is None else torch.tensor([language_id]),
+    })["model_outputs"][0, 0].numpy()  # fmt: skip
+    return {"ids": ids, "samples": samples, "shapes": np.array(drawn)}
 
 
 if __name__ == "__main__":
-    speak(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    speak(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), json.loads(sys.argv[4]) if sys.argv[4:] else [(None, None)])

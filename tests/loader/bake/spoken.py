@@ -1,0 +1,95 @@
+"""What Coqui itself said, what a baked voice says to the same ids with the same noise, and how close they are.
+
+`python -m tests.loader.bake.spoken ARTIFACT OUTPUT` speaks what it reads from standard input: both
+speak in processes of their own, so that the tests' imports neither torch nor TTS.
+"""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from loader.artifact import open_artifact
+from loader.engines.base import Prosody, Utterance
+from tests.loader.children import PATIENCE_S, ROOT
+
+SEED = 20
+#: Floating point in another order. Measured 102.7 dB (embedded voice) and 132.5 dB (random, LJSpeech size);
+#: 60 dB would be inaudible, but a hundredth more noise in the random voice is 62.7 dB.
+LEAST_DECIBELS = 90.0
+
+
+class Native(NamedTuple):
+    """What Coqui said, and of what."""
+
+    ids: list[int]
+    samples: np.ndarray
+    shapes: list[tuple[int, ...]]
+    prosody: Prosody
+
+
+class Asked(NamedTuple):
+    """One utterance of ours."""
+
+    ids: list[int]
+    #: Length scale, noise scale, noise scale of durations.
+    prosody: tuple[float, float, float]
+    speaker: int = 0
+    language: int = 0
+    soon: bool = False
+
+
+def native_speech(release, output, choices=((None, None),)):
+    """Have Coqui speak once for every pair of speaker and language."""
+    _run("tests.loader.bake.native", release, str(SEED), output, json.dumps(choices))
+    with np.load(output) as spoken:
+        prosody = Prosody(*spoken["prosody"].tolist())
+        return [
+            Native(
+                spoken[f"ids_{number}"].tolist(), spoken[f"samples_{number}"],
+                [tuple(shape) for shape in spoken[f"shapes_{number}"].tolist()], prosody,
+            )
+            for number in range(len(choices))
+        ]  # fmt: skip
+
+
+def our_speech(artifact, output, asked):
+    """Have the artifact's own engine speak every utterance; return their samples."""
+    _run("tests.loader.bake.spoken", artifact, output, said=json.dumps(asked))
+    with np.load(output) as spoken:
+        return [spoken[f"samples_{number}"] for number in range(len(asked))]
+
+
+def decibels(reference, candidate):
+    error = np.square(reference.astype(np.float64) - candidate).sum()
+    return 10 * np.log10(np.square(reference.astype(np.float64)).sum() / error) if error else np.inf
+
+
+def trained(facts):
+    return facts.length_scale, facts.noise_scale, facts.noise_scale_duration
+
+
+def _run(module, *arguments, said=""):
+    words = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(words, cwd=ROOT, input=said, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def _speak_all(directory, output, asked):
+    artifact = open_artifact(directory)
+    engine = importlib.import_module(f"loader.engines.{artifact.manifest.engine}").open_engine(artifact)
+    np.savez(output, **{f"samples_{number}": _speak(engine, Asked(*each)) for number, each in enumerate(asked)})
+
+
+def _speak(engine, asked):
+    random = np.random.Generator(np.random.Philox(key=[SEED, 0]))
+    utterance = Utterance(asked.ids, Prosody(*asked.prosody), asked.speaker, asked.language)
+    return np.concatenate(list(engine.speak(utterance, random, asked.soon)))
+
+
+if __name__ == "__main__":
+    _speak_all(Path(sys.argv[1]), Path(sys.argv[2]), json.load(sys.stdin))
