@@ -5,28 +5,32 @@ from contextlib import redirect_stderr
 from pathlib import Path
 
 from loader.errors import FetchError
-from loader.text.chinese import MODEL_FILES, PREFIX
+from loader.text.chinese import FEATURES_FILE, WEIGHTS_FILE
 
 #: The one that spacy-pkuseg, and with it Coqui, uses unless told otherwise.
 _MODEL = "spacy_ontonotes"
+_FEATURES, _WEIGHTS = "features.msgpack", "weights.npz"
 
 
 def copy_segmenter(directory: Path) -> None:
     """Copy the segmenter's model into `directory`, fetched first where this machine has none.
 
     Raises:
-        FetchError: it is not here and cannot be downloaded.
+        FetchError: it is not here and cannot be downloaded, or is not a model.
     """
+    import numpy as np
     from spacy_pkuseg.config import config
 
     home = Path(config.pkuseg_home)
-    if not all((home / _MODEL / name).is_file() for name in MODEL_FILES):
+    model = home / _MODEL
+    if not (model / _FEATURES).is_file() or not (model / _WEIGHTS).is_file():
         _download(home)
     try:
-        for name in MODEL_FILES:
-            (directory / (PREFIX + name)).write_bytes((home / _MODEL / name).read_bytes())
-    except OSError as error:
-        raise FetchError(f"{home / _MODEL}: {error.strerror}; remove {home} and bake the voice again") from error
+        (directory / FEATURES_FILE).write_bytes((model / _FEATURES).read_bytes())
+        with np.load(model / _WEIGHTS) as weights:
+            weights["w"].astype("<f8").tofile(directory / WEIGHTS_FILE)
+    except (OSError, ValueError, KeyError) as error:
+        raise FetchError(f"{model}: cannot be read ({error}); remove {home} and bake the voice again") from error
 
 
 def _download(home: Path) -> None:

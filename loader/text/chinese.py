@@ -1,17 +1,18 @@
 """The word segmenter of Coqui's Chinese phonemizer, from a model that the artifact carries.
 
 Left alone, spacy-pkuseg looks for its model in the home directory and downloads it at
-first use. So the bake takes the model into the artifact, and it is opened from there.
+first use. So the bake takes the model into the artifact, and it is opened from there:
+its weights stay mapped, its two million features become objects of this process.
 """
 
-import tempfile
+import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-#: What a model of spacy-pkuseg consists of; in an artifact each has PREFIX before its name.
-MODEL_FILES = ("features.msgpack", "weights.npz")
-PREFIX = "pkuseg."
+#: Features by name and tags by name, as the segmenter's own file has them.
+FEATURES_FILE = "pkuseg.features.msgpack"
+#: One float64 for every pair of feature and tag, then one for every pair of tags.
+WEIGHTS_FILE = "pkuseg.weights.f64"
 
 
 def prepare(module: Any, files: Mapping[str, Any]) -> None:
@@ -20,10 +21,43 @@ def prepare(module: Any, files: Mapping[str, Any]) -> None:
     Raises:
         KeyError: the artifact has no model.
     """
+    module._seg = _segmenter(files[FEATURES_FILE], files[WEIGHTS_FILE])
+
+
+def _segmenter(features_file: Any, weights_file: Any) -> Any:
+    """Return what `spacy_pkuseg.pkuseg()` would, which can only read a folder."""
     import spacy_pkuseg
 
-    # It reads its model from a folder, and all of it at once.
-    with tempfile.TemporaryDirectory(prefix="chorus-") as folder:
-        for name in MODEL_FILES:
-            (Path(folder) / name).write_bytes(files[PREFIX + name])
-        module._seg = spacy_pkuseg.pkuseg(folder)
+    extractor = _features(features_file)
+    model = _model(weights_file, len(extractor.feature_to_idx), len(extractor.tag_to_idx))
+    segmenter: Any = object.__new__(spacy_pkuseg.pkuseg)
+    segmenter.postag = False
+    segmenter.feature_extractor, segmenter.model = extractor, model
+    segmenter.n_feature, segmenter.n_tag = model.n_feature, model.n_tag
+    segmenter.idx_to_tag = {row: tag for tag, row in extractor.tag_to_idx.items()}
+    segmenter.preprocesser = spacy_pkuseg.Preprocesser(None)
+    words = os.path.join(os.path.dirname(spacy_pkuseg.__file__), "dicts", "default.pkl")
+    segmenter.postprocesser = spacy_pkuseg.Postprocesser(None, [words])
+    return segmenter
+
+
+def _features(content: Any) -> Any:
+    import srsly
+    from spacy_pkuseg.feature_extractor import FeatureExtractor
+
+    read = srsly.msgpack_loads(bytes(content))
+    extractor: Any = FeatureExtractor.__new__(FeatureExtractor)
+    extractor.unigram, extractor.bigram = set(read["unigram"]), set(read["bigram"])
+    extractor.feature_to_idx, extractor.tag_to_idx = read["feature_to_idx"], read["tag_to_idx"]
+    return extractor
+
+
+def _model(content: Any, features: int, tags: int) -> Any:
+    import numpy as np
+    from spacy_pkuseg.model import Model
+
+    model: Any = Model.__new__(Model)
+    model.n_tag, model.n_feature = tags, features
+    model.n_transition_feature = tags * (features + tags)
+    model.w = np.frombuffer(content, dtype="<f8", count=model.n_transition_feature)
+    return model
