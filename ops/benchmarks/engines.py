@@ -53,7 +53,10 @@ def engines(
         for sides, name, found in chosen:
             progress(f"round {number}: {sides.label}, {name}")
             found.append(_PARTS[name].measure(sides))
-    return Report(tuple(f for sides, name, found in chosen for f in _PARTS[name].figures(sides.label, found)), _NOTES)
+    figures = tuple(each for sides, name, found in chosen for each in _PARTS[name].figures(sides.label, found))
+    if not figures:
+        raise click.UsageError("the decoder is that of engine onnx; add --engine onnx")
+    return Report(figures, _NOTES)
 
 
 _NOTES = (
@@ -62,5 +65,6 @@ _NOTES = (
     "Real-time factor: seconds of work for one of audio, no server, median of the sentences; its ratio sentence by sentence.",
     "First audio: from the text to the first samples; Coqui's API returns whole sentences. What it trims off is counted.",
     f"Exec to ready, PSS: a server of {WORKERS} workers, master included, against 1 native process, and {WORKERS} of them.",
-    "Decoder: arithmetic of Coqui's own layers, not that of the rewritten graph. Peak: multiply-adds in registers.",
+    "Decoder: arithmetic of Coqui's own layers, not that of the rewritten graph, by core time. "
+    "Peak: multiply-adds in registers, before and after every window.",
 )
