@@ -59,9 +59,10 @@ def ended_clearly() -> Iterator[None]:
     except click.UsageError as error:
         print(_usage(error), file=sys.stderr)
         sys.exit(USAGE)
-    except (LoaderError, KeyboardInterrupt):
-        # What follows takes a moment, and a second Ctrl-C in it would be a traceback.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except (LoaderError, KeyboardInterrupt) as error:
+        if isinstance(error, KeyboardInterrupt):
+            # What follows takes a moment, and a second Ctrl-C in it would be a traceback.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         # Late: it brings Flask, which only a failing command then waits for.
         from app.wsgi import one_clear_message
 
@@ -88,10 +89,12 @@ def _usage(error: click.UsageError) -> str:
 
 def _metavar(option: str, context: click.Context | None) -> str | None:
     """Return what the running command's `option` takes; None where it takes nothing."""
-    command = context.command if context else None
-    if context and isinstance(command, click.Group) and context.invoked_subcommand:
+    if context is None:
+        return None
+    command: click.Command | None = context.command
+    if isinstance(command, click.Group) and context.invoked_subcommand:
         command = command.get_command(context, context.invoked_subcommand)
-    for parameter in command.params if context and command else []:
+    for parameter in command.params if command else []:
         if isinstance(parameter, click.Option) and option in parameter.opts and not parameter.is_flag:
             return parameter.make_metavar(context)
     return None

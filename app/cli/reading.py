@@ -9,7 +9,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-_MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \d+ +(/.*)")
+_MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ [rwxps-]{4} \S+ \S+ \d+ *(.*)")
 
 
 class Reading:

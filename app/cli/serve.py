@@ -24,7 +24,7 @@ def serve(config: Path, bind: str | None, workers: str | None, arguments: tuple[
 
     Becomes gunicorn, under the same process id. Ctrl-C stops it at once, SIGTERM lets
     requests finish, SIGHUP replaces the workers one by one. Whatever else is given goes to
-    gunicorn as it is.
+    gunicorn as it is; relative paths in it count from the folder of gunicorn.conf.py.
 
     \b
     chorus serve
@@ -33,10 +33,10 @@ def serve(config: Path, bind: str | None, workers: str | None, arguments: tuple[
     """
     process_model = found_process_model(ROOT)
     ours = [*(("--bind", bind) if bind else ()), *(("--workers", workers) if workers else ())]
-    # -P and PYTHONPATH: a package named `app` where this is called must not be taken for ours.
-    words = [sys.executable, "-P", "-m", "gunicorn", "--config", str(process_model), *ours, *arguments]
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "PYTHONPATH": path, "CHORUS_CONFIG": str(config.absolute())}
+    words = [sys.executable, "-m", "gunicorn", "--config", str(process_model), *ours, *arguments]
+    environment = {**os.environ, "CHORUS_CONFIG": str(config.absolute())}
+    # gunicorn imports from the current directory first, where another package may be named `app`.
+    os.chdir(process_model.parent)
     os.execve(sys.executable, words, environment)
 
 

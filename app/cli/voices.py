@@ -76,7 +76,11 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         table.add_row(*map(Text, _cells(row)))
     # What reads a pipe is to find every row on one line.
-    Console(file=sys.stdout, width=None if watched else 10_000, highlight=False).print(table)
+    console = Console(file=sys.stdout, width=None if watched else 10_000, highlight=False)
+    with console.capture() as drawn:
+        console.print(table)
+    # Not by the console itself: it ends the process with 1 when nobody reads to the end.
+    print("\n".join(line.rstrip() for line in drawn.get().splitlines()))
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -1,0 +1,50 @@
+"""A voice of 7 MB in a cache of its own, baked by the command itself."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from app.cli.command import chorus as group
+from loader.config import load_settings
+from tests.app.cli.running import chorus
+
+
+@pytest.fixture
+def invoke():
+    """Run the command in this process, which is for what imports nothing heavy."""
+    return lambda *arguments: CliRunner().invoke(group, [str(each) for each in arguments], env={"CHORUS_CONFIG": ""})
+
+
+@pytest.fixture(scope="package")
+def first_bake(tiny_release, tmp_path_factory):
+    """A folder with a model directory, a configuration and a cache, and the bake that filled it."""
+    folder = tmp_path_factory.mktemp("tiny")
+    shutil.copytree(tiny_release, folder / "release")
+    (folder / "tts_config.yaml").write_text("model_path: release\ncache_dir: cache\n")
+    return folder, chorus("bake", "--config", folder / "tts_config.yaml")
+
+
+@pytest.fixture
+def baked(first_bake, tmp_path):
+    """A copy of it that a test may break: the settings of its configuration."""
+    folder, _ = first_bake
+    shutil.copytree(folder, tmp_path / "baked")
+    return load_settings(tmp_path / "baked" / "tts_config.yaml")
+
+
+@pytest.fixture
+def artifact(baked) -> Path:
+    """The one artifact in it."""
+    return next((baked.cache_dir / "artifacts").glob("*/manifest.json")).parent
+
+
+def flip(path, position=1000):
+    """Change one byte of a file."""
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.seek(position)
+        byte = file.read(1)[0]
+        file.seek(position)
+        file.write(bytes([byte ^ 1]))

@@ -1,0 +1,84 @@
+"""The `chorus` command as a process of its own, and as a person at a terminal would meet it."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+
+from tests.conftest import ROOT
+
+CHORUS = (sys.executable, "-m", "app.cli")
+#: Fails a test whose command hangs; no test passes because of it.
+PATIENCE_S = 240
+
+
+def chorus(*arguments, text=True, **options):
+    """Run the command to its end."""
+    return subprocess.run(
+        [*CHORUS, *map(str, arguments)],
+        **{"cwd": ROOT, "capture_output": True, "timeout": PATIENCE_S, "check": False, "text": text, **options},
+    )
+
+
+def started(*arguments, **options):
+    """Start the command in a session of its own, which is what Ctrl-C reaches."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
+    return subprocess.Popen([*CHORUS, *map(str, arguments)], start_new_session=True, **{"cwd": ROOT, **pipes, **options})
+
+
+def left_by_its_reader(process):
+    """Stop reading what it writes, and return its status and standard error."""
+    process.stdout.close()
+    with process.stderr:
+        errors = process.stderr.read()
+    return process.wait(timeout=PATIENCE_S), errors.decode()
+
+
+def interrupted(process):
+    """Press Ctrl-C, and return what the command and its children left: status, standard error, living processes."""
+    family = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=PATIENCE_S)
+    psutil.wait_procs(family, timeout=PATIENCE_S)
+    return process.returncode, errors.decode(), [each for each in family if each.is_running()]
+
+
+def at_a_terminal(source, *arguments, until=None):
+    """Run Python `source` with its standard error on a terminal, and return what that showed.
+
+    Its standard input ends as soon as `until` was shown.
+    """
+    master, slave = pty.openpty()
+    command = [sys.executable, "-c", source, *map(str, arguments)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stderr=slave) as process:
+        os.close(slave)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(master, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            shown += piece
+            if until and until in shown.decode(errors="replace"):
+                process.stdin.close()
+    os.close(master)
+    assert 0 == process.returncode, shown
+    return shown.decode()
+
+
+def eventually(predicate, process):
+    """Return the predicate's first true value; the only place that waits."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline_s:
+        if found := predicate():
+            return found
+        assert process.poll() is None, process.stderr.read()
+        select.select([], [], [], 0.005)
+    raise AssertionError("did not come true")

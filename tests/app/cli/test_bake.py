@@ -1,0 +1,74 @@
+"""chorus bake: what a server would make when it starts."""
+
+import re
+
+from app.cli.bake import _ENGINES
+from loader.artifact import ENGINES
+from loader.errors import IntegrityError, UnknownVoiceError
+from tests.app.cli.conftest import flip
+from tests.app.cli.running import chorus, interrupted, started
+
+
+def test_what_was_missing_is_baked_and_said(first_bake):
+    folder, done = first_bake
+
+    assert 0 == done.returncode, done.stderr
+    said = re.fullmatch(r"release: onnx, (\d+\.\d) MB, baked in \d+\.\d s: (\S+)\n", done.stdout)
+    assert f"{folder}/cache/artifacts" == said[2].rpartition("/")[0]
+    assert 3 < float(said[1]) < 5
+    assert re.search(r"^chorus: starting torch and Coqui \.\.\. \d+\.\d s$", done.stderr, re.MULTILINE)
+
+
+def test_what_was_there_is_left_alone(baked, artifact):
+    before = artifact.stat().st_ctime_ns
+    done = chorus("bake", "--config", baked.path)
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert re.fullmatch(rf"release: onnx, \d+\.\d MB, was there: {artifact}\n", done.stdout)
+    assert before == artifact.stat().st_ctime_ns
+
+
+def test_anew_puts_another_in_its_place(baked, artifact):
+    before = artifact.stat().st_ino
+    done = chorus("bake", "release", "--anew", "--config", baked.path)
+
+    assert 0 == done.returncode, done.stderr
+    assert re.search(r"baked in \d+\.\d s", done.stdout)
+    assert before != artifact.stat().st_ino
+    assert [artifact] == [path.parent for path in artifact.parent.glob("*/manifest.json")]
+
+
+def test_ctrl_c_leaves_no_child_and_no_half_artifact(baked, artifact):
+    running = started("bake", "--anew", "--config", baked.path)
+    first = running.stderr.readline().decode()
+    status, errors, living = interrupted(running)
+
+    assert first.startswith("chorus: verifying ")
+    assert (130, []) == (status, living)
+    assert "Traceback" not in errors
+    assert errors.endswith("chorus: interrupted\n")
+    assert [artifact.name] == [path.name for path in artifact.parent.iterdir() if path.is_dir()]
+
+
+def test_an_unknown_voice_is_refused_with_the_known(invoke, baked):
+    done = invoke("bake", "nobody", "--config", baked.path)
+
+    assert UnknownVoiceError.exit_status == done.exit_code
+    assert "chorus: no voice named 'nobody'; known voices: release\n" == done.stderr
+
+
+def test_a_bad_voice_does_not_keep_the_next_from_being_baked(invoke, baked, artifact):
+    flip(baked.path.parent / "release" / "model_file.pth")
+    two = baked.path.with_name("two.yaml")
+    two.write_text(
+        f"voices: [{{name: bad, model_path: release}}, {{name: good, model_path: {artifact}}}]\ncache_dir: cache\n"
+    )
+    done = invoke("bake", "--config", two)
+
+    assert IntegrityError.exit_status == done.exit_code
+    assert "model_file.pth: expected sha256" in done.stderr
+    assert done.stdout.startswith("good: onnx, ")
+
+
+def test_it_knows_every_engine():
+    assert ENGINES == _ENGINES

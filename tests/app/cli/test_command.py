@@ -1,0 +1,67 @@
+"""chorus: what holds for every command."""
+
+import importlib.metadata
+
+import pytest
+
+from app.cli.command import chorus as group
+from app.wsgi import DEFAULT_CONFIG
+from tests.app.cli.running import chorus, left_by_its_reader, started
+
+NAMES = ["serve", "bake", "verify", "voices", "say", "device", "show-config"]
+
+
+def test_the_version_is_the_packages(invoke):
+    assert f"chorus {importlib.metadata.version('chorus-tts')}\n" == invoke("--version").output
+
+
+def test_every_command_is_listed_with_a_line(invoke):
+    listed = invoke("--help").output.partition("Commands:\n")[2].splitlines()
+
+    assert NAMES == [line.split()[0] for line in listed]
+    assert all(line.endswith(".") and "..." not in line for line in listed)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_help_has_an_example_and_the_configuration(invoke, name):
+    done = invoke(name, "--help")
+
+    assert 0 == done.exit_code
+    assert f"\n  chorus {name}" in done.output
+    assert "-c, --config FILE" in done.output
+
+
+def test_every_command_reads_the_file_that_the_server_reads():
+    for command in group.commands.values():
+        (config,) = [option for option in command.params if option.name == "config"]
+
+        assert (DEFAULT_CONFIG, "CHORUS_CONFIG") == (str(config.default), config.envvar)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--bogus"], "chorus: No such option '--bogus'; chorus --help says more"),
+        (["speak"], "chorus: No such command 'speak'; chorus --help says more"),
+        (["voices", "--config"], "chorus: --config needs a FILE"),
+        (["serve", "--bind"], "chorus: --bind needs a HOST:PORT"),
+        (["voices", "--json=1"], "chorus: Option '--json' does not take a value"),
+        (["say"], "chorus: Missing argument 'TEXT'; chorus say --help says more"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_64(invoke, words, line):
+    done = invoke(*words)
+
+    assert (64, "", f"{line}\n") == (done.exit_code, done.stdout, done.stderr)
+
+
+def test_a_missing_configuration_is_78_without_a_traceback(tmp_path):
+    done = chorus("voices", "--config", tmp_path / "none.yaml")
+
+    assert (78, "") == (done.returncode, done.stdout)
+    assert done.stderr.startswith(f"chorus: {tmp_path / 'none.yaml'}: 1 problem\n")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_who_leaves_is_no_error(settings, embedded_artifact):
+    assert (0, "") == left_by_its_reader(started("voices", "--config", settings.path))

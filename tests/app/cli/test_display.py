@@ -1,0 +1,63 @@
+"""app.cli.display: what a terminal shows, and what everything else does not."""
+
+import subprocess
+import sys
+
+from tests.app.cli.running import at_a_terminal
+from tests.conftest import ROOT
+
+WATCHING = """
+import subprocess, sys
+from app.cli.display import watched_stages
+child = '''
+import sys
+sys.stderr.write("chorus: exporting ...")
+sys.stderr.flush()
+sys.stdin.read(1)
+sys.stderr.write(" 1.5 s\\\\nchorus: [bold]sealing[/bold] ... 0.1 s\\\\n")
+'''
+with watched_stages():
+    subprocess.run([sys.executable, "-c", child], check=True)
+sys.stderr.write("afterwards\\n")
+"""
+
+SLOW = """
+import sys, threading
+from app.cli import display
+display.SLOW_S = float(sys.argv[1])
+drawn = threading.Event()
+def text():
+    drawn.set()
+    return "12.3 s of audio"
+with display.shown_text(text):
+    drawn.wait(float(sys.argv[2]))
+with display.shown_bytes("a folder", 1_000_000, lambda: drawn.set() or 500_000):
+    drawn.clear()
+    drawn.wait(float(sys.argv[2]))
+"""
+
+
+def test_a_terminal_gets_every_finished_line_and_the_unfinished_one_with_a_clock():
+    shown = at_a_terminal(WATCHING, until="0:00:0")
+
+    assert "chorus: exporting ... 1.5 s\r\n" in shown
+    assert "chorus: [bold]sealing[/bold] ... 0.1 s\r\n" in shown
+    assert shown.endswith("afterwards\r\n")
+
+
+def test_elsewhere_the_lines_are_left_as_they_are():
+    done = subprocess.run([sys.executable, "-c", WATCHING], cwd=ROOT, input="", capture_output=True, text=True, check=True)
+
+    assert "chorus: exporting ... 1.5 s\nchorus: [bold]sealing[/bold] ... 0.1 s\nafterwards\n" == done.stderr
+
+
+def test_what_is_slow_is_drawn():
+    shown = at_a_terminal(SLOW, 0, 60)
+
+    assert "12.3 s of audio" in shown
+    assert "a folder" in shown
+    assert "0.5/1.0 MB" in shown
+
+
+def test_what_is_fast_is_not():
+    assert "" == at_a_terminal(SLOW, 60, 0)

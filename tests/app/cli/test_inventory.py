@@ -1,0 +1,61 @@
+"""app.cli.inventory: what is there, found as the loader finds it and without its work."""
+
+from dataclasses import replace
+
+import pytest
+
+from app.cli.inventory import artifacts, configured, release_directory, served_artifact
+from loader.artifact import ENGINES
+from loader.errors import ArtifactError, ModelNotFoundError, UnknownVoiceError
+from loader.sources import locate_artifact
+
+
+def test_it_finds_what_the_loader_would_serve(settings, embedded_artifact, large_settings, large_artifact, baked, artifact):
+    for each, expected in ((settings, embedded_artifact), (large_settings, large_artifact), (baked, artifact)):
+        found = served_artifact(each.voices[0], each)
+
+        assert expected == found.directory == locate_artifact(each.voices[0], each)
+        assert "onnx" == found.engine
+
+
+def test_another_engines_artifact_is_there_but_not_served(baked, artifact):
+    voice = replace(baked.voices[0], engine="coqui")
+
+    assert served_artifact(voice, baked) is None
+    assert {"onnx": artifact} == artifacts(voice, baked)
+    assert set(artifacts(voice, baked)) < set(ENGINES)
+
+
+def test_a_changed_release_has_no_artifact(baked):
+    (baked.path.parent / "release" / "version.txt").write_text("another\n")
+
+    assert {} == artifacts(baked.voices[0], baked)
+
+
+def test_an_artifact_is_its_own_artifact(baked, artifact):
+    voice = replace(baked.voices[0], model_path=str(artifact))
+
+    assert {"onnx": artifact} == artifacts(voice, baked)
+    assert release_directory(voice, baked) is None
+
+
+def test_a_folder_that_is_no_model_directory_is_said(baked, tmp_path):
+    voice = replace(baked.voices[0], model_path=str(tmp_path))
+
+    with pytest.raises(ModelNotFoundError, match="not a sealed model directory"):
+        served_artifact(voice, baked)
+
+
+def test_a_manifest_of_another_kind_is_said(baked, tmp_path):
+    (tmp_path / "manifest.json").write_text("[]")
+
+    with pytest.raises(ArtifactError, match="no manifest that this version reads"):
+        served_artifact(replace(baked.voices[0], model_path=str(tmp_path)), baked)
+
+
+def test_voices_are_found_by_alias(baked):
+    settings = replace(baked, voices=(replace(baked.voices[0], aliases=("alloy",)),))
+
+    assert settings.voices[0] is configured(settings, "alloy") is configured(settings, "release")
+    with pytest.raises(UnknownVoiceError, match="no voice named 'echo'; known voices: alloy, release"):
+        configured(settings, "echo")

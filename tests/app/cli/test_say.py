@@ -1,0 +1,154 @@
+"""chorus say: speech without a server."""
+
+import os
+import pty
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from loader.errors import UnknownVoiceError
+from loader.voice import Delivery
+from loader.wav import wav_file, wav_header
+from tests.app.cli.running import CHORUS, chorus, eventually, interrupted, left_by_its_reader, started
+
+TEXT = "The quick brown fox jumps over the lazy dog."
+MORE = "chorus say --help says more"
+LONG = " ".join([TEXT] * 200)
+
+
+@pytest.fixture
+def say(settings, embedded_artifact, tmp_path):
+    """Speak with the embedded voice, from a folder of the test's own."""
+    path = {"PYTHONPATH": os.getcwd(), **os.environ}
+    return lambda *words, **options: chorus(
+        "say", "--config", settings.path, *words, **{"cwd": tmp_path, "env": path, **options}
+    )
+
+
+def test_a_file_has_what_the_voice_speaks(say, catalogue, tmp_path):
+    done = say("--seed", "7", TEXT)
+    expected = wav_file(catalogue.default.speak(TEXT, Delivery(seed=7)), 22050)
+
+    assert (0, "") == (done.returncode, done.stdout), done.stderr
+    assert ["speech.wav"] == os.listdir(tmp_path)
+    assert expected == (tmp_path / "speech.wav").read_bytes()
+    assert re.fullmatch(r"joe: \d\.\d\d s of audio in \d+\.\d\d s, RTF \d+\.\d{3}, seed 7: speech\.wav\n", done.stderr)
+
+
+def test_the_text_may_come_through_a_pipe_and_leave_through_one(say):
+    done = say("-", "--output", "-", "--seed", "7", text=False, input=TEXT.encode())
+
+    assert 0 == done.returncode, done.stderr
+    assert wav_header(22050, None) == done.stdout[:44]
+    assert len(done.stdout) > 2 * 22050
+    assert b"standard output\n" in done.stderr
+
+
+def test_speed_and_language_are_heard(say, tmp_path):
+    for speed in ("0.5", "2"):
+        assert 0 == say("--speed", speed, "--seed", "1", "--language", "en", "-o", f"{speed}.wav", TEXT).returncode
+
+    slow, fast = (len((tmp_path / f"{speed}.wav").read_bytes()) for speed in ("0.5", "2"))
+    assert slow > 2.5 * fast
+
+
+def test_only_the_voice_that_speaks_is_looked_for(embedded_artifact, tmp_path):
+    config = tmp_path / "tts_config.yaml"
+    config.write_text(f"voices: [{{name: gone, model_path: nowhere}}, {{name: joe, model_path: {embedded_artifact}}}]\n")
+    done = chorus("say", "--config", config, "--voice", "joe", "-o", tmp_path / "x.wav", TEXT)
+
+    assert 0 == done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "line"),
+    [
+        (["--voice", "nobody", TEXT], UnknownVoiceError.exit_status, "no voice named 'nobody'; known voices: joe"),
+        (["--speaker", "al", "Hi."], 70, "voice 'joe' has no speaker named 'al'; it has one speaker, without a name; leave it out"),
+        (["--voice", "joe", "--language", "de", TEXT], 70, "voice 'joe', which was asked, speaks 'de'; known languages: en-us"),
+        (["--speed", "9", TEXT], 64, "--speed is 9, expected 0.25 to 4; " + MORE),
+        (["..."], 70, "nothing in the text can be spoken; send letters or numbers"),
+        (["-o", "-", "..."], 70, "nothing in the text can be spoken; send letters or numbers"),
+        (["\a"], 64, "TEXT holds the character U+0007 at position 0, which is not text; remove it; " + MORE),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_said_is_one_line_and_no_file(say, tmp_path, words, status, line):
+    done = say(*words)
+
+    assert (status, "", f"chorus: {line}\n") == (done.returncode, done.stdout, done.stderr)
+    assert [] == os.listdir(tmp_path)
+
+
+def test_standard_input_that_is_not_text_is_refused(say):
+    done = say("-", text=False, input=b"Gr\xfc\xdfe")
+
+    assert 64 == done.returncode
+    assert b"U+DCFC at position 2" in done.stderr
+
+
+def test_a_folder_that_is_not_there_is_said_before_anything_is_spoken(say, tmp_path):
+    done = say("-o", "none/x.wav", TEXT)
+
+    assert 73 == done.returncode
+    assert f"chorus: {tmp_path / 'none'}: not there or cannot be written" in done.stderr
+
+
+@pytest.mark.parametrize("output", ["-", "/dev/stdout"])
+def test_a_terminal_gets_no_audio(say, output):
+    master, slave = pty.openpty()
+    done = say("-o", output, TEXT, capture_output=False, stdout=slave, stderr=-1)
+    os.close(slave)
+
+    assert 73 == done.returncode
+    assert "is a terminal, and a WAV is not text" in done.stderr
+    os.close(master)
+
+
+def test_a_pipe_with_a_name_is_written_to_and_not_replaced(say, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(reader, True)
+    done = say("-o", "pipe", "Hi.")
+    head = os.read(reader, 4)
+    os.close(reader)
+
+    assert (0, b"RIFF") == (done.returncode, head), done.stderr
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_a_stream_begins_before_its_end_and_ctrl_c_ends_it(settings, embedded_artifact):
+    running = started("say", "--config", settings.path, "-o", "-", LONG)
+    head = running.stdout.read(20_000)
+    still_running = running.poll() is None
+    status, errors, _ = interrupted(running)
+
+    assert (b"RIFF", True, 130) == (head[:4], still_running, status)
+    assert "\nchorus: interrupted\n" == errors
+
+
+def test_ctrl_c_leaves_no_half_file(settings, embedded_artifact, tmp_path):
+    (tmp_path / "x.wav").write_bytes(b"before")
+    running = started("say", "--config", settings.path, "-o", tmp_path / "x.wav", LONG)
+    maps = Path(f"/proc/{running.pid}/maps")
+    eventually(lambda: "decode.bin" in maps.read_text(), running)
+    status, errors, _ = interrupted(running)
+
+    assert (130, "\nchorus: interrupted\n") == (status, errors)
+    assert ["x.wav"] == os.listdir(tmp_path)
+    assert b"before" == (tmp_path / "x.wav").read_bytes()
+
+
+def test_a_listener_who_leaves_is_no_error(settings, embedded_artifact):
+    running = started("say", "--config", settings.path, "-o", "-", LONG)
+    running.stdout.read(1000)
+
+    assert (0, "") == left_by_its_reader(running)
+
+
+def test_it_can_be_called_from_anywhere(settings, embedded_artifact, tmp_path):
+    assert CHORUS[1:] == ("-m", "app.cli")
+    done = chorus("say", "--config", settings.path, "Hi.", cwd=tmp_path)
+
+    assert (0, ["speech.wav"]) == (done.returncode, os.listdir(tmp_path)), done.stderr

@@ -1,0 +1,42 @@
+"""chorus serve: what it becomes; tests/serving/test_cli.py has it serve."""
+
+import os
+
+import pytest
+
+from app.cli import serve
+from app.cli.endings import NotInstalledError
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def became(monkeypatch, tmp_path):
+    """What the process would have become: program, words and environment."""
+    became = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(serve.os, "execve", lambda *arguments: became.extend(arguments))
+    return became
+
+
+def test_it_becomes_gunicorn_with_the_process_model(invoke, became, tmp_path):
+    done = invoke("serve", "--bind", "unix:c", "--threads", "5", "--config", "x.yaml", "-w3", "--log-level", "debug")
+
+    assert 0 == done.exit_code, done.output
+    program, words, environment = became
+    assert [program, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py")] == words[:5]
+    assert ["--bind", "unix:c", "--workers", "3", "--threads", "5", "--log-level", "debug"] == words[5:]
+    assert str(tmp_path / "x.yaml") == environment["CHORUS_CONFIG"]
+    assert str(ROOT) == os.getcwd()
+
+
+def test_without_options_the_configuration_decides(invoke, became):
+    invoke("serve")
+
+    assert "gunicorn.conf.py" == became[1][-1].rpartition("/")[2]
+
+
+def test_a_process_model_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(NotInstalledError, match="gunicorn.conf.py: not there, and it is the process model; serve from"):
+        serve.found_process_model(tmp_path)
+
+    assert 69 == NotInstalledError.exit_status

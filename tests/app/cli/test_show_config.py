@@ -1,0 +1,76 @@
+"""chorus show-config: what it prints is a configuration that says the same."""
+
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from loader.config import load_settings
+
+EVERYTHING = """
+voices:
+- {name: one, model_path: models/one, version: 1, aliases: [alloy, "ünï"], engine: pytorch, speaker: 7, language: de,
+   length_scale: 1.1, noise_scale: 0, noise_scale_duration: 0.5, preload: false}
+- {name: two, model_path: tts_models/en/ljspeech/vits}
+- {name: three, model_path: ~/three}
+device: cuda:1
+use_cache: false
+mmap: false
+quantization: {enabled: true, backend: pytorch}
+engine: auto
+preload: false
+cache_dir: some/cache
+bind: unix:/run/chorus.sock
+workers: 3
+threads: 8
+request_timeout_s: 7
+log_format: json
+limits: {text_characters: 10, body_bytes: 2048}
+speech: {sentence_pause_s: 0.1, length_scale: 1.2, noise_scale: 0.3, noise_scale_duration: 0.4}
+"""
+
+
+@pytest.mark.parametrize("document", ["model_path: embedded/joe\n", "model_path: voice\nversion: 3\n", EVERYTHING])
+def test_a_round_trip_changes_nothing(invoke, document, tmp_path):
+    (tmp_path / "here").mkdir()
+    first = tmp_path / "here" / "tts_config.yaml"
+    first.write_text(document)
+    shown = invoke("show-config", "--config", first)
+    second = tmp_path / "shown.yaml"
+    second.write_text(shown.stdout)
+
+    assert (0, "") == (shown.exit_code, shown.stderr)
+    assert load_settings(first) == replace(load_settings(second), path=first)
+    assert shown.stdout == invoke("show-config", "--config", second).stdout
+
+
+def test_defaults_are_written_and_paths_are_absolute(invoke, tmp_path):
+    path = tmp_path / "tts_config.yaml"
+    path.write_text("model_path: voice\ncache_dir: cache\n")
+    shown = yaml.safe_load(invoke("show-config", "--config", path).stdout)
+
+    assert str(tmp_path / "cache") == shown["cache_dir"]
+    assert str(tmp_path / "voice") == shown["voices"][0]["model_path"]
+    assert 4 == shown["threads"]
+
+
+def test_the_configuration_comes_from_the_environment_too(tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from app.cli.command import chorus
+
+    path = tmp_path / "mine.yaml"
+    path.write_text("model_path: embedded/joe\nthreads: 9\n")
+    done = CliRunner().invoke(chorus, ["show-config"], env={"CHORUS_CONFIG": str(path)})
+
+    assert "threads: 9\n" in done.stdout
+
+
+def test_every_problem_of_the_file_is_said(invoke, tmp_path):
+    path = tmp_path / "tts_config.yaml"
+    path.write_text("model_path: embedded/joe\nthreads: 1\ndevise: cpu\n")
+    done = invoke("show-config", "--config", path)
+
+    assert 78 == done.exit_code
+    assert f"chorus: {path}: 2 problems" == done.stderr.splitlines()[0]
+    assert "" == done.stdout

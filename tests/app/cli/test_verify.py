@@ -1,0 +1,84 @@
+"""chorus verify: every byte against its hash, and every bad directory named."""
+
+import shutil
+
+import pytest
+
+from tests.app.cli.conftest import flip
+
+
+def test_a_whole_voice_is_verified(invoke, baked, artifact):
+    done = invoke("verify", "--config", baked.path)
+
+    assert (0, "") == (done.exit_code, done.stderr)
+    release, baked_line = done.stdout.splitlines()
+    assert release.startswith(f"{baked.path.parent / 'release'}: model directory, 7.0 MB, verified in ")
+    assert baked_line.startswith(f"{artifact}: artifact, ")
+
+
+@pytest.mark.parametrize("name", ["decode.bin", "encode.onnx", "manifest.json"])
+def test_a_changed_byte_of_an_artifact_is_found(invoke, baked, artifact, name):
+    flip(artifact / name)
+    done = invoke("verify", "--config", baked.path)
+
+    assert 65 == done.exit_code
+    assert done.stderr.startswith(f"chorus: {artifact / name}: expected ")
+    assert 1 == done.stdout.count("verified in")
+
+
+def test_every_bad_directory_is_named_though_the_first_is_bad(invoke, baked, artifact):
+    flip(baked.path.parent / "release" / "model_file.pth")
+    flip(artifact / "flow.bin")
+    done = invoke("verify", "--config", baked.path)
+
+    assert 65 == done.exit_code
+    first, second = done.stderr.splitlines()
+    assert first.startswith(f"chorus: {baked.path.parent / 'release' / 'model_file.pth'}: expected sha256 ")
+    assert second.startswith(f"chorus: {artifact / 'flow.bin'}: expected sha256 ")
+    assert "" == done.stdout
+
+
+def test_directories_may_be_named_without_a_configuration(invoke, baked, artifact, tmp_path):
+    good = baked.path.parent / "release"
+    bad = shutil.copytree(artifact, tmp_path / "bad")
+    flip(bad / "decode.bin")
+    done = invoke("verify", good, bad, artifact, "--config", tmp_path / "none.yaml")
+
+    assert 65 == done.exit_code
+    assert [str(good), str(artifact)] == [line.partition(":")[0] for line in done.stdout.splitlines()]
+    assert done.stderr.startswith(f"chorus: {bad / 'decode.bin'}: expected sha256 ")
+
+
+def test_an_unchanged_checkpoint_is_hashed_all_the_same(invoke, baked):
+    """The server remembers what it verified; whoever asks for every byte gets every byte."""
+    memory = baked.cache_dir / "verified.json"
+    before = memory.read_bytes()
+    assert b"model_file.pth" in before
+
+    invoke("verify", "--config", baked.path)
+
+    assert before == memory.read_bytes()
+
+
+def test_another_version_than_configured_is_found(invoke, baked):
+    baked.path.write_text(baked.path.read_text() + "version: another\n")
+    done = invoke("verify", "--config", baked.path)
+
+    assert 65 == done.exit_code
+    assert "version.txt: expected version another" in done.stderr
+
+
+def test_what_is_not_there_yet_is_no_problem(invoke, tmp_path):
+    config = tmp_path / "tts_config.yaml"
+    config.write_text("model_path: embedded/joe\ncache_dir: cache\n")
+    done = invoke("verify", "--config", config)
+
+    assert (0, "joe: not there yet; chorus bake makes it\n") == (done.exit_code, done.output)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_directory_that_is_not_there_is_a_problem(invoke, tmp_path):
+    done = invoke("verify", tmp_path / "none")
+
+    assert 66 == done.exit_code
+    assert f"chorus: {tmp_path / 'none'}: no such model directory; check model_path\n" == done.stderr
