@@ -17,6 +17,11 @@ from loader.voices import Catalogue
 log = logging.getLogger("chorus.process")
 
 
+#: How long a request waits for the first try at most. The queue is one for all workers: refusing at once, a
+#: worker that is a moment from ready would take what the ready ones could answer.
+PATIENCE_S = 30.0
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a worker is that is not ready."""
@@ -47,6 +52,7 @@ class WarmUp:
         backoff: Backoff = Backoff(),
         pause: Callable[[float], object] | None = None,
         stop: Callable[[], None] = stop_gracefully,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         """Prepare to warm up.
 
@@ -56,12 +62,16 @@ class WarmUp:
                 ends, because gunicorn replaces it at once.
             pause: waits that many seconds; default: until `abandon`, at most.
             stop: ends this worker gracefully.
+            patience_s: how long a request waits for the first try.
         """
         self._open_voices = open_voices
         self._backoff = backoff
         self._abandoned = threading.Event()
         self._pause = pause or self._abandoned.wait
         self._stop = stop
+        self._patience_s = patience_s
+        #: The first try is over, one way or the other.
+        self._tried = threading.Event()
         self._catalogue: Catalogue | None = None
         self._thread: threading.Thread | None = None
         self._ready = False
@@ -77,11 +87,13 @@ class WarmUp:
 
     @property
     def catalogue(self) -> Catalogue:
-        """The voices.
+        """The voices; waits for the first try to get them ready, and no longer.
 
         Raises:
             WarmingUpError: they are not ready.
         """
+        if not self._ready:
+            self._tried.wait(self._patience_s)
         if self._catalogue is None or not self._ready:
             raise WarmingUpError(max(1, math.ceil(self._backoff.pause_s(self.progress.attempt))))
         return self._catalogue
@@ -111,6 +123,7 @@ class WarmUp:
         except LoaderError as error:
             self._end(error)
         else:
+            self._tried.set()
             event(log, "worker.ready", attempt=self.progress.attempt)
 
     def _made_ready(self) -> bool:
@@ -127,12 +140,14 @@ class WarmUp:
     def _note(self, attempt: int, error: BaseException) -> None:
         why, last = described(error), self._backoff.tries
         self.progress = Progress(min(attempt + 1, last), last, why)
+        self._tried.set()
         event(log, "worker.warm_up_failed", logging.WARNING, attempt=attempt, tries=last, reason=why)
 
     def _end(self, error: LoaderError) -> None:
         """End this worker with a status that leaves the others alone, so late that replacing it costs little."""
         last = self._backoff.tries
         self.progress = Progress(self.progress.attempt, last, described(error.__cause__ or error))
+        self._tried.set()
         event(log, "worker.not_ready", logging.ERROR, status=error.exit_status, reason=str(error))
         self._wait(self._backoff.pause_s(last))
         if self._abandoned.is_set():
