@@ -3,15 +3,22 @@
 import itertools
 import string
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from loader.acoustics import FIRST_WINDOW_FRAMES, WINDOW_FRAMES
-from loader.errors import UnspeakableTextError
+from loader.artifact import open_artifact
+from loader.config import SpeechSettings, VoiceSettings
+from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnspeakableTextError
+from loader.opening import open_parts
+from loader.text.espeak import Espeak
 from loader.text.sentences import PIECE_CHARACTERS, UTTERANCE_PHONEMES, split_sentences
 from loader.voice import FASTEST, SLOWEST, Delivery, Voice, random_seed
+from tests.checkpoints import LANGUAGES, SPEAKERS
 
+SPEECH = SpeechSettings(0.45, None, None, None)
 SENTENCE = "The birch canoe slid on the smooth planks."
 
 UNSPEAKABLE = {
@@ -227,3 +234,72 @@ def test_the_longest_utterance_is_spoken(voice):
     window = next(voice.speak("1234567890" * 2_000, Delivery(1, speed=FASTEST, soon=True)))
 
     assert window.any()
+
+
+@pytest.fixture(scope="module")
+def choir(artifact_of) -> Voice:
+    """A voice of three speakers and three languages, with random weights."""
+    artifact = open_artifact(artifact_of("languages"))
+    settings = VoiceSettings("choir", "anywhere", speaker="Ada", language="fr-fr")
+    return Voice(settings, SPEECH, artifact.manifest, lambda: open_parts(artifact, Espeak()))
+
+
+def test_a_speaker_has_the_row_that_the_manifest_gives_it(choir):
+    assert {name: row for row, name in enumerate(choir.manifest.voice.speakers)} == {
+        name: choir.speaker_row(name) for name in SPEAKERS
+    }
+    assert choir.speaker_row("Ada") == choir.speaker_row(None) == choir.speaker_row("")
+
+
+@pytest.mark.parametrize("name", ["ada", "Bob", " ", "0"])
+def test_an_unknown_speaker_is_refused_with_the_known_before_anything_is_spoken(choir, name):
+    with pytest.raises(UnknownSpeakerError) as caught:
+        next(choir.speak("Hello.", Delivery(1, speaker=name)))
+
+    assert set(SPEAKERS) == set(caught.value.known)
+    assert f"voice 'choir' has no speaker named {name!r}; known speakers: {', '.join(choir.speakers)}" == str(caught.value)
+
+
+def test_a_voice_of_one_speaker_has_none_to_choose(voice):
+    assert () == voice.speakers
+    with pytest.raises(UnknownSpeakerError, match="it has one speaker, without a name; leave it out"):
+        voice.speaker_row("joe")
+
+
+@pytest.mark.parametrize(
+    "asked, found",
+    [("fr-fr", "fr-fr"), ("fr", "fr-fr"), ("PT", "pt-br"), ("en", "en"), (None, "fr-fr"), ("", "fr-fr")],
+)
+def test_a_language_is_known_with_and_without_its_region(choir, asked, found):
+    assert choir.manifest.voice.languages[choir.language_row(asked)] == found
+
+
+@pytest.mark.parametrize("name", ["de", "en-us", "fr-ca", "klingon" * 50])
+def test_an_unknown_language_is_refused_with_the_known_before_anything_is_spoken(choir, name):
+    with pytest.raises(UnknownLanguageError) as caught:
+        next(choir.speak("Hello.", Delivery(1, language=name)))
+
+    assert set(LANGUAGES) == set(caught.value.known)
+    assert f"known languages: {', '.join(choir.languages)}" in str(caught.value) and len(str(caught.value)) < 300
+
+
+def test_the_defaults_are_those_of_the_configuration(choir):
+    said = spoken(choir, SENTENCE)
+
+    assert np.array_equal(said, spoken(choir, SENTENCE, speaker="Ada", language="fr"))
+
+
+def test_every_speaker_and_every_language_sounds_different(choir):
+    said = {
+        (speaker, language): spoken(choir, "Good morning", speaker=speaker, language=language).tobytes()
+        for speaker in SPEAKERS for language in LANGUAGES
+    }  # fmt: skip
+
+    assert 9 == len(said) == len(set(said.values()))
+
+
+def test_a_voice_whose_scales_are_configured_speaks_by_them(choir):
+    slower = replace(choir.settings, length_scale=2.0, noise_scale=0.0)
+    voice = Voice(slower, SPEECH, choir.manifest, choir.open)
+
+    assert 1.5 < spoken(voice, SENTENCE).size / spoken(choir, SENTENCE).size < 2.5
