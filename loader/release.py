@@ -17,6 +17,8 @@ from loader.files import write_aside
 HASH_FILE = "hash.sha256"
 VERSION_FILE = "version.txt"
 CONFIG_FILE = "config.json"
+#: Beside a model that makes spectrograms: what turns them into sound, its weights in `vocoder*.pth`.
+VOCODER_CONFIG_FILE = "vocoder_config.json"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,20 @@ class Release:
     @property
     def checkpoint_path(self) -> Path:
         return self.directory / _checkpoint_name(self.directory, self.hashes)
+
+    @property
+    def vocoder_path(self) -> Path | None:
+        """The vocoder's checkpoint; None where the release has no vocoder.
+
+        Raises:
+            ModelNotFoundError: only its checkpoint or only its configuration is listed.
+        """
+        names = sorted(name for name in self.hashes if name.startswith("vocoder") and name.endswith(".pth"))
+        if len(names) != (VOCODER_CONFIG_FILE in self.hashes):
+            wanted = f"a vocoder is one vocoder*.pth and {VOCODER_CONFIG_FILE}"
+            listed = ", ".join(names) or "no vocoder*.pth"
+            raise ModelNotFoundError(f"{self.directory / HASH_FILE}: {wanted}; listed: {listed}; {_SEAL}")
+        return self.directory / names[0] if names else None
 
 
 def open_release(directory: Path, expected_version: str | None = None, memory: Path | None = None) -> Release:
@@ -113,7 +129,7 @@ def _checkpoint_name(directory: Path, hashes: Mapping[str, str]) -> str:
     for name in ("model_file.pth", "model.pth", "best_model.pth"):
         if name in hashes:
             return name
-    candidates = [name for name in hashes if name.endswith(".pth") and not name.startswith("speakers")]
+    candidates = [name for name in hashes if name.endswith(".pth") and not name.startswith(("speakers", "vocoder"))]
     if len(candidates) != 1:
         raise ModelNotFoundError(f"{directory / HASH_FILE}: lists no model_file.pth; {_SEAL}")
     return candidates[0]

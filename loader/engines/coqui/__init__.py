@@ -1,0 +1,103 @@
+"""The engine for every Coqui family that is not VITS: Coqui's own classes on mapped, read-only weights.
+
+One utterance at a time and as a whole: these networks keep their state in themselves,
+and their chance in torch's one generator.
+"""
+
+import importlib
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from loader.acoustics import finite
+from loader.artifact import Artifact
+from loader.engines.base import Samples, Utterance
+
+if TYPE_CHECKING:
+    from loader.engines.coqui.bpe import BpeFrontEnd
+
+#: Longest piece of a finished utterance that is passed on at once.
+PIECE_S = 3
+
+#: Held while anything draws from torch's and numpy's generators. They are the process's, so it is too.
+_CHANCE = threading.Lock()
+
+
+class Model(Protocol):
+    """The networks of one voice, on one device. Called by one thread at a time."""
+
+    def samples(self, utterance: Utterance) -> Samples:
+        """Speak, drawing from torch's and numpy's global generators.
+
+        Raises:
+            SynthesisError: the network produced something that is not audio.
+        """
+        ...
+
+    def to(self, device: Any) -> "Model":
+        """Return a copy on another torch device; the weights here are left where they are."""
+        ...
+
+
+class CoquiEngine:
+    """An `Engine` over one model. Opened in the master before the fork."""
+
+    def __init__(self, model: Model, sample_rate_hz: int) -> None:
+        self.model = model
+        self._piece = PIECE_S * sample_rate_hz
+
+    def speak(self, utterance: Utterance, random: np.random.Generator, soon: bool) -> Iterator[Samples]:
+        """Yield the samples of one utterance, in pieces, when all of it is spoken (see `Engine.speak`)."""
+        seed = int(random.integers(2**63))
+        with _CHANCE:
+            _seed(seed)
+            samples = finite(self.model.samples(utterance))
+        for start in range(0, samples.size, self._piece):
+            yield samples[start : start + self._piece]
+
+
+def import_libraries() -> None:
+    """Import torch and Coqui's package. Runs in the master; starts no thread."""
+    from loader.coqui import import_coqui
+
+    import_coqui()
+    for name in ("TTS.tts.models.base_tts", "TTS.vocoder.models.gan", "librosa.filters"):
+        importlib.import_module(name)
+
+
+def open_engine(artifact: Artifact) -> CoquiEngine:
+    """Build the voice's networks and give them their weights. Starts no thread.
+
+    Raises:
+        ArtifactError: Coqui cannot build them, or the weights do not fit.
+    """
+    import_libraries()
+    return CoquiEngine(_open_model(artifact), artifact.manifest.voice.sample_rate_hz)
+
+
+def front_end(artifact: Artifact) -> "BpeFrontEnd":
+    """Return XTTS's own way from text to ids; every other family has its settings in the manifest."""
+    import_libraries()
+    from loader.engines.coqui.bpe import open_front_end
+
+    return open_front_end(artifact)
+
+
+def _open_model(artifact: Artifact) -> Model:
+    if "xtts" in artifact.manifest.network:
+        from loader.engines.coqui.xtts import open_xtts
+
+        return open_xtts(artifact)
+    from loader.engines.coqui.mel import open_mel_voice
+
+    return open_mel_voice(artifact)
+
+
+def _seed(seed: int) -> None:
+    import torch
+
+    torch.manual_seed(seed)
+    # Griffin-Lim starts from phases that numpy draws; its oldest generator takes 32 bits.
+    np.random.seed(seed % 2**32)

@@ -1,0 +1,109 @@
+"""Coqui's classes without weights, built the same way when they are baked and when they are opened."""
+
+import json
+import mmap
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from loader.errors import UnsupportedModelError
+
+#: Coqui's names of the families that make a spectrogram, which a vocoder makes audible.
+MEL_FAMILIES = (
+    "align_tts",
+    "fast_pitch",
+    "fast_speech",
+    "fastspeech2",
+    "forward_tts",
+    "glow_tts",
+    "neuralhmm_tts",
+    "overflow",
+    "speedy_speech",
+    "tacotron",
+    "tacotron2",
+)
+#: Parts of these families that only training calls.
+TRAINING_ONLY = ("aligner", "coarse_decoder", "decoder_backward")
+
+
+def config_of(content: mmap.mmap | bytes) -> Any:
+    """Return Coqui's configuration from the bytes of its JSON."""
+    from TTS.config import register_config
+
+    document = json.loads(bytes(content))
+    name = document["model"] if "model" in document else document["generator_model"]
+    config = register_config(name.replace("_generator", "").replace("_discriminator", "").lower())()
+    config.from_dict(document)
+    return config
+
+
+def build_family(config: Any) -> Any:
+    """Return Coqui's model of a spectrogram family, less what only training uses. Reads no statistics file."""
+    from TTS.tts.models import setup_model
+
+    # Passes on to the network's arguments what is said of speakers; Coqui's tokenizer does it by the way, or does not.
+    getattr(config, "__post_init__", lambda: None)()
+    with_statistics = without_statistics(config)
+    model = setup_model(config)
+    config.audio.stats_path = with_statistics
+    for name in TRAINING_ONLY:
+        model._modules.pop(name, None)
+    return model
+
+
+def prepare_for_speaking(model: Any) -> None:
+    """Give flows a place for the inverses of their weights, which Coqui computes when it loads a checkpoint."""
+    import torch
+
+    for module in model.modules():
+        if hasattr(module, "store_inverse") and hasattr(module, "weight_inv"):
+            module.weight_inv = torch.nn.Parameter(torch.empty_like(module.weight), requires_grad=False)
+
+
+def build_generator(config: Any) -> Any:
+    """Return the generator of one of Coqui's adversarial vocoders, weight normalisation on.
+
+    Raises:
+        UnsupportedModelError: a vocoder of another kind.
+    """
+    from TTS.vocoder.models import setup_generator
+
+    if "generator_model" not in config:
+        raise UnsupportedModelError(
+            f"vocoder {config.model!r}: this version speaks through Coqui's adversarial vocoders, such as HiFi-GAN"
+        )
+    return setup_generator(config)
+
+
+def fuse_generator(generator: Any) -> None:
+    """Take weight normalisation out, as Coqui does when it loads a vocoder in order to speak."""
+    if hasattr(generator, "remove_weight_norm"):
+        generator.remove_weight_norm()
+
+
+def audio_processor(config: Any) -> Any:
+    """Return Coqui's audio processor for a vocoder's configuration, without reading a statistics file."""
+    from TTS.utils.audio import AudioProcessor
+
+    with_statistics = without_statistics(config)
+    processor = AudioProcessor(config.audio)
+    config.audio.stats_path = with_statistics
+    return processor
+
+
+def without_statistics(config: Any) -> Any:
+    """Take the statistics file out of a configuration and return its name: Coqui would unpickle it."""
+    named, config.audio.stats_path = config.audio.stats_path, None
+    return named
+
+
+def apply_statistics(processor: Any, statistics: Mapping[str, Any]) -> None:
+    """Have the audio processor scale by these means and deviations, as if it had read them itself."""
+    arrays = [np.asarray(statistics[name]) for name in STATISTICS]
+    processor.setup_scaler(*arrays)
+    processor.max_norm = processor.clip_norm = processor.symmetric_norm = None
+
+
+#: What a file of statistics holds that speaking needs, in the order the audio processor takes it.
+STATISTICS = ("mel_mean", "mel_std", "linear_mean", "linear_std")
