@@ -74,12 +74,14 @@ def served_artifact(voice: VoiceSettings, settings: Settings) -> Baked | None:
     Raises:
         LoaderError: any of its children.
     """
-    found = artifacts(voice, settings)
-    if not is_artifact(Path(voice.model_path)):
-        directory = release_directory(voice, settings)
-        engine = None if directory is None else _engine(claimed_release(directory), voice, settings)
-        found = {name: path for name, path in found.items() if name == engine}
-    return next((read_baked(path) for path in found.values()), None)
+    if is_artifact(Path(voice.model_path)):
+        return read_baked(Path(voice.model_path))
+    directory = release_directory(voice, settings)
+    if directory is None:
+        return None
+    release = claimed_release(directory)
+    found = _published(release, settings).get(_engine(release, voice, settings))
+    return None if found is None else read_baked(found)
 
 
 def read_baked(directory: Path) -> Baked:

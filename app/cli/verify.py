@@ -1,6 +1,7 @@
 """`chorus verify`: every byte against its hash."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,6 +87,7 @@ def verified_line(target: Target) -> str:
 def _targets(voice: "VoiceSettings", settings: "Settings") -> list[Target]:
     from app.cli.inventory import artifacts, release_directory
     from loader.artifact import is_artifact
+    from loader.errors import ModelNotFoundError
 
     # Before its manifest is read: one that cannot be is what verifying is there to say.
     if is_artifact(Path(voice.model_path)):
@@ -93,8 +95,8 @@ def _targets(voice: "VoiceSettings", settings: "Settings") -> list[Target]:
     directory = release_directory(voice, settings)
     if directory is None:
         return []
-    try:
-        baked = list(artifacts(voice, settings).values())
-    except FileNotFoundError:
-        baked = []
-    return [Target(directory, voice.version), *map(Target, baked)]
+    targets = [Target(directory, voice.version)]
+    # A release that cannot even name its artifacts is about to be verified, which says why.
+    with suppress(ModelNotFoundError):
+        targets += map(Target, artifacts(voice, settings).values())
+    return targets

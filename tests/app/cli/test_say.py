@@ -15,6 +15,7 @@ from tests.app.cli.running import CHORUS, chorus, eventually, interrupted, left_
 
 TEXT = "The quick brown fox jumps over the lazy dog."
 MORE = "chorus say --help says more"
+NAMELESS = "it has one speaker, without a name; leave it out"
 LONG = " ".join([TEXT] * 200)
 
 
@@ -66,7 +67,7 @@ def test_only_the_voice_that_speaks_is_looked_for(embedded_artifact, tmp_path):
     ("words", "status", "line"),
     [
         (["--voice", "nobody", TEXT], UnknownVoiceError.exit_status, "no voice named 'nobody'; known voices: joe"),
-        (["--speaker", "al", "Hi."], 70, "voice 'joe' has no speaker named 'al'; it has one speaker, without a name; leave it out"),
+        (["--speaker", "al", "Hi."], 70, "voice 'joe' has no speaker named 'al'; " + NAMELESS),
         (["--voice", "joe", "--language", "de", TEXT], 70, "voice 'joe', which was asked, speaks 'de'; known languages: en-us"),
         (["--speed", "9", TEXT], 64, "--speed is 9, expected 0.25 to 4; " + MORE),
         (["..."], 70, "nothing in the text can be spoken; send letters or numbers"),

@@ -1,9 +1,11 @@
 """chorus verify: every byte against its hash, and every bad directory named."""
 
+import json
 import shutil
 
 import pytest
 
+from loader.release import open_release
 from tests.app.cli.conftest import flip
 
 
@@ -49,15 +51,19 @@ def test_directories_may_be_named_without_a_configuration(invoke, baked, artifac
     assert done.stderr.startswith(f"chorus: {bad / 'decode.bin'}: expected sha256 ")
 
 
-def test_an_unchanged_checkpoint_is_hashed_all_the_same(invoke, baked):
-    """The server remembers what it verified; whoever asks for every byte gets every byte."""
-    memory = baked.cache_dir / "verified.json"
-    before = memory.read_bytes()
-    assert b"model_file.pth" in before
+def test_what_a_server_remembers_to_have_verified_is_not_believed(invoke, baked):
+    """Whoever asks for every byte gets every byte; the memory here was made to lie."""
+    release, memory = baked.path.parent / "release", baked.cache_dir / "verified.json"
+    checkpoint = release / "model_file.pth"
+    flip(checkpoint)
+    digest = next(line.split()[0] for line in (release / "hash.sha256").read_text().splitlines() if ".pth" in line)
+    now = checkpoint.stat()
+    known = json.loads(memory.read_text())
+    known[str(checkpoint)] = f"{now.st_size} {now.st_mtime_ns} {now.st_ctime_ns} {now.st_ino} {digest}"
+    memory.write_text(json.dumps(known))
+    open_release(release, memory=memory)
 
-    invoke("verify", "--config", baked.path)
-
-    assert before == memory.read_bytes()
+    assert 65 == invoke("verify", "--config", baked.path).exit_code
 
 
 def test_another_version_than_configured_is_found(invoke, baked):
@@ -66,6 +72,16 @@ def test_another_version_than_configured_is_found(invoke, baked):
 
     assert 65 == done.exit_code
     assert "version.txt: expected version another" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["version.txt", "hash.sha256"])
+def test_a_release_that_is_not_sealed_is_a_problem(invoke, baked, name):
+    (baked.path.parent / "release" / name).unlink()
+    done = invoke("verify", "--config", baked.path)
+
+    assert 65 == done.exit_code
+    assert f"chorus: {baked.path.parent / 'release' / name}: expected " in done.stderr
+    assert "seal the directory with" in done.stderr
 
 
 def test_what_is_not_there_yet_is_no_problem(invoke, tmp_path):
