@@ -8,8 +8,8 @@ import wave
 
 import pytest
 
-from loader import TTSLoader
-from loader.errors import ConfigError, NotReadyError, UnspeakableTextError
+from loader import TTSLoader, tts_loader
+from loader.errors import ConfigError, FetchError, NotReadyError, UnspeakableTextError, WarmUpError
 from tests.loader.children import answer_of
 
 
@@ -145,3 +145,83 @@ def test_a_failed_warm_up_can_be_tried_again(tmp_path, path):
     asyncio.run(loader.warm_up())
 
     assert loader.is_ready()
+
+
+@pytest.fixture
+def failing_at_first(monkeypatch):
+    """Have the voices fail to be found so many times, and return the list that grows with every call."""
+
+    def fail(times, error):
+        calls, locate_all = [], tts_loader.locate_all
+
+        def located(*arguments, **options):
+            calls.append(1)
+            if len(calls) <= times:
+                raise error
+            return locate_all(*arguments, **options)
+
+        monkeypatch.setattr(tts_loader, "locate_all", located)
+        return calls
+
+    return fail
+
+
+def test_what_fails_is_tried_again_with_ever_longer_pauses(path, failing_at_first):
+    calls, pauses = failing_at_first(2, FetchError("no network")), []
+    loader = TTSLoader(path)
+    asyncio.run(loader.warm_up(pause=pauses.append))
+
+    assert loader.is_ready()
+    assert (3, [1.0, 2.0]) == (len(calls), pauses)
+
+
+def test_after_the_third_failure_it_says_so_and_may_be_asked_again(path, failing_at_first):
+    calls, pauses = failing_at_first(3, OSError("no disk")), []
+    loader = TTSLoader(path)
+
+    with pytest.raises(WarmUpError, match="failed 3 times, at last with: OSError: no disk") as raised:
+        asyncio.run(loader.warm_up(pause=pauses.append))
+    assert (3, [1.0, 2.0], 75, False) == (len(calls), pauses, raised.value.exit_status, loader.is_ready())
+    asyncio.run(loader.warm_up(pause=pauses.append))
+    assert loader.is_ready()
+
+
+def test_what_no_retry_could_cure_is_not_tried_again(tmp_path):
+    pauses = []
+
+    with pytest.raises(ConfigError):
+        asyncio.run(TTSLoader(tmp_path / "none.yaml").warm_up(pause=pauses.append))
+    assert [] == pauses
+
+
+class CountedLock:
+    """A lock that knows how many came for it."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self.came = threading.Semaphore(0)
+
+    def __enter__(self):
+        self.came.release()
+        return self._lock.__enter__()
+
+    def __exit__(self, *error):
+        return self._lock.__exit__(*error)
+
+
+def test_all_who_await_one_failing_warm_up_hear_of_it_and_it_is_tried_three_times_in_all(path, failing_at_first):
+    calls, loader = failing_at_first(1000, OSError("no disk")), TTSLoader(path)
+    loader._opening = CountedLock()
+    come = []
+
+    def until_all_have_come(pause_s):
+        while len(come) < 4:
+            assert loader._opening.came.acquire(timeout=60)
+            come.append(1)
+
+    async def warm_up():
+        awaited = (loader.warm_up(pause=until_all_have_come) for _ in range(4))
+        return await asyncio.gather(*awaited, return_exceptions=True)
+
+    assert [WarmUpError] * 4 == [type(error) for error in asyncio.run(warm_up())]
+    assert 3 == len(calls)
