@@ -13,7 +13,10 @@ import numpy as np
 
 from loader.acoustics import finite
 from loader.artifact import Artifact
+from loader.engines import lean_torch
 from loader.engines.base import Samples, Utterance
+from loader.engines.device import Accelerator
+from loader.engines.placement import Placement
 
 if TYPE_CHECKING:
     from loader.engines.coqui.bpe import BpeFrontEnd
@@ -27,6 +30,11 @@ _CHANCE = threading.Lock()
 
 class Model(Protocol):
     """The networks of one voice, on one device. Called by one thread at a time."""
+
+    @property
+    def device(self) -> Any:
+        """The torch device its weights are on."""
+        ...
 
     def samples(self, utterance: Utterance) -> Samples:
         """Speak, drawing from torch's and numpy's global generators.
@@ -44,22 +52,24 @@ class Model(Protocol):
 class CoquiEngine:
     """An `Engine` over one model. Opened in the master before the fork."""
 
-    def __init__(self, model: Model, sample_rate_hz: int) -> None:
+    def __init__(self, model: Model, sample_rate_hz: int, accelerator: Accelerator | None = None) -> None:
         self.model = model
+        self._placement = Placement(model, accelerator, lambda model, device: model.to(device))
         self._piece = PIECE_S * sample_rate_hz
 
     def speak(self, utterance: Utterance, random: np.random.Generator, soon: bool) -> Iterator[Samples]:
         """Yield the samples of one utterance, in pieces, when all of it is spoken (see `Engine.speak`)."""
         seed = int(random.integers(2**63))
         with _CHANCE:
-            _seed(seed)
-            samples = finite(self.model.samples(utterance))
+            samples = finite(self._placement.run(lambda model: _spoken(model, utterance, seed)))
         for start in range(0, samples.size, self._piece):
             yield samples[start : start + self._piece]
 
 
 def import_libraries() -> None:
     """Import torch and Coqui's package. Runs in the master; starts no thread."""
+    lean_torch.import_torch()
+    lean_torch.complete_torch()
     from loader.coqui import import_coqui
 
     import_coqui()
@@ -67,14 +77,18 @@ def import_libraries() -> None:
         importlib.import_module(name)
 
 
-def open_engine(artifact: Artifact) -> CoquiEngine:
+def open_engine(artifact: Artifact, accelerator: Accelerator | None = None) -> CoquiEngine:
     """Build the voice's networks and give them their weights. Starts no thread.
+
+    Args:
+        artifact: mapped and verified.
+        accelerator: where the networks may be copied to, once the process has entered it.
 
     Raises:
         ArtifactError: Coqui cannot build them, or the weights do not fit.
     """
     import_libraries()
-    return CoquiEngine(_open_model(artifact), artifact.manifest.voice.sample_rate_hz)
+    return CoquiEngine(_open_model(artifact), artifact.manifest.voice.sample_rate_hz, accelerator)
 
 
 def front_end(artifact: Artifact) -> "BpeFrontEnd":
@@ -95,9 +109,14 @@ def _open_model(artifact: Artifact) -> Model:
     return open_mel_voice(artifact)
 
 
-def _seed(seed: int) -> None:
+def _spoken(model: Model, utterance: Utterance, seed: int) -> Samples:
     import torch
 
-    torch.manual_seed(seed)
+    # Not torch.manual_seed, which calls every device there is, one that was left for good too.
+    torch.default_generator.manual_seed(seed)
+    if model.device.type == "cuda":
+        with torch.cuda.device(model.device):
+            torch.cuda.manual_seed(seed)
     # Griffin-Lim starts from phases that numpy draws; its oldest generator takes 32 bits.
     np.random.seed(seed % 2**32)
+    return model.samples(utterance)

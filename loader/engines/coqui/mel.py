@@ -40,6 +40,11 @@ class MelVoice:
         self._facts = facts
         self._most_frames = MOST_S * model.ap.sample_rate // model.ap.hop_length
 
+    @property
+    def device(self) -> Any:
+        """The torch device its weights are on."""
+        return self.model.device
+
     def to(self, device: Any) -> "MelVoice":
         """Return a copy on another torch device."""
         vocoder = self.vocoder and self.vocoder.to(device)

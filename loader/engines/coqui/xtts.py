@@ -43,6 +43,11 @@ class XttsVoice:
         self._speakers = speakers
         self._config = config
 
+    @property
+    def device(self) -> Any:
+        """The torch device its weights are on."""
+        return self._speakers[0][0].device
+
     def to(self, device: Any) -> "XttsVoice":
         """Return a copy on another torch device."""
         networks = {name: placed(network, device) for name, network in self.networks.items()}
