@@ -2,45 +2,20 @@
 
 import dataclasses
 import json
-import os
-import shlex
-import subprocess
-import sys
-from pathlib import Path
 
-import espeakng_loader
 import pytest
 
 from loader.text.front_end import TextFrontEnd
-from tests.loader.children import PATIENCE_S, ROOT
-from tests.loader.text import espeak_program
 from tests.loader.text.corpus import CORPUS, LANGUAGES
+from tests.loader.text.programs import run_module
 
 
 @pytest.fixture(scope="session")
-def espeak_folder(tmp_path_factory):
-    """A folder to put on the PATH, with an `espeak-ng` in it that speaks the packaged library."""
-    folder = tmp_path_factory.mktemp("bin")
-    command = folder / "espeak-ng"
-    data = Path(espeakng_loader.get_data_path()).parent
-    # Isolated and without site-packages: Python is up in 15 ms.
-    words = [sys.executable, "-I", "-S", espeak_program.__file__, espeakng_loader.get_library_path(), str(data)]
-    command.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
-    command.chmod(0o755)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def coqui(embedded_release, espeak_folder):
+def coqui(embedded_release, with_espeak):
     """What Coqui makes of the corpus, and of a few texts in other languages."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.loader.text.coqui_ids", embedded_release / "config.json"],
-        cwd=ROOT, env={**os.environ, "PATH": f"{espeak_folder}:{os.environ['PATH']}"},
-        input=json.dumps({"texts": CORPUS, "languages": LANGUAGES}),
-        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-4000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    wanted = json.dumps({"texts": CORPUS, "languages": LANGUAGES})
+    config = embedded_release / "config.json"
+    return json.loads(run_module("tests.loader.text.coqui_ids", config, env=with_espeak, given=wanted))
 
 
 def our_ids(front_end, text):

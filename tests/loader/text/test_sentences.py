@@ -4,7 +4,14 @@ import random
 
 import pytest
 
-from loader.text.sentences import PIECE_CHARACTERS, UTTERANCE_PHONEMES, split_at_breaks, split_sentences
+from loader.text.sentences import (
+    PIECE_CHARACTERS,
+    UTTERANCE_PHONEMES,
+    WIDE_PIECE_CHARACTERS,
+    piece_characters,
+    split_at_breaks,
+    split_sentences,
+)
 from tests.loader.text.corpus import CORPUS
 
 NASTY = {
@@ -84,6 +91,20 @@ def test_chinese_sentences_need_no_space():
     assert ["你好。", "世界！"] == list(split_sentences("你好。世界！", "zh"))
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "sentences"),
+    [
+        ("zh", "他说：“你好。”然后走了。今天天气很好！你呢？", ["他说：“你好。”", "然后走了。", "今天天气很好！", "你呢？"]),
+        ("ja", "「はい。」と言った。今日は3.5度です。いいえ？", ["「はい。」", "と言った。", "今日は3.5度です。", "いいえ？"]),
+        ("ja", "すごい！！本当に？！うん…そう。", ["すごい！！", "本当に？！", "うん…そう。"]),
+        ("ko", "안녕하세요. 오늘은 3.5도입니다! 정말요?", ["안녕하세요.", "오늘은 3.5도입니다!", "정말요?"]),
+        ("bn", "আমি ভাত খাই। তুমি কেমন আছো?", ["আমি ভাত খাই।", "তুমি কেমন আছো?"]),
+    ],
+)
+def test_sentences_of_other_scripts_end_at_their_own_stops(language, text, sentences):
+    assert sentences == list(split_sentences(text, language))
+
+
 @pytest.mark.parametrize("text", ["", " ", "\n\n", "\t \u2028"])
 def test_white_space_has_no_sentence(text):
     assert [] == list(split_sentences(text, "en"))
@@ -123,3 +144,35 @@ def test_phonemes_are_cut_between_words():
     phonemes = "həlˈoʊ wˈɜːld " * 60
 
     assert all(part.endswith(("oʊ", "ld")) for part in split_at_breaks(phonemes.strip(), UTTERANCE_PHONEMES))
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("一二三四五，六七八九十、一二", ["一二三四五，", "六七八九十、一二"]),
+        ("一二三四五、六七；八九十一二", ["一二三四五、六七；", "八九十一二"]),
+        ("あいうえおか。」とさしすせそ、", ["あいうえおか。」", "とさしすせそ、"]),
+        ("一二三四五六。七八，九十一二", ["一二三四五六。", "七八，九十一二"]),
+        ("가나다라마 바사아 차카타파", ["가나다라마 바사아", "차카타파"]),
+    ],
+)
+def test_wide_marks_need_no_space(text, pieces):
+    assert pieces == list(split_at_breaks(text, 10))
+
+
+def test_a_mark_without_a_space_is_better_than_the_middle_of_a_word():
+    assert ["korewa,", "soredesuka"] == list(split_at_breaks("korewa,soredesuka", 10))
+
+
+def test_a_number_is_not_cut_where_there_is_a_space():
+    assert ["it costs", "1,234,567"] == list(split_at_breaks("it costs 1,234,567", 14))
+
+
+@pytest.mark.parametrize("text", ["语" * 400, "今日は" * 100, "한국어 문장 " * 50, "你好世界，hello。" * 40])
+def test_where_a_character_is_a_syllable_pieces_are_shorter(text):
+    assert WIDE_PIECE_CHARACTERS == piece_characters(text)
+
+
+@pytest.mark.parametrize("text", ["", "words " * 80, "Москва " * 60, "হ্যাঁ " * 60, "Tokyo is 東京 " * 30])
+def test_elsewhere_pieces_are_long(text):
+    assert PIECE_CHARACTERS == piece_characters(text)

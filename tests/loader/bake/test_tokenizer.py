@@ -1,0 +1,123 @@
+"""loader.bake.tokenizer and loader.bake.chinese: what of a voice's text handling can be baked, and what cannot."""
+
+import pytest
+
+from loader.bake.chinese import copy_segmenter
+from loader.bake.tokenizer import text_facts
+from loader.errors import BakeError, FetchError, UnsupportedModelError
+from loader.text.chinese import FEATURES_FILE, WEIGHTS_FILE
+from tests.loader.text.programs import run_module
+
+
+class Symbols:
+    vocab = ["_", "a", "b"]
+    blank_id, bos_id, eos_id = 0, 1, 2
+
+
+class Reader:
+    """A phonemizer that Coqui built."""
+
+    def __init__(self, name, language):
+        self._name = name
+        self.language = language
+
+    def name(self):
+        return self._name
+
+
+class Several:
+    def __init__(self, **readers):
+        self.lang_to_phonemizer = readers
+
+
+class Tokenizer:
+    text_cleaner, add_blank, use_eos_bos, characters = None, True, False, Symbols()
+
+    def __init__(self, phonemizer):
+        self.phonemizer = phonemizer
+
+
+class Languages:
+    def __init__(self, names):
+        self.name_to_id = {name: row for row, name in enumerate(names)}
+
+
+class Model:
+    """What of Coqui's model is looked at."""
+
+    def __init__(self, phonemizer, *languages):
+        self.tokenizer = Tokenizer(phonemizer)
+        self.language_manager = Languages(languages)
+
+
+def test_a_voice_of_characters_has_no_phonemizer():
+    assert {} == text_facts(Model(None, "en")).phonemizers
+
+
+def test_one_phonemizer_reads_every_language_as_its_own():
+    facts = text_facts(Model(Reader("espeak", "en-us"), "en", "fr-fr"))
+
+    assert {"en": ("espeak", "en-us"), "fr-fr": ("espeak", "en-us")} == facts.phonemizers
+
+
+def test_each_language_has_its_own_of_several_phonemizers():
+    readers = {"de": Reader("espeak", "de"), "ja-jp": Reader("ja_jp_phonemizer", "ja-jp")}
+    facts = text_facts(Model(Several(**readers), "ja-jp", "de"))
+
+    assert {"ja-jp": ("ja_jp_phonemizer", "ja-jp"), "de": ("espeak", "de")} == facts.phonemizers
+
+
+def test_a_voice_whose_maker_named_no_language_still_has_its_phonemizer():
+    assert {"": ("espeak", "en-us")} == text_facts(Model(Reader("espeak", "en-us"))).phonemizers
+
+
+def test_a_language_without_a_phonemizer_is_refused_with_those_that_have_one():
+    with pytest.raises(BakeError, match="language 'fr-fr' has no phonemizer.*datasets.*de"):
+        text_facts(Model(Several(de=Reader("espeak", "de")), "de", "fr-fr"))
+
+
+def test_a_phonemizer_of_java_is_refused_with_the_reason():
+    with pytest.raises(UnsupportedModelError, match="be_phonemizer.*Java"):
+        text_facts(Model(Reader("be_phonemizer", "be"), "be"))
+
+
+@pytest.fixture
+def segmenter_home(tmp_path, monkeypatch):
+    """Where the segmenter looks for its model: an empty folder."""
+    from spacy_pkuseg.config import config
+
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setattr(config, "pkuseg_home", str(home))
+    return home
+
+
+def test_the_segmenters_model_is_taken_along(segmenter_home, tmp_path):
+    run_module("tests.loader.text.segmenter", segmenter_home)
+    target = tmp_path / "target"
+    target.mkdir()
+
+    copy_segmenter(target)
+
+    assert [FEATURES_FILE, WEIGHTS_FILE] == sorted(path.name for path in target.iterdir())
+    assert 0 == (target / WEIGHTS_FILE).stat().st_size % 8
+
+
+def test_a_model_that_cannot_be_downloaded_is_said_with_its_address(segmenter_home, tmp_path, monkeypatch):
+    from spacy_pkuseg.config import config
+
+    # No name, no port: refused before anything is sent.
+    monkeypatch.setitem(config.model_urls, "spacy_ontonotes", "http://[::1]:0/spacy_ontonotes.zip")
+
+    with pytest.raises(FetchError, match="cannot be downloaded.*unpack http.*spacy_ontonotes.zip into"):
+        copy_segmenter(tmp_path)
+
+
+def test_a_damaged_model_is_said(segmenter_home, tmp_path):
+    folder = segmenter_home / "spacy_ontonotes"
+    folder.mkdir()
+    (folder / "features.msgpack").write_bytes(b"")
+    (folder / "weights.npz").write_bytes(b"not a zip")
+
+    with pytest.raises(FetchError, match="cannot be read.*bake the voice again"):
+        copy_segmenter(tmp_path)

@@ -1,0 +1,85 @@
+"""The ids of many languages are those of Coqui's own tokenizer, which was configured alike and left alone."""
+
+import json
+import unicodedata
+
+import pytest
+
+from tests.loader.text.programs import run_module
+from tests.loader.text.text_voices import CHARACTERS, PUNCTUATION, voices
+
+VOICES = voices()
+VOICES_ALPHABET = set(CHARACTERS + PUNCTUATION)
+
+
+@pytest.fixture(scope="session")
+def coqui(with_segmenter):
+    """Coqui's own ids, by voice and language, in the order of the texts."""
+    return json.loads(run_module("tests.loader.text.text_voices", "native", env=with_segmenter))
+
+
+def our_ids(front_end, text, language):
+    return front_end.ids(front_end.phonemes(front_end.clean(text, language), language))
+
+
+@pytest.mark.parametrize("name", VOICES)
+def test_every_text_gets_coquis_ids(coqui, open_text_side, name):
+    front_end = open_text_side(name)
+    for language, texts in VOICES[name]["texts"].items():
+        ours = [our_ids(front_end, text, language) for text in texts]
+        differing = [text for text, own, theirs in zip(texts, ours, coqui[name][language], strict=True) if own != theirs]
+
+        assert [] == differing
+
+
+@pytest.mark.parametrize("name", VOICES)
+def test_every_text_is_spoken(open_text_side, name):
+    front_end = open_text_side(name)
+
+    assert all(
+        list(front_end.utterances(text, language))
+        for language, texts in VOICES[name]["texts"].items()
+        for text in texts
+        # The voice of Chinese characters knows eleven of them.
+        if name != "zh-cn, characters" or "北" in text
+    )
+
+
+@pytest.mark.parametrize("name", [name for name, voice in VOICES.items() if voice["use_phonemes"]])
+def test_the_ids_compared_are_nearly_all_of_the_phonemes(open_text_side, name):
+    front_end = open_text_side(name)
+    phonemes = "".join(
+        front_end.phonemes(front_end.clean(text, language), language)
+        for language, texts in VOICES[name]["texts"].items()
+        for text in texts
+    )
+
+    assert len(VOICES_ALPHABET & set(phonemes)) >= 0.85 * len(set(phonemes)), set(phonemes) - VOICES_ALPHABET
+
+
+@pytest.mark.parametrize("language", ["de", "fr-fr", "zh-cn", "ja-jp", "ko-kr"])
+def test_a_voice_of_several_phonemizers_reads_each_language_by_its_own(open_text_side, language):
+    single = open_text_side(f"{language}, {'own' if language in ('de', 'fr-fr') else 'no'} cleaner")
+    several = open_text_side("several phonemizers")
+
+    for text in VOICES["several phonemizers"]["texts"][language]:
+        assert single.phonemes(text, language) == several.phonemes(text, language)
+
+
+def test_one_phonemizer_reads_every_language_of_its_voice_as_its_own(open_text_side):
+    two = open_text_side("one phonemizer, two languages")
+
+    assert two.phonemes("Bonjour", "de") == two.phonemes("Bonjour", "fr-fr")
+    assert two.phonemes("Bonjour", "fr-fr") != open_text_side("fr-fr, own cleaner").phonemes("Bonjour", "fr-fr")
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "text", "phonemes"),
+    [
+        ("ja-jp, no cleaner", "ja-jp", "今日は、学校へ行きます。", "kyo:wa,gaqko:eikimasu."),
+        ("ko-kr, no cleaner", "ko-kr", "안녕하세요.", unicodedata.normalize("NFD", "안녕하세요.")),
+        ("zh-cn, no cleaner", "zh-cn", "你好。", "ni3xaʌ3 。"),
+    ],
+)
+def test_what_is_read_is_what_it_sounds_like(open_text_side, name, language, text, phonemes):
+    assert phonemes == open_text_side(name).phonemes(text, language)
