@@ -15,11 +15,12 @@ WriteConfig = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def write_config(settings: Settings, embedded_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> WriteConfig:
-    """Write a configuration of the embedded voice, with the given keys on top."""
+    """Write a configuration of the embedded voice, or of the given `voices`, with the given keys on top."""
 
     def write(**keys: Any) -> Path:
         path = tmp_path_factory.mktemp("serving") / "tts_config.yaml"
-        path.write_text(yaml.safe_dump({"model_path": "embedded/joe", "cache_dir": str(settings.cache_dir), **keys}))
+        what = {} if "voices" in keys else {"model_path": "embedded/joe"}
+        path.write_text(yaml.safe_dump({**what, "cache_dir": str(settings.cache_dir), **keys}))
         return path
 
     return write

@@ -1,0 +1,209 @@
+"""Several voices behind one server: chosen by name, speaker and language; opened by whoever needs them; cheap until then."""
+
+import re
+import shutil
+import urllib.parse
+from pathlib import Path
+
+import pytest
+
+from ops.benchmarks.pages import pages_of
+from tests.checkpoints import LANGUAGES, SPEAKERS
+from tests.serving.harness import Server
+
+TEXT = "The quick brown fox."
+
+
+@pytest.fixture(scope="module")
+def choir(write_config, artifact_of, embedded_artifact):
+    """Two workers on three voices: the first has three speakers and three languages, the others one of each."""
+    voices = [
+        {"name": "choir", "model_path": str(artifact_of("languages")), "speaker": "Ada", "language": "en"},
+        {"name": "joe", "model_path": str(embedded_artifact), "aliases": ["alloy"]},
+        {"name": "robot", "model_path": str(artifact_of("graphemes")), "language": "eo"},
+    ]
+    running = Server(write_config(voices=voices), ("--workers", "2")).start().ready()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_went_wrong_in_the_choir(choir):
+    yield
+    choir.check()
+
+
+def spoken(server, **fields):
+    answer = server.speak(TEXT, seed=5, **fields)
+    assert 200 == answer.status, answer.body
+    return answer.body
+
+
+def coqui(server, **parameters):
+    return server.ask("GET", f"/api/tts?{urllib.parse.urlencode({'text': TEXT, **parameters})}")
+
+
+def test_the_voices_are_listed_with_their_speakers_and_languages(choir):
+    listed = {voice.pop("id"): voice for voice in choir.ask("GET", "/v1/audio/voices").json()["voices"]}
+
+    assert ["choir", "joe", "robot"] == list(listed)
+    assert (set(SPEAKERS), set(LANGUAGES)) == (set(listed["choir"]["speakers"]), set(listed["choir"]["languages"]))
+    assert ("en", [], ["en-us"]) == (listed["choir"]["language"], listed["joe"]["speakers"], listed["joe"]["languages"])
+    assert ("eo", ["eo"], ["alloy"]) == (listed["robot"]["language"], listed["robot"]["languages"], listed["joe"]["aliases"])
+    assert [1, 1, 1] == [voice["generation"] for voice in listed.values()]
+    assert ["choir", "joe", "robot"] == [model["id"] for model in choir.ask("GET", "/v1/models").json()["data"]]
+    assert ["choir", "joe", "robot"] == choir.ask("GET", "/readyz").json()["voices"]
+
+
+def test_every_speaker_in_every_language_says_it_in_another_way(choir):
+    said = {
+        (speaker, language): spoken(choir, voice="choir", speaker=speaker, language=language)
+        for speaker in SPEAKERS for language in LANGUAGES
+    }  # fmt: skip
+
+    assert 9 == len(set(said.values()))
+    assert said["Ada", "en"] == spoken(choir) == spoken(choir, voice="choir", speaker=None, language="")
+    assert said["walter", "fr-fr"] == spoken(choir, speaker="walter", language="FR")
+
+
+def test_a_voice_is_chosen_by_name_alias_or_language(choir):
+    by_name = {name: spoken(choir, voice=name) for name in ("choir", "joe", "robot")}
+
+    assert 3 == len(set(by_name.values()))
+    assert by_name["joe"] == spoken(choir, voice="alloy") == spoken(choir, language="en-us")
+    assert by_name["robot"] == spoken(choir, language="eo") == spoken(choir, voice={"id": "robot"}, language="eo")
+    assert by_name["choir"] == spoken(choir, language="en"), "the first that speaks it"
+
+
+@pytest.mark.parametrize(
+    "fields, code, parameter, known",
+    [
+        ({"voice": "nobody"}, "voice_not_found", "voice", ["alloy", "choir", "joe", "robot"]),
+        ({"speaker": "nobody"}, "speaker_not_found", "speaker", SPEAKERS),
+        ({"voice": "choir", "speaker": "ada"}, "speaker_not_found", "speaker", SPEAKERS),
+        ({"voice": "joe", "speaker": "Ada"}, "speaker_not_found", "speaker", ["it has one speaker, without a name"]),
+        ({"voice": "choir", "language": "de"}, "language_not_found", "language", LANGUAGES),
+        ({"voice": "joe", "language": "fr"}, "language_not_found", "language", ["en-us"]),
+        ({"language": "de"}, "language_not_found", "language", [*LANGUAGES, "en-us", "eo"]),
+        ({"language": "eo", "speaker": "Ada"}, "speaker_not_found", "speaker", ["it has one speaker, without a name"]),
+    ],
+)
+def test_what_is_not_there_is_a_400_that_lists_what_is(choir, fields, code, parameter, known):
+    answer = choir.speak(TEXT, **fields)
+
+    assert 400 == answer.status
+    error = answer.json()["error"]
+    assert (code, parameter, "invalid_request_error") == (error["code"], error["param"], error["type"])
+    assert all(name in error["message"] for name in known), error["message"]
+
+
+@pytest.mark.parametrize("field", ["speaker", "language"])
+@pytest.mark.parametrize("value", [5, ["en"], {"id": "en"}, True])
+def test_what_is_no_name_is_a_400(choir, field, value):
+    answer = choir.speak(TEXT, **{field: value})
+
+    assert (400, field) == (answer.status, answer.json()["error"]["param"])
+
+
+def test_coquis_endpoint_chooses_speaker_and_language(choir):
+    """It draws its own seed; `X-Seed` has it spoken again by the other endpoint."""
+    for speaker, language in [("walter", "fr-fr"), ("p225", ""), ("", "pt-br"), ("", "eo"), ("", "")]:
+        answer = coqui(choir, speaker_id=speaker, language_id=language)
+        assert 200 == answer.status, answer.body
+        again = choir.speak(TEXT, seed=int(answer.headers["X-Seed"]), speaker=speaker, language=language)
+        assert answer.body == again.body
+
+
+def test_coquis_endpoint_takes_them_as_headers_and_as_a_form_too(choir):
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    by_header = choir.ask("GET", "/api/tts", headers={"text": TEXT, "speaker-id": "walter", "language-id": "fr-fr"})
+    by_form = choir.ask("POST", "/api/tts", f"text={TEXT}&speaker_id=walter&language_id=fr-fr", form)
+
+    for answer in (by_header, by_form):
+        assert answer.body == spoken_again(choir, answer, speaker="walter", language="fr-fr")
+
+
+def spoken_again(server, answer, **fields):
+    return server.speak(TEXT, seed=int(answer.headers["X-Seed"]), **fields).body
+
+
+@pytest.mark.parametrize(
+    "parameters, known",
+    [({"speaker_id": "nobody"}, SPEAKERS), ({"language_id": "de"}, [*LANGUAGES, "en-us", "eo"]),
+     ({"language_id": "eo", "speaker_id": "Ada"}, ["it has one speaker, without a name"])],
+)  # fmt: skip
+def test_coquis_endpoint_lists_what_there_is_too(choir, parameters, known):
+    answer = coqui(choir, **parameters)
+
+    assert 400 == answer.status
+    assert ["error"] == list(answer.json())
+    assert all(name in answer.json()["error"] for name in known)
+
+
+def test_the_log_says_who_spoke_in_which_language(choir):
+    answer = choir.speak(TEXT, voice="choir", speaker="walter", language="fr")
+    line = next(each for each in choir.log().splitlines() if answer.headers["X-Request-ID"] in each)
+
+    assert "voice=choir generation=1 speaker=walter language=fr " in line
+
+
+def test_a_voice_is_opened_by_each_worker_that_needs_it_and_by_no_other(start, artifact_of, embedded_artifact):
+    late = artifact_of("graphemes")
+    server = start(keys={"voices": [
+        {"name": "joe", "model_path": str(embedded_artifact)},
+        {"name": "robot", "model_path": str(late)},
+    ]}).ready()  # fmt: skip
+    server.on_every_worker(lambda: server.speak("Hello."))
+    assert 0 == server.log().count(f"artifact {late.name} opened")
+
+    server.on_every_worker(lambda: server.speak("Hello.", voice="robot"))
+    server.on_every_worker(lambda: server.speak("Hello.", voice="robot"))
+
+    opened = re.findall(rf"pid=(\d+) .*artifact {late.name} opened", server.log())
+    assert {str(worker.pid) for worker in server.workers()} == set(opened)
+    assert 2 == len(opened)
+
+
+FOUR = ("--workers", "4")
+
+
+def test_ten_voices_cost_no_more_than_one_until_they_speak(start, embedded_artifact, artifact_of, tmp_path):
+    """Master and four workers that all spoke with the first voice; most of the others are of its size.
+
+    All are copies, so that no other process maps their files.
+    """
+    sources = [embedded_artifact] * 7 + [artifact_of(name) for name in ("graphemes", "languages", "yourtts")]
+    voices = [
+        {"name": f"voice-{number}", "model_path": str(shutil.copytree(source, tmp_path / f"voice-{number}"))}
+        for number, source in enumerate(sources)
+    ]
+
+    alone = own_pss_after_speaking(start(*FOUR, keys={"voices": voices[:1]}).ready(), tmp_path)
+    together = own_pss_after_speaking(start(*FOUR, keys={"voices": voices}).ready(), tmp_path)
+
+    print(f"one voice {alone / 1e6:.1f} MB, ten voices {together / 1e6:.1f} MB, {together / alone:.4f} x")
+    assert alone > 60_000_000, "the first voice's weights are among it"
+    assert together <= 1.05 * alone
+
+
+def own_pss_after_speaking(server, artifacts):
+    """Have every worker speak, wait until each gave its free memory back, and end the server."""
+    for _ in range(3):
+        server.on_every_worker(lambda: server.speak(TEXT, seed=1))
+    for worker in server.workers():
+        server.eventually(lambda pid=worker.pid: pages_of(pid).uss_bytes < 30 * 1024 * 1024, within_s=20)
+    pss_bytes = sum(own_pss(pid, artifacts) for pid in (server.process.pid, *(each.pid for each in server.workers())))
+    server.stop()
+    return pss_bytes
+
+
+def own_pss(pid, artifacts):
+    """Sum PSS, but for code: whoever else runs Python on this machine takes a share of that."""
+    pss_bytes, counted = 0, False
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        words = line.split()
+        if re.fullmatch("[0-9a-f]+-[0-9a-f]+", words[0]):
+            counted = "w" in words[1] or len(words) < 6 or words[5].startswith(str(artifacts))
+        elif words[0] == "Pss:" and counted:
+            pss_bytes += 1024 * int(words[1])
+    return pss_bytes
