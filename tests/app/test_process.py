@@ -5,8 +5,10 @@ import os
 import threading
 
 import pytest
+from flask import Flask
 
 from app import process
+from loader.errors import LoaderError
 
 
 class RememberingServer:
@@ -62,3 +64,46 @@ def test_the_workers_collector_runs_and_leaves_the_frozen_heap_alone():
         os._exit(0 if gc.isenabled() and gc.get_freeze_count() > 10_000 else 1)
 
     assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+class Worker:
+    """What gunicorn hands to the hook of a worker that ends."""
+
+    def __init__(self, pid, exit_status):
+        self.pid = pid
+        self.wsgi = Flask("worker")
+        self.wsgi.extensions["chorus"] = self
+        self.warm_up = self
+        self.exit_status = exit_status
+        self.abandoned = 0
+
+    def abandon(self):
+        self.abandoned += 1
+
+
+def test_a_worker_that_could_not_get_ready_ends_with_its_status():
+    with pytest.raises(SystemExit) as ended:
+        process.end_with_status(None, Worker(os.getpid(), 75))
+
+    assert 75 == ended.value.code
+
+
+def test_a_worker_that_was_ready_ends_as_it_would_and_stops_waiting():
+    worker = Worker(os.getpid(), 0)
+    process.end_with_status(None, worker)
+
+    assert 1 == worker.abandoned
+
+
+def test_the_master_does_not_end_for_a_worker_that_it_finds_gone():
+    worker = Worker(os.getppid(), 75)
+    process.end_with_status(None, worker)
+
+    assert 0 == worker.abandoned
+
+
+def test_no_error_ends_a_worker_with_a_status_that_would_end_the_server():
+    def below(kind):
+        return {kind}.union(*(below(child) for child in kind.__subclasses__()))
+
+    assert not {kind.__name__ for kind in below(LoaderError) if kind.exit_status in (0, 3, 4)}

@@ -172,3 +172,11 @@ def test_a_device_nobody_can_use_is_named_once_where_no_voice_would(start, tmp_p
     assert 200 == server.speak("Hello.").status
     assert 1 == server.log().count("device cuda:7 is not used by voices of the onnx engine")
     assert "cpu" == server.ask("GET", "/readyz").json()["device"]
+
+
+def test_without_preload_workers_enter_the_device_too(start_on, on_cpu):
+    server = start_on(keys={"preload": False}).ready()
+    answers = server.on_every_worker(lambda: server.speak(TEXT, seed=5))
+
+    assert {on_cpu} == {answer.body for answer in answers.values()}
+    assert {worker.pid for worker in server.workers()} == openers(server)
