@@ -115,6 +115,8 @@ class NotReadyError(LoaderError):
 class SpeechError(LoaderError):
     """A request that no voice could speak: the caller's text or choice is at fault."""
 
+    exit_status = 64
+
     permanent = True
 
 
@@ -144,10 +146,11 @@ class UnknownSpeakerError(SpeechError):
 class UnknownLanguageError(SpeechError):
     """Nobody asked can speak that language."""
 
-    def __init__(self, name: str, who: str, known: Sequence[str]) -> None:
+    def __init__(self, name: str, nobody: str, known: Sequence[str]) -> None:
+        """Say who cannot: `nobody` is `no voice speaks`, or `voice 'x' does not speak`."""
         self.name = name
         self.known = tuple(known)
-        super().__init__(f"{who} speaks {name[:80]!r}; known languages: {', '.join(known) or 'none with a name'}")
+        super().__init__(f"{nobody} {name[:80]!r}; known languages: {', '.join(known) or 'none with a name'}")
 
 
 class SynthesisError(LoaderError):

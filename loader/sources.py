@@ -35,7 +35,7 @@ def locate_artifact(voice: VoiceSettings, settings: Settings, anew: bool = False
     if is_artifact(named):
         return named
     release = _release(voice, settings)
-    engine = _engine(release, voice, settings)
+    engine = chosen_engine(release, voice, settings)
     key = artifact_key(engine, source_facts(release), this_platform(engine))
     artifacts = Store(settings.cache_dir / "artifacts", proof=MANIFEST)
     if not anew and (found := artifacts.find(key)):
@@ -72,8 +72,12 @@ def read_json(path: Path) -> Mapping[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _engine(release: Release, voice: VoiceSettings, settings: Settings) -> str:
-    """Choose by family and device: VITS has engines of its own, every other family speaks through Coqui's classes."""
+def chosen_engine(release: Release, voice: VoiceSettings, settings: Settings) -> str:
+    """Return the engine by family and device: VITS has engines of its own, the rest speaks through Coqui's classes.
+
+    Raises:
+        UnsupportedModelError: the configuration wants an engine that does not speak this family.
+    """
     wanted = voice.engine or settings.engine
     if wanted == "auto":
         if not speaks_vits(release):

@@ -137,7 +137,7 @@ class Voice:
         name = name or self.settings.language
         row = _matching(name, self.languages) if name else 0
         if row is None:
-            raise UnknownLanguageError(str(name), f"voice {self.name!r}, which was asked,", self.languages)
+            raise UnknownLanguageError(str(name), f"voice {self.name!r} does not speak", self.languages)
         return row
 
     @property

@@ -58,7 +58,7 @@ class Catalogue:
             if voice.speaks(language):
                 return voice
         known = sorted({known for voice in self._voices for known in voice.languages if known})
-        raise UnknownLanguageError(language, "no voice", known)
+        raise UnknownLanguageError(language, "no voice speaks", known)
 
     def enter_device(self) -> None:
         """Enter the device and have every open voice speak on it, so that no request waits for that.

@@ -11,7 +11,7 @@ from loader.artifact import ENGINES, MANIFEST, VoiceFacts, artifact_key, is_arti
 from loader.config import Settings, VoiceSettings
 from loader.errors import ArtifactError, MissingPackageError, ModelNotFoundError, UnknownVoiceError
 from loader.release import HASH_FILE, VERSION_FILE, Release
-from loader.sources import EMBEDDED_VERSION, source_facts, speaks_vits
+from loader.sources import EMBEDDED_VERSION, chosen_engine, source_facts
 from loader.store import Store
 
 
@@ -80,7 +80,7 @@ def served_artifact(voice: VoiceSettings, settings: Settings) -> Baked | None:
     if directory is None:
         return None
     release = claimed_release(directory)
-    found = _published(release, settings).get(_engine(release, voice, settings))
+    found = _published(release, settings).get(chosen_engine(release, voice, settings))
     return None if found is None else read_baked(found)
 
 
@@ -129,13 +129,3 @@ def _published(release: Release, settings: Settings) -> dict[str, Path]:
     store = Store(settings.cache_dir / "artifacts", proof=MANIFEST)
     named = {engine: store.find(artifact_key(engine, source, this_platform(engine))) for engine in ENGINES}
     return {engine: path for engine, path in named.items() if path}
-
-
-def _engine(release: Release, voice: VoiceSettings, settings: Settings) -> str:
-    """Return the engine that the loader would choose."""
-    wanted = voice.engine or settings.engine
-    if wanted != "auto":
-        return wanted
-    if not speaks_vits(release):
-        return "coqui"
-    return "onnx" if settings.device == "cpu" else "pytorch"

@@ -67,11 +67,11 @@ def test_only_the_voice_that_speaks_is_looked_for(embedded_artifact, tmp_path):
     ("words", "status", "line"),
     [
         (["--voice", "nobody", TEXT], UnknownVoiceError.exit_status, "no voice named 'nobody'; known voices: joe"),
-        (["--speaker", "al", "Hi."], 70, "voice 'joe' has no speaker named 'al'; " + NAMELESS),
-        (["--voice", "joe", "--language", "de", TEXT], 70, "voice 'joe', which was asked, speaks 'de'; known languages: en-us"),
+        (["--speaker", "al", "Hi."], 64, "voice 'joe' has no speaker named 'al'; " + NAMELESS),
+        (["--voice", "joe", "--language", "de", TEXT], 64, "voice 'joe' does not speak 'de'; known languages: en-us"),
         (["--speed", "9", TEXT], 64, "--speed is 9, expected 0.25 to 4; " + MORE),
-        (["..."], 70, "nothing in the text can be spoken; send letters or numbers"),
-        (["-o", "-", "..."], 70, "nothing in the text can be spoken; send letters or numbers"),
+        (["..."], 64, "nothing in the text can be spoken; send letters or numbers"),
+        (["-o", "-", "..."], 64, "nothing in the text can be spoken; send letters or numbers"),
         (["\a"], 64, "TEXT holds the character U+0007 at position 0, which is not text; remove it; " + MORE),
     ],
 )  # fmt: skip
