@@ -1,0 +1,204 @@
+"""python -m loader.bake: a sound checkpoint becomes an artifact; anything else an error, a status and nothing left."""
+
+import hashlib
+import os
+import subprocess
+import sys
+
+import pytest
+
+from loader import bakery
+from loader.artifact import open_artifact
+from loader.config import load_settings
+from loader.errors import BakeError, IntegrityError, MissingPackageError, ModelNotFoundError
+from loader.sources import locate_artifact
+from tests.loader.bake.spoilt import become, configure, said
+from tests.loader.children import PATIENCE_S, ROOT, answer_of
+
+
+@pytest.fixture
+def settings(release, tmp_path):
+    """A configuration of `release` with a cache of its own."""
+    path = tmp_path / "tts_config.yaml"
+    path.write_text(f"model_path: {release}\ncache_dir: {tmp_path / 'cache'}\n")
+    return load_settings(path)
+
+
+def names_in(settings):
+    return sorted(path.name for path in (settings.cache_dir / "artifacts").iterdir() if path.suffix != ".lock")
+
+
+def test_the_command_says_the_same_in_its_last_line_and_leaves_its_status(release, bake):
+    configure(release, become(model_args__encoder_sample_rate=11025))
+
+    done = bake()
+
+    assert 69 == done.returncode
+    assert "encoder_sample_rate is set" in said(done)
+
+
+def test_a_changed_file_is_refused_before_torch_is_imported(release, bake):
+    with (release / "model_file.pth").open("ab") as file:
+        file.write(b"\0")
+
+    done = bake()
+
+    assert 65 == done.returncode
+    assert f"{release / 'model_file.pth'}: expected sha256 " in said(done)
+    assert "starting torch" not in done.stderr
+
+
+def test_a_failed_bake_leaves_nothing_and_carries_the_childs_status(settings, release, capfd):
+    configure(release, become(model_args__encoder_sample_rate=11025))
+
+    with pytest.raises(BakeError, match="ended with status 69; its last line above says why") as caught:
+        locate_artifact(settings.voices[0], settings)
+
+    assert 69 == caught.value.exit_status
+    assert "encoder_sample_rate" in capfd.readouterr().err.splitlines()[-1]
+    assert [] == names_in(settings)
+
+
+def test_a_server_that_cannot_bake_exits_with_the_childs_status_and_no_traceback(settings, release):
+    configure(release, become(model_args__hidden_channels=16))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "app.health"], cwd=ROOT, env={**os.environ, "CHORUS_CONFIG": str(settings.path)},
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+
+    assert 70 == done.returncode
+    assert "its weights do not fit config.json" in done.stderr
+    assert "ended with status 70" in said(done)
+    assert [] == names_in(settings)
+
+
+def test_a_configured_release_is_verified_before_it_is_baked(settings, release):
+    (release / "config.json").write_text("{}")
+
+    with pytest.raises(IntegrityError, match="config.json"):
+        locate_artifact(settings.voices[0], settings)
+
+    assert not (settings.cache_dir / "artifacts").exists()
+
+
+BAKE = """
+    import sys
+    from loader.config import load_settings
+    from loader.sources import locate_artifact
+    settings = load_settings(sys.argv[1])
+    print(locate_artifact(settings.voices[0], settings))
+    print([name for name in ("torch", "TTS", "onnx", "onnxruntime") if name in sys.modules])
+"""
+
+
+def test_kill_9_of_a_real_bake_leaves_nothing_and_the_next_one_succeeds(settings):
+    """The server that bakes is killed; its child must not bake on, into a folder somebody else sweeps."""
+    words = [sys.executable, "-c", "\n".join(line.strip() for line in BAKE.splitlines()), settings.path]
+    artifacts = settings.cache_dir / "artifacts"
+    with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as server:
+        while not list(artifacts.glob(".*.tmp/encode.bin")):
+            assert server.poll() is None, server.stderr.read()
+        server.kill()
+        # The pipe ends when its last writer is gone: the bake child, too.
+        written = server.stderr.read()
+
+    assert b"exporting" in written and b"sealing" not in written
+    assert 1 == len(names_in(settings)) and names_in(settings)[0].endswith(".tmp")
+
+    artifact = locate_artifact(settings.voices[0], settings)
+
+    assert [artifact.name] == names_in(settings)
+    open_artifact(artifact)
+
+
+def test_a_killed_bake_child_is_an_error_that_names_the_signal(settings, tmp_path):
+    """The kernel ends the largest process when memory is short."""
+    answer = answer_of("""
+        import json, os, signal, subprocess, sys
+        from loader.config import load_settings
+        from loader.errors import BakeError
+        from loader.sources import locate_artifact
+        settings = load_settings(sys.argv[1])
+        class Killed(subprocess.Popen):
+            def __init__(self, *arguments, **options):
+                super().__init__(*arguments, **options)
+                self.send_signal(signal.SIGKILL)
+        subprocess.Popen = Killed
+        try:
+            locate_artifact(settings.voices[0], settings)
+        except BakeError as error:
+            print(json.dumps([str(error), error.exit_status]))
+        """, settings.path)
+
+    assert ["the bake child was ended by SIGKILL; its last line above says why", 70] == answer
+    assert [] == names_in(settings)
+
+
+def test_two_servers_that_start_at_once_bake_once_and_a_third_not_at_all(settings, release, capfd):
+    words = [sys.executable, "-c", "\n".join(line.strip() for line in BAKE.splitlines()), settings.path]
+    servers = [
+        subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    outputs = [server.communicate(timeout=PATIENCE_S) for server in servers]
+
+    assert [0, 0] == [server.returncode for server in servers], outputs
+    assert 1 == len({out for out, _ in outputs})
+    assert "[]" == outputs[0][0].splitlines()[-1], "who asks for a bake imports nothing that bakes"
+    silent, written = sorted((err for _, err in outputs), key=len)
+    assert "" == silent
+    for stage in ("verifying", "loading the checkpoint", "exporting and optimising", "sealing"):
+        assert 1 == written.count(f"chorus: {stage}")
+
+    artifact = locate_artifact(settings.voices[0], settings)
+
+    assert "" == capfd.readouterr().err
+    assert [artifact.name] == names_in(settings)
+    opened = open_artifact(artifact)
+    assert artifact.name == opened.manifest.key
+    assert opened.manifest.source["hashes"] == {
+        name: hashlib.sha256((release / name).read_bytes()).hexdigest() for name in ("config.json", "model_file.pth")
+    }
+
+
+def test_a_bake_on_a_full_disk_says_so_and_leaves_nothing(release, tmp_path):
+    mount = tmp_path / "mount"
+    mount.mkdir()
+    (mount.parent / "tts_config.yaml").write_text(f"model_path: {release}\ncache_dir: {mount}\n")
+    if subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", mount], check=False).returncode:
+        pytest.skip("this machine permits no mounts in a user namespace, so no disk can be filled")
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=3m tmpfs "$1" && "$2" -m app.health; status=$?; '
+         'find "$1" -type f; exit $status', "sh", mount, sys.executable],
+        cwd=ROOT, env={**os.environ, "CHORUS_CONFIG": str(tmp_path / "tts_config.yaml")},
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+
+    assert 70 == done.returncode, done.stderr
+    assert "is the disk full?" in done.stderr
+    assert "ended with status 70" in said(done)
+    left = {line.rpartition("/")[2].split(".")[-1] for line in done.stdout.splitlines()}
+    assert {"lock", "json"} == left, "the lock, and the memory of verified files"
+
+
+def test_the_bake_child_ends_when_its_parent_is_already_gone(bake):
+    done = bake("--parent", "1" if os.getpid() != 1 else "2")
+
+    assert done.returncode != 0
+    assert "verifying" not in done.stderr
+
+
+def test_an_unknown_embedded_voice_is_refused(tmp_path):
+    path = tmp_path / "tts_config.yaml"
+    path.write_text(f"model_path: embedded/nobody\ncache_dir: {tmp_path}\n")
+    settings = load_settings(path)
+
+    with pytest.raises(ModelNotFoundError, match="'embedded/nobody': the one embedded voice is embedded/joe"):
+        locate_artifact(settings.voices[0], settings)
+
+
+def test_without_coqui_installed_a_server_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(sys, "path", [])
+
+    with pytest.raises(MissingPackageError, match="install the `bake` extra"):
+        bakery.coqui_version()
