@@ -1,14 +1,16 @@
 """loader.sources: from what `model_path` names to an artifact, and no further than needed."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from loader import bakery
 from loader.artifact import artifact_key, this_platform
 from loader.config import load_settings
-from loader.errors import IntegrityError, ModelNotFoundError
-from loader.release import open_release
+from loader.errors import IntegrityError, ModelNotFoundError, UnsupportedModelError
+from loader.release import open_release, seal_release
 from loader.sources import locate_artifact, source_facts
 from tests.loader.children import answer_of
 
@@ -97,3 +99,70 @@ def test_opening_a_baked_voice_imports_nothing_that_bakes(settings, embedded_art
         """, settings.path)
 
     assert [] == loaded
+
+
+@pytest.fixture
+def baked_for(monkeypatch, tiny_release, tmp_path, configured):
+    """Return the engine that a release of that family would be baked for; the bake itself writes a manifest and no more."""
+    engines = []
+
+    def run_bake(command, source, folder, engine):
+        assert "voice" == command
+        engines.append(engine)
+        (folder / "manifest.json").write_text("{}")
+
+    def baked_for(family, extra=""):
+        release = Path(shutil.copytree(tiny_release, tmp_path / "family"))
+        (release / "config.json").write_text(json.dumps(family))
+        seal_release(release, "1", ["config.json", "model_file.pth"])
+        settings = configured(release, extra)
+        locate_artifact(settings.voices[0], settings)
+        return engines[-1]
+
+    monkeypatch.setattr(bakery, "run_bake", run_bake)
+    return baked_for
+
+
+FAIRSEQ = {"train": {}, "data": {}, "model": {"hidden_channels": 192}}
+
+
+@pytest.mark.parametrize("family", [{"model": "vits"}, FAIRSEQ])
+@pytest.mark.parametrize(
+    "extra, engine",
+    [("", "onnx"), ("device: cuda", "pytorch"), ("engine: pytorch", "pytorch"), ("device: cuda\nengine: onnx", "onnx"),
+     ("engine: coqui", "coqui")],
+)  # fmt: skip
+def test_vits_is_baked_for_the_engine_of_the_device_unless_one_is_named(baked_for, family, extra, engine):
+    assert engine == baked_for(family, extra)
+
+
+@pytest.mark.parametrize("extra", ["", "device: cuda", "engine: coqui"])
+def test_every_other_family_is_baked_for_coquis_own_classes(baked_for, extra):
+    assert "coqui" == baked_for({"model": "tacotron2"}, extra)
+
+
+@pytest.mark.parametrize("engine", ["onnx", "pytorch"])
+def test_an_engine_that_speaks_vits_only_is_refused_for_another_family(baked_for, engine):
+    with pytest.raises(UnsupportedModelError, match=f"engine {engine!r} speaks VITS voices only; set engine: auto") as caught:
+        baked_for({"model": "tacotron2"}, f"engine: {engine}")
+
+    assert 69 == caught.value.exit_status
+
+
+def test_a_voices_own_engine_is_stronger_than_the_servers(tmp_path, tiny_release, monkeypatch):
+    asked = []
+
+    def run_bake(command, source, folder, engine):
+        asked.append(engine)
+        (folder / "manifest.json").write_text("{}")
+
+    monkeypatch.setattr(bakery, "run_bake", run_bake)
+    path = tmp_path / "tts_config.yaml"
+    voices = f"[{{name: a, model_path: {tiny_release}, engine: pytorch}}, {{name: b, model_path: {tiny_release}}}]"
+    path.write_text(f"{{voices: {voices}, cache_dir: {tmp_path / 'cache'}, engine: onnx}}")
+    settings = load_settings(path)
+
+    directories = {locate_artifact(voice, settings) for voice in settings.voices}
+
+    assert ["pytorch", "onnx"] == asked
+    assert 2 == len(directories)
