@@ -1,13 +1,14 @@
 """Coqui's own package, made importable beside a CPU build of torch. For the bake and the `coqui` engine."""
 
 import functools
+import importlib
 import importlib.util
 import sys
 import warnings
 from typing import Any
 
 from loader.text.espeak import Espeak
-from loader.text.phonemizers import CARRIED, ESPEAK, UNSUPPORTED, coqui_class
+from loader.text.phonemizers import CARRIED, ESPEAK, UNSUPPORTED, require_phonemizer
 
 
 def import_coqui() -> None:
@@ -55,7 +56,9 @@ def _use_our_phonemizers() -> None:
 
 
 def _opened(name: str, **arguments: Any) -> Any:
-    return coqui_class(name)(**arguments)
+    require_phonemizer(name)
+    carried = CARRIED[name]
+    return getattr(importlib.import_module(carried.module), carried.class_name)(**arguments)
 
 
 def _packaged_espeak(espeak: Espeak) -> Any:

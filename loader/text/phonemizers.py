@@ -4,7 +4,6 @@ espeak is ours. The others are Coqui's own classes, imported from the sources th
 artifact carries, over packages that an extra of ours installs.
 """
 
-import importlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -188,13 +187,3 @@ class _Carried:
 
     def phonemize(self, text: str) -> str:
         return str(self._phonemizer.phonemize(text, separator=""))
-
-
-def coqui_class(name: str) -> Any:
-    """Return Coqui's own class of that name, from the installed package. For the bake and the `coqui` engine.
-
-    Raises:
-        MissingPackageError, UnsupportedModelError: as `require_phonemizer`.
-    """
-    require_phonemizer(name)
-    return getattr(importlib.import_module(CARRIED[name].module), CARRIED[name].class_name)

@@ -23,6 +23,16 @@ def test_a_language_that_is_no_voices_name_is_found(espeak):
     assert "bɔ̃ʒˈuʁ" == espeak.phonemize("bonjour", "fr-fr")
 
 
+def test_every_language_it_lists_is_one_it_has(espeak):
+    languages = espeak.languages()
+
+    assert {"en-us", "de", "fr-fr", "es", "it", "pt", "pl", "cmn", "vi"} <= set(languages)
+    for language in languages:
+        # It lists one by a name that it does not find itself.
+        if not language.startswith("vi") and language != "chr-US-Qaaa-x-west":
+            espeak.select(language)
+
+
 def test_every_clause_of_a_text_is_there(espeak):
     clauses = ["One two.", "Three four!", "Five six?"]
 

@@ -110,6 +110,7 @@ def test_an_ordinal_beyond_all_names_is_spoken_as_written(front_end, text):
         "basic_cleaners", "transliteration_cleaners", "basic_german_cleaners", "basic_turkish_cleaners",
         "english_cleaners", "phoneme_cleaners", "multilingual_phoneme_cleaners", "french_cleaners",
         "italian_cleaners", "portuguese_cleaners", "chinese_mandarin_cleaners", "multilingual_cleaners", "no_cleaners",
+        "uroman_cleaners",
     ],
 )  # fmt: skip
 def test_every_cleaner_reads_everything(opened_embedded, espeak, cleaner):
