@@ -102,7 +102,7 @@ def test_a_default_that_the_voice_does_not_have_ends_the_start(config):
     with pytest.raises(UnknownSpeakerError, match="voice 'choir' has no speaker named 'Bob'; known speakers: "):
         wrong = replace(settings, voices=(*others, replace(choir, speaker="Bob")))
         open_catalogue(wrong, locate_all(wrong))
-    with pytest.raises(UnknownLanguageError, match="voice 'choir', which was asked, speaks 'de'"):
+    with pytest.raises(UnknownLanguageError, match="voice 'choir' does not speak 'de'"):
         wrong = replace(settings, voices=(*others, replace(choir, language="de")))
         open_catalogue(wrong, locate_all(wrong))
 
