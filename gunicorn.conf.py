@@ -15,7 +15,7 @@ gc.disable()
 
 from app import memory, process  # noqa: E402
 from app.logs import logging_config  # noqa: E402
-from app.wsgi import settings_from  # noqa: E402
+from app.start import settings_from  # noqa: E402
 
 memory.keep_one_heap()
 _settings = settings_from(os.environ)

@@ -13,7 +13,7 @@ from typing import Any
 
 from app.logs import event
 from app.service import Service
-from app.wsgi import one_clear_message
+from app.start import one_clear_message
 from loader.config import Settings
 from loader.errors import WarmUpError
 from loader.voices import locate_all, verify_all

@@ -63,7 +63,7 @@ _SPEECH = vol.Schema(
 
 SCHEMA = vol.Schema(
     {
-        _key("model_path", None, "a Coqui VITS directory, a baked artifact, a Coqui model name (`tts_models/...`), or `embedded/joe`"): absent_or(text),
+        _key("model_path", None, "a Coqui model directory, a baked artifact, a Coqui model name (`tts_models/...`), or `embedded/joe`"): absent_or(text),
         _key("version", None, "what the model's version.txt must say; any when absent"): absent_or(label),
         _key("device", "cpu", "`cpu`, `cuda` or `cuda:N`; voices of the `onnx` engine speak on the CPU in any case"): device,
         _key("device_retry_after_s", None, "how long the device is left alone after its memory was full, in seconds; default: until the marker is reset"): absent_or(number(1.0, 31_536_000.0)),

@@ -63,8 +63,8 @@ def ended_clearly() -> Iterator[None]:
         if isinstance(error, KeyboardInterrupt):
             # What follows takes a moment, and a second Ctrl-C in it would be a traceback.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        # Late: it brings Flask, which only a failing command then waits for.
-        from app.wsgi import one_clear_message
+        # Late: it brings the configuration's libraries, which only a failing command then waits for.
+        from app.start import one_clear_message
 
         with one_clear_message():
             raise

@@ -1,0 +1,29 @@
+"""How a process starts: from its configuration, or not at all and with one clear message."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from loader.config import Settings, load_settings
+from loader.errors import LoaderError
+
+DEFAULT_CONFIG = "tts_config.yaml"
+
+
+def settings_from(environment: Mapping[str, str]) -> Settings:
+    """Read the configuration file that CHORUS_CONFIG names, or end the process with one clear message."""
+    with one_clear_message():
+        return load_settings(environment.get("CHORUS_CONFIG") or DEFAULT_CONFIG)
+
+
+@contextmanager
+def one_clear_message() -> Iterator[None]:
+    """End the process on a reported error with its line and its documented status, on Ctrl-C quietly with 130."""
+    try:
+        yield
+    except LoaderError as error:
+        print(f"chorus: {error}", file=sys.stderr, flush=True)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        print("\nchorus: interrupted", file=sys.stderr, flush=True)
+        sys.exit(130)
