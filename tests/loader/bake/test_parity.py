@@ -13,7 +13,7 @@ from tests.conftest import CACHE
 from tests.loader.bake.spoken import LEAST_DECIBELS, Asked, decibels, native_speech, our_speech, trained
 
 #: What speaks VITS voices.
-ENGINES = ["onnx"]
+ENGINES = ["onnx", "pytorch"]
 #: Factors of the noise of the sound and of the rhythm: either is one that Coqui was not given.
 OTHER_NOISE = [(1.01, 1.0), (1.0, 1.2)]
 
