@@ -13,7 +13,7 @@ from loader.bake.stages import Stage
 from loader.bake.tokenizer import copy_text_sources, text_facts
 from loader.engines.coqui import building, mel
 from loader.engines.weights import write_tensors
-from loader.errors import BakeError, LoaderError
+from loader.errors import BakeError, LoaderError, UnsupportedModelError
 from loader.release import VOCODER_CONFIG_FILE, Release
 
 _FILE_NAMES = ("speakers_file", "speaker_file", "language_ids_file", "d_vector_file")
@@ -80,7 +80,7 @@ def _write_vocoder(release: Release, target: Path) -> int | None:
         config = load_config(config_path)
     except Exception as error:  # Coqui's readers share no base class of errors
         raise BakeError(f"{config_path}: Coqui cannot read it: {one_line(error)}") from error
-    generator = building.build_generator(config)
+    generator = _built_generator(config, config_path)
     load_weights(generator, _generator_weights(read_checkpoint(path)), path)
     building.fuse_generator(generator)
     write_tensors(target / mel.VOCODER_WEIGHTS_FILE, generator.state_dict())
@@ -92,6 +92,15 @@ def _write_vocoder(release: Release, target: Path) -> int | None:
     config.audio.stats_path = None
     (target / mel.VOCODER_CONFIG_FILE).write_text(json.dumps(config.to_dict()), encoding="utf-8")
     return int(config.audio.sample_rate)
+
+
+def _built_generator(config: Any, path: Path) -> Any:
+    try:
+        return building.build_generator(config)
+    except UnsupportedModelError as error:
+        raise UnsupportedModelError(f"{path}: {error}") from error
+    except Exception as error:  # Coqui's constructors raise anything
+        raise BakeError(f"{path}: Coqui cannot build it: {one_line(error)}") from error
 
 
 def _generator_weights(checkpoint: dict[str, Any]) -> Any:

@@ -17,6 +17,7 @@ from loader.engines import lean_torch
 from loader.engines.base import Samples, Utterance
 from loader.engines.device import Accelerator
 from loader.engines.placement import Placement
+from loader.errors import SynthesisError
 
 if TYPE_CHECKING:
     from loader.engines.coqui.bpe import BpeFrontEnd
@@ -61,9 +62,18 @@ class CoquiEngine:
         """Yield the samples of one utterance, in pieces, when all of it is spoken (see `Engine.speak`)."""
         seed = int(random.integers(2**63))
         with _CHANCE:
-            samples = finite(self._placement.run(lambda model: _spoken(model, utterance, seed)))
+            samples = finite(self._samples(utterance, seed))
         for start in range(0, samples.size, self._piece):
             yield samples[start : start + self._piece]
+
+    def _samples(self, utterance: Utterance, seed: int) -> Samples:
+        try:
+            return self._placement.run(lambda model: _spoken(model, utterance, seed))
+        except (SynthesisError, MemoryError):
+            raise
+        except Exception as error:  # Coqui's networks fail in many ways over ids they were never trained with
+            reason = f"{type(error).__name__}: {error}"
+            raise SynthesisError(f"the model failed over {len(utterance.ids)} ids: {reason}") from error
 
 
 def import_libraries() -> None:

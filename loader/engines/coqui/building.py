@@ -69,11 +69,13 @@ def build_generator(config: Any) -> Any:
     """
     from TTS.vocoder.models import setup_generator
 
-    if "generator_model" not in config:
+    kind = config.get("generator_model", None) or config.model
+    try:
+        return setup_generator(config)
+    except (AttributeError, ImportError, NotImplementedError) as error:
         raise UnsupportedModelError(
-            f"vocoder {config.model!r}: this version speaks through Coqui's adversarial vocoders, such as HiFi-GAN"
-        )
-    return setup_generator(config)
+            f"vocoder {kind!r}: this version speaks through Coqui's adversarial vocoders, such as HiFi-GAN"
+        ) from error
 
 
 def fuse_generator(generator: Any) -> None:

@@ -1,0 +1,175 @@
+"""loader.bake.coqui: what a release of any family must hold, and that nothing in it is run."""
+
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+
+from loader.errors import ModelNotFoundError
+from loader.release import HASH_FILE, VERSION_FILE, open_release, seal_release
+from tests.family_checkpoints import family_releases
+from tests.loader.children import answer_of
+
+BAKE = """
+    import json, sys, tempfile
+    from contextlib import nullcontext
+    from pathlib import Path
+    from loader.coqui import import_coqui
+    import_coqui()
+    from loader.bake.coqui import bake
+    from loader.errors import LoaderError
+    from loader.release import open_release
+    said = []
+    for source in sys.argv[1:]:
+        with tempfile.TemporaryDirectory() as target:
+            try:
+                said.append(repr(bake(open_release(Path(source)), Path(target), lambda title: nullcontext()).network))
+            except LoaderError as error:
+                said.append(f"{type(error).__name__}: {error}")
+    print(json.dumps(said))
+"""
+
+
+@pytest.fixture
+def spoilt(tmp_path):
+    """Return a copy of a family's release after `spoil` changed its files, sealed again."""
+
+    def spoilt(family, spoil):
+        directory = tmp_path / f"{family}-{len(list(tmp_path.iterdir()))}"
+        shutil.copytree(family_releases()[family], directory)
+        spoil(directory)
+        names = {path.name for path in directory.iterdir()} - {VERSION_FILE, HASH_FILE}
+        seal_release(directory, "spoilt", sorted(names))
+        return directory
+
+    return spoilt
+
+
+def replaced(name, old, new):
+    """Return a way to spoil one file of text."""
+
+    def spoil(directory):
+        text = (directory / name).read_text()
+        assert old in text
+        (directory / name).write_text(text.replace(old, new))
+
+    return spoil
+
+
+class Malice:
+    """Unpickling one creates a file."""
+
+    def __init__(self, path):
+        self._path = path
+
+    def __reduce__(self):
+        return open, (str(self._path), "w")
+
+
+def test_what_cannot_be_spoken_is_refused_with_the_file_and_the_reason(spoilt, tmp_path):
+    cases = {
+        "ModelNotFoundError: .*a vocoder is one vocoder": ("overflow", lambda d: (d / "vocoder_config.json").unlink()),
+        "UnsupportedModelError: .*vocoder_config.json: vocoder 'wavegrad'": (
+            "overflow", lambda d: (d / "vocoder_config.json").write_text('{"model": "wavegrad"}')),
+        "UnsupportedModelError: .*vocoder 'wavernn'": (
+            "overflow", lambda d: (d / "vocoder_config.json").write_text('{"model": "wavernn"}')),
+        "BakeError: .*vocoder.pth: torch cannot read it": ("overflow", lambda d: (d / "vocoder.pth").write_bytes(b"no")),
+        "BakeError: .*its weights do not fit": ("overflow", replaced("config.json", '"prenet_dim": 32', '"prenet_dim": 16')),
+        "UnsupportedModelError: .*speaks what is not VITS": (
+            "overflow", replaced("config.json", '"model": "Overflow"', '"model": "vits"')),
+        "UnsupportedModelError: .*model 'bark'": ("overflow", lambda d: (d / "config.json").write_text('{"model": "bark"}')),
+        "BakeError: .*stats_path names scale_stats.npy": ("tacotron2", lambda d: (d / "scale_stats.npy").unlink()),
+        "BakeError: .*d_vector_file names d_vectors.json": ("fast_pitch", lambda d: (d / "d_vectors.json").unlink()),
+        "BakeError: .*registers no speaker": (
+            "xtts", lambda d: [path.unlink() for path in d.iterdir() if path.name.startswith("speaker")]),
+        "BakeError: .*an XTTS voice without vocab.json": ("xtts", lambda d: (d / "vocab.json").unlink()),
+        "BakeError: .*speaker_tone.wav: not a recording": ("xtts", lambda d: (d / "speaker_tone.wav").write_bytes(b"RIFF")),
+    }  # fmt: skip
+
+    said = answer_of(BAKE, *(spoilt(family, spoil) for family, spoil in cases.values()))
+
+    for expected, found in zip(cases, said, strict=True):
+        start, _, rest = expected.partition(".*")
+        assert found.startswith(start) and rest in found, found
+
+
+def test_statistics_and_speakers_that_would_run_code_are_refused_and_do_not_run_it(spoilt, tmp_path):
+    ran = tmp_path / "ran"
+
+    def in_statistics(directory):
+        np.save(directory / "scale_stats.npy", np.array(Malice(ran), dtype=object), allow_pickle=True)
+
+    def in_speakers(directory):
+        (directory / "speakers_xtts.pth").write_bytes(pickle.dumps(Malice(ran)))
+
+    said = answer_of(BAKE, spoilt("tacotron2", in_statistics), spoilt("xtts", in_speakers))
+
+    assert "scale_stats.npy: no statistics of Coqui's" in said[0]
+    assert "speakers_xtts.pth: torch cannot read it" in said[1]
+    assert not ran.exists()
+
+
+def test_the_reduction_comes_from_the_checkpoint():
+    assert ["{'mel': {'reduction': 2}}"] == answer_of(BAKE, family_releases()["tacotron"])
+
+
+@pytest.mark.parametrize(
+    "files", [["vocoder.pth"], ["vocoder_config.json"], ["vocoder.pth", "vocoder_2.pth", "vocoder_config.json"]]
+)
+def test_half_a_vocoder_or_two_are_refused(tmp_path, files):
+    names = ["config.json", "model_file.pth", *files]
+    for name in names:
+        (tmp_path / name).write_bytes(b"{}")
+    seal_release(tmp_path, "1", names)
+
+    with pytest.raises(ModelNotFoundError, match="a vocoder is one vocoder"):
+        print(open_release(tmp_path).vocoder_path)
+
+
+def test_a_vocoder_is_never_taken_for_the_model(tmp_path):
+    names = ["checkpoint_9.pth", "config.json", "vocoder.pth", "vocoder_config.json"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"{}")
+    seal_release(tmp_path, "1", names)
+    release = open_release(tmp_path)
+
+    assert ("checkpoint_9.pth", "vocoder.pth") == (release.checkpoint_path.name, release.vocoder_path.name)
+
+
+def test_a_fetched_model_brings_the_vocoder_it_is_heard_through(tmp_path):
+    for folder, names in {"model": ["model_file.pth", "scale_stats.npy"], "vocoder": ["model.pth", "scale_stats.npy"]}.items():
+        (tmp_path / folder).mkdir()
+        for name in [*names, "config.json"]:
+            (tmp_path / folder / name).write_text(f"{folder} {name}")
+    (tmp_path / "target").mkdir()
+
+    answer_of(
+        """
+        import json, sys
+        from pathlib import Path
+        from loader.coqui import import_coqui
+        import_coqui()
+        from TTS.utils import manage
+        from loader.bake.fetch import fetch_model
+        source = Path(sys.argv[1])
+        class Downloaded:
+            def __init__(self, **options): pass
+            def list_tts_models(self): return ["tts_models/en/test/glow-tts"]
+            def download_model(self, name):
+                kind = "model" if name.startswith("tts_models/") else "vocoder"
+                file = {"model": "model_file.pth", "vocoder": "model.pth"}[kind]
+                about = {"default_vocoder": "vocoder_models/en/test/hifigan"}
+                return source / kind / file, source / kind / "config.json", about
+        manage.ModelManager = Downloaded
+        fetch_model("tts_models/en/test/glow-tts", source / "target")
+        print("{}")
+        """,
+        tmp_path,
+    )
+
+    release = open_release(tmp_path / "target")
+    assert {"config.json", "model_file.pth", "scale_stats.npy", "vocoder.pth", "vocoder_config.json",
+            "vocoder_scale_stats.npy"} == set(release.hashes)  # fmt: skip
+    assert "vocoder model.pth" == release.vocoder_path.read_text()
+    assert "vocoder scale_stats.npy" == (release.directory / "vocoder_scale_stats.npy").read_text()
