@@ -61,6 +61,7 @@ class BakeError(LoaderError):
     """The bake child process failed; nothing was published."""
 
     exit_status = 70
+    permanent = True
 
 
 class StoreError(LoaderError):

@@ -93,7 +93,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-_SEAL = "seal the directory with: sha256sum config.json *.pth > hash.sha256; echo 1 > version.txt"
+_SEAL = "seal the directory with: echo 1 > version.txt; sha256sum * | grep -v hash.sha256 > hash.sha256"
 _FETCH = "fetch the release again"
 
 

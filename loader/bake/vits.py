@@ -111,9 +111,11 @@ def _load_fairseq(release: Release) -> Any:
     config.model_args.init_discriminator = False
     model = _built(Vits, config, release)
     try:
-        model.load_fairseq_checkpoint(config, release.checkpoint_path, eval=True, strict=False)
+        model.load_fairseq_checkpoint(config, release.checkpoint_path, eval=True, strict=True)
     except Exception as error:  # Coqui's readers share no base class of errors
         raise BakeError(f"{release.checkpoint_path}: Coqui cannot read it: {one_line(error)}") from error
+    # Coqui calls every voice English whose files do not say; the configuration may, and a request need not.
+    model.language_manager.name_to_id = {}
     return model
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from loader.artifact import Artifact
-from loader.engines.base import Prosody, Samples, Utterance
+from loader.engines.base import Samples, Utterance
 from loader.engines.coqui import building
 from loader.engines.weights import assign, mapped_tensors, placed, without_initialisation
 from loader.errors import ArtifactError, SynthesisError
@@ -20,6 +20,8 @@ VOCODER_STATISTICS_FILE = "vocoder_statistics.safetensors"
 D_VECTORS_FILE = "d_vectors.json"
 #: Longest utterance: 500 phonemes at a quarter of the usual speed last about 140 s. More is a runaway.
 MOST_S = 200
+#: A phoneme that lasts longer at the usual speed is a runaway: a third of a second.
+MOST_FRAMES_OF_ID = 30
 
 log = logging.getLogger("chorus.loader")
 
@@ -63,14 +65,14 @@ class MelVoice:
         """Return frames in rows."""
         ids = torch.tensor([list(utterance.ids)], dtype=torch.long, device=self.model.device)
         inputs = {"x_lengths": torch.tensor(ids.shape[1:2], device=ids.device)}
-        inputs |= self._who(utterance) | _pace(self.model, utterance.prosody)
+        inputs |= self._who(utterance) | _pace(self.model, utterance)
         watch = self._watch_durations()
         try:
             frames = self.model.inference(ids, aux_input=inputs)["model_outputs"][0]
         finally:
             for hook in watch:
                 hook.remove()
-        self._report_runaway(len(frames))
+        self._report_runaway(len(frames), inputs.get("max_sampling_time"))
         return frames if _has_pace(self.model) else _stretched(frames, utterance.prosody.length_scale)
 
     def _who(self, utterance: Utterance) -> dict[str, Any]:
@@ -94,12 +96,10 @@ class MelVoice:
         named = self.model.named_modules()
         return [each.register_forward_hook(refuse_runaway) for name, each in named if name.endswith("duration_predictor")]
 
-    def _report_runaway(self, frames: int) -> None:
+    def _report_runaway(self, frames: int, most: int | None) -> None:
         """Say when a model that decides step by step never decided to end: Coqui cuts it there, and so do we."""
-        config = self.model.config
-        most = config.get("max_sampling_time", None)
-        if "max_decoder_steps" in config:
-            most = config.max_decoder_steps * self.model.decoder.r
+        if "max_decoder_steps" in self.model.config:
+            most = self.model.config.max_decoder_steps * self.model.decoder.r
         if most and frames >= most:
             log.warning("an utterance was cut after %d frames: the model did not end it", frames)
 
@@ -190,8 +190,9 @@ def _has_pace(model: Any) -> bool:
     return hasattr(model, "length_scale") or (hasattr(model, "duration_threshold") and model.deterministic_transition)
 
 
-def _pace(model: Any, prosody: Prosody) -> dict[str, float]:
+def _pace(model: Any, utterance: Utterance) -> dict[str, float]:
     """Set what the family knows of speed and variation; return what it wants to be told with the text."""
+    prosody = utterance.prosody
     if hasattr(model, "length_scale"):
         model.length_scale = prosody.length_scale
     if hasattr(model, "inference_noise_scale"):
@@ -201,7 +202,9 @@ def _pace(model: Any, prosody: Prosody) -> dict[str, float]:
     # A state ends when the probability of having stayed so long falls below the threshold. It falls
     # geometrically, so that the threshold's logarithm is what a duration is proportional to.
     threshold = model.duration_threshold**prosody.length_scale
-    return {"sampling_temp": prosody.noise_scale, "duration_threshold": threshold}
+    # Coqui's limit alone, 11 s unless configured, would cut long sentences and slow ones.
+    most = max(model.max_sampling_time, MOST_FRAMES_OF_ID * len(utterance.ids)) * max(1.0, prosody.length_scale)
+    return {"sampling_temp": prosody.noise_scale, "duration_threshold": threshold, "max_sampling_time": round(most)}
 
 
 def _stretched(frames: torch.Tensor, scale: float) -> torch.Tensor:
