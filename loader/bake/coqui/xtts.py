@@ -89,11 +89,11 @@ def _load(release: Release, config: Any) -> Any:
     # Its own reader would write the checkpoint anew in another form; its renaming of weights is what is wanted.
     model._load_checkpoint = lambda _path: checkpoint.get("model") or {}
     weights = model.get_compatible_checkpoint_state_dict(path)
-    load_weights_without_aliases(model, weights, path)
+    _load_plain_weights(model, weights, path)
     return model
 
 
-def load_weights_without_aliases(model: Any, weights: dict[str, Any], path: Path) -> None:
+def _load_plain_weights(model: Any, weights: dict[str, Any], path: Path) -> None:
     """Give XTTS its weights, before it makes the aliases that some checkpoints name too."""
     plain = {name: each for name, each in weights.items() if not name.startswith(_ALIASES)}
     for name in xtts.NETWORKS:

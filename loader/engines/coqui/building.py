@@ -23,6 +23,8 @@ MEL_FAMILIES = (
     "tacotron",
     "tacotron2",
 )
+#: What a file of statistics holds that speaking needs, in the order the audio processor takes it.
+STATISTICS = ("mel_mean", "mel_std", "linear_mean", "linear_std")
 #: Parts of these families that only training calls.
 TRAINING_ONLY = ("aligner", "coarse_decoder", "decoder_backward")
 
@@ -105,7 +107,3 @@ def apply_statistics(processor: Any, statistics: Mapping[str, Any]) -> None:
     arrays = [np.asarray(statistics[name]) for name in STATISTICS]
     processor.setup_scaler(*arrays)
     processor.max_norm = processor.clip_norm = processor.symmetric_norm = None
-
-
-#: What a file of statistics holds that speaking needs, in the order the audio processor takes it.
-STATISTICS = ("mel_mean", "mel_std", "linear_mean", "linear_std")
