@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ VOCODER_CONFIG_FILE, VOCODER_WEIGHTS_FILE = "vocoder_config.json", "vocoder.safe
 VOCODER_STATISTICS_FILE = "vocoder_statistics.safetensors"
 #: Vectors of the speakers, in Coqui's own JSON, where the voice was trained with vectors.
 D_VECTORS_FILE = "d_vectors.json"
+#: What the encoders of SpeedySpeech and its kin can take; Coqui itself fails over a text of one letter.
+LEAST_IDS = 16
 #: Longest utterance: 500 phonemes at a quarter of the usual speed last about 140 s. More is a runaway.
 MOST_S = 200
 #: A phoneme that lasts longer at the usual speed is a runaway: a third of a second.
@@ -55,11 +58,21 @@ class MelVoice:
     def samples(self, utterance: Utterance) -> Samples:
         """Speak one utterance (see `Model.samples`)."""
         with torch.inference_mode():
-            mel = self._spectrogram(utterance)
+            mel = self._heard(utterance)
             if not 0 < mel.shape[0] <= self._most_frames:
                 raise SynthesisError(f"the model made {mel.shape[0]} frames, limit {self._most_frames}")
             spoken = self.vocoder.samples(self.model.ap, mel) if self.vocoder else self.griffin_lim(mel)
         return np.asarray(spoken, dtype=np.float32).reshape(-1)
+
+    def _heard(self, utterance: Utterance) -> torch.Tensor:
+        """Return the spectrogram; where an encoder's kernel is wider than the utterance, with its last id drawn out."""
+        try:
+            return self._spectrogram(utterance)
+        except RuntimeError:  # what torch says to it, and to much else
+            missing = LEAST_IDS - len(utterance.ids)
+            if missing <= 0:
+                raise
+        return self._spectrogram(replace(utterance, ids=[*utterance.ids, *[utterance.ids[-1]] * missing]))
 
     def _spectrogram(self, utterance: Utterance) -> torch.Tensor:
         """Return frames in rows."""

@@ -203,3 +203,22 @@ def test_xtts_reads_text_as_coquis_tokenizer_does_in_pieces_that_it_can_hold(art
     assert [True, True, True] == found["same"]
     assert 10 < len(found["pieces"]) and max(found["pieces"]) <= 401 and max(found["no break"]) <= 401
     assert [] == found["silent"]
+
+
+@pytest.mark.parametrize("family_with_wide_kernels", ["fast_pitch", "speedy_speech", "align_tts"])
+def test_a_text_of_one_letter_is_spoken_where_coqui_fails_over_it(artifacts, family_with_wide_kernels):
+    sizes = answer_of("""
+        import json, sys
+        from pathlib import Path
+        import numpy as np
+        from loader.artifact import open_artifact
+        from loader.engines import coqui
+        from loader.engines.base import Prosody, Utterance
+        engine = coqui.open_engine(open_artifact(Path(sys.argv[1])))
+        def samples(ids):
+            random = np.random.Generator(np.random.Philox(key=[1, 0]))
+            return np.concatenate(list(engine.speak(Utterance(ids, Prosody(1.0, 0.667, 0.8)), random, False)))
+        print(json.dumps([samples([5] * count).size for count in (1, 16)]))
+        """, artifacts[family_with_wide_kernels])
+
+    assert sizes[0] == sizes[1] > 1000
