@@ -71,7 +71,7 @@ SCHEMA = vol.Schema(
         _key("mmap", True, "map the weights (shared, read on demand); false reads them into the master's memory"): flag,
         _key("quantization", dict, "int8, as in the article"): _QUANTIZATION,
         _key("voices", list, "several voices; the first is the default one. Excludes `model_path`"): [_VOICE],
-        _key("engine", "auto", "`onnx` or `pytorch` for VITS, `coqui` for any family, or `auto`: `onnx` on a CPU, `pytorch` on CUDA, `coqui` for the rest"): one_of(*_ENGINES),
+        _key("engine", "auto", "`onnx` or `pytorch` for VITS, `coqui` for the other families, or `auto`: `onnx` on a CPU, `pytorch` on CUDA, `coqui` for the rest"): one_of(*_ENGINES),
         _key("preload", True, "open voices in the master and fork; false opens them in every worker from the same files"): flag,
         _key("cache_dir", "~/.cache/chorus", "where artifacts and the embedded voice are kept"): text,
         _key("bind", "127.0.0.1:8080", "HOST:PORT or unix:PATH"): address,
