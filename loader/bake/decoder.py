@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-#: Slope of every leaky rectifier of the generator but the last, which has torch's own default.
-_SLOPE, _LAST_SLOPE = 0.1, 0.01
+from loader.engines import hifigan
+from loader.engines.hifigan import LAST_SLOPE, SLOPE
 
 
 class Decode(nn.Module):
@@ -39,7 +39,7 @@ class Decode(nn.Module):
             x = x + self.condition(speaker.unsqueeze(2))
         for stage in self.stages:
             x = stage(x)
-        samples: Tensor = torch.tanh(self.last(functional.leaky_relu(x, _LAST_SLOPE)))
+        samples: Tensor = torch.tanh(self.last(functional.leaky_relu(x, LAST_SLOPE)))
         return samples
 
 
@@ -76,7 +76,7 @@ class ResidualBlock(nn.Module):
         for rectifier, branch in zip(self.rectifiers, self.branches, strict=True):
             inner = branch[0](rectifier(x))
             for conv in branch[1:]:
-                inner = conv(functional.leaky_relu(inner, _SLOPE))
+                inner = conv(functional.leaky_relu(inner, SLOPE))
             x = inner + x
         return x
 
@@ -101,26 +101,20 @@ class LeakyRelu(Identity):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.leaky_relu(super().forward(x), _SLOPE)
+        return functional.leaky_relu(super().forward(x), SLOPE)
 
 
 class LastConv(nn.Module):
-    """The convolution to one channel, with many samples as the channels of one step.
-
-    The blocked layout computes channels by the block, 16 of them with AVX-512: with one
-    channel, 15 are thrown away. One step of this convolution makes a block of samples.
-    """
+    """The convolution to one channel, with many samples as the channels of one step (see `hifigan`)."""
 
     def __init__(self, conv: nn.Conv1d, factor: float, samples_per_frame: int) -> None:
         super().__init__()
-        block, kernel = math.gcd(samples_per_frame, 16), conv.kernel_size[0]
-        weight = conv.weight.detach() * factor
-        shifted = [functional.pad(weight, (shift, block - 1 - shift)) for shift in range(block)]
+        block, kernel = hifigan.block_of(samples_per_frame), conv.kernel_size[0]
         self.conv = nn.Conv2d(
             conv.in_channels, block, (1, kernel + block - 1), stride=(1, block), padding=(0, int(conv.padding[0])),
             bias=conv.bias is not None,
         )  # fmt: skip
-        self.conv.weight = nn.Parameter(torch.cat(shifted).unsqueeze(2))
+        self.conv.weight = nn.Parameter(hifigan.blocks_of(conv.weight.detach() * factor, block).unsqueeze(2))
         if conv.bias is not None:
             self.conv.bias = nn.Parameter(conv.bias.detach().repeat(block))
 
@@ -129,28 +123,20 @@ class LastConv(nn.Module):
 
 
 class UpsamplingConv(nn.Module):
-    """A transposed convolution as a plain one whose channels are then interleaved.
+    """A transposed convolution as a plain one whose channels are then interleaved (see `hifigan`).
 
-    Each output sample of a transposed convolution with kernel K and stride S is a sum
-    over ceil(K / S) inputs, with weights that repeat every S samples: S plain
-    convolutions, computed as one. Exact. ONNX Runtime's transposed kernel is slower, knows no blocked
-    layout, and keeps a private copy of the weights.
+    ONNX Runtime's transposed kernel is slower, knows no blocked layout, and keeps a private copy of the weights.
     """
 
     def __init__(self, transposed: nn.ConvTranspose1d, factor: float = 1.0) -> None:
         super().__init__()
         stride, kernel = transposed.stride[0], transposed.kernel_size[0]
-        taps = math.ceil(kernel / stride)
-        weight = functional.pad(transposed.weight.detach() * factor, (0, taps * stride - kernel))
-        in_channels, out_channels, _ = weight.shape
-        # (in, out, taps, stride) -> (stride, out, in, taps), the oldest input first.
-        phases = weight.reshape(in_channels, out_channels, taps, stride).permute(3, 1, 0, 2).flip(3)
-        self.stride, self.out_channels = stride, out_channels
-        padding = int(transposed.padding[0])
-        cut = taps * stride - kernel + padding
-        self.kept = slice(padding, -cut if cut else None)
-        self.conv = nn.Conv2d(in_channels, stride * out_channels, (1, taps), padding=(0, taps - 1))
-        self.conv.weight = nn.Parameter(phases.reshape(stride * out_channels, in_channels, 1, taps).contiguous())
+        phases = hifigan.phases_of(transposed.weight.detach() * factor, stride)
+        channels, in_channels, taps = phases.shape
+        self.stride, self.out_channels = stride, transposed.out_channels
+        self.kept = hifigan.kept_of(kernel, stride, int(transposed.padding[0]))
+        self.conv = nn.Conv2d(in_channels, channels, (1, taps), padding=(0, taps - 1))
+        self.conv.weight = nn.Parameter(phases.unsqueeze(2).contiguous())
         assert transposed.bias is not None
         self.conv.bias = nn.Parameter(transposed.bias.detach().repeat(stride))
 

@@ -1,5 +1,6 @@
-"""The bake for the `pytorch` engine: fused weights as they are, and a description of the layers they belong to."""
+"""The bake for the `pytorch` engine: fused weights as they are used, and a description of the layers they belong to."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from loader.bake.contents import Contents
 from loader.bake.stages import Stage
 from loader.bake.tokenizer import copy_text_sources, text_facts
 from loader.bake.vits import load_vits, vits_facts, voice_facts, write_conditions
+from loader.engines.torch_decoder import weights_of
 from loader.engines.torch_vits import WEIGHTS_FILE, TorchVits
 from loader.engines.weights import without_initialisation, write_tensors
 from loader.release import Release
@@ -30,7 +32,7 @@ def bake(release: Release, target: Path, stage: Stage) -> Contents:
 
 
 def layers_of(vits: Any) -> dict[str, Any]:
-    """Describe the layers of `vits` by the arguments that Coqui builds them with."""
+    """Describe the layers of `vits` by the arguments that they are built with."""
     args, speaker, language = vits.args, vits.embedded_speaker_dim, vits.embedded_language_dim
     return {
         "is_stochastic": bool(args.use_sdp),
@@ -57,18 +59,11 @@ def layers_of(vits: Any) -> dict[str, Any]:
         "duration_predictor": _duration_predictor(args, speaker, language),
         "waveform_decoder": {
             "in_channels": args.hidden_channels,
-            "out_channels": 1,
-            "resblock_type": args.resblock_type_decoder,
-            "resblock_dilation_sizes": args.resblock_dilation_sizes_decoder,
-            "resblock_kernel_sizes": args.resblock_kernel_sizes_decoder,
-            "upsample_kernel_sizes": args.upsample_kernel_sizes_decoder,
-            "upsample_initial_channel": args.upsample_initial_channel_decoder,
-            "upsample_factors": args.upsample_rates_decoder,
-            "inference_padding": 0,
-            "cond_channels": speaker,
-            "conv_pre_weight_norm": False,
-            "conv_post_weight_norm": False,
-            "conv_post_bias": False,
+            "condition_channels": speaker,
+            "initial_channels": args.upsample_initial_channel_decoder,
+            "upsamplings": _pairs(args.upsample_kernel_sizes_decoder, args.upsample_rates_decoder),
+            "blocks": _pairs(args.resblock_kernel_sizes_decoder, args.resblock_dilation_sizes_decoder),
+            "has_plain_convs": str(args.resblock_type_decoder) == "1",
         },
     }
 
@@ -80,18 +75,22 @@ def _duration_predictor(args: Any, speaker: int, language: int) -> dict[str, Any
     return {**shared, "hidden_channels": 256, "cond_channels": speaker}
 
 
+def _pairs(*columns: Iterable[Any]) -> list[list[Any]]:
+    return [[*row] for row in zip(*columns, strict=True)]
+
+
 def _weights(vits: Any, layers: dict[str, Any]) -> dict[str, Any]:
     """Return the weights under the names of the module that will take them, and no others."""
     own = {
-        **_prefixed("encoder.text_encoder.", vits.text_encoder),
-        **_prefixed("encoder.predictor.", vits.duration_predictor),
-        **_prefixed("flows.flow.", vits.flow),
-        **_prefixed("decoder.", vits.waveform_decoder),
+        **_prefixed("encoder.text_encoder.", vits.text_encoder.state_dict()),
+        **_prefixed("encoder.predictor.", vits.duration_predictor.state_dict()),
+        **_prefixed("flows.flow.", vits.flow.state_dict()),
+        **_prefixed("decoder.", weights_of(vits.waveform_decoder)),
     }
     with without_initialisation():
         wanted = TorchVits(layers).state_dict()
     return {name: own[name] for name in wanted}
 
 
-def _prefixed(prefix: str, module: Any) -> dict[str, Any]:
-    return {prefix + name: tensor for name, tensor in module.state_dict().items()}
+def _prefixed(prefix: str, weights: Mapping[str, Any]) -> dict[str, Any]:
+    return {prefix + name: tensor for name, tensor in weights.items()}

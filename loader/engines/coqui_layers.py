@@ -19,19 +19,17 @@ _MODULES = (
     "TTS.tts.layers.vits.networks",
     "TTS.tts.layers.vits.stochastic_duration_predictor",
     "TTS.tts.layers.glow_tts.duration_predictor",
-    "TTS.vocoder.models.hifigan_generator",
 )
 
 
 @dataclass(frozen=True)
 class Layers:
-    """The classes that a VITS which only speaks is made of."""
+    """The classes that a VITS which only speaks is made of, but for its decoder."""
 
     text_encoder: Callable[..., nn.Module]
     flow: Callable[..., nn.Module]
     stochastic_predictor: Callable[..., nn.Module]
     plain_predictor: Callable[..., nn.Module]
-    generator: Callable[..., nn.Module]
 
     def duration_predictor(self, is_stochastic: bool) -> Callable[..., nn.Module]:
         """Return the class of either kind."""
@@ -45,16 +43,12 @@ def import_layers() -> Layers:
     Raises:
         MissingPackageError: coqui-tts is not installed.
     """
-    networks, stochastic, plain, vocoder = import_privately("TTS", _MODULES, _installed_source())
-    # This copy of the module is ours alone. Its normalised weights would be undone again after they were
-    # made, which takes as long as everything else here.
-    vocoder.__dict__.update(weight_norm=lambda module: module, remove_parametrizations=lambda *_: None)
+    networks, stochastic, plain = import_privately("TTS", _MODULES, _installed_source())
     return Layers(
         text_encoder=networks.TextEncoder,
         flow=networks.ResidualCouplingBlocks,
         stochastic_predictor=stochastic.StochasticDurationPredictor,
         plain_predictor=plain.DurationPredictor,
-        generator=vocoder.HifiganGenerator,
     )
 
 

@@ -1,4 +1,4 @@
-"""The three networks of one VITS in torch: Coqui's own layers, arrays in and arrays out."""
+"""The three networks of one VITS in torch: Coqui's own layers but for the decoder, arrays in and arrays out."""
 
 import copy
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from loader.acoustics import Array, Condition, Encoding
 from loader.artifact import Artifact
 from loader.engines import coqui_layers
 from loader.engines.base import Samples
+from loader.engines.torch_decoder import Decoder
 from loader.engines.vits_layers import Encode, Flow
 from loader.engines.weights import assign, mapped_tensors, without_initialisation
 
@@ -36,7 +37,7 @@ class TorchVits(nn.Module):
         text_encoder = classes.text_encoder(**layers["text_encoder"])
         self.encoder = Encode(text_encoder, predictor, layers["is_stochastic"], layers["knows_speaker"])
         self.flows = Flow(classes.flow(**layers["flow"]))
-        self.decoder = classes.generator(**layers["waveform_decoder"])
+        self.decoder = Decoder(**layers["waveform_decoder"])
         _forget_weight_norm(self)
 
     @property
@@ -59,7 +60,7 @@ class TorchVits(nn.Module):
     @torch.inference_mode()
     def decode(self, window: Array, condition: Condition) -> Samples:
         """Turn a latent window into samples."""
-        return _given(self.decoder(self._taken(window), g=self._taken(condition.speaker))).reshape(-1)
+        return _given(self.decoder(self._taken(window), self._taken(condition.speaker)))
 
     def _taken(self, array: npt.NDArray[Any] | None) -> Tensor | None:
         return None if array is None else torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
