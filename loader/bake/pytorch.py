@@ -1,6 +1,6 @@
 """The bake for the `pytorch` engine: fused weights as they are used, and a description of the layers they belong to."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from loader.bake.contents import Contents
 from loader.bake.stages import Stage
 from loader.bake.tokenizer import copy_text_sources, text_facts
 from loader.bake.vits import load_vits, vits_facts, voice_facts, write_conditions
-from loader.engines.torch_decoder import weights_of
+from loader.engines import torch_decoder
 from loader.engines.torch_vits import WEIGHTS_FILE, TorchVits
 from loader.engines.weights import without_initialisation, write_tensors
 from loader.release import Release
@@ -57,14 +57,7 @@ def layers_of(vits: Any) -> dict[str, Any]:
             "cond_channels": speaker,
         },
         "duration_predictor": _duration_predictor(args, speaker, language),
-        "waveform_decoder": {
-            "in_channels": args.hidden_channels,
-            "condition_channels": speaker,
-            "initial_channels": args.upsample_initial_channel_decoder,
-            "upsamplings": _pairs(args.upsample_kernel_sizes_decoder, args.upsample_rates_decoder),
-            "blocks": _pairs(args.resblock_kernel_sizes_decoder, args.resblock_dilation_sizes_decoder),
-            "has_plain_convs": str(args.resblock_type_decoder) == "1",
-        },
+        "waveform_decoder": torch_decoder.layers_of(vits.waveform_decoder),
     }
 
 
@@ -75,17 +68,13 @@ def _duration_predictor(args: Any, speaker: int, language: int) -> dict[str, Any
     return {**shared, "hidden_channels": 256, "cond_channels": speaker}
 
 
-def _pairs(*columns: Iterable[Any]) -> list[list[Any]]:
-    return [[*row] for row in zip(*columns, strict=True)]
-
-
 def _weights(vits: Any, layers: dict[str, Any]) -> dict[str, Any]:
     """Return the weights under the names of the module that will take them, and no others."""
     own = {
         **_prefixed("encoder.text_encoder.", vits.text_encoder.state_dict()),
         **_prefixed("encoder.predictor.", vits.duration_predictor.state_dict()),
         **_prefixed("flows.flow.", vits.flow.state_dict()),
-        **_prefixed("decoder.", weights_of(vits.waveform_decoder)),
+        **_prefixed("decoder.", torch_decoder.weights_of(vits.waveform_decoder)),
     }
     with without_initialisation():
         wanted = TorchVits(layers).state_dict()

@@ -21,7 +21,7 @@ from loader.engines.hifigan import LAST_SLOPE, SLOPE
 class Decoder(nn.Module):
     """(latent (1, channels, frames), speaker (1, channels, 1)) -> samples (frames * samples_per_frame,).
 
-    Only infers. Its parameters are named as Coqui's generator names them; `weights_of` makes them.
+    Only infers. Its parameters are named as Coqui's generator names them; `weights_of` makes their values.
     """
 
     def __init__(
@@ -133,6 +133,21 @@ class LastConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         steps = functional.conv2d(x, _seen(self.weight), None, self.stride, self.padding)
         return steps.permute(0, 2, 3, 1).reshape(-1)
+
+
+def layers_of(generator: Any) -> dict[str, Any]:
+    """Return the arguments with which `Decoder` becomes Coqui's `HifiganGenerator`. Runs in the bake child."""
+    blocks = generator.resblocks[: generator.num_kernels]
+    has_plain_convs = hasattr(blocks[0], "convs1")
+    dilated = [block.convs1 if has_plain_convs else block.convs for block in blocks]
+    return {
+        "in_channels": generator.conv_pre.in_channels,
+        "condition_channels": generator.cond_layer.in_channels if hasattr(generator, "cond_layer") else 0,
+        "initial_channels": generator.conv_pre.out_channels,
+        "upsamplings": [[up.kernel_size[0], up.stride[0]] for up in generator.ups],
+        "blocks": [[convs[0].kernel_size[0], [conv.dilation[0] for conv in convs]] for convs in dilated],
+        "has_plain_convs": has_plain_convs,
+    }
 
 
 def weights_of(generator: Any) -> dict[str, Tensor]:
