@@ -24,7 +24,8 @@ Array = npt.NDArray[np.float32]
 
 #: Core frames of the first window when somebody waits for it (0.37 s at 256 samples a frame, 22.05 kHz).
 FIRST_WINDOW_FRAMES = 32
-#: Most core frames of any window. Bounds the memory of decoding, whatever the text's length.
+#: Most core frames of any window, unless an engine asks for others. Bounds the memory of decoding, whatever the
+#: text's length.
 WINDOW_FRAMES = 256
 #: Longest utterance, in frames (10 minutes at 256 samples a frame, 22.05 kHz): more is a runaway.
 MOST_FRAMES = 50_000
@@ -116,13 +117,16 @@ class VitsEngine:
     networks: Networks
     facts: VitsFacts
     conditions: Conditions
+    #: Most core frames of any window.
+    window_frames: int = WINDOW_FRAMES
 
     def speak(self, utterance: Utterance, random: np.random.Generator, soon: bool) -> Iterator[Samples]:
         """Yield the samples of one utterance, window by window (see `Engine.speak`)."""
         condition = self.conditions.of(utterance)
         latent = self._latent(utterance, condition, random)
         hop = self.facts.samples_per_frame
-        for window in plan_windows(latent.shape[2], self.facts.margin_frames, FIRST_WINDOW_FRAMES if soon else None):
+        first = FIRST_WINDOW_FRAMES if soon else None
+        for window in plan_windows(latent.shape[2], self.facts.margin_frames, first, self.window_frames):
             decoded = self.networks.decode(latent[:, :, window.start : window.stop], condition)
             yield finite(decoded[window.keep_from * hop : window.keep_to * hop])
 
@@ -155,28 +159,33 @@ def frames_per_id(log_durations: Array, length_scale: float) -> npt.NDArray[np.i
     return frames
 
 
-def plan_windows(frames: int, margin: int, first: int | None = None) -> Iterator[Window]:
+def plan_windows(frames: int, margin: int, first: int | None = None, most: int = WINDOW_FRAMES) -> Iterator[Window]:
     """Cut `frames` into windows with margins on their inner edges, so that joins are exact.
+
+    All but a short first one are fed equally many frames: libraries compile their kernels for one length.
 
     Args:
         frames: how many there are, at least 1.
         margin: how far a decoded frame looks to either side.
         first: core frames of the first window; None when nobody waits for it.
+        most: core frames of any window, more than twice the margin.
     """
-    start = 0
+    done = 0
     if first is not None and frames > first + margin:
-        yield _window(0, first, frames, margin)
-        start = first
-    rest = frames - start
-    count = -(-rest // WINDOW_FRAMES)
+        yield Window(0, first + margin, 0, first)
+        done = first
+    start = max(0, done - margin)
+    if frames - done <= most:
+        yield Window(start, frames, done - start, frames - start)
+        return
+    inner = frames - start - 2 * margin
+    count = max(2, -(-inner // (most - margin)))
+    fed = -(-inner // count) + 2 * margin
     for index in range(count):
-        low, high = start + rest * index // count, start + rest * (index + 1) // count
-        yield _window(low, high, frames, margin)
-
-
-def _window(low: int, high: int, frames: int, margin: int) -> Window:
-    start, stop = max(0, low - margin), min(frames, high + margin)
-    return Window(start, stop, low - start, high - start)
+        low = min(start + index * (fed - 2 * margin), frames - fed)
+        high = frames if index == count - 1 else low + fed - margin
+        yield Window(low, low + fed, done - low, high - low)
+        done = high
 
 
 def finite(samples: Samples) -> Samples:

@@ -1,4 +1,4 @@
-"""The CUDA engine, and the CPU's alternative: Coqui's own VITS layers on mapped, read-only weights.
+"""The CUDA engine, and the CPU's alternative: Coqui's VITS in torch, on mapped, read-only weights.
 
 Built by the master from a description in the manifest: no `TTS` package is imported, no
 checkpoint read, nothing initialised at random. A GPU gets a copy of the weights, after
@@ -20,6 +20,10 @@ from loader.engines.vits import vits_engine
 
 if TYPE_CHECKING:
     from loader.engines.torch_vits import TorchVits
+
+
+#: Most core frames of a window: what two windows share is decoded twice, and most sentences are shorter than this.
+WINDOW_FRAMES = 512
 
 
 class TorchNetworks:
@@ -73,4 +77,4 @@ def open_engine(artifact: Artifact, accelerator: Accelerator | None = None) -> V
 
     facts = VitsFacts(**artifact.manifest.network["vits"])
     placement = Placement(open_vits(artifact), accelerator, copied_to)
-    return vits_engine(TorchNetworks(placement, facts), artifact)
+    return vits_engine(TorchNetworks(placement, facts), artifact, WINDOW_FRAMES)

@@ -37,22 +37,40 @@ def test_a_runaway_duration_is_refused(value):
         frames_per_id(np.full((1, 1, 3), value, dtype=np.float32), 1.0)
 
 
+@pytest.mark.parametrize("most", [WINDOW_FRAMES, 512])
 @pytest.mark.parametrize("first", [None, 32])
-@pytest.mark.parametrize("frames", [1, 31, 44, 45, 46, 255, 256, 257, 300, 1000, 1025])
-def test_windows_cover_every_frame_once(frames, first):
+@pytest.mark.parametrize("frames", [1, 31, 44, 45, 46, 255, 256, 257, 270, 300, 500, 512, 513, 516, 1000, 1025, 50_000])
+def test_windows_cover_every_frame_once(frames, first, most):
     kept = []
-    for window in plan_windows(frames, margin=12, first=first):
-        assert window.stop <= frames
-        assert window.keep_to - window.keep_from <= WINDOW_FRAMES
+    for window in plan_windows(frames, margin=12, first=first, most=most):
+        assert 0 <= window.start < window.stop <= frames
+        assert 0 < window.keep_to - window.keep_from <= most
         kept += range(window.start + window.keep_from, window.start + window.keep_to)
 
     assert list(range(frames)) == kept
 
 
-def test_windows_have_their_whole_margin_on_inner_edges():
-    for window in plan_windows(1000, margin=14, first=32):
-        assert window.start == 0 or window.keep_from == 14
-        assert window.stop == 1000 or window.stop - window.start - window.keep_to == 14
+@pytest.mark.parametrize("frames", [289, 300, 611, 1000, 1001])
+@pytest.mark.parametrize("first", [None, 32])
+def test_windows_have_their_whole_margin_on_inner_edges(frames, first):
+    for window in plan_windows(frames, margin=14, first=first):
+        assert window.start == 0 or window.keep_from >= 14
+        assert window.stop == frames or window.stop - window.start - window.keep_to == 14
+
+
+@pytest.mark.parametrize("frames", [289, 300, 611, 1000, 1001])
+def test_windows_but_for_a_short_first_one_have_one_length(frames):
+    """Libraries compile their kernels for one length."""
+    whole = [window.stop - window.start for window in plan_windows(frames, margin=14)]
+    soon = [window.stop - window.start for window in plan_windows(frames, margin=14, first=32)]
+
+    assert 1 == len(set(whole)) < len(whole)
+    assert 32 + 14 == soon[0]
+    assert 1 == len(set(soon[1:]))
+
+
+def test_a_sentence_a_little_longer_than_a_window_is_cut_in_two():
+    assert [(0, 272), (244, 516)] == [(window.start, window.stop) for window in plan_windows(516, margin=14, most=512)]
 
 
 @pytest.mark.parametrize("frames", [33, 200, 611])
