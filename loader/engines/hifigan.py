@@ -1,4 +1,4 @@
-"""A HiFi-GAN's layers said as plain convolutions, which every library computes faster: the arithmetic of their weights.
+"""A HiFi-GAN's layers said as plain, wide convolutions: the arithmetic of their weights.
 
 Exact, but for the order in which a sum is taken.
 """
