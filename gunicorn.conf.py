@@ -40,5 +40,6 @@ when_ready = process.freeze
 pre_fork = process.refuse_to_fork_with_threads
 post_fork = process.thaw
 post_worker_init = process.begin_warm_up
+worker_int = process.stop_at_once
 worker_exit = process.end_with_status
 child_exit = process.report_lost_worker

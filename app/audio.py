@@ -1,10 +1,12 @@
 """Speech to an HTTP response: whole with exact sizes, or streamed as it is made."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 
 from flask import Response
 
+from app.errors import ClientGoneError
 from app.memory import IdleHeap
 from app.speech import Speech, SpeechRequest, begin_speech
 from loader.wav import pcm16, wav_header
@@ -13,15 +15,21 @@ from loader.wav import pcm16, wav_header
 FORMATS = ("wav", "pcm")
 
 
-def answer(request: SpeechRequest, heap: IdleHeap) -> Response:
+def answer(request: SpeechRequest, heap: IdleHeap, has_left: Callable[[], bool]) -> Response:
     """Begin to speak and return the response that carries the speech to its end.
 
+    Args:
+        request: what to say.
+        heap: told when the work begins and ends.
+        has_left: whether the client waits no longer, asked between windows; a stream finds out by itself.
+
     Raises:
+        ClientGoneError: the client left before all was spoken.
         ServiceError: nothing can be spoken; nothing has been sent.
     """
     heap.work_begins()
     try:
-        response = _response(begin_speech(request))
+        response = _response(begin_speech(request), has_left)
     except BaseException:
         heap.work_ends()
         raise
@@ -29,14 +37,14 @@ def answer(request: SpeechRequest, heap: IdleHeap) -> Response:
     return response
 
 
-def _response(speech: Speech) -> Response:
+def _response(speech: Speech, has_left: Callable[[], bool]) -> Response:
     request = speech.request
     if request.streamed:
         response = Response(_stream(speech))
         # nginx would otherwise hold the windows back until it has a buffer full.
         response.headers["X-Accel-Buffering"] = "no"
     else:
-        pieces = deque(pcm16(window) for window in speech.windows)
+        pieces = _gathered(speech, has_left)
         pieces.extendleft(_header(speech, sum(map(len, pieces))))
         response = Response(_handed_over(pieces))
         response.headers["Content-Length"] = str(sum(map(len, pieces)))
@@ -46,6 +54,17 @@ def _response(speech: Speech) -> Response:
     response.headers["X-Sample-Rate"] = str(request.speaking.voice.sample_rate_hz)
     response.headers["X-Seed"] = str(request.seed)
     return response
+
+
+def _gathered(speech: Speech, has_left: Callable[[], bool]) -> deque[bytes]:
+    """Return all windows, spoken to the end while somebody waits for them."""
+    pieces: deque[bytes] = deque()
+    with closing(speech.windows):
+        for window in speech.windows:
+            pieces.append(pcm16(window))
+            if has_left():
+                raise ClientGoneError("the client left")
+    return pieces
 
 
 def _stream(speech: Speech) -> Iterator[bytes]:

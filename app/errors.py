@@ -88,6 +88,13 @@ class MethodNotAllowedError(BadRequestError):
     code = "method_not_allowed"
 
 
+class ClientGoneError(BadRequestError):
+    """The client left before its answer was whole; nobody reads this. The number is nginx's."""
+
+    status = 499
+    code = "client_gone"
+
+
 class SpeechFailedError(ServiceError):
     """The voice produced no usable audio."""
 

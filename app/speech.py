@@ -8,7 +8,7 @@ import itertools
 import logging
 import time
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from app.errors import (
@@ -71,7 +71,7 @@ class Speech:
 
     request: SpeechRequest
     #: All windows, the first one included. Closing it stops the work within one window.
-    windows: Iterator[Samples]
+    windows: Generator[Samples, None, None]
 
 
 def checked_text(text: str, limits: Limits, parameter: str) -> str:
@@ -151,7 +151,7 @@ def _observed(
     source: Iterator[Samples],
     started_s: float,
     now: Callable[[], float],
-) -> Iterator[Samples]:
+) -> Generator[Samples, None, None]:
     """Pass `windows` on, and log how the speech ended: done, failed, or abandoned by its listener.
 
     Raises:

@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import threading
 import time
 
 from loader.artifact import Artifact
@@ -11,6 +12,9 @@ from loader.text.front_end import TextFrontEnd
 from loader.voice import Parts
 
 log = logging.getLogger("chorus.loader")
+
+#: Coqui finds its classes by importing them, which two threads at once do wrong: an unlucky one got a module for a class.
+_one_at_a_time = threading.Lock()
 
 
 def import_libraries(engine: str) -> None:
@@ -35,6 +39,11 @@ def open_parts(artifact: Artifact, espeak: Espeak, accelerator: Accelerator | No
     Raises:
         LoaderError: any of its children.
     """
+    with _one_at_a_time:
+        return _opened(artifact, espeak, accelerator)
+
+
+def _opened(artifact: Artifact, espeak: Espeak, accelerator: Accelerator | None) -> Parts:
     started_s = time.monotonic()
     manifest = artifact.manifest
     module = importlib.import_module(f"loader.engines.{manifest.engine}")

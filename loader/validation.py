@@ -9,6 +9,7 @@ import voluptuous as vol
 Check = Callable[[Any], Any]
 
 _ADDRESS = re.compile(r"unix:\S+|(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}")
+_LAST_PORT = 65_535
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 
 
@@ -60,9 +61,11 @@ def label(value: Any) -> str:
 
 def address(value: Any) -> str:
     """HOST:PORT or unix:PATH."""
-    if isinstance(value, str) and _ADDRESS.fullmatch(value):
-        return value
-    raise vol.Invalid(f"expected HOST:PORT or unix:PATH, found {shown(value)}")
+    if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
+        raise vol.Invalid(f"expected HOST:PORT or unix:PATH, found {shown(value)}")
+    if not value.startswith("unix:") and int(value.rpartition(":")[2]) > _LAST_PORT:
+        raise vol.Invalid(f"expected a port of 0 to {_LAST_PORT}, found {shown(value)}")
+    return value
 
 
 def flag(value: Any) -> bool:

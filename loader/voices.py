@@ -173,13 +173,20 @@ def _accelerator(settings: Settings, device_of: Callable[[str], Device]) -> Acce
 
 
 def _if_wanted(accelerator: Accelerator | None, voices: Sequence[Voice]) -> Accelerator | None:
-    """Return the accelerator where a voice can use it: entering it takes every worker hundreds of megabytes there."""
+    """Return the accelerator where a voice can use it: entering it takes every worker hundreds of megabytes there.
+
+    Raises:
+        NoDeviceError: one would, and this installation cannot.
+    """
     if accelerator is None:
         return None
     without = [voice.name for voice in voices if voice.manifest.engine == "onnx"]
     if without:
         log.warning("device %s is not used by voices of the onnx engine: %s", accelerator.name, ", ".join(without))
-    return accelerator if len(without) < len(voices) else None
+    if len(without) == len(voices):
+        return None
+    accelerator.require_library()
+    return accelerator
 
 
 def _speak_a_little(voice: Voice) -> None:

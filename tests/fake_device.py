@@ -37,6 +37,9 @@ class FakeDevice:
         self._is_lost = False
         self._lock = threading.RLock()
 
+    def require_library(self):
+        """The library of this device is always there."""
+
     def open(self):
         self.call("open", opening=True)
         self._process = os.getpid()

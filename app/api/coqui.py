@@ -6,6 +6,7 @@ from flask import Blueprint, Response, current_app, g, jsonify, request
 
 from app.audio import answer
 from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
+from app.listener import listener
 from app.service import Service
 from app.speech import SpeechRequest, checked_text, chosen, chosen_seed
 
@@ -33,6 +34,7 @@ def tts() -> Response:
             request_id=g.request_id,
         ),
         service.heap,
+        listener(request.environ),
     )
 
 

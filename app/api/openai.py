@@ -8,6 +8,7 @@ from flask import Blueprint, Response, current_app, g, jsonify, request
 
 from app.audio import FORMATS, answer
 from app.errors import BadRequestError, ServiceError, UnsupportedFormatError
+from app.listener import listener
 from app.service import Service
 from app.speech import (
     MOST_SEED,
@@ -72,6 +73,7 @@ def speech() -> Response:
             request_id=g.request_id,
         ),
         service.heap,
+        listener(request.environ),
     )
 
 

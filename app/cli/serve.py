@@ -14,12 +14,27 @@ from app.cli.options import config_option
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
+def _address(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Check what would be a traceback of gunicorn's, or seconds of it trying."""
+    # Late: --help need not wait for the configuration's library.
+    import voluptuous as vol
+
+    from loader.validation import address
+
+    try:
+        return None if value is None else address(value)
+    except vol.Invalid as error:
+        raise click.BadParameter(str(error)) from error
+
+
 @click.command(context_settings={"ignore_unknown_options": True}, short_help="Serve the voices over HTTP.")
 @config_option
-@click.option("-b", "--bind", metavar="HOST:PORT", help="Default: the configuration's `bind`.")
-@click.option("-w", "--workers", metavar="N", help="Default: the configuration's `workers`, one per core.")
+@click.option("-b", "--bind", metavar="HOST:PORT", callback=_address, help="Default: the configuration's `bind`.")
+@click.option(
+    "-w", "--workers", metavar="N", type=click.IntRange(1, 512), help="Default: the configuration's `workers`, one per core."
+)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[GUNICORN ARGUMENTS]...")
-def serve(config: Path, bind: str | None, workers: str | None, arguments: tuple[str, ...]) -> None:
+def serve(config: Path, bind: str | None, workers: int | None, arguments: tuple[str, ...]) -> None:
     """Serve the configured voices over HTTP; bakes first what is not baked yet.
 
     Becomes gunicorn, under the same process id. Ctrl-C stops it at once, SIGTERM lets
@@ -32,7 +47,7 @@ def serve(config: Path, bind: str | None, workers: str | None, arguments: tuple[
     chorus serve --log-level debug --pid /run/chorus.pid
     """
     process_model = found_process_model(ROOT)
-    ours = [*(("--bind", bind) if bind else ()), *(("--workers", workers) if workers else ())]
+    ours = [*(("--bind", bind) if bind else ()), *(("--workers", str(workers)) if workers else ())]
     words = [sys.executable, "-m", "gunicorn", "--config", str(process_model), *ours, *arguments]
     environment = {**os.environ, "CHORUS_CONFIG": str(config.absolute())}
     # gunicorn imports from the current directory first, where another package may be named `app`.

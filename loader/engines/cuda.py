@@ -25,6 +25,19 @@ class CudaDevice:
         self.name = name
         self._index = int(name.partition(":")[2] or 0)
 
+    def require_library(self) -> None:
+        """Check that torch knows CUDA at all. Calls nothing of it, so that a master may ask.
+
+        Raises:
+            NoDeviceError: torch was built without CUDA.
+        """
+        torch = _torch()
+        if not torch.backends.cuda.is_built():
+            raise NoDeviceError(
+                f"device {self.name}: the installed torch {torch.__version__} was built without CUDA; "
+                "install a build with CUDA, or set device: cpu"
+            )
+
     def open(self) -> None:
         """Initialise CUDA, and have the device multiply in full precision, as the CPU does.
 
@@ -34,12 +47,8 @@ class CudaDevice:
             NoDeviceError: torch was built without CUDA, or there is no device of that number.
             DeviceError: the driver refuses.
         """
+        self.require_library()
         torch = _torch()
-        if not torch.backends.cuda.is_built():
-            raise NoDeviceError(
-                f"device {self.name}: the installed torch {torch.__version__} was built without CUDA; "
-                "install a build with CUDA, or set device: cpu"
-            )
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
         try:

@@ -16,10 +16,18 @@ log = logging.getLogger("chorus.loader")
 
 
 class Device(Protocol):
-    """One device of this machine. Nothing of it may be called before `open`, and all of that in one process."""
+    """One device of this machine. After `require_library`, `open` comes before all else, which belongs to one process."""
 
     #: What its library calls it, such as `cuda:0`.
     name: str
+
+    def require_library(self) -> None:
+        """Check that this installation could use such a device at all. May be called anywhere; touches no device.
+
+        Raises:
+            NoDeviceError: it could not.
+        """
+        ...
 
     def open(self) -> None:
         """Make the first call to the device in this process. Opening an open one does nothing.
@@ -107,6 +115,14 @@ class Accelerator:
     def wants_replacement(self) -> bool:
         """Whether this process can never use the device again, where another one could."""
         return self.state is State.POISONED
+
+    def require_library(self) -> None:
+        """Check that this installation could use such a device. May run in the master; touches no device.
+
+        Raises:
+            NoDeviceError: it could not.
+        """
+        self._device.require_library()
 
     def when_poisoned(self, callback: Callable[[], None]) -> None:
         """Have `callback` called, in the thread that finds it out, once this process wants to be replaced."""

@@ -188,6 +188,7 @@ def test_a_bad_list_of_voices_is_refused(problems, voices, problem):
         ("model_path: ''", "model_path: expected text, found ''"),
         ("{model_path: /a, version: [1]}", "version: expected text, found [1]"),
         ("{model_path: /a, version: true}", "version: expected text, found True"),
+        ("{model_path: /a, bind: '127.0.0.1:99999'}", "bind: expected a port of 0 to 65535, found '127.0.0.1:99999'"),
         ("{model_path: /a, bind: 8080}", "bind: expected HOST:PORT or unix:PATH, found 8080"),
         ("{model_path: /a, bind: 'nonsense:port'}", "bind: expected HOST:PORT or unix:PATH, found 'nonsense:port'"),
         ("{model_path: /a, quantization: }", "quantization: expected keys and values"),

@@ -1,5 +1,6 @@
 """The process model: one master that opens, workers that share, and what happens when one dies."""
 
+import json
 import os
 import re
 import shutil
@@ -44,6 +45,21 @@ def test_ctrl_c_ends_everything_cleanly(start):
     server.speak("Hello.")
 
     server.stop(signal.SIGINT)
+
+
+def test_ctrl_c_does_not_wait_for_a_long_text(start):
+    """Minutes of speech are under way, of which nobody has taken a byte."""
+    server = start().ready()
+    connection = server.connection()
+    text = "The birch canoe slid on the smooth planks. " * 450
+    connection.request("POST", "/v1/audio/speech", json.dumps({"input": text}))
+    server.eventually(lambda: any(worker.cpu_times().user > 1 for worker in server.workers()))
+
+    server.process.send_signal(signal.SIGINT)
+
+    server.process.wait(timeout=60)
+    connection.close()
+    server.stop()
 
 
 def test_sigterm_lets_a_request_finish(start):

@@ -89,6 +89,19 @@ def test_a_listener_who_leaves_stops_the_work(server):
     assert float(line.partition("audio_s=")[2].split()[0]) < 60
 
 
+def test_a_client_that_leaves_before_a_whole_file_is_made_stops_the_work(server):
+    connection = server.connection()
+    connection.request("POST", "/v1/audio/speech", json.dumps({"input": LONG * 20}), {"X-Request-ID": "left-early"})
+    connection.close()
+
+    line = server.eventually(
+        lambda: next((line for line in server.log().splitlines() if "request_id=left-early" in line), None)
+    )
+    assert "event=speech.abandoned" in line
+    assert float(line.partition("audio_s=")[2].split()[0]) < 60
+    server.eventually(lambda: "code=client_gone" in server.log())
+
+
 def test_the_same_seed_gives_the_same_bytes_on_every_worker(server):
     answers = server.on_every_worker(lambda: server.speak("Same again.", seed=42))
 
