@@ -51,8 +51,11 @@ class Problems:
 def ended_clearly() -> Iterator[None]:
     """End the process as documented on whatever ends a command."""
     try:
-        yield
-        sys.stdout.flush()
+        try:
+            yield
+        finally:
+            # However it ends: what is left in the buffer when the interpreter ends is its complaint, and status 120.
+            sys.stdout.flush()
     except BrokenPipeError:
         _stop_writing()
         sys.exit(0)
