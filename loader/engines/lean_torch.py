@@ -17,9 +17,10 @@ def import_torch() -> None:
     """Import torch as little as speaking needs, unless it is there already. Runs in the master."""
     if "torch" in sys.modules:
         return
-    # oneDNN keeps a compiled kernel with its scratch memory for every shape it met, 1024 of them: of texts of
-    # all lengths that is 276 MB a worker instead of 190, and no faster (2026-11-23).
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+    # oneDNN keeps a compiled kernel with its scratch memory for every shape it met, 1024 of them. Of texts of all
+    # lengths that was 513 MB a worker, 200 with 64; 4 workers of the embedded voice took 562 MB with 64, 519 with
+    # 16, 469 with none, and began to speak after 0.15, 0.16 and 0.20 s (2026-11-23).
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
     sys.modules[_LEFT_OUT] = ModuleType(_LEFT_OUT)
     try:
         importlib.import_module("torch")
