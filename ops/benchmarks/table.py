@@ -16,4 +16,4 @@ def _rows(report: dict[str, Any]) -> Iterator[str]:
     for name, each in report["figures"].items():
         target = f"{each['target']}: {'met' if each['met'] else '**missed**'}" if "target" in each else ""
         spread = f"{each['min']:.4g} to {each['max']:.4g}" if len(each["values"]) > 1 else "one round"
-        yield f"| `{report['benchmark']}` | {name} | {each['median']:.4g} {each['unit']} | {spread} | {target} |"
+        yield f"| `ops/bench {report['benchmark']}` | {name} | {each['median']:.4g} {each['unit']} | {spread} | {target} |"
