@@ -7,7 +7,7 @@ import secrets
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from app.api import coqui, openai, status
+from app.api import coqui, listings, openai, status
 from app.errors import BadRequestError, BodyTooLargeError, MethodNotAllowedError, NotFoundError, ServiceError
 from app.logs import event
 from app.service import Service
@@ -23,7 +23,7 @@ def create_app(service: Service) -> Flask:
     flask.extensions["chorus"] = service
     flask.config["MAX_CONTENT_LENGTH"] = service.settings.limits.body_bytes
     flask.config["MAX_FORM_MEMORY_SIZE"] = service.settings.limits.body_bytes
-    for blueprint in (openai.openai, coqui.coqui, status.status):
+    for blueprint in (openai.openai, listings.listings, coqui.coqui, status.status):
         flask.register_blueprint(blueprint)
     flask.before_request(_name_request)
     flask.before_request(_refuse_endless_body)

@@ -1,4 +1,4 @@
-"""OpenAI's dialect: `/v1/audio/speech` and what clients look up before they use it."""
+"""OpenAI's dialect: `/v1/audio/speech`. What its clients look up before they use it is in `listings`."""
 
 import json
 from typing import Any
@@ -75,37 +75,6 @@ def speech() -> Response:
         service.heap,
         listener(request.environ),
     )
-
-
-@openai.get("/models")
-def models() -> Response:
-    """List the voices as models, which is what OpenAI's clients can show."""
-    service: Service = current_app.extensions["chorus"]
-    listed = [
-        {"id": voice.name, "object": "model", "created": service.opened_at_s, "owned_by": "chorus"}
-        for voice in service.catalogue.voices
-    ]
-    return jsonify(object="list", data=listed)
-
-
-@openai.get("/audio/voices")
-def voices() -> Response:
-    """List the voices in the shape that Open WebUI reads."""
-    service: Service = current_app.extensions["chorus"]
-    listed = [
-        {
-            "id": voice.name,
-            "name": voice.name,
-            "aliases": list(voice.settings.aliases),
-            "language": voice.language,
-            "languages": list(voice.languages),
-            "speakers": list(voice.speakers),
-            "generation": voice.generation,
-            "sample_rate": voice.sample_rate_hz,
-        }
-        for voice in service.catalogue.voices
-    ]
-    return jsonify(voices=listed)
 
 
 def error_response(error: ServiceError) -> Response:
