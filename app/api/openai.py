@@ -9,12 +9,12 @@ from flask import Blueprint, Response, current_app, g, jsonify, request
 from app.audio import FORMATS, answer
 from app.errors import BadRequestError, ServiceError, UnsupportedFormatError
 from app.listener import listener
+from app.naming import speaking
 from app.service import Service
 from app.speech import (
     MOST_SEED,
     SpeechRequest,
     checked_text,
-    chosen,
     chosen_seed,
 )
 from loader.validation import absent_or, flag, number, one_of, whole
@@ -65,7 +65,7 @@ def speech() -> Response:
     return answer(
         SpeechRequest(
             text=checked_text(body["input"], service.settings.limits, "input"),
-            speaking=chosen(service.catalogue, name, body["speaker"], body["language"]),
+            speaking=speaking(service.catalogue, name, body["model"], body["speaker"], body["language"]),
             audio_format=audio_format,
             streamed=asked_for_stream,
             speed=1.0 if body["speed"] is None else body["speed"],
