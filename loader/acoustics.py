@@ -10,23 +10,29 @@ are cut where a length becomes known:
 Noise is drawn here and passed in, so that no network holds a source of chance.
 """
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from loader.engines.base import Samples, Utterance
+from loader.engines.base import NO_SAMPLES, Plan, Samples, Utterance, Work
 from loader.errors import SynthesisError
+from loader.windows import Window, plan_windows
 
 Array = npt.NDArray[np.float32]
 
-#: Core frames of the first window when somebody waits for it (0.37 s at 256 samples a frame, 22.05 kHz).
-FIRST_WINDOW_FRAMES = 32
+#: Core frames of the first windows when somebody waits for them: 0.37 s at 256 samples a frame and 22.05 kHz, then
+#: twice as much each time, so that a slow voice has the next one ready before the last one is heard.
+FIRST_WINDOWS_FRAMES = (32, 64, 128)
 #: Most core frames of any window, unless an engine asks for others. Bounds the memory of decoding, whatever the
 #: text's length.
 WINDOW_FRAMES = 256
+#: Most core frames that one run of the flow makes; its margins are wider than the decoder's.
+FLOW_FRAMES = 512
 #: Longest utterance, in frames (10 minutes at 256 samples a frame, 22.05 kHz): more is a runaway.
 MOST_FRAMES = 50_000
 
@@ -76,8 +82,9 @@ class VitsFacts:
     samples_per_frame: int
     #: Channels of a latent frame.
     latent_channels: int
-    #: Frames on either side that a decoded frame depends on.
+    #: Frames on either side that a decoded frame depends on, and a frame that comes out of the flow.
     margin_frames: int
+    flow_margin_frames: int
 
 
 @dataclass(frozen=True)
@@ -99,18 +106,6 @@ def _column(table: Array | None, row: int) -> Array | None:
 
 
 @dataclass(frozen=True)
-class Window:
-    """A stretch of frames to decode, and what to keep of the result."""
-
-    #: Frames to feed, margins included: [start, stop).
-    start: int
-    stop: int
-    #: Frames of the result to keep: [keep_from, keep_to), counted from `start`.
-    keep_from: int
-    keep_to: int
-
-
-@dataclass(frozen=True)
 class VitsEngine:
     """An `Engine` over three networks. Immutable; memory does not grow with the text."""
 
@@ -120,25 +115,89 @@ class VitsEngine:
     #: Most core frames of any window.
     window_frames: int = WINDOW_FRAMES
 
-    def speak(self, utterance: Utterance, random: np.random.Generator, soon: bool) -> Iterator[Samples]:
-        """Yield the samples of one utterance, window by window (see `Engine.speak`)."""
+    def plan(self, utterance: Utterance, random: np.random.Generator, soon: bool) -> Plan:
+        """Learn how long each id lasts, and cut what is to be made audible (see `Engine.plan`)."""
         condition = self.conditions.of(utterance)
-        latent = self._latent(utterance, condition, random)
-        hop = self.facts.samples_per_frame
-        first = FIRST_WINDOW_FRAMES if soon else None
-        for window in plan_windows(latent.shape[2], self.facts.margin_frames, first, self.window_frames):
-            decoded = self.networks.decode(latent[:, :, window.start : window.stop], condition)
-            yield finite(decoded[window.keep_from * hop : window.keep_to * hop])
-
-    def _latent(self, utterance: Utterance, condition: Condition, random: np.random.Generator) -> Array:
         ids, prosody = np.asarray([utterance.ids], dtype=np.int64), utterance.prosody
         noise = random.standard_normal((1, 2, ids.shape[1]), dtype=np.float32)
         encoding = self.networks.encode(ids, noise * np.float32(prosody.noise_scale_duration), condition)
         frames = frames_per_id(encoding.log_durations, prosody.length_scale)
-        mean = np.repeat(encoding.mean, frames, axis=2)
-        scale = np.exp(np.repeat(encoding.log_scale, frames, axis=2))
-        noise = random.standard_normal(mean.shape, dtype=np.float32)
-        return self.networks.flow(mean + noise * scale * np.float32(prosody.noise_scale), condition)
+        prior = _prior(encoding, frames, prosody.noise_scale, random)
+        return Plan(frames * self.facts.samples_per_frame, self._work(prior, condition, soon))
+
+    def _work(self, prior: Array, condition: Condition, soon: bool) -> Iterator[Work]:
+        """Yield windows to decode, and before each the flow that the next one may need."""
+        frames, margin = prior.shape[2], self.facts.margin_frames
+        latent = Latent(partial(self.networks.flow, condition=condition), prior, self._chunks(frames, soon))
+        for window in plan_windows(frames, margin, self.window_frames, FIRST_WINDOWS_FRAMES if soon else ()):
+            yield from latent.work_until(window.stop + self.window_frames if window.start else window.stop)
+            yield partial(self._decoded, latent, window, condition)
+
+    def _chunks(self, frames: int, soon: bool) -> Iterator[Window]:
+        first = (FIRST_WINDOWS_FRAMES[0] + self.facts.margin_frames,) if soon else ()
+        return plan_windows(frames, self.facts.flow_margin_frames, FLOW_FRAMES, first)
+
+    def _decoded(self, latent: "Latent", window: Window, condition: Condition) -> Samples:
+        decoded = self.networks.decode(latent.frames(window.start, window.stop), condition)
+        hop = self.facts.samples_per_frame
+        return finite(decoded[window.keep_from * hop : window.keep_to * hop])
+
+
+class Latent:
+    """The latent of one utterance, made chunk by chunk. Any thread may make a chunk; each is made once.
+
+    Of long sentences the first chunk is enough for the first window, so that it need not wait for all of them.
+    """
+
+    def __init__(self, flow: Callable[[Array], Array], prior: Array, chunks: Iterable[Window]) -> None:
+        self._flow = flow
+        self._prior = prior
+        self._latent = np.empty_like(prior)
+        self._chunks = [_Chunk(each) for each in chunks]
+        self._offered = 0
+
+    def work_until(self, stop: int) -> Iterator[Work]:
+        """Yield what is to be done before frames up to `stop` are asked for, but for what was yielded before."""
+        while self._offered < len(self._chunks) and self._chunks[self._offered].first < stop:
+            chunk = self._chunks[self._offered]
+            self._offered += 1
+            yield partial(self._prepared, chunk)
+
+    def frames(self, start: int, stop: int) -> Array:
+        """Return the frames [start, stop), made now where nobody has yet."""
+        for chunk in self._chunks:
+            if chunk.first < stop and start < chunk.last:
+                self._make(chunk)
+        return self._latent[:, :, start:stop]
+
+    def _prepared(self, chunk: "_Chunk") -> Samples:
+        self._make(chunk)
+        return NO_SAMPLES
+
+    def _make(self, chunk: "_Chunk") -> None:
+        with chunk.making:
+            if not chunk.is_made:
+                window = chunk.window
+                made = self._flow(self._prior[:, :, window.start : window.stop])
+                self._latent[:, :, chunk.first : chunk.last] = made[:, :, window.keep_from : window.keep_to]
+                chunk.is_made = True
+
+
+class _Chunk:
+    """Frames that one run of the flow makes."""
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+        self.first, self.last = window.start + window.keep_from, window.start + window.keep_to
+        self.making = threading.Lock()
+        self.is_made = False
+
+
+def _prior(encoding: Encoding, frames: npt.NDArray[np.int64], noise_scale: float, random: np.random.Generator) -> Array:
+    mean = np.repeat(encoding.mean, frames, axis=2)
+    noise = random.standard_normal(mean.shape, dtype=np.float32)
+    prior: Array = mean + noise * np.exp(np.repeat(encoding.log_scale, frames, axis=2)) * np.float32(noise_scale)
+    return prior
 
 
 def frames_per_id(log_durations: Array, length_scale: float) -> npt.NDArray[np.int64]:
@@ -157,35 +216,6 @@ def frames_per_id(log_durations: Array, length_scale: float) -> npt.NDArray[np.i
     if total < 1:
         frames[0] = 1
     return frames
-
-
-def plan_windows(frames: int, margin: int, first: int | None = None, most: int = WINDOW_FRAMES) -> Iterator[Window]:
-    """Cut `frames` into windows with margins on their inner edges, so that joins are exact.
-
-    All but a short first one are fed equally many frames: libraries compile their kernels for one length.
-
-    Args:
-        frames: how many there are, at least 1.
-        margin: how far a decoded frame looks to either side.
-        first: core frames of the first window; None when nobody waits for it.
-        most: core frames of any window, more than twice the margin.
-    """
-    done = 0
-    if first is not None and frames > first + margin:
-        yield Window(0, first + margin, 0, first)
-        done = first
-    start = max(0, done - margin)
-    if frames - done <= most:
-        yield Window(start, frames, done - start, frames - start)
-        return
-    inner = frames - start - 2 * margin
-    count = max(2, -(-inner // (most - margin)))
-    fed = -(-inner // count) + 2 * margin
-    for index in range(count):
-        low = min(start + index * (fed - 2 * margin), frames - fed)
-        high = frames if index == count - 1 else low + fed - margin
-        yield Window(low, low + fed, done - low, high - low)
-        done = high
 
 
 def finite(samples: Samples) -> Samples:

@@ -12,8 +12,10 @@ from loader.artifact import Manifest
 from loader.config import SpeechSettings, VoiceSettings
 from loader.engines.base import Engine, Prosody, Samples, Utterance
 from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnspeakableTextError
+from loader.passages import Passage, serially, stretches
 from loader.text.front_end import without_region
-from loader.text.sentences import split_sentences
+from loader.text.reading import Reading
+from loader.text.sentences import split_first_clause, split_sentences
 
 #: Speeds a request may ask for, as OpenAI's endpoint bounds them.
 SLOWEST, FASTEST = 0.25, 4.0
@@ -21,25 +23,32 @@ SLOWEST, FASTEST = 0.25, 4.0
 
 @dataclass(frozen=True)
 class Delivery:
-    """How one request wants its text spoken."""
+    """How one request wants its text spoken; None is as the voice is configured."""
 
     #: The same seed gives the same samples, on every worker.
     seed: int
     #: 1 is the voice's own speed, 2 twice as fast; SLOWEST to FASTEST.
     speed: float = 1.0
-    #: Make the first window short, because somebody listens while the rest is made.
+    #: Make the first windows short, because somebody listens while the rest is made.
     soon: bool = False
-    #: Who speaks; None is the voice's default.
     speaker: str | None = None
-    #: In which language; None is the voice's default.
     language: str | None = None
+    #: See `Prosody`.
+    noise_scale: float | None = None
+    noise_scale_duration: float | None = None
+    #: Silence between sentences, in seconds.
+    sentence_pause_s: float | None = None
 
 
 class FrontEnd(Protocol):
     """A voice's way from text to ids."""
 
-    def utterances(self, sentence: str, language: str) -> Iterator[list[int]]:
-        """Yield the ids of one sentence, in pieces the engine can speak at once."""
+    def utterances(self, sentence: str, language: str) -> Iterator[Reading]:
+        """Yield one sentence in pieces the engine can speak at once."""
+        ...
+
+    def read(self, text: str, language: str) -> str:
+        """Return the phonemes of raw text by itself; "" where there are none."""
         ...
 
 
@@ -78,7 +87,7 @@ class Voice:
         self._open_parts = open_parts
         self._parts: Parts | None = None
         self._opening = threading.Lock()
-        self._pause = np.zeros(round(speech.sentence_pause_s * self.sample_rate_hz), dtype=np.float32)
+        self._sentence_pause_s = speech.sentence_pause_s
         self._prosody = _prosody(settings, speech, manifest)
         # Said now rather than with every request: a default that is not there.
         self.speaker_row(None)
@@ -158,31 +167,60 @@ class Voice:
         return self._parts
 
     def speak(self, text: str, delivery: Delivery) -> Iterator[Samples]:
-        """Yield windows of float32 samples, pauses between sentences included.
-
-        Text is read sentence by sentence as the samples are taken, so that neither time
-        to the first window nor memory depends on its length.
+        """Yield windows of float32 samples, pauses between sentences included, made in this thread.
 
         Raises:
-            UnspeakableTextError: before the first window, when nothing in `text` makes a sound.
-            UnknownSpeakerError, UnknownLanguageError: before the first window.
+            UnspeakableTextError, UnknownSpeakerError, UnknownLanguageError, SynthesisError: see `passages`.
+        """
+        for stretch in stretches(serially(self.passages(text, delivery))):
+            yield stretch.samples
+
+    def passages(self, text: str, delivery: Delivery) -> Iterator[Passage]:
+        """Yield the utterances of `text`, read and measured, to be made audible by whoever takes them.
+
+        Text is read sentence by sentence as they are taken, so that neither time to the
+        first window nor memory depends on its length.
+
+        Raises:
+            UnspeakableTextError: before the first, when nothing in `text` makes a sound.
+            UnknownSpeakerError, UnknownLanguageError: before the first.
             SynthesisError: the network failed.
         """
         speaker, language = self.speaker_row(delivery.speaker), self.language_row(delivery.language)
-        parts, prosody = self.open(), self._prosody.faster(delivery.speed)
+        parts, prosody = self.open(), self._prosody_of(delivery)
         named = self.manifest.voice.languages[language]
-        spoken = 0
+        pause_samples = self._pause_samples(delivery)
+        spoken = sentences = 0
         for sentence in split_sentences(text, without_region(named)):
-            for position, ids in enumerate(parts.front_end.utterances(sentence, named)):
-                if spoken and position == 0 and self._pause.size:
-                    yield self._pause
+            is_new = True
+            for reading in _utterances(parts.front_end, sentence, named, delivery.soon and not spoken):
+                pause = pause_samples if spoken and is_new else 0
+                sentences, is_new = sentences + is_new, False
                 # A stream of chance for every utterance, so that none depends on how another was cut.
                 random = np.random.Generator(np.random.Philox(key=[delivery.seed, spoken]))
-                utterance = Utterance(ids, prosody, speaker, language)
-                yield from parts.engine.speak(utterance, random, soon=delivery.soon and spoken == 0)
+                utterance = Utterance(reading.ids, prosody, speaker, language)
+                plan = parts.engine.plan(utterance, random, soon=delivery.soon and spoken == 0)
+                yield Passage(sentences - 1, reading, named, pause, plan)
                 spoken += 1
         if not spoken:
             raise UnspeakableTextError("nothing in the text can be spoken; send letters or numbers")
+
+    def _prosody_of(self, delivery: Delivery) -> Prosody:
+        own = self._prosody
+        return Prosody(
+            own.length_scale / delivery.speed,
+            own.noise_scale if delivery.noise_scale is None else delivery.noise_scale,
+            own.noise_scale_duration if delivery.noise_scale_duration is None else delivery.noise_scale_duration,
+        )
+
+    def _pause_samples(self, delivery: Delivery) -> int:
+        pause_s = self._sentence_pause_s if delivery.sentence_pause_s is None else delivery.sentence_pause_s
+        return round(pause_s * self.sample_rate_hz)
+
+
+def _utterances(front_end: FrontEnd, sentence: str, language: str, soon: bool) -> Iterator[Reading]:
+    for piece in split_first_clause(sentence) if soon else (sentence,):
+        yield from front_end.utterances(piece, language)
 
 
 def _matching(language: str, known: Sequence[str]) -> int | None:

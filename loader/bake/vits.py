@@ -47,6 +47,14 @@ def vits_facts(model: Any) -> VitsFacts:
         samples_per_frame=math.prod(model.args.upsample_rates_decoder),
         latent_channels=model.args.hidden_channels,
         margin_frames=decoder_margin_frames(model.args),
+        flow_margin_frames=flow_margin_frames(model.flow),
+    )
+
+
+def flow_margin_frames(flow: Any) -> int:
+    """Return how many frames on either side a frame of the latent depends on: the reach of every layer, added up."""
+    return sum(
+        conv.dilation[0] * (conv.kernel_size[0] - 1) // 2 for coupling in flow.flows for conv in coupling.enc.in_layers
     )
 
 

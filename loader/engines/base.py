@@ -1,7 +1,7 @@
 """What an engine is. Knows phoneme ids and samples; no text, no files, no requests."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -22,10 +22,6 @@ class Prosody:
     #: Variation of the rhythm.
     noise_scale_duration: float
 
-    def faster(self, speed: float) -> "Prosody":
-        """Return the same, `speed` times as fast."""
-        return replace(self, length_scale=self.length_scale / speed)
-
 
 @dataclass(frozen=True)
 class Utterance:
@@ -40,18 +36,36 @@ class Utterance:
     language: int = 0
 
 
+#: Makes a stretch of samples, or none where it prepares what follows. Called once, in any thread, while others of the
+#: same utterance may run. Raises SynthesisError where the network produced something that is not audio.
+Work = Callable[[], Samples]
+
+NO_SAMPLES: Samples = np.empty(0, dtype=np.float32)
+NO_SAMPLES.flags.writeable = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An utterance that is read and measured, and still to be made audible."""
+
+    #: How many samples each id lasts; None where an engine learns it only by speaking.
+    samples_per_id: npt.NDArray[np.int64] | None
+    #: What makes its samples, in order. To be taken by one thread at a time.
+    work: Iterator[Work]
+
+
 class Engine(Protocol):
     """Speaks utterances of one voice. Must be usable from several threads at once."""
 
-    def speak(self, utterance: Utterance, random: np.random.Generator, soon: bool) -> Iterator[Samples]:
-        """Yield the samples of one utterance, window by window.
+    def plan(self, utterance: Utterance, random: np.random.Generator, soon: bool) -> Plan:
+        """Return what is to be done to have one utterance spoken.
 
         Args:
             utterance: what to say.
-            random: the only source of chance; the same state gives the same samples.
-            soon: make the first window short, because somebody is waiting for it.
+            random: the only source of chance; the same state gives the same samples, whoever does the work.
+            soon: make the first windows short, because somebody is waiting for them.
 
         Raises:
-            SynthesisError: the network produced something that is not audio.
+            SynthesisError: the network produced something that is not a duration.
         """
         ...

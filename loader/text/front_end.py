@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from loader.artifact import TextFacts
 from loader.text.cleaners import CLEANERS, require_cleaner
@@ -17,7 +17,10 @@ from loader.text.phonemizers import (
     require_phonemizer,
 )
 from loader.text.private_import import ReadSource, import_privately
+from loader.text.reading import Reading
 from loader.text.sentences import UTTERANCE_PHONEMES, piece_characters, split_at_breaks
+
+Item = TypeVar("Item")
 
 PUNCTUATION = "TTS.tts.utils.text.punctuation"
 
@@ -71,7 +74,7 @@ class TextFrontEnd:
         for language in languages:
             self.clean(_WARM_UP_TEXT, language)
 
-    def utterances(self, sentence: str, language: str) -> Iterator[list[int]]:
+    def utterances(self, sentence: str, language: str) -> Iterator[Reading]:
         """Yield the ids of one sentence, cut where it is too long for one pass; none where it makes no sound.
 
         Args:
@@ -79,10 +82,16 @@ class TextFrontEnd:
             language: one of the voice's, as the manifest names it.
         """
         for piece in split_at_breaks(sentence, piece_characters(sentence)):
-            phonemes = self.phonemes(self.clean(piece, language), language)
+            phonemes, done = self.read(piece, language), 0
             for part in split_at_breaks(phonemes, UTTERANCE_PHONEMES):
+                start = phonemes.index(part, done)
+                done = start + len(part)
                 if self.is_audible(part):
-                    yield self.ids(part)
+                    yield self.numbered(piece, phonemes, range(start, done))
+
+    def read(self, text: str, language: str) -> str:
+        """Return the phonemes of raw text."""
+        return self.phonemes(self.clean(text, language), language)
 
     def clean(self, sentence: str, language: str) -> str:
         """Spell out numbers and abbreviations, drop what is not spoken.
@@ -108,17 +117,16 @@ class TextFrontEnd:
         with self._reading:
             return read_what_can_be_read(self._phonemizers[language], cleaned)
 
-    def ids(self, phonemes: str) -> list[int]:
-        """Number the phonemes; what the voice never learnt is left out, as Coqui leaves it out."""
-        known = self._facts.ids
-        ids = [known[symbol] for symbol in phonemes if symbol in known]
-        if self._facts.add_blank:
-            blanked = [self._facts.blank_id] * (2 * len(ids) + 1)
-            blanked[1::2] = ids
-            ids = blanked
-        if self._facts.add_bos_eos:
-            ids = [self._facts.bos_id, *ids, self._facts.eos_id]
-        return ids
+    def numbered(self, text: str, phonemes: str, part: range | None = None) -> Reading:
+        """Number the phonemes of `text`, or a part of them; what the voice never learnt is left out, as Coqui leaves it out."""
+        facts = self._facts
+        positions: list[int | None] = [place for place in part or range(len(phonemes)) if phonemes[place] in facts.ids]
+        ids = [facts.ids[phonemes[place]] for place in positions if place is not None]
+        if facts.add_blank:
+            ids, positions = _interleaved(ids, facts.blank_id), _interleaved(positions, None)
+        if facts.add_bos_eos:
+            ids, positions = [facts.bos_id, *ids, facts.eos_id], [None, *positions, None]
+        return Reading(ids, text, phonemes, positions)
 
     def is_audible(self, phonemes: str) -> bool:
         """Whether at least one letter or phoneme of the voice is there, not only punctuation."""
@@ -135,6 +143,13 @@ def _opened(facts: TextFacts, phonemizers: Phonemizers) -> dict[str, Phonemizer]
     wanted = {language: (name, asked_for) for language, (name, asked_for) in facts.phonemizers.items()}
     opened = {each: phonemizers.opened(*each) for each in dict.fromkeys(wanted.values())}
     return {language: opened[each] for language, each in wanted.items()}
+
+
+def _interleaved(items: Sequence[Item], blank: Item) -> list[Item]:
+    """Return the items with a blank before, between and after them."""
+    blanked = [blank] * (2 * len(items) + 1)
+    blanked[1::2] = items
+    return blanked
 
 
 def _bytes_of(content: Any) -> bytes | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loader.acoustics import FIRST_WINDOW_FRAMES, WINDOW_FRAMES
+from loader.acoustics import FIRST_WINDOWS_FRAMES, WINDOW_FRAMES
 from loader.artifact import open_artifact
 from loader.config import SpeechSettings, VoiceSettings
 from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnspeakableTextError
@@ -133,7 +133,7 @@ def test_the_first_window_is_short_when_somebody_waits(voice):
 
     first, second, *_ = voice.speak(f"{SENTENCE} {SENTENCE}", Delivery(1, soon=True))
 
-    assert FIRST_WINDOW_FRAMES * samples_per_frame == first.size
+    assert FIRST_WINDOWS_FRAMES[0] * samples_per_frame == first.size
     assert first.size < second.size
 
 
@@ -146,7 +146,7 @@ def test_no_window_is_longer_than_a_window(voice):
 def test_only_the_first_utterance_has_a_short_window(voice):
     windows = [window.size for window in voice.speak(f"{SENTENCE} {SENTENCE}", Delivery(1, soon=True))]
 
-    assert 1 == windows.count(FIRST_WINDOW_FRAMES * voice.manifest.network["vits"]["samples_per_frame"])
+    assert 1 == windows.count(FIRST_WINDOWS_FRAMES[0] * voice.manifest.network["vits"]["samples_per_frame"])
 
 
 def silences(voice, text):
@@ -216,7 +216,7 @@ def test_unspeakable_text_is_refused_before_the_first_window(voice, text):
 def test_nasty_text_is_spoken_in_bounded_utterances(voice, text):
     # Phonemes, each with a blank, one blank more, and both ends.
     most_ids, front_end = 2 * UTTERANCE_PHONEMES + 3, voice.open().front_end
-    utterances = [ids for sentence in split_sentences(text, "en") for ids in front_end.utterances(sentence, "en-us")]
+    utterances = [reading.ids for sentence in split_sentences(text, "en") for reading in front_end.utterances(sentence, "en-us")]
 
     assert 0 < max(map(len, utterances)) <= most_ids
 

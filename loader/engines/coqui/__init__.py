@@ -6,7 +6,6 @@ and their chance in torch's one generator.
 
 import importlib
 import threading
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -14,16 +13,13 @@ import numpy as np
 from loader.acoustics import finite
 from loader.artifact import Artifact
 from loader.engines import lean_torch
-from loader.engines.base import Samples, Utterance
+from loader.engines.base import Plan, Samples, Utterance
 from loader.engines.device import Accelerator
 from loader.engines.placement import Placement
 from loader.errors import SynthesisError
 
 if TYPE_CHECKING:
     from loader.engines.coqui.bpe import BpeFrontEnd
-
-#: Longest piece of a finished utterance that is passed on at once.
-PIECE_S = 3
 
 #: Held while anything draws from torch's and numpy's generators. They are the process's, so it is too.
 _CHANCE = threading.Lock()
@@ -53,18 +49,18 @@ class Model(Protocol):
 class CoquiEngine:
     """An `Engine` over one model. Opened in the master before the fork."""
 
-    def __init__(self, model: Model, sample_rate_hz: int, accelerator: Accelerator | None = None) -> None:
+    def __init__(self, model: Model, accelerator: Accelerator | None = None) -> None:
         self.model = model
         self._placement = Placement(model, accelerator, lambda model, device: model.to(device))
-        self._piece = PIECE_S * sample_rate_hz
 
-    def speak(self, utterance: Utterance, random: np.random.Generator, soon: bool) -> Iterator[Samples]:
-        """Yield the samples of one utterance, in pieces, when all of it is spoken (see `Engine.speak`)."""
+    def plan(self, utterance: Utterance, random: np.random.Generator, soon: bool) -> Plan:
+        """Return the utterance as one piece of work (see `Engine.plan`)."""
         seed = int(random.integers(2**63))
+        return Plan(None, iter([lambda: self._spoken(utterance, seed)]))
+
+    def _spoken(self, utterance: Utterance, seed: int) -> Samples:
         with _CHANCE:
-            samples = finite(self._samples(utterance, seed))
-        for start in range(0, samples.size, self._piece):
-            yield samples[start : start + self._piece]
+            return finite(self._samples(utterance, seed))
 
     def _samples(self, utterance: Utterance, seed: int) -> Samples:
         try:
@@ -98,7 +94,7 @@ def open_engine(artifact: Artifact, accelerator: Accelerator | None = None) -> C
         ArtifactError: Coqui cannot build them, or the weights do not fit.
     """
     import_libraries()
-    return CoquiEngine(_open_model(artifact), artifact.manifest.voice.sample_rate_hz, accelerator)
+    return CoquiEngine(_open_model(artifact), accelerator)
 
 
 def front_end(artifact: Artifact) -> "BpeFrontEnd":

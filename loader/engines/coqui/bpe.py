@@ -6,6 +6,7 @@ from typing import Any
 
 from loader.artifact import Artifact
 from loader.errors import ArtifactError
+from loader.text.reading import Reading
 from loader.text.sentences import split_at_breaks
 
 VOCABULARY_FILE = "vocab.json"
@@ -23,17 +24,21 @@ class BpeFrontEnd:
         self._tokenizer = tokenizer
         self._most_ids = most_ids
 
-    def utterances(self, sentence: str, language: str) -> Iterator[list[int]]:
+    def utterances(self, sentence: str, language: str) -> Iterator[Reading]:
         """Yield the ids of one sentence, cut where it is too long for one pass; none where it makes no sound."""
         limit = self._tokenizer.char_limits.get(language.split("-")[0], _USUAL_CHARACTERS)
         for piece in split_at_breaks(sentence, limit):
             if any(map(str.isalnum, piece)):
                 yield from self._within_limit(piece, language)
 
-    def _within_limit(self, piece: str, language: str) -> Iterator[list[int]]:
+    def read(self, text: str, language: str) -> str:
+        """Return no phonemes: XTTS has none."""
+        return ""
+
+    def _within_limit(self, piece: str, language: str) -> Iterator[Reading]:
         ids = self._ids(piece.strip().lower(), language)
         if len(ids) <= self._most_ids:
-            yield ids
+            yield Reading(ids, piece)
         elif len(piece) > 1:
             for half in split_at_breaks(piece, -(-len(piece) // 2)):
                 yield from self._within_limit(half, language)

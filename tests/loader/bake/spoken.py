@@ -16,6 +16,7 @@ import numpy as np
 from loader.artifact import open_artifact
 from loader.engines.base import Prosody, Utterance
 from tests.loader.children import PATIENCE_S, ROOT
+from tests.loader.engines.speaking import windows_of
 
 SEED = 20
 #: Floating point in another order. Measured 102.7 dB (embedded voice) and 132.5 dB (random, LJSpeech size);
@@ -88,7 +89,7 @@ def _speak_all(directory, output, asked):
 def _speak(engine, asked):
     random = np.random.Generator(np.random.Philox(key=[SEED, 0]))
     utterance = Utterance(asked.ids, Prosody(*asked.prosody), asked.speaker, asked.language)
-    return np.concatenate(list(engine.speak(utterance, random, asked.soon)))
+    return np.concatenate(windows_of(engine, utterance, random, asked.soon))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from loader.engines.base import Prosody, Utterance
 from loader.text.espeak import Espeak
 from loader.text.front_end import TextFrontEnd
 from tests.family_checkpoints import RECORDED, TRAINED_IN
+from tests.loader.engines.speaking import windows_of
 
 SEED = 1234
 TEXT = "Hello from one of many workers."
@@ -64,14 +65,14 @@ def ids_of(artifact):
         front_end = coqui.front_end(artifact)
     else:
         front_end = TextFrontEnd(facts.text, facts.voice.languages, artifact.buffers, Espeak())
-    [ids] = front_end.utterances(TEXT, facts.voice.languages[0])
-    return ids
+    [reading] = front_end.utterances(TEXT, facts.voice.languages[0])
+    return reading.ids
 
 
 def spoken(artifact, engine, ids, speed=1.0, speaker=0, noise=None):
     voice = artifact.manifest.voice
-    prosody = Prosody(voice.length_scale, voice.noise_scale if noise is None else noise, 0.0).faster(speed)
-    return np.concatenate(list(engine.speak(Utterance(ids, prosody, speaker, 0), Draws(), soon=False)))
+    prosody = Prosody(voice.length_scale / speed, voice.noise_scale if noise is None else noise, 0.0)
+    return np.concatenate(windows_of(engine, Utterance(ids, prosody, speaker, 0), Draws()))
 
 
 def in_forks(artifact, engine, ids, count=4):
@@ -136,7 +137,7 @@ def ours(path):
         "speakers": len({digest(spoken(artifact, engine, ids, speaker=row)) for row, _ in enumerate(speakers_of(artifact))}),
         "forks": in_forks(artifact, engine, ids),
         "digest": digest(plain),
-        "copied": digest(plain) == digest(coqui.CoquiEngine(engine.model.to("cpu"), 22050).model.samples(*seeded(artifact, ids))),
+        "copied": digest(plain) == digest(coqui.CoquiEngine(engine.model.to("cpu")).model.samples(*seeded(artifact, ids))),
         "threads_spoken": threads(),
     }
     last = len(speakers_of(artifact)) - 1

@@ -130,6 +130,7 @@ def test_durations_that_no_memory_could_hold_are_refused_before_they_are_laid_ou
         from loader.artifact import open_artifact
         from loader.engines import coqui
         from loader.engines.base import Prosody, Utterance
+        from tests.loader.engines.speaking import windows_of
         from loader.errors import SynthesisError
         import numpy as np
         coqui.import_libraries()
@@ -141,7 +142,7 @@ def test_durations_that_no_memory_could_hold_are_refused_before_they_are_laid_ou
             for bias in (30.0, float("nan")):
                 predictor.register_forward_hook(lambda module, inputs, output, bias=bias: output + bias)
                 try:
-                    list(engine.speak(Utterance([5, 6, 7] * 9, Prosody(1.0, 0.0, 0.0)), np.random.default_rng(1), False))
+                    windows_of(engine, Utterance([5, 6, 7] * 9, Prosody(1.0, 0.0, 0.0)), np.random.default_rng(1))
                 except SynthesisError as error:
                     said.setdefault(Path(path).name, []).append(str(error))
                 predictor._forward_hooks.clear()
@@ -163,9 +164,10 @@ def test_a_decoder_that_never_ends_is_cut_and_logged(artifacts):
         from loader.artifact import open_artifact
         from loader.engines import coqui
         from loader.engines.base import Prosody, Utterance
+        from tests.loader.engines.speaking import windows_of
         import numpy as np
         engine = coqui.open_engine(open_artifact(Path(sys.argv[1])))
-        samples = list(engine.speak(Utterance([5, 6, 7] * 9, Prosody(1.0, 0.0, 0.0)), np.random.default_rng(1), False))
+        samples = windows_of(engine, Utterance([5, 6, 7] * 9, Prosody(1.0, 0.0, 0.0)), np.random.default_rng(1))
         print(sum(map(len, samples)))
         """,
         artifacts["tacotron2"],
@@ -190,10 +192,10 @@ def test_xtts_reads_text_as_coquis_tokenizer_does_in_pieces_that_it_can_hold(art
         texts = {"en": "Dr. Smith paid $3.50 on the 2nd, twice.", "de": "Ein Satz mit 21 Zahlen!", "zh-cn": "\u4f60\u597d 3"}
         long = "many of one, " * 200
         print(json.dumps({
-            "same": [list(front_end.utterances(t, l)) == [native.encode(t.lower(), lang=l)] for l, t in texts.items()],
-            "pieces": [len(ids) for ids in front_end.utterances(long, "en")],
-            "words": sum(len(ids) for ids in front_end.utterances(long, "en")),
-            "no break": [len(ids) for ids in front_end.utterances("q" * 3000, "en")],
+            "same": [[each.ids for each in front_end.utterances(t, l)] == [native.encode(t.lower(), lang=l)] for l, t in texts.items()],
+            "pieces": [len(each.ids) for each in front_end.utterances(long, "en")],
+            "words": sum(len(each.ids) for each in front_end.utterances(long, "en")),
+            "no break": [len(each.ids) for each in front_end.utterances("q" * 3000, "en")],
             "silent": list(front_end.utterances("... !", "en")),
         }))
         """,
@@ -214,10 +216,11 @@ def test_a_text_of_one_letter_is_spoken_where_coqui_fails_over_it(artifacts, fam
         from loader.artifact import open_artifact
         from loader.engines import coqui
         from loader.engines.base import Prosody, Utterance
+        from tests.loader.engines.speaking import windows_of
         engine = coqui.open_engine(open_artifact(Path(sys.argv[1])))
         def samples(ids):
             random = np.random.Generator(np.random.Philox(key=[1, 0]))
-            return np.concatenate(list(engine.speak(Utterance(ids, Prosody(1.0, 0.667, 0.8)), random, False)))
+            return np.concatenate(windows_of(engine, Utterance(ids, Prosody(1.0, 0.667, 0.8)), random))
         print(json.dumps([samples([5] * count).size for count in (1, 16)]))
         """, artifacts[family_with_wide_kernels])
 

@@ -10,6 +10,7 @@ from loader.artifact import open_artifact
 from loader.engines.base import Prosody, Utterance
 from loader.sources import locate_artifact
 from tests.loader.children import answer_of
+from tests.loader.engines.speaking import windows_of
 
 OPEN = """
     import json, os, sys
@@ -20,6 +21,7 @@ OPEN = """
     from loader.artifact import open_artifact
     from loader.engines import pytorch
     from loader.engines.base import Prosody, Utterance
+    from tests.loader.engines.speaking import windows_of
 
     def opened(directory):
         artifact = open_artifact(Path(directory))
@@ -32,8 +34,7 @@ OPEN = """
 
     def speak(engine, seed=3):
         random = np.random.Generator(np.random.Philox(key=[seed, 0]))
-        said = engine.speak(Utterance(list(range(4, 60)), Prosody(1.0, 0.667, 0.8)), random, False)
-        return np.concatenate(list(said))
+        return np.concatenate(windows_of(engine, Utterance(list(range(4, 60)), Prosody(1.0, 0.667, 0.8)), random))
 
     def tasks():
         return len(os.listdir("/proc/self/task"))
@@ -59,8 +60,8 @@ def test_it_says_what_the_onnx_engine_says(torch_artifact, catalogue):
     print(json.dumps(speak(opened(sys.argv[1])[1]).tolist()))
     """, torch_artifact)
 
-    said = catalogue.default.open().engine.speak(Utterance(list(range(4, 60)), Prosody(1.0, 0.667, 0.8)), random, False)
-    theirs = np.concatenate(list(said))
+    utterance = Utterance(list(range(4, 60)), Prosody(1.0, 0.667, 0.8))
+    theirs = np.concatenate(windows_of(catalogue.default.open().engine, utterance, random))
 
     assert theirs.size == len(ours)
     assert 90 <= 10 * np.log10(np.square(theirs).sum() / np.square(theirs - np.asarray(ours)).sum())
