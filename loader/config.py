@@ -13,7 +13,7 @@ import voluptuous as vol
 import yaml
 
 from loader.errors import ConfigError
-from loader.validation import absent_or, address, device, flag, label, number, one_of, text, whole
+from loader.validation import absent_or, address, device, digest, flag, label, number, one_of, text, whole
 
 
 def _key(name: str, default: Any, description: str) -> vol.Optional:
@@ -52,6 +52,13 @@ _LIMITS = vol.Schema(
     }
 )
 
+_API_KEYS = vol.Schema(
+    {
+        _key("sha256", list, "who may ask for speech: the hash of each API key, as `chorus key` says it; default: anybody"): [digest],
+        _key("public_listings", True, "models and voices are listed without a key too, as Open WebUI asks for them"): flag,
+    }
+)
+
 _SPEECH = vol.Schema(
     {
         _key("sentence_pause_s", 0.45, "silence between sentences, in seconds (Coqui's own servers use 0.45)"): number(0.0, 10.0),
@@ -80,6 +87,7 @@ SCHEMA = vol.Schema(
         _key("request_timeout_s", 120.0, "how long a stopping worker may finish its requests, in seconds"): number(1.0, 3600.0),
         _key("log_format", "logfmt", "`logfmt` or `json`"): one_of("logfmt", "json"),
         _key("limits", dict, "what is refused"): _LIMITS,
+        _key("api_keys", dict, "who is let in"): _API_KEYS,
         _key("speech", dict, "how the voices speak"): _SPEECH,
     }
 )  # fmt: skip
@@ -120,6 +128,15 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class ApiKeys:
+    """Who may use the server."""
+
+    #: Lower-case hexadecimal SHA-256 of each key; anybody may where there is none.
+    sha256: tuple[str, ...]
+    public_listings: bool
+
+
+@dataclass(frozen=True)
 class SpeechSettings:
     """How voices speak unless a request says otherwise; None means the voice's own value."""
 
@@ -150,6 +167,7 @@ class Settings:
     request_timeout_s: float
     log_format: str
     limits: Limits
+    api_keys: ApiKeys
     speech: SpeechSettings
 
 
@@ -176,6 +194,7 @@ def load_settings(path: str | Path) -> Settings:
         quantization=Quantization(**values["quantization"]),
         cache_dir=_anchored(values["cache_dir"], path.parent),
         limits=Limits(**values["limits"]),
+        api_keys=ApiKeys(tuple(values["api_keys"]["sha256"]), values["api_keys"]["public_listings"]),
         speech=SpeechSettings(**values["speech"]),
         **{key: values[key] for key in _PLAIN_KEYS},
     )
@@ -241,6 +260,9 @@ def _contradictions(document: Any) -> list[str]:
         problems.append("model_path: cannot stand beside voices; move it into the list")
     if voices and document.get("version") is not None:
         problems.append("version: cannot stand beside voices; move it into the list")
+    keys = document.get("api_keys")
+    if isinstance(keys, dict) and keys.get("sha256", []) == []:
+        problems.append("api_keys.sha256: no key is listed, so anybody would be let in; chorus key draws one, or leave api_keys out")
     return problems + _names_used_twice(voices if isinstance(voices, list) else [])
 
 

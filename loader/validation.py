@@ -11,6 +11,7 @@ Check = Callable[[Any], Any]
 _ADDRESS = re.compile(r"unix:\S+|(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}")
 _LAST_PORT = 65_535
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def absent_or(validator: Check) -> Check:
@@ -87,6 +88,13 @@ def device(value: Any) -> str:
     if isinstance(value, str) and _DEVICE.fullmatch(value):
         return value
     raise vol.Invalid(f"expected cpu, cuda or cuda:N, found {shown(value)}")
+
+
+def digest(value: Any) -> str:
+    """The digits of a SHA-256. What was found is not shown: it may be the secret itself."""
+    if not isinstance(value, str) or not _SHA256.fullmatch(value):
+        raise vol.Invalid("expected the 64 hexadecimal digits of a key's SHA-256, as chorus key says them")
+    return value.lower()
 
 
 def shown(value: Any) -> str:

@@ -7,6 +7,7 @@ import click
 from app.cli.bake import bake
 from app.cli.device import device
 from app.cli.endings import ended_clearly
+from app.cli.key import key
 from app.cli.say import say
 from app.cli.serve import serve
 from app.cli.show_config import show_config
@@ -45,5 +46,5 @@ def chorus() -> None:
     """
 
 
-for _command in (serve, bake, verify, voices, say, device, show_config):
+for _command in (serve, bake, verify, voices, say, device, key, show_config):
     chorus.add_command(_command)

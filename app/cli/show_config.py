@@ -37,4 +37,8 @@ def written(settings: "Settings") -> str:
     del document["path"]
     document["cache_dir"] = str(settings.cache_dir)
     document["voices"] = [{**asdict(voice), "aliases": list(voice.aliases)} for voice in settings.voices]
+    document["api_keys"]["sha256"] = list(settings.api_keys.sha256)
+    if not settings.api_keys.sha256:
+        # An empty list of keys is refused, lest one that was meant to be filled lets everybody in.
+        del document["api_keys"]
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)

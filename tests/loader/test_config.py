@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loader.config import Quantization, VoiceSettings, load_settings
+from loader.config import ApiKeys, Quantization, VoiceSettings, load_settings
 from loader.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -113,6 +113,7 @@ def test_every_problem_is_reported_at_once_with_its_path(problems):
         quantization: {backend: tensorrt, enabled: 1}
         limits: {text_characters: 0, characters: 5}
         speech: {length_scale: .nan, sentence_pause_s: .inf, noise_scale: -.inf}
+        api_keys: {sha256: [my-secret, 5], public_listings: 1}
         voices:
           - {name: 5, model_path: /b}
           - {name: alba}
@@ -131,6 +132,9 @@ def test_every_problem_is_reported_at_once_with_its_path(problems):
         "speech.length_scale: expected 0.1 to 10.0, found nan",
         "speech.sentence_pause_s: expected 0.0 to 10.0, found inf",
         "speech.noise_scale: expected 0.0 to 2.0, found -inf",
+        "api_keys.sha256.0: expected the 64 hexadecimal digits of a key's SHA-256, as chorus key says them",
+        "api_keys.sha256.1: expected the 64 hexadecimal digits of a key's SHA-256, as chorus key says them",
+        "api_keys.public_listings: expected true or false, found 1",
         "voices.0.name: expected text, found 5",
         "voices.1.model_path: missing",
         "voices.2.aliases.0: expected text, found 5",
@@ -192,6 +196,8 @@ def test_a_bad_list_of_voices_is_refused(problems, voices, problem):
         ("{model_path: /a, bind: 8080}", "bind: expected HOST:PORT or unix:PATH, found 8080"),
         ("{model_path: /a, bind: 'nonsense:port'}", "bind: expected HOST:PORT or unix:PATH, found 'nonsense:port'"),
         ("{model_path: /a, quantization: }", "quantization: expected keys and values"),
+        ("{model_path: /a, api_keys: }", "api_keys: expected keys and values"),
+        ("{model_path: /a, api_keys: {sha256: abc}}", "api_keys.sha256: expected a list"),
         ('{model_path: /a, device: "cpu\\n"}', r"device: expected cpu, cuda or cuda:N, found 'cpu\n'"),
         ("- model_path: /a", "the file: expected keys and values"),
         ("just words", "the file: expected keys and values"),
@@ -200,6 +206,20 @@ def test_a_bad_list_of_voices_is_refused(problems, voices, problem):
 )  # fmt: skip
 def test_a_file_that_says_nothing_usable_is_refused(problems, text, problem):
     assert [problem] == problems(text)
+
+
+@pytest.mark.parametrize("keys", ["{}", "{sha256: []}", "{public_listings: false}"])
+def test_a_list_of_keys_without_a_key_is_refused_rather_than_open_to_anybody(problems, keys):
+    (problem,) = problems(f"{{model_path: /a, api_keys: {keys}}}")
+
+    assert problem.startswith("api_keys.sha256: no key is listed, so anybody would be let in")
+
+
+def test_keys_are_known_by_their_hashes_in_lower_case(load):
+    settings = load(f"{{model_path: /a, api_keys: {{sha256: [{'AB' * 32}]}}}}")
+
+    assert ApiKeys(("ab" * 32,), public_listings=True) == settings.api_keys
+    assert ApiKeys((), public_listings=True) == load("model_path: /a").api_keys
 
 
 @pytest.mark.parametrize(

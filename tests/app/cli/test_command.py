@@ -8,7 +8,7 @@ from app.cli.command import chorus as group
 from app.start import DEFAULT_CONFIG
 from tests.app.cli.running import chorus, left_by_its_reader, started
 
-NAMES = ["serve", "bake", "verify", "voices", "say", "device", "show-config"]
+NAMES = ["serve", "bake", "verify", "voices", "say", "device", "key", "show-config"]
 
 
 def test_the_version_is_the_packages(invoke):

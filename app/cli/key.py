@@ -1,0 +1,29 @@
+"""`chorus key`: a new API key, and the line that lets it in."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from app.cli.options import config_option
+
+
+@click.command(short_help="Draw an API key.")
+@config_option
+def key(config: Path) -> None:
+    """Draw an API key and print it, this once; say what the configuration needs to let it in.
+
+    The key is written to standard output, everything else to standard error. Only its hash goes
+    into the configuration, which is not changed; a server that lists one or more wants a key
+    with every request for speech.
+
+    \b
+    chorus key
+    chorus key > key.txt
+    """
+    from app.keys import drawn_key, hashed
+
+    drawn = drawn_key()
+    print(drawn)
+    print(f"\nThe key is not kept; whoever has it is let in by this in {config}:", file=sys.stderr)
+    print(f"\napi_keys:\n  sha256:\n    - {hashed(drawn)}", file=sys.stderr)

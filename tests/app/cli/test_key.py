@@ -1,0 +1,35 @@
+"""chorus key: a key that is shown once, and a line that lets it in."""
+
+import hashlib
+
+import yaml
+
+from loader.config import load_settings
+
+
+def test_the_key_alone_is_on_standard_output_and_its_hash_is_what_the_configuration_wants(invoke, tmp_path):
+    path = tmp_path / "tts_config.yaml"
+    done = invoke("key", "--config", path)
+    (drawn,) = done.stdout.split()
+    path.write_text("model_path: embedded/joe\n" + done.stderr[done.stderr.index("api_keys:") :])
+
+    assert 0 == done.exit_code
+    assert drawn not in done.stderr and str(path) in done.stderr
+    assert (hashlib.sha256(drawn.encode()).hexdigest(),) == load_settings(path).api_keys.sha256
+
+
+def test_no_two_keys_are_the_same_and_none_is_short(invoke):
+    drawn = [invoke("key").stdout.strip() for _ in range(20)]
+
+    assert 20 == len(set(drawn))
+    assert all(50 == len(key) and key.startswith("chorus-") for key in drawn)
+
+
+def test_it_needs_no_configuration_and_changes_none(invoke, tmp_path):
+    path = tmp_path / "tts_config.yaml"
+    path.write_text("model_path: embedded/joe\napi_keys: {sha256: []}\n")
+    done = invoke("key", "--config", path)
+
+    assert 0 == done.exit_code
+    assert [] == yaml.safe_load(path.read_text())["api_keys"]["sha256"]
+    assert 0 == invoke("key", "--config", tmp_path / "none.yaml").exit_code
