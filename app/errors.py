@@ -1,8 +1,10 @@
-"""What can go wrong with a request. Status and code live on the class; nothing is imported.
+"""What can go wrong with a request. Status and code live on the class; nothing of this project is imported.
 
 Messages are for the client: they say the value, the bound and the remedy, and never a
 path, a traceback or another request's text.
 """
+
+from collections.abc import Iterable
 
 
 class ServiceError(Exception):
@@ -14,12 +16,24 @@ class ServiceError(Exception):
     kind = "server_error"
     #: Seconds after which the same request may do better; None where that is not known.
     retry_after_s: int | None = None
+    #: Whether the same request may do better at all; None where the status says enough. OpenAI's clients
+    #: would send every 500 three times.
+    should_retry: bool | None = False
 
     def __init__(self, message: str, parameter: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         #: The request's field at fault, where there is one.
         self.parameter = parameter
+
+    def headers(self) -> dict[str, str]:
+        """Return what the head of the answer says of it, in every dialect."""
+        said = {}
+        if self.retry_after_s is not None:
+            said = {"Retry-After": str(self.retry_after_s), "retry-after-ms": str(1000 * self.retry_after_s)}
+        if self.should_retry is not None:
+            said["x-should-retry"] = str(self.should_retry).lower()
+        return said
 
 
 class BadRequestError(ServiceError):
@@ -28,6 +42,7 @@ class BadRequestError(ServiceError):
     status = 400
     code = "invalid_value"
     kind = "invalid_request_error"
+    should_retry = None
 
 
 class UnspeakableError(BadRequestError):
@@ -74,6 +89,17 @@ class BodyTooLargeError(BadRequestError):
     code = "body_too_large"
 
 
+class UnauthorizedError(BadRequestError):
+    """The request has no API key, or none of this server's."""
+
+    status = 401
+    code = "invalid_api_key"
+
+    def headers(self) -> dict[str, str]:
+        """Add how a key is to be sent."""
+        return {**super().headers(), "WWW-Authenticate": "Bearer"}
+
+
 class NotFoundError(BadRequestError):
     """No such path, or no such thing at it."""
 
@@ -81,11 +107,33 @@ class NotFoundError(BadRequestError):
     code = "not_found"
 
 
+class UnknownModelRequestedError(NotFoundError):
+    """No such model here."""
+
+    code = "model_not_found"
+
+
 class MethodNotAllowedError(BadRequestError):
     """The path exists, but not for this method."""
 
     status = 405
     code = "method_not_allowed"
+
+    def __init__(self, message: str, allowed: Iterable[str]) -> None:
+        super().__init__(message)
+        #: The methods it exists for.
+        self.allowed = tuple(sorted(allowed))
+
+    def headers(self) -> dict[str, str]:
+        """Add the methods that are allowed."""
+        return {**super().headers(), "Allow": ", ".join(self.allowed)}
+
+
+class UnsupportedMediaTypeError(BadRequestError):
+    """The body is of a kind that cannot be read."""
+
+    status = 415
+    code = "unsupported_media_type"
 
 
 class ClientGoneError(BadRequestError):
@@ -106,6 +154,7 @@ class WarmingUpError(ServiceError):
 
     status = 503
     code = "warming_up"
+    should_retry = True
 
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(f"the voices are not ready yet; try again in {retry_after_s} s")

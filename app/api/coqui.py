@@ -1,14 +1,14 @@
 """The dialect of Coqui's own tts-server: `/api/tts`."""
 
-from urllib.parse import unquote_to_bytes
-
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
+from app.api.parameters import refuse_path, require_utf8
 from app.audio import answer
 from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
 from app.listener import listener
 from app.service import Service
-from app.speech import SpeechRequest, checked_text, chosen, chosen_seed
+from app.speech import Speaking, SpeechRequest, checked_text, chosen, chosen_seed
+from loader.voices import Catalogue
 
 coqui = Blueprint("coqui", __name__, url_prefix="/api")
 
@@ -17,16 +17,16 @@ coqui = Blueprint("coqui", __name__, url_prefix="/api")
 def tts() -> Response:
     """Speak `text` with the default voice and send a whole WAV file."""
     if request.method == "HEAD":  # Flask adds it to GET
-        raise MethodNotAllowedError("HEAD would speak for nobody; use GET or POST")
+        raise MethodNotAllowedError("HEAD would speak for nobody; use GET or POST", ("GET", "POST"))
     service: Service = current_app.extensions["chorus"]
-    _require_utf8(request.query_string)
-    _require_utf8(request.get_data())
+    require_utf8(request.query_string, "text")
+    require_utf8(request.get_data(), "text")
     for name in ("speaker_wav", "style_wav"):
         _refuse(name, "no file is ever read at a client's word; leave it out")
     return answer(
         SpeechRequest(
             text=checked_text(_parameter("text"), service.settings.limits, "text"),
-            speaking=chosen(service.catalogue, None, _parameter("speaker_id"), _parameter("language_id")),
+            speaking=_speaking(service.catalogue),
             audio_format="wav",
             streamed=False,
             speed=1.0,
@@ -40,21 +40,30 @@ def tts() -> Response:
 
 def error_response(error: ServiceError) -> Response:
     """Return Coqui's error: one string."""
-    response = jsonify(error=error.message)
-    response.status_code = error.status
-    return response
+    return jsonify(error=error.message)
+
+
+def _speaking(catalogue: Catalogue) -> Speaking:
+    """Return who is to speak. As in Coqui's server, nobody chooses where there is but one of a thing."""
+    speaker, language = _parameter("speaker_id"), _parameter("language_id")
+    refuse_path(speaker, catalogue.default.speakers, "speaker_id")
+    if len(catalogue.voices) == 1:
+        speaker = speaker if len(catalogue.default.speakers) > 1 else ""
+        language = language if len(catalogue.default.languages) > 1 else ""
+    return chosen(catalogue, None, speaker, language)
 
 
 def _parameter(name: str) -> str:
     """Read a parameter as Coqui does: from a header first, then from the query or the form."""
-    return request.headers.get(name.replace("_", "-")) or request.values.get(name, "")
+    return _as_sent(request.headers.get(name.replace("_", "-"), "")) or request.values.get(name, "")
 
 
-def _require_utf8(encoded: bytes) -> None:
+def _as_sent(header: str) -> str:
+    """Return a header as UTF-8 where it is that; WSGI reads every header as Latin-1."""
     try:
-        unquote_to_bytes(encoded).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BadRequestError(f"the parameters are not UTF-8 (byte {error.start}); encode them so", "text") from error
+        return header.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return header
 
 
 def _refuse(name: str, remedy: str) -> None:

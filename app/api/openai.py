@@ -79,11 +79,7 @@ def speech() -> Response:
 
 def error_response(error: ServiceError) -> Response:
     """Return OpenAI's error object; its clients need all four keys."""
-    response = jsonify(
-        error={"message": error.message, "type": error.kind, "param": error.parameter, "code": error.code}
-    )
-    response.status_code = error.status
-    return response
+    return jsonify(error={"message": error.message, "type": error.kind, "param": error.parameter, "code": error.code})
 
 
 def _body() -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.naming import STOCK_MODELS
 from ops.benchmarks.pages import pages_of
 from tests.checkpoints import LANGUAGES, SPEAKERS
 from tests.serving.harness import Server
@@ -51,7 +52,7 @@ def test_the_voices_are_listed_with_their_speakers_and_languages(choir):
     assert ("en", [], ["en-us"]) == (listed["choir"]["language"], listed["joe"]["speakers"], listed["joe"]["languages"])
     assert ("eo", ["eo"], ["alloy"]) == (listed["robot"]["language"], listed["robot"]["languages"], listed["joe"]["aliases"])
     assert [1, 1, 1] == [voice["generation"] for voice in listed.values()]
-    assert ["choir", "joe", "robot"] == [model["id"] for model in choir.ask("GET", "/v1/models").json()["data"]]
+    assert ["choir", "joe", "robot", *STOCK_MODELS] == [model["id"] for model in choir.ask("GET", "/v1/models").json()["data"]]
     assert ["choir", "joe", "robot"] == choir.ask("GET", "/readyz").json()["voices"]
 
 
