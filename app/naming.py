@@ -34,7 +34,7 @@ def divided(catalogue: Catalogue, name: str | None) -> tuple[str | None, str | N
     """Return voice and speaker of `voice#speaker`, or the whole name and None where that is none of ours."""
     voice, mark, speaker = (name or "").partition(_SPEAKER)
     if mark and not is_ours(catalogue, name) and is_ours(catalogue, voice):
-        return voice, speaker
+        return voice, speaker or None
     return name, None
 
 

@@ -36,6 +36,7 @@ def test_openais_clients_are_told_when_to_come_back(failing):
     answer = failing.speak("Hello.")
 
     assert (503, "7200") == (answer.status, answer.headers["Retry-After"])
+    assert ("7200000", "true") == (answer.headers["retry-after-ms"], answer.headers["x-should-retry"])
     error = answer.json()["error"]
     assert ("warming_up", "server_error", None) == (error["code"], error["type"], error["param"])
     assert "try again in 7200 s" in error["message"]
@@ -46,6 +47,13 @@ def test_coquis_clients_are_told_in_their_words(failing):
 
     assert (503, "7200") == (answer.status, answer.headers["Retry-After"])
     assert {"error": "the voices are not ready yet; try again in 7200 s"} == answer.json()
+
+
+def test_marys_clients_are_told_in_theirs(failing):
+    answer = failing.ask("POST", "/process", "INPUT_TEXT=Hello.")
+
+    assert (503, "7200", "true") == (answer.status, answer.headers["Retry-After"], answer.headers["x-should-retry"])
+    assert b"the voices are not ready yet; try again in 7200 s\n" == answer.body
 
 
 def test_a_worker_that_never_gets_ready_ends_alone(start_on, tmp_path):  # noqa: F811

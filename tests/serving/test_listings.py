@@ -1,0 +1,48 @@
+"""What clients look up: models and voices, in the shapes that OpenAI's client and Open WebUI read."""
+
+import pytest
+
+from app.naming import STOCK_MODELS, STOCK_VOICES
+
+
+@pytest.mark.parametrize("name", ["joe", *STOCK_MODELS])
+def test_every_model_that_is_listed_can_be_looked_up_and_speaks(server, name):
+    listed = {model["id"]: model for model in server.ask("GET", "/v1/models").json()["data"]}
+    found = server.ask("GET", f"/v1/models/{name}")
+
+    assert (200, listed[name]) == (found.status, found.json())
+    assert {"id": name, "object": "model", "owned_by": "chorus"} == {key: found.json()[key] for key in ("id", "object", "owned_by")}
+    assert found.json()["created"] > 1_700_000_000
+    assert 200 == server.speak("Hi.", model=name, voice="alloy").status
+
+
+@pytest.mark.parametrize("name", ["whisper-1", "JOE", "tts_models/en/ljspeech/vits", "..%2F..%2Fetc%2Fpasswd", "%20"])
+def test_a_model_that_is_not_there_is_a_404_in_openais_words(server, name):
+    answer = server.ask("GET", f"/v1/models/{name}")
+
+    assert 404 == answer.status
+    error = answer.json()["error"]
+    assert {"message", "type", "param", "code"} == set(error)
+    assert ("model_not_found", "model", "invalid_request_error") == (error["code"], error["param"], error["type"])
+    assert "joe, tts-1, tts-1-hd, gpt-4o-mini-tts" in error["message"]
+
+
+def test_open_webui_finds_models_and_voices(server):
+    """It reads `id` of models, `id` and `name` of voices, and falls back to its own lists where it cannot."""
+    models = server.ask("GET", "/v1/audio/models").json()
+    voices = server.ask("GET", "/v1/audio/voices").json()
+
+    assert {"models": [{"id": name} for name in ("joe", *STOCK_MODELS)]} == models
+    assert [("joe", "joe")] == [(voice["id"], voice["name"]) for voice in voices["voices"]]
+
+
+@pytest.mark.parametrize("query, legacy", [("legacy=true", True), ("legacy=True", True), ("legacy=false", False), ("legacy", False)])
+def test_older_pages_get_the_names_alone(server, query, legacy):
+    voices = server.ask("GET", f"/v1/audio/voices?{query}").json()["voices"]
+
+    assert (["joe"] if legacy else [dict]) == [voice if legacy else type(voice) for voice in voices]
+
+
+@pytest.mark.parametrize("voice", STOCK_VOICES)
+def test_openais_voices_speak_with_the_voice_there_is(server, voice):
+    assert server.speak("Hi.", seed=1, voice=voice).body == server.speak("Hi.", seed=1, voice="joe").body
