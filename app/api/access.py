@@ -7,9 +7,9 @@ from app.keys import is_known, presented
 from app.service import Service
 
 #: Blueprints for everybody: probes know no keys, and the page asks for one itself.
-_OPEN = ("status", "page")
+OPEN = ("status", "page")
 #: Blueprints that say what there is to ask for. Open WebUI sends no key with these.
-_LISTINGS = ("listings", "marytts_listings")
+LISTINGS = ("listings", "marytts_listings")
 
 
 def require_key() -> None:
@@ -20,9 +20,9 @@ def require_key() -> None:
     """
     service: Service = current_app.extensions["chorus"]
     keys = service.settings.api_keys
-    if not keys.sha256 or request.endpoint is None or request.blueprint in _OPEN:
+    if not keys.sha256 or request.endpoint is None or request.blueprint in OPEN:
         return
-    if keys.public_listings and request.blueprint in _LISTINGS:
+    if keys.public_listings and request.blueprint in LISTINGS:
         return
     key = presented(request.headers.get("Authorization", ""), request.headers.get("X-Api-Key", ""))
     if not key:

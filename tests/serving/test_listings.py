@@ -11,7 +11,7 @@ def test_every_model_that_is_listed_can_be_looked_up_and_speaks(server, name):
     found = server.ask("GET", f"/v1/models/{name}")
 
     assert (200, listed[name]) == (found.status, found.json())
-    assert {"id": name, "object": "model", "owned_by": "chorus"} == {key: found.json()[key] for key in ("id", "object", "owned_by")}
+    assert (name, "model", "chorus") == tuple(found.json()[key] for key in ("id", "object", "owned_by"))
     assert found.json()["created"] > 1_700_000_000
     assert 200 == server.speak("Hi.", model=name, voice="alloy").status
 
@@ -36,11 +36,12 @@ def test_open_webui_finds_models_and_voices(server):
     assert [("joe", "joe")] == [(voice["id"], voice["name"]) for voice in voices["voices"]]
 
 
-@pytest.mark.parametrize("query, legacy", [("legacy=true", True), ("legacy=True", True), ("legacy=false", False), ("legacy", False)])
-def test_older_pages_get_the_names_alone(server, query, legacy):
-    voices = server.ask("GET", f"/v1/audio/voices?{query}").json()["voices"]
+@pytest.mark.parametrize("query, shape", [("legacy=true", str), ("legacy=True", str), ("legacy=false", dict), ("legacy", dict)])
+def test_older_pages_get_the_names_alone(server, query, shape):
+    (voice,) = server.ask("GET", f"/v1/audio/voices?{query}").json()["voices"]
 
-    assert (["joe"] if legacy else [dict]) == [voice if legacy else type(voice) for voice in voices]
+    assert shape is type(voice)
+    assert "joe" == (voice if shape is str else voice["id"])
 
 
 @pytest.mark.parametrize("voice", STOCK_VOICES)
