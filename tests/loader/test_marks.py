@@ -1,0 +1,85 @@
+"""loader.marks: each sound and word gets its own time, and what is no sound gets none."""
+
+import pytest
+
+from loader.marks import timing_of
+from loader.text.alignment import WordSpan, word_spans
+from loader.text.reading import Reading
+from loader.timing import Mark
+from loader.voice import Delivery
+
+#: Beginning, "a", space, "ˈ", "b", full stop and end, with blanks between; each lasts another time.
+POSITIONS = (None, None, 0, None, 1, None, 2, None, 3, None, 4, None, None)
+SAMPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+WORDS = (WordSpan("A", 0, 1, 0, 1), WordSpan("B", 2, 3, 2, 4))
+
+
+def read_as(text="A B.", phonemes="a ˈb.", positions=POSITIONS):
+    return Reading([0] * len(positions), text, phonemes, positions)
+
+
+def test_a_blank_is_heard_with_what_is_before_it():
+    timing = timing_of(read_as(), WORDS, SAMPLES, sentence=3, start_samples=100)
+
+    assert (3, "A B.", 100, 100 + sum(SAMPLES)) == (
+        timing.sentence, timing.text, timing.start_samples, timing.end_samples,
+    )  # fmt: skip
+    assert (Mark("A", 103, 115), Mark("B", 163, 1123)) == timing.words
+    assert (Mark("a", 103, 115), Mark("ˈb", 163, 1123)) == timing.phonemes
+
+
+def test_a_voice_without_blanks_has_marks_that_touch():
+    timing = timing_of(read_as(positions=(0, 1, 2, 3, 4)), WORDS, (10, 20, 30, 40, 50), 0, 0)
+
+    assert (Mark("A", 0, 10), Mark("B", 30, 100)) == timing.words
+
+
+def test_the_end_is_no_part_of_the_last_sound():
+    timing = timing_of(read_as("A", "a", (None, None, 0, None, None)), WORDS[:1], (1, 2, 4, 8, 16), 0, 0)
+
+    assert (Mark("A", 3, 15),) == timing.words
+    assert 31 == timing.end_samples
+
+
+def test_what_the_voice_never_learnt_has_no_mark():
+    timing = timing_of(read_as(positions=(None, 0, None)), WORDS, (1, 2, 4), 0, 0)
+
+    assert (Mark("A", 1, 7),) == timing.words
+    assert (Mark("a", 1, 7),) == timing.phonemes
+    assert "A B." == timing.text
+
+
+def test_words_that_nobody_asks_for_are_not_there():
+    assert () == timing_of(read_as(), (), SAMPLES, 0, 0).words
+
+
+def test_a_part_of_a_long_text_has_the_text_of_its_own_words():
+    phonemes = "a" * 300 + " " + "b" * 300 + " c"
+    words = [WordSpan("Aa", 1, 3, 0, 300), WordSpan("Bb", 6, 8, 301, 601), WordSpan("C", 9, 10, 602, 603)]
+
+    def part(first, last):
+        places = range(first, last)
+        return timing_of(read_as("“Aa, “Bb C.", phonemes, tuple(places)), words, [1] * len(places), 0, 0)
+
+    assert ["“Aa, “", "Bb C."] == [part(0, 300).text, part(301, 603).text]
+    assert ["Bb", "C"] == [mark.text for mark in part(301, 603).words]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_marks_of_a_real_voice_are_in_order_and_within_its_utterances(catalogue, seed):
+    voice = catalogue.default
+    front_end = voice.open().front_end
+    text = "Dr. Smith, of the U.S., paid $3.50. " + "It was the 21st of May; " * 40 + "and 1234567890 more."
+    heard = 0
+    for passage in voice.passages(text, Delivery(seed=seed)):
+        reading = passage.reading
+        words = word_spans(reading.text, reading.phonemes, lambda each: front_end.read(each, "en-us"))
+        timing = timing_of(reading, words, passage.plan.samples_per_id, passage.sentence, heard)
+        for marks in (timing.words, timing.phonemes):
+            times = [timing.start_samples]
+            times += [edge for mark in marks for edge in (mark.start_samples, mark.end_samples)]
+            times.append(timing.end_samples)
+            assert sorted(times) == times
+            assert all(mark.start_samples < mark.end_samples for mark in marks)
+        assert [word.text for word in timing.words] == [word.text for word in words if word.text in timing.text]
+        heard = timing.end_samples
