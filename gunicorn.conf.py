@@ -15,10 +15,12 @@ gc.disable()
 
 from app import memory, process  # noqa: E402
 from app.logs import logging_config  # noqa: E402
+from app.scoreboard import Scoreboard  # noqa: E402
 from app.start import settings_from  # noqa: E402
 
 memory.keep_one_heap()
 _settings = settings_from(os.environ)
+_board = Scoreboard()
 
 wsgi_app = "app.wsgi:create()"
 preload_app = _settings.preload
@@ -37,9 +39,9 @@ logconfig_dict = logging_config(_settings.log_format)
 
 on_starting = process.bake_before_workers(_settings)
 when_ready = process.freeze
-pre_fork = process.refuse_to_fork_with_threads
+pre_fork = process.before_fork(_board)
 post_fork = process.thaw
-post_worker_init = process.begin_warm_up
+post_worker_init = process.begin_work
 worker_int = process.stop_at_once
 worker_exit = process.end_with_status
 child_exit = process.report_lost_worker

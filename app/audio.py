@@ -1,4 +1,4 @@
-"""Speech to an HTTP response: whole with exact sizes, or streamed as it is made."""
+"""Speech to an HTTP response: whole with exact sizes, streamed as it is made, or as server-sent events."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -6,71 +6,93 @@ from contextlib import closing
 
 from flask import Response
 
+from app.encoders.base import Encoder
+from app.encoding import content_type, open_encoder
 from app.errors import ClientGoneError
-from app.memory import IdleHeap
+from app.events import events
+from app.service import Service
 from app.speech import Speech, SpeechRequest, begin_speech
-from loader.wav import pcm16, wav_header
-
-#: What this server can send, and what it calls it.
-FORMATS = ("wav", "pcm")
 
 
-def answer(request: SpeechRequest, heap: IdleHeap, has_left: Callable[[], bool]) -> Response:
+def answer(request: SpeechRequest, service: Service, has_left: Callable[[], bool]) -> Response:
     """Begin to speak and return the response that carries the speech to its end.
 
     Args:
         request: what to say.
-        heap: told when the work begins and ends.
+        service: whose heap is told when the work begins and ends, and whose hands do it.
         has_left: whether the client waits no longer, asked between windows; a stream finds out by itself.
 
     Raises:
         ClientGoneError: the client left before all was spoken.
         ServiceError: nothing can be spoken; nothing has been sent.
     """
-    heap.work_begins()
+    service.heap.work_begins()
     try:
-        response = _response(begin_speech(request), has_left)
+        response = _response(begin_speech(request, service.hands), has_left)
     except BaseException:
-        heap.work_ends()
+        service.heap.work_ends()
         raise
-    response.call_on_close(heap.work_ends)
+    response.call_on_close(service.heap.work_ends)
     return response
 
 
 def _response(speech: Speech, has_left: Callable[[], bool]) -> Response:
-    request = speech.request
-    if request.streamed:
-        response = Response(_stream(speech))
-        # nginx would otherwise hold the windows back until it has a buffer full.
-        response.headers["X-Accel-Buffering"] = "no"
-    else:
-        pieces = _gathered(speech, has_left)
-        pieces.extendleft(_header(speech, sum(map(len, pieces))))
-        response = Response(_handed_over(pieces))
-        response.headers["Content-Length"] = str(sum(map(len, pieces)))
-    response.headers["Content-Type"] = _content_type(request.audio_format, request.speaking.voice.sample_rate_hz)
-    response.headers["Content-Disposition"] = f'attachment; filename="speech.{request.audio_format}"'
+    request, voice = speech.request, speech.request.speaking.voice
+    try:
+        encoder = open_encoder(
+            request.audio_format, voice.sample_rate_hz, request.sample_rate_hz or voice.sample_rate_hz, request.streamed
+        )
+    except BaseException:
+        speech.stretches.close()
+        raise
+    response = _streamed(speech, encoder) if request.streamed else _whole(speech, encoder, has_left)
+    if not request.as_events:
+        response.content_type = content_type(request.audio_format, encoder.sample_rate_hz)
+        response.headers["Content-Disposition"] = f'attachment; filename="speech.{request.audio_format}"'
     response.headers["Cache-Control"] = "no-cache"
-    response.headers["X-Sample-Rate"] = str(request.speaking.voice.sample_rate_hz)
+    response.headers["X-Sample-Rate"] = str(encoder.sample_rate_hz)
     response.headers["X-Seed"] = str(request.seed)
     return response
 
 
-def _gathered(speech: Speech, has_left: Callable[[], bool]) -> deque[bytes]:
-    """Return all windows, spoken to the end while somebody waits for them."""
+def _streamed(speech: Speech, encoder: Encoder) -> Response:
+    if speech.request.as_events:
+        response = Response(events(speech, encoder), content_type="text/event-stream; charset=utf-8")
+    else:
+        response = Response(_stream(speech, encoder))
+    # nginx would otherwise hold the windows back until it has a buffer full.
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _whole(speech: Speech, encoder: Encoder, has_left: Callable[[], bool]) -> Response:
+    pieces = _gathered(speech, encoder, has_left)
+    response = Response(_handed_over(pieces))
+    response.headers["Content-Length"] = str(sum(map(len, pieces)))
+    return response
+
+
+def _gathered(speech: Speech, encoder: Encoder, has_left: Callable[[], bool]) -> deque[bytes]:
+    """Return the whole file, spoken to the end while somebody waits for it."""
     pieces: deque[bytes] = deque()
-    with closing(speech.windows):
-        for window in speech.windows:
-            pieces.append(pcm16(window))
+    with closing(encoder), closing(speech.stretches):
+        for stretch in speech.stretches:
+            pieces.append(encoder.encode(stretch.samples))
             if has_left():
                 raise ClientGoneError("the client left")
+        pieces.append(encoder.finish())
+        pieces.appendleft(encoder.head())
     return pieces
 
 
-def _stream(speech: Speech) -> Iterator[bytes]:
-    yield from _header(speech, None)
-    for window in speech.windows:
-        yield pcm16(window)
+def _stream(speech: Speech, encoder: Encoder) -> Iterator[bytes]:
+    with closing(encoder), closing(speech.stretches):
+        for stretch in speech.stretches:
+            # An empty piece would end a chunked answer.
+            if data := encoder.encode(stretch.samples):
+                yield data
+        if data := encoder.finish():
+            yield data
 
 
 def _handed_over(pieces: deque[bytes]) -> Iterator[bytes]:
@@ -79,15 +101,5 @@ def _handed_over(pieces: deque[bytes]) -> Iterator[bytes]:
     Joined into one, five minutes of speech would also leave a hole of 13 MB in the heap.
     """
     while pieces:
-        yield pieces.popleft()
-
-
-def _header(speech: Speech, data_bytes: int | None) -> list[bytes]:
-    """Return the one piece before the samples, or none for bare PCM: an empty one would end a chunked answer."""
-    if speech.request.audio_format == "pcm":
-        return []
-    return [wav_header(speech.request.speaking.voice.sample_rate_hz, data_bytes)]
-
-
-def _content_type(audio_format: str, sample_rate_hz: int) -> str:
-    return "audio/wav" if audio_format == "wav" else f"audio/pcm;rate={sample_rate_hz};channels=1"
+        if piece := pieces.popleft():
+            yield piece

@@ -26,6 +26,10 @@ class ServiceError(Exception):
         #: The request's field at fault, where there is one.
         self.parameter = parameter
 
+    def described(self) -> dict[str, str | None]:
+        """Return the error as OpenAI's clients read it; they need all four keys."""
+        return {"message": self.message, "type": self.kind, "param": self.parameter, "code": self.code}
+
     def headers(self) -> dict[str, str]:
         """Return what the head of the answer says of it, in every dialect."""
         said = {}

@@ -5,7 +5,8 @@ Options of glibc; where the C library has none of them, nothing is done.
 
 import ctypes
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
@@ -67,6 +68,15 @@ class IdleHeap:
         self._lock = threading.Lock()
         self._busy = 0
         self._waiting: Alarm | None = None
+
+    @contextmanager
+    def work(self) -> Iterator[None]:
+        """Need the heap for as long as this lasts."""
+        self.work_begins()
+        try:
+            yield
+        finally:
+            self.work_ends()
 
     def work_begins(self) -> None:
         """A request needs the heap."""

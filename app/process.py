@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.logs import event
+from app.scoreboard import Scoreboard
 from app.service import Service
 from app.start import one_clear_message
 from loader.config import Settings
@@ -58,6 +59,16 @@ def freeze(server: Any) -> None:
     event(log, "server.ready", workers=server.num_workers, bind=str(server.address), frozen_objects=gc.get_freeze_count())
 
 
+def before_fork(board: Scoreboard) -> Callable[[Any, Any], None]:
+    """Return the hook that gives the worker to come its seat, and refuses to fork with threads."""
+
+    def pre_fork(server: Any, worker: Any) -> None:
+        worker.seat = board.take_seat()
+        refuse_to_fork_with_threads(server, worker)
+
+    return pre_fork
+
+
 def refuse_to_fork_with_threads(server: Any, worker: Any) -> None:
     """End the server rather than fork with threads: a lock one of them holds would stay locked in the child for ever."""
     tasks = task_count()
@@ -71,8 +82,10 @@ def thaw(server: Any, worker: Any) -> None:
     gc.enable()
 
 
-def begin_warm_up(worker: Any) -> None:
+def begin_work(worker: Any) -> None:
     """Begin, in the worker, what its application could not do before the fork."""
+    if worker.seat is not None:
+        _service(worker).hands.join(worker.seat)
     try:
         _service(worker).warm_up.begin()
     except RuntimeError as error:  # no thread can be started now
@@ -104,5 +117,7 @@ def stop_at_once(worker: Any) -> None:
 
 
 def report_lost_worker(server: Any, worker: Any) -> None:
-    """Log a worker that ended; gunicorn forks its successor at once."""
+    """Log a worker that ended, and clear its seat; gunicorn forks its successor at once."""
     event(log, "worker.ended", worker_pid=worker.pid)
+    if worker.seat is not None:
+        worker.seat.leave()

@@ -7,17 +7,20 @@ import secrets
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from app.api import coqui, listings, marytts, openai, status
+from app.api import captions, coqui, listings, marytts, openai, status
 from app.api.access import require_key
 from app.api.refusals import refusal, translated
 from app.errors import ServiceError, UnsupportedMediaTypeError
 from app.logs import event
+from app.page import page
 from app.service import Service
 
 log = logging.getLogger("chorus.http")
 
-_BLUEPRINTS = (
-    openai.openai, listings.listings, coqui.coqui, marytts.marytts, marytts.marytts_listings, status.status,
+#: Every dialect, and what is no dialect.
+BLUEPRINTS = (
+    openai.openai, captions.captions, listings.listings, coqui.coqui, marytts.marytts, marytts.marytts_listings,
+    status.status, page,
 )  # fmt: skip
 _REQUEST_ID = re.compile(r"^[\w.:/-]{1,128}$", re.ASCII)
 
@@ -28,7 +31,7 @@ def create_app(service: Service) -> Flask:
     flask.extensions["chorus"] = service
     flask.config["MAX_CONTENT_LENGTH"] = service.settings.limits.body_bytes
     flask.config["MAX_FORM_MEMORY_SIZE"] = service.settings.limits.body_bytes
-    for blueprint in _BLUEPRINTS:
+    for blueprint in BLUEPRINTS:
         flask.register_blueprint(blueprint)
     for before in (_name_request, require_key, _refuse_coded_body, _refuse_endless_body):
         flask.before_request(before)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from app.memory import IdleHeap
+from app.scoreboard import Hands
 from app.warm_up import WarmUp
 from loader.config import Settings
 from loader.voices import Catalogue
@@ -17,6 +18,7 @@ class Service:
     #: Unix time at which the process was made.
     opened_at_s: int
     heap: IdleHeap
+    hands: Hands
 
     @property
     def catalogue(self) -> Catalogue:

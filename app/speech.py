@@ -9,10 +9,12 @@ import logging
 import time
 import unicodedata
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from app.errors import (
     BadRequestError,
+    ClientGoneError,
     SpeechFailedError,
     TextTooLongError,
     UnknownLanguageRequestedError,
@@ -21,8 +23,9 @@ from app.errors import (
     UnspeakableError,
 )
 from app.logs import event
+from app.scoreboard import Hands
+from loader.ahead import Ahead
 from loader.config import Limits
-from loader.engines.base import Samples
 from loader.errors import (
     LoaderError,
     SpeechError,
@@ -31,6 +34,8 @@ from loader.errors import (
     UnknownSpeakerError,
     UnknownVoiceError,
 )
+from loader.passages import Stretch, measured, stretches
+from loader.timing import Timing
 from loader.voice import Delivery, Voice, random_seed
 from loader.voices import Catalogue
 
@@ -52,17 +57,34 @@ class Speaking:
 
 @dataclass(frozen=True)
 class SpeechRequest:
-    """One request, every field within its bounds."""
+    """One request, every field within its bounds; None is as the voice is configured."""
 
     text: str
     speaking: Speaking
-    #: `wav` or `pcm`.
+    #: One of `encoding.FORMATS`.
     audio_format: str
     #: Send audio while the rest is still being made.
     streamed: bool
     speed: float
     seed: int
     request_id: str
+    #: Of the audio that is sent; None for the voice's own rate.
+    sample_rate_hz: int | None = None
+    noise_scale: float | None = None
+    noise_scale_duration: float | None = None
+    sentence_pause_s: float | None = None
+    #: Send server-sent events, with the times of these: `sentence`, `word`, `phoneme`.
+    as_events: bool = False
+    timestamps: tuple[str, ...] = ()
+
+    @property
+    def delivery(self) -> Delivery:
+        """How the voice is to speak it."""
+        who = self.speaking
+        return Delivery(
+            self.seed, self.speed, self.streamed, who.speaker, who.language,
+            self.noise_scale, self.noise_scale_duration, self.sentence_pause_s,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,8 +92,8 @@ class Speech:
     """Speech under way: its first window exists, so the status line may be sent."""
 
     request: SpeechRequest
-    #: All windows, the first one included. Closing it stops the work within one window.
-    windows: Generator[Samples, None, None]
+    #: All of it, the first window included. Closing it stops the work within one window.
+    stretches: Generator[Stretch, None, None]
 
 
 def checked_text(text: str, limits: Limits, parameter: str) -> str:
@@ -124,35 +146,76 @@ def chosen_seed(seed: int | None) -> int:
     return random_seed() if seed is None else seed
 
 
-def begin_speech(request: SpeechRequest, now: Callable[[], float] = time.monotonic) -> Speech:
+def begin_speech(request: SpeechRequest, hands: Hands, now: Callable[[], float] = time.monotonic) -> Speech:
     """Synthesise the first window, so that a failure is an error and never a 200.
+
+    Args:
+        request: what to say.
+        hands: this process's; says how many threads may work on it.
+        now: a clock, in seconds.
 
     Raises:
         UnspeakableError: nothing in the text makes a sound.
         SpeechFailedError: the voice failed.
     """
     started_s = now()
-    who = request.speaking
-    delivery = Delivery(request.seed, request.speed, request.streamed, who.speaker, who.language)
-    windows = who.voice.speak(request.text, delivery)
+    source = _counted(_spoken(request, hands), hands)
+    with answered(request):
+        first = next(source)
+    return Speech(request, _observed(request, first, source, started_s, now))
+
+
+def measured_speech(request: SpeechRequest, hands: Hands, has_left: Callable[[], bool]) -> list[Timing]:
+    """Return when each utterance of a request is heard, without making it audible where the voice knows before.
+
+    Raises:
+        ClientGoneError: the client left before all was measured.
+        UnspeakableError: nothing in the text makes a sound.
+        SpeechFailedError: the voice failed.
+    """
+    voice, timings = request.speaking.voice, []
+    with answered(request), hands.speaking():
+        for placed in measured(voice.passages(request.text, request.delivery)):
+            timings.append(voice.timing(placed))
+            if has_left():
+                raise ClientGoneError("the client left")
+    return timings
+
+
+@contextmanager
+def answered(request: SpeechRequest) -> Iterator[None]:
+    """Turn what a voice refuses or fails over before anything is sent into what the client is told."""
     try:
-        first = next(windows)
+        yield
     except SpeechError as error:
         raise UnspeakableError(str(error), "input") from error
     except SynthesisError as error:
         event(log, "speech.failed", logging.ERROR, request_id=request.request_id, reason=str(error))
         raise SpeechFailedError("the voice could not speak this text") from error
-    return Speech(request, _observed(request, itertools.chain([first], windows), windows, started_s, now))
+
+
+def _spoken(request: SpeechRequest, hands: Hands) -> Generator[Stretch, None, None]:
+    passages = request.speaking.voice.passages(request.text, request.delivery)
+    results = Ahead(passages, lambda passage: passage.plan.work, hands.allowed, hands.cores).results()
+    with closing(results):
+        yield from stretches(results)
+
+
+def _counted(source: Generator[Stretch, None, None], hands: Hands) -> Generator[Stretch, None, None]:
+    """Pass on what is spoken; counts as speaking while it is waited for, and not while a slow client takes it."""
+    with closing(source):
+        while True:
+            with hands.speaking():
+                stretch = next(source, None)
+            if stretch is None:
+                return
+            yield stretch
 
 
 def _observed(
-    request: SpeechRequest,
-    windows: Iterator[Samples],
-    source: Iterator[Samples],
-    started_s: float,
-    now: Callable[[], float],
-) -> Generator[Samples, None, None]:
-    """Pass `windows` on, and log how the speech ended: done, failed, or abandoned by its listener.
+    request: SpeechRequest, first: Stretch, rest: Generator[Stretch, None, None], started_s: float, now: Callable[[], float]
+) -> Generator[Stretch, None, None]:
+    """Pass all of it on, and log how the speech ended: done, failed, or abandoned by its listener.
 
     Raises:
         SpeechFailedError: the voice failed after the first window. Of a stream the status line is
@@ -160,15 +223,15 @@ def _observed(
     """
     samples, first_s, outcome, level = 0, now() - started_s, "speech.abandoned", logging.INFO
     try:
-        for window in windows:
-            samples += window.size
-            yield window
+        for stretch in itertools.chain([first], rest):
+            samples += stretch.samples.size
+            yield stretch
         outcome = "speech.done"
     except LoaderError as error:
         outcome, level = "speech.failed", logging.ERROR
         raise SpeechFailedError("the voice could not speak this text to its end") from error
     finally:
-        source.close()  # type: ignore[attr-defined]
+        rest.close()
         who, took_s = request.speaking, now() - started_s
         audio_s = samples / who.voice.sample_rate_hz
         event(

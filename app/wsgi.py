@@ -8,6 +8,7 @@ from functools import partial
 from flask import Flask
 
 from app.memory import IdleHeap
+from app.scoreboard import Hands
 from app.server import create_app
 from app.service import Service
 from app.start import one_clear_message, settings_from
@@ -26,17 +27,21 @@ def open_voices(settings: Settings) -> Catalogue:
     return open_catalogue(settings, locate_all(settings, anew=settings.preload and not settings.use_cache))
 
 
+def _hands(settings: Settings) -> Hands:
+    return Hands() if settings.speech.parallel else Hands(cores=1)
+
+
 def create(
     open_voices: Callable[[Settings], Catalogue] = open_voices, backoff: Backoff = Backoff()
 ) -> Flask:
     """Return the application, its voices open where `preload` is on.
 
     Runs once in the master where `preload` is on, else once in every worker. What is left
-    to do after the fork is begun by `process.begin_warm_up`.
+    to do after the fork is begun by `process.begin_work`.
     """
     settings = settings_from(os.environ)
     warm_up = WarmUp(partial(open_voices, settings), backoff)
     if settings.preload:
         with one_clear_message():
             warm_up.open()
-    return create_app(Service(settings, warm_up, opened_at_s=int(time.time()), heap=IdleHeap()))
+    return create_app(Service(settings, warm_up, opened_at_s=int(time.time()), heap=IdleHeap(), hands=_hands(settings)))

@@ -8,7 +8,7 @@ fast as one (design, F16). What comes out, and in which order, does not depend o
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from loader.engines.base import Samples, Work
 
@@ -73,14 +73,13 @@ class Ahead(Generic[Group]):
     def _fill(self) -> None:
         """Begin as much as there are hands, and one piece more, so that nobody waits for this thread."""
         while (hands := self._hands()) > 1 and len(self._queue) <= hands:
-            if self._work is None and not self._has_group():
+            piece = self._next_of_group()
+            if piece is not None:
+                self._queue.append((piece[0], self._pool.submit(piece[1])))
+                if self._next_group is None:
+                    self._next_group = self._pool.submit(next, self._groups, None)
+            elif not (self._has_group() and self._enter_group()):
                 return
-            piece = self._next_piece()
-            if piece is None:
-                return
-            self._queue.append((piece[0], self._pool.submit(piece[1])))
-            if self._next_group is None:
-                self._next_group = self._pool.submit(next, self._groups, None)
 
     def _has_group(self) -> bool:
         """Whether the next group is there, or may be asked for in this thread; one that failed waits for its turn."""
@@ -93,20 +92,24 @@ class Ahead(Generic[Group]):
         if not self._queue or self._work is not None or reading is None or reading.done():
             return False
         first = self._queue[0][1]
-        wait((first, reading), return_when=FIRST_COMPLETED)
+        either: set[Future[Any]] = {first, reading}
+        wait(either, return_when=FIRST_COMPLETED)
         return not first.done()
 
     def _next_piece(self) -> tuple[Group | None, Work] | None:
         """Return the next piece of work, with its group where it is the first; None at the end."""
-        while True:
-            if self._work is None and not self._enter_group():
+        while (piece := self._next_of_group()) is None:
+            if not self._enter_group():
                 return None
-            assert self._work is not None
-            work = next(self._work, None)
-            if work is not None:
-                begins, self._begins = self._begins, None
-                return begins, work
+        return piece
+
+    def _next_of_group(self) -> tuple[Group | None, Work] | None:
+        work = None if self._work is None else next(self._work, None)
+        if work is None:
             self._work = None
+            return None
+        begins, self._begins = self._begins, None
+        return begins, work
 
     def _enter_group(self) -> bool:
         reading, self._next_group = self._next_group, None

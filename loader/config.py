@@ -65,6 +65,8 @@ _SPEECH = vol.Schema(
         _key("length_scale", None, "slower above 1, faster below; default: what the voice was trained with"): absent_or(number(0.1, 10.0)),
         _key("noise_scale", None, "variation of the sound; default: the voice's own"): absent_or(number(0.0, 2.0)),
         _key("noise_scale_duration", None, "variation of the rhythm; default: the voice's own"): absent_or(number(0.0, 2.0)),
+        _key("first_clause", True, "a long first sentence is cut after its first clause, so that audio starts early"): flag,
+        _key("parallel", True, "several threads speak one request while cores are idle; the audio is the same"): flag,
     }
 )
 
@@ -144,6 +146,8 @@ class SpeechSettings:
     length_scale: float | None
     noise_scale: float | None
     noise_scale_duration: float | None
+    first_clause: bool = True
+    parallel: bool = True
 
 
 @dataclass(frozen=True)

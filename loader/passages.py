@@ -67,6 +67,16 @@ def stretches(results: Iterator[tuple[Passage | None, Samples]]) -> Generator[St
             begins = None
 
 
+def measured(passages: Iterator[Passage]) -> Iterator[Placed]:
+    """Yield when each passage is heard, made audible only where its engine learns its length by speaking."""
+    heard = 0
+    for passage in passages:
+        spoken = sum(work().size for work in passage.plan.work) if passage.plan.samples_per_id is None else 0
+        found = placed(passage, heard + passage.pause_samples, spoken)
+        heard = found.end_samples
+        yield found
+
+
 def placed(passage: Passage, start_samples: int, spoken_samples: int) -> Placed:
     """Return where a passage stands; `spoken_samples` count where its engine learns its length only by speaking."""
     known = passage.plan.samples_per_id

@@ -4,6 +4,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -12,10 +13,13 @@ from loader.artifact import Manifest
 from loader.config import SpeechSettings, VoiceSettings
 from loader.engines.base import Engine, Prosody, Samples, Utterance
 from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnspeakableTextError
-from loader.passages import Passage, serially, stretches
+from loader.marks import timing_of
+from loader.passages import Passage, Placed, serially, stretches
+from loader.text.alignment import word_spans
 from loader.text.front_end import without_region
 from loader.text.reading import Reading
 from loader.text.sentences import split_first_clause, split_sentences
+from loader.timing import Timing
 
 #: Speeds a request may ask for, as OpenAI's endpoint bounds them.
 SLOWEST, FASTEST = 0.25, 4.0
@@ -87,7 +91,7 @@ class Voice:
         self._open_parts = open_parts
         self._parts: Parts | None = None
         self._opening = threading.Lock()
-        self._sentence_pause_s = speech.sentence_pause_s
+        self._sentence_pause_s, self._cuts_first = speech.sentence_pause_s, speech.first_clause
         self._prosody = _prosody(settings, speech, manifest)
         # Said now rather than with every request: a default that is not there.
         self.speaker_row(None)
@@ -193,7 +197,7 @@ class Voice:
         spoken = sentences = 0
         for sentence in split_sentences(text, without_region(named)):
             is_new = True
-            for reading in _utterances(parts.front_end, sentence, named, delivery.soon and not spoken):
+            for reading in _utterances(parts.front_end, sentence, named, self._cuts_first and not spoken):
                 pause = pause_samples if spoken and is_new else 0
                 sentences, is_new = sentences + is_new, False
                 # A stream of chance for every utterance, so that none depends on how another was cut.
@@ -204,6 +208,16 @@ class Voice:
                 spoken += 1
         if not spoken:
             raise UnspeakableTextError("nothing in the text can be spoken; send letters or numbers")
+
+    def timing(self, placed: Placed) -> Timing:
+        """Return when the words and sounds of a passage are heard; of engines that do not know, when all of it is."""
+        passage, lengths = placed.passage, placed.passage.plan.samples_per_id
+        reading = passage.reading
+        if lengths is None:
+            return Timing(passage.sentence, reading.text, placed.start_samples, placed.end_samples)
+        read = partial(self.open().front_end.read, language=passage.language)
+        words = word_spans(reading.text, reading.phonemes, read)
+        return timing_of(reading, words, lengths.tolist(), passage.sentence, placed.start_samples)
 
     def _prosody_of(self, delivery: Delivery) -> Prosody:
         own = self._prosody
@@ -218,8 +232,8 @@ class Voice:
         return round(pause_s * self.sample_rate_hz)
 
 
-def _utterances(front_end: FrontEnd, sentence: str, language: str, soon: bool) -> Iterator[Reading]:
-    for piece in split_first_clause(sentence) if soon else (sentence,):
+def _utterances(front_end: FrontEnd, sentence: str, language: str, cut: bool) -> Iterator[Reading]:
+    for piece in split_first_clause(sentence) if cut else (sentence,):
         yield from front_end.utterances(piece, language)
 
 

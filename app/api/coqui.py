@@ -33,7 +33,7 @@ def tts() -> Response:
             seed=chosen_seed(None),
             request_id=g.request_id,
         ),
-        service.heap,
+        service,
         listener(request.environ),
     )
 

@@ -48,7 +48,7 @@ def process() -> Response:
             seed=chosen_seed(None),
             request_id=g.request_id,
         ),
-        service.heap,
+        service,
         listener(request.environ),
     )
 

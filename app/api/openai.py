@@ -6,19 +6,27 @@ from typing import Any
 import voluptuous as vol
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
-from app.audio import FORMATS, answer
+from app.audio import answer
+from app.captions import GRANULARITIES
+from app.encoding import FORMATS
 from app.errors import BadRequestError, ServiceError, UnsupportedFormatError
 from app.listener import listener
 from app.naming import speaking
 from app.service import Service
 from app.speech import (
     MOST_SEED,
+    Speaking,
     SpeechRequest,
     checked_text,
     chosen_seed,
 )
 from loader.validation import absent_or, flag, number, one_of, whole
 from loader.voice import FASTEST, SLOWEST
+
+#: What OpenAI's clients take bare PCM to be.
+OPENAI_PCM_RATE_HZ = 24_000
+#: What may be asked for.
+LEAST_RATE_HZ, MOST_RATE_HZ = 8_000, 48_000
 
 openai = Blueprint("openai", __name__, url_prefix="/v1")
 
@@ -29,21 +37,28 @@ def _string(value: Any) -> str:
     return value
 
 
+_NAMED_VOICE = vol.Schema({vol.Required("id"): str}, extra=vol.REMOVE_EXTRA)
+
 # Unknown keys are let through: clients send fields of other servers, and newer ones.
-_BODY = vol.Schema(
+BODY = vol.Schema(
     {
         vol.Required("input"): _string,
         vol.Optional("model", default=None): absent_or(_string),
-        vol.Optional("voice", default=None): vol.Any(None, str, vol.Schema({vol.Required("id"): str}, extra=vol.REMOVE_EXTRA),
+        vol.Optional("voice", default=None): vol.Any(None, str, _NAMED_VOICE,
                                                      msg="expected a string, or an object with a string `id`"),
         vol.Optional("instructions", default=None): absent_or(_string),
         vol.Optional("response_format", default=None): absent_or(_string),
         vol.Optional("speed", default=None): absent_or(number(SLOWEST, FASTEST)),
-        vol.Optional("stream_format", default=None): absent_or(one_of("audio")),
+        vol.Optional("stream_format", default=None): absent_or(one_of("audio", "sse")),
         vol.Optional("stream", default=None): absent_or(flag),
         vol.Optional("speaker", default=None): absent_or(_string),
         vol.Optional("language", default=None): absent_or(_string),
         vol.Optional("seed", default=None): absent_or(whole(0, MOST_SEED)),
+        vol.Optional("sample_rate", default=None): absent_or(whole(LEAST_RATE_HZ, MOST_RATE_HZ)),
+        vol.Optional("noise_scale", default=None): absent_or(number(0.0, 2.0)),
+        vol.Optional("noise_scale_duration", default=None): absent_or(number(0.0, 2.0)),
+        vol.Optional("sentence_pause", default=None): absent_or(number(0.0, 10.0)),
+        vol.Optional("timestamp_granularities", default=None): absent_or(vol.Schema([one_of(*GRANULARITIES, "segment")])),
     },
     extra=vol.ALLOW_EXTRA,
 )  # fmt: skip
@@ -51,38 +66,71 @@ _BODY = vol.Schema(
 
 @openai.post("/audio/speech")
 def speech() -> Response:
-    """Speak `input`. Streams when asked by `stream` or `stream_format`."""
+    """Speak `input`; streamed as it is made, as OpenAI's own server does, but for WAV unless that is asked for."""
     service: Service = current_app.extensions["chorus"]
-    body = _body()
-    voice = body["voice"]
-    name = voice["id"] if isinstance(voice, dict) else voice
-    audio_format = body["response_format"] or "wav"
-    if audio_format not in FORMATS:
-        raise UnsupportedFormatError(
-            f"response_format is {audio_format[:40]!r}, expected one of {', '.join(FORMATS)}", "response_format"
-        )
-    asked_for_stream = body["stream_format"] == "audio" if body["stream"] is None else body["stream"]
-    return answer(
-        SpeechRequest(
-            text=checked_text(body["input"], service.settings.limits, "input"),
-            speaking=speaking(service.catalogue, name, body["model"], body["speaker"], body["language"]),
-            audio_format=audio_format,
-            streamed=asked_for_stream,
-            speed=1.0 if body["speed"] is None else body["speed"],
-            seed=chosen_seed(body["seed"]),
-            request_id=g.request_id,
-        ),
-        service.heap,
-        listener(request.environ),
+    return answer(speech_request(service, body_of(BODY)), service, listener(request.environ))
+
+
+def speech_request(service: Service, body: dict[str, Any]) -> SpeechRequest:
+    """Return what a body asks for, every field checked."""
+    audio_format, as_events = _audio_format(body), body["stream_format"] == "sse"
+    return SpeechRequest(
+        text=checked_text(body["input"], service.settings.limits, "input"),
+        speaking=named_speaking(service, body),
+        audio_format=audio_format,
+        streamed=as_events or _is_streamed(body, audio_format),
+        speed=1.0 if body["speed"] is None else body["speed"],
+        seed=chosen_seed(body["seed"]),
+        request_id=g.request_id,
+        sample_rate_hz=body["sample_rate"] or (OPENAI_PCM_RATE_HZ if audio_format == "pcm" else None),
+        noise_scale=body["noise_scale"],
+        noise_scale_duration=body["noise_scale_duration"],
+        sentence_pause_s=body["sentence_pause"],
+        as_events=as_events,
+        timestamps=_timestamps(body),
     )
 
 
+def _audio_format(body: dict[str, Any]) -> str:
+    named: str = body["response_format"] or "mp3"
+    if named not in FORMATS:
+        raise UnsupportedFormatError(
+            f"response_format is {named[:40]!r}, expected one of {', '.join(FORMATS)}", "response_format"
+        )
+    return named
+
+
+def _is_streamed(body: dict[str, Any], audio_format: str) -> bool:
+    """Return what was asked for; else a WAV is whole, since many readers trust the sizes in its header."""
+    if body["stream"] is not None:
+        return bool(body["stream"])
+    return body["stream_format"] == "audio" or audio_format != "wav"
+
+
+def _timestamps(body: dict[str, Any]) -> tuple[str, ...]:
+    # What OpenAI's transcriptions call a segment is a sentence here.
+    asked = ["sentence" if each == "segment" else each for each in body["timestamp_granularities"] or ()]
+    return tuple(dict.fromkeys(asked))
+
+
+def named_speaking(service: Service, body: dict[str, Any]) -> Speaking:
+    """Return who is to speak, by OpenAI's fields and ours."""
+    voice = body["voice"]
+    name = voice["id"] if isinstance(voice, dict) else voice
+    return speaking(service.catalogue, name, body["model"], body["speaker"], body["language"])
+
+
 def error_response(error: ServiceError) -> Response:
-    """Return OpenAI's error object; its clients need all four keys."""
-    return jsonify(error={"message": error.message, "type": error.kind, "param": error.parameter, "code": error.code})
+    """Return OpenAI's error object."""
+    return jsonify(error=error.described())
 
 
-def _body() -> dict[str, Any]:
+def body_of(schema: vol.Schema) -> dict[str, Any]:
+    """Return the request's body, with every field of `schema`.
+
+    Raises:
+        BadRequestError: it is no such object; the message names the field.
+    """
     try:
         document = json.loads(request.get_data().decode("utf-8"), parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
@@ -90,7 +138,7 @@ def _body() -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BadRequestError("the body is not JSON; send an object with `input` and `voice`") from error
     try:
-        return dict(_BODY(document))
+        return dict(schema(document))
     except vol.MultipleInvalid as error:
         raise _refusal(error.errors[0]) from error
 

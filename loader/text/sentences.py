@@ -13,8 +13,8 @@ WIDE_PIECE_CHARACTERS = 150
 #: Longest run of phonemes of one utterance; 500 of them last about 35 s.
 UTTERANCE_PHONEMES = 500
 
-#: A first sentence longer than this is cut after its first clause where somebody waits to hear it: what the
-#: encoder takes grows with the length, 0.2 ms a phoneme id (2026-11-24). A clause shorter than the least is none.
+#: A first sentence longer than this is cut after its first clause, so that audio starts early: what the encoder
+#: takes grows with the length, 0.2 ms a phoneme id (2026-11-24). A clause shorter than the least is none.
 LONG_SENTENCE_CHARACTERS, LEAST_CLAUSE_CHARACTERS = 90, 30
 
 #: From the best to the last resort; of one row, whichever comes last in the text.

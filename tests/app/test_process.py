@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from app import process
+from app.scoreboard import Scoreboard
 from loader.errors import LoaderError
 
 
@@ -64,6 +65,28 @@ def test_the_workers_collector_runs_and_leaves_the_frozen_heap_alone():
         os._exit(0 if gc.isenabled() and gc.get_freeze_count() > 10_000 else 1)
 
     assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+class WorkerToBe:
+    """What gunicorn hands to the hook before a fork."""
+
+    seat = None
+    pid = 4711
+
+
+def test_a_worker_has_a_seat_for_as_long_as_it_lives(monkeypatch):
+    board, worker = Scoreboard(1), WorkerToBe()
+    monkeypatch.setattr(process, "refuse_to_fork_with_threads", lambda server, worker: None)
+    process.before_fork(board)(None, worker)
+    worker.seat.write(3)
+
+    assert 3 == board.speaking()
+    assert board.take_seat() is None
+
+    process.report_lost_worker(None, worker)
+
+    assert 0 == board.speaking()
+    assert board.take_seat() is not None
 
 
 class Worker:

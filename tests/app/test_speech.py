@@ -3,10 +3,12 @@
 import itertools
 import logging
 
+import numpy as np
 import pytest
 
-from app.errors import BadRequestError, TextTooLongError, UnknownVoiceRequestedError, UnspeakableError
-from app.speech import Speaking, SpeechRequest, begin_speech, checked_text, chosen, chosen_seed
+from app.errors import BadRequestError, ClientGoneError, TextTooLongError, UnknownVoiceRequestedError, UnspeakableError
+from app.scoreboard import Hands
+from app.speech import Speaking, SpeechRequest, begin_speech, checked_text, chosen, chosen_seed, measured_speech
 from loader.config import Limits
 
 LIMITS = Limits(text_characters=20, body_bytes=1024)
@@ -39,10 +41,10 @@ def test_an_unknown_voice_is_refused_with_the_known_ones(catalogue):
         chosen(catalogue, "nobody", None, None)
 
 
-def spoken(catalogue, text):
+def spoken(catalogue, text, cores=1):
     clock = itertools.count(100.0, 0.5)
     request = SpeechRequest(text, Speaking(catalogue.default), "wav", False, 1.0, 1, "id-1")
-    return begin_speech(request, now=lambda: next(clock))
+    return begin_speech(request, Hands(cores), now=lambda: next(clock))
 
 
 def test_nothing_to_speak_is_refused_before_anything_is_sent(catalogue):
@@ -52,11 +54,11 @@ def test_nothing_to_speak_is_refused_before_anything_is_sent(catalogue):
 
 def test_a_speech_taken_to_its_end_is_logged_as_done(catalogue, caplog):
     caplog.set_level(logging.INFO, "chorus.speech")
-    windows = list(spoken(catalogue, "Hello there.").windows)
+    stretches = list(spoken(catalogue, "Hello there.").stretches)
 
     (record,) = caplog.records
     assert "speech.done" == record.msg["event"]
-    assert round(sum(map(len, windows)) / 22050, 3) == record.msg["audio_s"]
+    assert round(sum(each.samples.size for each in stretches) / 22050, 3) == record.msg["audio_s"]
     assert (12, "id-1", "joe") == (record.msg["chars"], record.msg["request_id"], record.msg["voice"])
     assert record.msg["took_s"] > record.msg["first_window_s"] > 0
 
@@ -64,7 +66,48 @@ def test_a_speech_taken_to_its_end_is_logged_as_done(catalogue, caplog):
 def test_a_speech_that_is_dropped_is_logged_as_abandoned(catalogue, caplog):
     caplog.set_level(logging.INFO, "chorus.speech")
     speech = spoken(catalogue, "One sentence. And another one. And a third one.")
-    next(speech.windows)
-    speech.windows.close()
+    next(speech.stretches)
+    speech.stretches.close()
 
     assert ["speech.abandoned"] == [record.msg["event"] for record in caplog.records]
+
+
+@pytest.mark.parametrize("cores", [2, 3])
+def test_further_hands_change_nothing_that_is_heard(catalogue, cores):
+    text = "One sentence, of some length, so that there is more than one window to it. And another one! And a third."
+    alone, together = (list(spoken(catalogue, text, each).stretches) for each in (1, cores))
+
+    assert len(alone) == len(together) > 3
+    assert all(np.array_equal(one.samples, other.samples) for one, other in zip(alone, together, strict=True))
+    assert [0, 1, 2] == [each.begins.passage.sentence for each in together if each.begins]
+
+
+def test_a_request_counts_as_speaking_only_while_it_is_waited_for(catalogue):
+    hands = Hands(2)
+    request = SpeechRequest("Hello there. And again.", Speaking(catalogue.default), "wav", False, 1.0, 1, "id-1")
+    speech = begin_speech(request, hands)
+    next(speech.stretches)
+
+    assert 2 == hands.allowed()
+    with hands.speaking(), hands.speaking():
+        assert 1 == hands.allowed()
+    speech.stretches.close()
+
+
+def test_what_is_measured_is_what_is_heard(catalogue):
+    text = "On the 3rd of May it cost $3.50. Nobody minded, and everybody went home."
+    request = SpeechRequest(text, Speaking(catalogue.default), "wav", False, 1.0, 9, "id-1")
+    timings = measured_speech(request, Hands(1), lambda: False)
+    stretches = list(begin_speech(request, Hands(1)).stretches)
+    heard = [catalogue.default.timing(each.begins) for each in stretches if each.begins]
+
+    assert heard == timings
+    assert timings[-1].end_samples == sum(each.samples.size for each in stretches)
+    assert ["On", "the", "3rd", "of", "May", "it", "cost", "$3.50"] == [word.text for word in timings[0].words]
+
+
+def test_a_client_that_leaves_stops_the_measuring(catalogue):
+    request = SpeechRequest("Hello there. And again.", Speaking(catalogue.default), "wav", False, 1.0, 9, "id-1")
+
+    with pytest.raises(ClientGoneError):
+        measured_speech(request, Hands(1), lambda: True)

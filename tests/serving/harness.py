@@ -100,7 +100,7 @@ class Server:
             connection.close()
 
     def speak(self, text: str, **fields: Any) -> Answer:
-        return self.ask("POST", "/v1/audio/speech", {"model": "tts-1", "input": text, **fields})
+        return self.ask("POST", "/v1/audio/speech", {"model": "tts-1", "input": text, "response_format": "wav", **fields})
 
     def worker_of(self, answer: Answer) -> int:
         """Return the pid of the worker that logged this answer's request."""

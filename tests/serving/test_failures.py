@@ -34,7 +34,7 @@ def test_a_stream_that_fails_later_looks_cut(start):
     server = start(APPLICATION, environment={"CHORUS_FAIL_AT": "3"}, expects_errors=True).ready()
     workers = {worker.pid for worker in server.workers()}
     connection = server.connection()
-    connection.request("POST", "/v1/audio/speech", json.dumps({"input": LONG, "stream": True}))
+    connection.request("POST", "/v1/audio/speech", json.dumps({"input": LONG, "stream": True, "response_format": "wav"}))
     response = connection.getresponse()
 
     with pytest.raises(http.client.IncompleteRead) as cut:

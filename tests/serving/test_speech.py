@@ -1,12 +1,15 @@
 """Speech over HTTP, from real workers."""
 
 import array
+import base64
 import http.client
 import io
 import json
 import struct
 import wave
 
+import av
+import numpy as np
 import pytest
 
 TEXT = "The quick brown fox jumps over the lazy dog, and nobody was surprised."
@@ -33,7 +36,7 @@ def test_a_whole_wav_has_exact_sizes(server):
 
 def test_pcm_is_the_wav_without_its_header(server):
     wav = server.speak(TEXT, seed=3, response_format="wav")
-    pcm = server.speak(TEXT, seed=3, response_format="pcm")
+    pcm = server.speak(TEXT, seed=3, response_format="pcm", sample_rate=22050)
 
     assert wav.body[44:] == pcm.body
     assert "audio/pcm;rate=22050;channels=1" == pcm.headers["Content-Type"]
@@ -48,6 +51,61 @@ def test_a_streamed_wav_declares_unknown_sizes(server, ask):
     assert "no" == answer.headers["X-Accel-Buffering"]
     assert b"\xff\xff\xff\xff" == answer.body[4:8] == answer.body[40:44]
     assert answer.body.count(b"RIFF") == 1
+
+
+def test_pcm_has_the_rate_that_openais_clients_take_it_to_have(server):
+    usual = server.speak(TEXT, seed=3, response_format="pcm")
+    native = server.speak(TEXT, seed=3, response_format="pcm", sample_rate=22050)
+
+    assert "24000" == usual.headers["X-Sample-Rate"]
+    assert "audio/pcm;rate=24000;channels=1" == usual.headers["Content-Type"]
+    assert abs(len(usual.body) / 24000 - len(native.body) / 22050) < 0.001
+
+
+def test_unless_something_is_said_everything_but_a_wav_is_streamed_as_openai_does(server):
+    assert "Content-Length" in server.speak(TEXT).headers
+    for audio_format in ("mp3", "opus", "aac", "flac", "pcm"):
+        assert "chunked" == server.speak(TEXT, response_format=audio_format).headers["Transfer-Encoding"]
+        assert "Content-Length" in server.speak(TEXT, response_format=audio_format, stream=False).headers
+
+
+def test_an_mp3_is_what_comes_unless_a_format_is_named(server):
+    answer = server.ask("POST", "/v1/audio/speech", {"input": TEXT})
+
+    assert "audio/mpeg" == answer.headers["Content-Type"]
+    assert b"\xff" == answer.body[:1]
+
+
+@pytest.mark.parametrize("audio_format", ["mp3", "opus", "aac", "flac", "wav", "pcm"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_every_format_holds_the_whole_speech(server, audio_format, stream):
+    original = np.array(samples_of(server.speak(LONG, seed=21)), dtype=np.float32)
+    answer = server.speak(LONG, seed=21, response_format=audio_format, stream=stream, sample_rate=24000)
+    rate_hz = int(answer.headers["X-Sample-Rate"])
+    heard = decoded(answer.body, audio_format, rate_hz)
+
+    assert abs(heard.size / rate_hz - original.size / 22050) < 0.1
+    # The loudness of every 50 ms, so that a lost tail, a gap or a wrong rate shows; some players cannot skip an encoder's delay.
+    ours = loudness(original, 22050)
+    delayed = [loudness(heard[round(delay_s * rate_hz) :], rate_hz) for delay_s in np.arange(0, 0.06, 0.005)]
+    count = min(ours.size, *(each.size for each in delayed))
+    assert count > 500
+    assert max(np.corrcoef(ours[:count], each[:count])[0, 1] for each in delayed) > 0.98
+
+
+def decoded(body, audio_format, rate_hz):
+    if audio_format == "pcm":
+        return np.frombuffer(body, "<i2").astype(np.float32)
+    with av.open(io.BytesIO(body)) as container:
+        frames = [frame.to_ndarray() for frame in container.decode(audio=0)]
+        assert {rate_hz} == {container.streams.audio[0].rate}
+    samples = np.concatenate([frame[0] for frame in frames]).astype(np.float32)
+    return samples if np.abs(samples).max() > 2 else samples * 32767
+
+
+def loudness(samples, rate_hz):
+    step = rate_hz // 20
+    return np.sqrt(np.square(samples[: samples.size // step * step].reshape(-1, step)).mean(axis=1))
 
 
 def test_a_stream_and_a_whole_file_sound_the_same(server):
@@ -75,7 +133,7 @@ def test_audio_comes_before_the_text_is_spoken_to_its_end(server):
 
 def test_a_listener_who_leaves_stops_the_work(server):
     connection = server.connection()
-    connection.request("POST", "/v1/audio/speech", json.dumps({"input": LONG * 20, "stream": True}))
+    connection.request("POST", "/v1/audio/speech", json.dumps({"input": LONG * 20, "response_format": "wav", "stream": True}))
     response = connection.getresponse()
     request_id = response.headers["X-Request-ID"]
     response.read(1000)
@@ -91,7 +149,7 @@ def test_a_listener_who_leaves_stops_the_work(server):
 
 def test_a_client_that_leaves_before_a_whole_file_is_made_stops_the_work(server):
     connection = server.connection()
-    connection.request("POST", "/v1/audio/speech", json.dumps({"input": LONG * 20}), {"X-Request-ID": "left-early"})
+    connection.request("POST", "/v1/audio/speech", json.dumps({"input": LONG * 20, "stream": False}), {"X-Request-ID": "left-early"})
     connection.close()
 
     line = server.eventually(
@@ -128,6 +186,92 @@ def test_speed_changes_the_length(server):
 
     assert 1.6 < slow / plain < 2.2
     assert 0.45 < fast / plain < 0.75
+
+
+def test_noise_and_pauses_are_the_requests_to_choose(server):
+    without = [server.speak("One. Two.", seed=seed, noise_scale=0, noise_scale_duration=0).body for seed in (1, 2)]
+    paused = [len(server.speak("One. Two.", seed=1, sentence_pause=pause).body) for pause in (0, 1.5)]
+
+    assert without[0] == without[1]
+    assert 2 * round(1.5 * 22050) == paused[1] - paused[0]
+
+
+def test_a_long_first_sentence_starts_with_its_first_clause_however_it_is_sent(server):
+    text = "When the rain had stopped at last, the river went back, and everybody who had left came home again by and by."
+    events = events_of(server.speak(text, seed=3, stream_format="sse", timestamp_granularities=["sentence"]))
+    marks = [event for event in events if event["type"] == "speech.audio.marks"]
+    whole, streamed = (len(server.speak(text, seed=3, response_format="wav", stream=stream).body) for stream in (False, True))
+
+    assert ["When the rain had stopped at last,", 0, 0] == [marks[0]["text"], *(mark["sentence"] for mark in marks)]
+    assert whole == streamed
+
+
+def events_of(answer):
+    assert "text/event-stream; charset=utf-8" == answer.headers["Content-Type"]
+    blocks = answer.body.decode().split("\n\n")
+    assert "" == blocks.pop()
+    assert all(block.startswith("data: ") for block in blocks)
+    return [json.loads(block[6:]) for block in blocks]
+
+
+def test_events_hold_the_stream_and_end_with_what_was_used(server):
+    streamed = server.speak(TEXT, seed=8, response_format="pcm", stream=True)
+    events = events_of(server.speak(TEXT, seed=8, response_format="pcm", stream_format="sse"))
+    *deltas, done = events
+
+    assert {"speech.audio.delta"} == {event["type"] for event in deltas}
+    assert streamed.body == b"".join(base64.b64decode(event["audio"]) for event in deltas)
+    assert "speech.audio.done" == done["type"]
+    assert done["usage"]["total_tokens"] == done["usage"]["input_tokens"] + done["usage"]["output_tokens"] > 0
+
+
+def test_marks_come_before_the_audio_they_are_of(server):
+    text = "It was the 3rd time. Nobody had $3.50."
+    asked = {"response_format": "pcm", "sample_rate": 22050, "timestamp_granularities": ["word", "phoneme"]}
+    heard_s, marks = 0.0, []
+    for event in events_of(server.speak(text, seed=8, stream_format="sse", **asked)):
+        if event["type"] == "speech.audio.marks":
+            assert heard_s <= event["start_s"] + 0.001
+            marks.append(event)
+        elif event["type"] == "speech.audio.delta":
+            heard_s += len(base64.b64decode(event["audio"])) / 2 / 22050
+
+    assert ["It", "was", "the", "3rd", "time"] == [word["text"] for word in marks[0]["words"]]
+    assert ["Nobody", "had", "$3.50"] == [word["text"] for word in marks[1]["words"]]
+    assert abs(heard_s - marks[1]["end_s"]) < 0.001
+    assert len(marks[0]["phonemes"]) > 10
+
+
+def test_captions_are_those_of_the_same_speech(server):
+    body = {"input": "It was the 3rd time. Nobody had $3.50.", "seed": 8}
+    captions = server.ask("POST", "/v1/audio/captions", body).json()
+    speech = server.speak(body["input"], seed=8)
+
+    assert abs(captions["duration_s"] - len(samples_of(speech)) / 22050) < 0.001
+    assert [8, 22050] == [captions["seed"], captions["sample_rate"]]
+    assert ["It was the 3rd time.", "Nobody had $3.50."] == [each["text"] for each in captions["sentences"]]
+    assert "3rd" == captions["sentences"][0]["words"][3]["text"]
+
+
+@pytest.mark.parametrize("form, media_type, begins", [("srt", "application/x-subrip", "1\n00:00"), ("vtt", "text/vtt", "WEBVTT\n")])
+def test_captions_come_as_subtitles(server, form, media_type, begins):
+    answer = server.ask("POST", "/v1/audio/captions", {"input": "It was the 3rd of May.", "caption_format": form})
+
+    assert 200 == answer.status
+    assert answer.headers["Content-Type"].startswith(media_type)
+    assert answer.body.decode().startswith(begins)
+
+
+@pytest.mark.parametrize("field, value", [
+    ("sample_rate", 7999), ("sample_rate", 48001), ("sample_rate", "24k"), ("noise_scale", 2.1), ("noise_scale_duration", -1),
+    ("sentence_pause", 11), ("timestamp_granularities", ["letter"]), ("timestamp_granularities", "word"),
+    ("stream_format", "websocket"), ("response_format", "ogg"),
+])  # fmt: skip
+def test_what_is_out_of_bounds_is_refused_with_its_field(server, field, value):
+    answer = server.speak("Hello.", **{field: value})
+
+    assert 400 == answer.status
+    assert field == answer.json()["error"]["param"]
 
 
 def test_a_voice_may_be_named_as_an_object(server):

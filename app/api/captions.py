@@ -1,0 +1,41 @@
+"""When it will be heard: `/v1/audio/captions`, for the same body and seed as the speech itself. Ours alone."""
+
+import json
+
+import voluptuous as vol
+from flask import Blueprint, Response, current_app, request
+
+from app.api.openai import BODY, body_of, speech_request
+from app.captions import CONTENT_TYPES, GRANULARITIES, captions_json, srt, vtt
+from app.listener import listener
+from app.service import Service
+from app.speech import SpeechRequest, measured_speech
+from loader.timing import Timing
+from loader.validation import absent_or, one_of
+
+captions = Blueprint("captions", __name__, url_prefix="/v1")
+
+_BODY = BODY.extend({vol.Optional("caption_format", default=None): absent_or(one_of(*CONTENT_TYPES))})
+
+
+@captions.post("/audio/captions")
+def timings() -> Response:
+    """Return captions of `input`; a voice that knows its durations does not speak for it."""
+    service: Service = current_app.extensions["chorus"]
+    body = body_of(_BODY)
+    asked = speech_request(service, body)
+    with service.heap.work():
+        measured = measured_speech(asked, service.hands, listener(request.environ))
+    form = body["caption_format"] or "json"
+    response = Response(_written(asked, measured, form), content_type=CONTENT_TYPES[form])
+    response.headers["X-Seed"] = str(asked.seed)
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def _written(asked: SpeechRequest, timings: list[Timing], form: str) -> str:
+    rate_hz = asked.speaking.voice.sample_rate_hz
+    if form != "json":
+        return srt(timings, rate_hz) if form == "srt" else vtt(timings, rate_hz)
+    document = captions_json(timings, rate_hz, timings[-1].end_samples, asked.timestamps or GRANULARITIES[:2], asked.seed)
+    return json.dumps(document, ensure_ascii=False)
