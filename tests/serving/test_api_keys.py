@@ -1,0 +1,95 @@
+"""Who is let in, where the configuration lists keys: every dialect asks for one, probes never do."""
+
+import pytest
+
+from app.api import access
+from app.keys import drawn_key, hashed
+from app.server import BLUEPRINTS
+from tests.serving.harness import Server
+
+KEYS = [drawn_key(), "chosen by hand", drawn_key()]
+SPOKEN = {
+    "/v1/audio/speech": '{"input": "Hello.", "response_format": "wav"}',
+    "/api/tts": "text=Hello.",
+    "/process": "INPUT_TEXT=Hello.",
+}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+LISTINGS = ["/v1/models", "/v1/models/joe", "/v1/audio/models", "/v1/audio/voices", "/locales", "/voices", "/version"]
+
+
+@pytest.fixture(scope="module")
+def locked(write_config):
+    """Two workers that want one of three keys for speech, and list their voices for everybody."""
+    running = Server(write_config(api_keys={"sha256": [hashed(key) for key in KEYS]})).start().ready()
+    yield running
+    running.stop()
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("path", SPOKEN)
+def test_any_of_the_keys_opens_every_dialect_in_either_header(locked, path, key):
+    bearer = locked.ask("POST", path, SPOKEN[path], {**FORM, "Authorization": f"Bearer {key}"})
+    other = locked.ask("POST", path, SPOKEN[path], {**FORM, "Authorization": "Bearer ", "x-api-key": key})
+
+    assert [200, 200] == [bearer.status, other.status]
+    assert b"RIFF" == bearer.body[:4] == other.body[:4]
+
+
+@pytest.mark.parametrize("headers", [
+    {}, {"Authorization": "Bearer "}, {"Authorization": "Bearer wrong"}, {"x-api-key": "wrong"},
+    {"Authorization": f"Basic {KEYS[0]}"}, {"Authorization": KEYS[0]}, {"Authorization": f"Bearer {hashed(KEYS[0])}"},
+    {"Authorization": f"Bearer {KEYS[0]}x"}, {"Authorization": f"Bearer {KEYS[0][:-1]}"}, {"x-api-key": "\xff" * 100},
+    {"Authorization": "Bearer wrong", "x-api-key": KEYS[0]},
+])  # fmt: skip
+@pytest.mark.parametrize("path", SPOKEN)
+def test_anything_else_is_a_401_in_the_words_of_the_dialect(locked, path, headers):
+    answer = locked.ask("POST", path, SPOKEN[path], {**FORM, **headers})
+
+    assert (401, "Bearer") == (answer.status, answer.headers["WWW-Authenticate"])
+    assert b"key" in answer.body and answer.headers["X-Request-ID"]
+    if path == "/v1/audio/speech":
+        error = answer.json()["error"]
+        assert {"message", "type", "param", "code"} == set(error)
+        assert ("invalid_api_key", "invalid_request_error", None) == (error["code"], error["type"], error["param"])
+
+
+def test_who_has_no_key_learns_nothing_of_what_is_wrong_beside_that(locked):
+    assert 401 == locked.ask("POST", "/v1/audio/speech", "not JSON").status
+    assert 401 == locked.ask("POST", "/v1/audio/speech", "a" * 200_000).status
+    assert 401 == locked.ask("GET", "/api/tts").status
+
+
+@pytest.mark.parametrize("path", LISTINGS)
+def test_listings_are_for_everybody_even_with_a_wrong_key(locked, path):
+    assert 200 == locked.ask("GET", path).status
+    assert 200 == locked.ask("GET", path, headers={"Authorization": "Bearer wrong"}).status
+
+
+def test_probes_are_for_everybody_and_so_is_what_is_not_there(locked):
+    assert [200, 200, 404] == [locked.ask("GET", path).status for path in ("/livez", "/readyz", "/v1/nothing")]
+
+
+def test_no_key_is_ever_logged(locked):
+    for key in (*KEYS, "guessed-by-somebody"):
+        locked.ask("POST", "/v1/audio/speech", SPOKEN["/v1/audio/speech"], {"Authorization": f"Bearer {key}"})
+
+    assert not [key for key in (*KEYS, "guessed-by-somebody") if key in locked.log()]
+    assert "code=invalid_api_key" in locked.log()
+
+
+def test_listings_want_a_key_where_the_configuration_says_so(start):
+    server = start(keys={"api_keys": {"sha256": [hashed(KEYS[0])], "public_listings": False}}).ready()
+    key = {"Authorization": f"Bearer {KEYS[0]}"}
+
+    assert {401} == {server.ask("GET", path).status for path in LISTINGS}
+    assert {200} == {server.ask("GET", path, headers=key).status for path in LISTINGS}
+    assert 200 == server.ask("GET", "/livez").status
+
+
+@pytest.mark.parametrize("headers", [{"Authorization": "Bearer "}, {"Authorization": "Bearer sk-anything"}, {"x-api-key": "x"}])
+def test_a_server_without_keys_looks_at_none(server, headers):
+    assert 200 == server.ask("POST", "/v1/audio/speech", SPOKEN["/v1/audio/speech"], headers).status
+
+
+def test_a_new_dialect_is_locked_until_somebody_decides_otherwise():
+    assert {"openai", "captions", "coqui", "marytts"} == {each.name for each in BLUEPRINTS} - {*access.OPEN, *access.LISTINGS}
