@@ -24,6 +24,8 @@ from loader.errors import SynthesisError
 from loader.windows import Window, plan_windows
 
 Array = npt.NDArray[np.float32]
+#: [from, to), counted from the first frame of a window.
+Frames = tuple[int, int]
 
 #: Core frames of the first windows when somebody waits for them: 0.37 s at 256 samples a frame and 22.05 kHz, then
 #: twice as much each time, so that a slow voice has the next one ready before the last one is heard.
@@ -69,8 +71,11 @@ class Networks(Protocol):
         """Turn a prior (1, channels, frames) into a latent of the same shape."""
         ...
 
-    def decode(self, window: Array, condition: Condition) -> Samples:
-        """Turn a latent window (1, channels, frames) into frames * samples_per_frame samples."""
+    def decode(self, window: Array, condition: Condition, keep: Frames | None = None) -> Samples:
+        """Turn a latent window (1, channels, frames) into samples_per_frame samples for each frame to keep; None is for all.
+
+        The others are there for what is kept to be exact, and are left out of the work where they may be.
+        """
         ...
 
 
@@ -82,9 +87,24 @@ class VitsFacts:
     samples_per_frame: int
     #: Channels of a latent frame.
     latent_channels: int
-    #: Frames on either side that a decoded frame depends on, and a frame that comes out of the flow.
+    #: Frames on either side that a decoded frame depends on.
     margin_frames: int
+    #: The same, after the first of its stages.
+    inner_margin_frames: int
+    #: Frames on either side that a frame out of the flow depends on.
     flow_margin_frames: int
+
+    def worked_on(self, keep: Frames | None, frames: int) -> Frames:
+        """Return the frames that later stages must work on to make those audible that are kept."""
+        first, last = keep or (0, frames)
+        return max(0, first - self.inner_margin_frames), min(frames, last + self.inner_margin_frames)
+
+    def kept(self, samples: Samples, worked_on: Frames, keep: Frames | None) -> Samples:
+        """Return what is kept of the samples of the frames that were worked on."""
+        if keep is None:
+            return samples
+        first, last = (each - worked_on[0] for each in keep)
+        return samples[first * self.samples_per_frame : last * self.samples_per_frame]
 
 
 @dataclass(frozen=True)
@@ -138,9 +158,8 @@ class VitsEngine:
         return plan_windows(frames, self.facts.flow_margin_frames, FLOW_FRAMES, first)
 
     def _decoded(self, latent: "Latent", window: Window, condition: Condition) -> Samples:
-        decoded = self.networks.decode(latent.frames(window.start, window.stop), condition)
-        hop = self.facts.samples_per_frame
-        return finite(decoded[window.keep_from * hop : window.keep_to * hop])
+        keep = (window.keep_from, window.keep_to)
+        return finite(self.networks.decode(latent.frames(window.start, window.stop), condition, keep))
 
 
 class Latent:

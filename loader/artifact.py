@@ -21,7 +21,7 @@ from loader.errors import ArtifactError, IntegrityError
 #: Engines that artifacts are baked for, each a module of `loader.engines` and of `loader.bake`.
 ENGINES = ("onnx", "pytorch", "coqui")
 #: Raised whenever the meaning of any file in an artifact changes.
-FORMAT = 5
+FORMAT = 6
 MANIFEST = "manifest.json"
 PRECISION = "fp32"
 

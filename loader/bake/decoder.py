@@ -19,26 +19,34 @@ from loader.engines.hifigan import LAST_SLOPE, SLOPE
 
 
 class Decode(nn.Module):
-    """(latent window (1, channels, frames), speaker) -> samples (frames * samples_per_frame,)."""
+    """(latent window (1, channels, frames), speaker, wanted (2,)) -> samples ((to - from) * samples_per_frame,).
+
+    `wanted` holds the frames [from, to) to be made audible; the others are dropped on the way.
+    """
 
     def __init__(self, vits: Any) -> None:
         super().__init__()
         generator = vits.waveform_decoder
         per_stage = generator.num_kernels
+        rates = [up.stride[0] for up in generator.ups]
+        cropped = hifigan.cropped_stage(len(rates))
         self.first = flat_conv(generator.conv_pre)
         self.condition = flat_conv(generator.cond_layer) if hasattr(generator, "cond_layer") else None
         self.stages = nn.ModuleList(
-            Stage(upsampling, generator.resblocks[index * per_stage : (index + 1) * per_stage], is_first=index == 0)
+            Stage(
+                upsampling, generator.resblocks[index * per_stage : (index + 1) * per_stage], index == 0,
+                math.prod(rates[: index + 1]) if index == cropped else None,
+            )  # fmt: skip
             for index, upsampling in enumerate(generator.ups)
         )
-        self.last = LastConv(generator.conv_post, 1 / per_stage, math.prod(up.stride[0] for up in generator.ups))
+        self.last = LastConv(generator.conv_post, 1 / per_stage, math.prod(rates))
 
-    def forward(self, latent: Tensor, speaker: Tensor | None) -> Tensor:
+    def forward(self, latent: Tensor, speaker: Tensor | None, wanted: Tensor) -> Tensor:
         x = self.first(latent.unsqueeze(2))
         if self.condition is not None and speaker is not None:
             x = x + self.condition(speaker.unsqueeze(2))
         for stage in self.stages:
-            x = stage(x)
+            x = stage(x, wanted)
         samples: Tensor = torch.tanh(self.last(functional.leaky_relu(x, LAST_SLOPE)))
         return samples
 
@@ -50,15 +58,15 @@ class Stage(nn.Module):
     divided instead: a leaky rectifier, which lies between, does not mind.
     """
 
-    def __init__(self, upsampling: nn.ConvTranspose1d, blocks: Any, is_first: bool) -> None:
+    def __init__(self, upsampling: nn.ConvTranspose1d, blocks: Any, is_first: bool, cropped_to: int | None) -> None:
         super().__init__()
         self.rectifier = LeakyRelu(upsampling.in_channels)
-        self.upsampling = UpsamplingConv(upsampling, 1.0 if is_first else 1 / len(blocks))
+        self.upsampling = UpsamplingConv(upsampling, 1.0 if is_first else 1 / len(blocks), cropped_to)
         self.blocked = Identity(upsampling.out_channels)
         self.blocks = nn.ModuleList(ResidualBlock(block) for block in blocks)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.blocked(self.upsampling(self.rectifier(x)))
+    def forward(self, x: Tensor, wanted: Tensor) -> Tensor:
+        x = self.blocked(self.upsampling(self.rectifier(x), wanted))
         first, *others = (block(x) for block in self.blocks)
         return sum(others, start=first)
 
@@ -128,8 +136,16 @@ class UpsamplingConv(nn.Module):
     ONNX Runtime's transposed kernel is slower, knows no blocked layout, and keeps a private copy of the weights.
     """
 
-    def __init__(self, transposed: nn.ConvTranspose1d, factor: float = 1.0) -> None:
+    def __init__(self, transposed: nn.ConvTranspose1d, factor: float = 1.0, cropped_to: int | None = None) -> None:
+        """Take over the weights.
+
+        Args:
+            transposed: what it computes.
+            factor: of the weights.
+            cropped_to: samples of one frame here, where frames that nobody wants are to be dropped.
+        """
         super().__init__()
+        self.cropped_to = cropped_to
         stride, kernel = transposed.stride[0], transposed.kernel_size[0]
         phases = hifigan.phases_of(transposed.weight.detach() * factor, stride)
         channels, in_channels, taps = phases.shape
@@ -140,10 +156,13 @@ class UpsamplingConv(nn.Module):
         assert transposed.bias is not None
         self.conv.bias = nn.Parameter(transposed.bias.detach().repeat(stride))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, wanted: Tensor | None = None) -> Tensor:
         phases = self.conv(x).reshape(1, self.stride, self.out_channels, -1)
         interleaved = phases.permute(0, 2, 3, 1).reshape(1, self.out_channels, 1, -1)
-        return interleaved[:, :, :, self.kept]
+        if self.cropped_to is None or wanted is None:
+            return interleaved[:, :, :, self.kept]
+        first, last = wanted[0] * self.cropped_to + self.kept.start, wanted[1] * self.cropped_to + self.kept.start
+        return interleaved[:, :, :, first:last]
 
 
 def flat_conv(conv: nn.Conv1d, factor: float = 1.0) -> nn.Conv2d:
@@ -169,17 +188,30 @@ def decoder_margin_frames(arguments: Any) -> int:
 
     Adds the reach of every layer of a HiFi-GAN generator, each divided by the rate it runs at.
     """
-    reach, rate = 3.0, 1  # conv_pre: kernel 7
+    return math.ceil(3.0 + sum(map(sum, _reaches(arguments))))  # conv_pre: kernel 7
+
+
+def inner_margin_frames(arguments: Any) -> int:
+    """Return the same of what follows the upsampling where frames are dropped (see `hifigan.cropped_stage`)."""
+    reaches = _reaches(arguments)
+    cropped = hifigan.cropped_stage(len(reaches) - 1)
+    return math.ceil(reaches[cropped][1] + sum(map(sum, reaches[cropped + 1 :])))
+
+
+def _reaches(arguments: Any) -> list[tuple[float, float]]:
+    """Return the reach of each stage's upsampling and blocks, and of the last convolution, in frames."""
+    rate, reaches = 1, []
     for stride, kernel in zip(arguments.upsample_rates_decoder, arguments.upsample_kernel_sizes_decoder, strict=True):
-        reach += (kernel - 1) / 2 / stride / rate + 0.5 / rate
+        upsampling = (kernel - 1) / 2 / stride / rate + 0.5 / rate
         rate *= stride
-        reach += max(
+        blocks = max(
             _block_reach(size, dilations, str(arguments.resblock_type_decoder))
             for size, dilations in zip(
                 arguments.resblock_kernel_sizes_decoder, arguments.resblock_dilation_sizes_decoder, strict=True
             )
         ) / rate  # fmt: skip
-    return math.ceil(reach + 3 / rate)  # conv_post: kernel 7
+        reaches.append((upsampling, blocks))
+    return [*reaches, (0.0, 3 / rate)]  # conv_post: kernel 7
 
 
 def _block_reach(kernel: int, dilations: list[int], block_type: str) -> float:

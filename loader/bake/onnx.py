@@ -62,7 +62,8 @@ def export_graphs(vits: Any, directory: Path) -> None:
         flow_of(vits), {"prior": latent, "speaker": speaker}, ["latent"], {"prior": 2, "latent": 2}, directory / "flow.onnx"
     )
     _export(
-        Decode(vits), {"latent": latent, "speaker": speaker}, ["samples"], {"latent": 2, "samples": 0},
+        Decode(vits), {"latent": latent, "speaker": speaker, "wanted": torch.tensor([2, 20])}, ["samples"],
+        {"latent": 2, "samples": 0},
         directory / "decode.onnx",
     )  # fmt: skip
 

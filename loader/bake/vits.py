@@ -7,7 +7,7 @@ from typing import Any
 from loader.acoustics import VitsFacts
 from loader.artifact import VoiceFacts
 from loader.bake.checkpoint import one_line, read_config, read_weights, some
-from loader.bake.decoder import decoder_margin_frames
+from loader.bake.decoder import decoder_margin_frames, inner_margin_frames
 from loader.engines.vits import LANGUAGES_FILE, SPEAKERS_FILE
 from loader.errors import BakeError, LoaderError, UnsupportedModelError
 from loader.release import Release
@@ -47,6 +47,7 @@ def vits_facts(model: Any) -> VitsFacts:
         samples_per_frame=math.prod(model.args.upsample_rates_decoder),
         latent_channels=model.args.hidden_channels,
         margin_frames=decoder_margin_frames(model.args),
+        inner_margin_frames=inner_margin_frames(model.args),
         flow_margin_frames=flow_margin_frames(model.flow),
     )
 

@@ -12,6 +12,15 @@ from torch.nn import functional
 SLOPE, LAST_SLOPE = 0.1, 0.01
 
 
+def cropped_stage(stages: int) -> int:
+    """Return the stage after whose upsampling frames that nobody wants are dropped.
+
+    The margin that a window needs is mostly for the first stage; what follows it, most of
+    the arithmetic, needs two or three frames.
+    """
+    return min(1, stages - 1)
+
+
 def phases_of(weight: Tensor, stride: int) -> Tensor:
     """Return the weight of the plain convolution whose channels, interleaved, are a transposed one's samples.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from loader.acoustics import Array, Condition, Encoding, VitsEngine
+from loader.acoustics import Array, Condition, Encoding, Frames, VitsEngine, VitsFacts
 from loader.artifact import Artifact
 from loader.engines.base import Samples
 from loader.engines.device import Accelerator
@@ -35,6 +35,7 @@ class OnnxNetworks:
         """
         # The sessions point into these buffers for as long as they live.
         self._buffers = artifact.buffers
+        self._facts = VitsFacts(**artifact.manifest.network["vits"])
         self._encode, self._flow, self._decode = (_Graph(artifact, name) for name in GRAPHS)
 
     def encode(self, phoneme_ids: npt.NDArray[np.int64], noise: Array, condition: Condition) -> Encoding:
@@ -46,10 +47,11 @@ class OnnxNetworks:
         latent: Array = self._flow.run(condition, prior=prior)[0]
         return latent
 
-    def decode(self, window: Array, condition: Condition) -> Samples:
+    def decode(self, window: Array, condition: Condition, keep: Frames | None = None) -> Samples:
         """Turn a latent window into samples."""
-        samples: Samples = self._decode.run(condition, latent=window)[0]
-        return samples
+        worked_on = self._facts.worked_on(keep, window.shape[2])
+        samples: Samples = self._decode.run(condition, latent=window, wanted=np.array(worked_on))[0]
+        return self._facts.kept(samples, worked_on, keep)
 
 
 def import_libraries() -> None:

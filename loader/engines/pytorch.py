@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from loader.acoustics import Array, Condition, Encoding, VitsEngine, VitsFacts
+from loader.acoustics import Array, Condition, Encoding, Frames, VitsEngine, VitsFacts
 from loader.artifact import Artifact
 from loader.engines import lean_torch
 from loader.engines.base import Samples
@@ -43,18 +43,23 @@ class TorchNetworks:
         latent: Array = self._placement.run(lambda model: model.flow(prior, condition))
         return latent
 
-    def decode(self, window: Array, condition: Condition) -> Samples:
+    def decode(self, window: Array, condition: Condition, keep: Frames | None = None) -> Samples:
         """Turn a latent window into samples, in halves where the whole does not fit into the GPU's memory."""
         return self._placement.run(
-            lambda model: model.decode(window, condition), lambda model: self._in_halves(model, window, condition)
+            lambda model: self._decoded(model, window, condition, keep),
+            lambda model: self._in_halves(model, window, condition, keep or (0, window.shape[2])),
         )
 
-    def _in_halves(self, model: "TorchVits", window: Array, condition: Condition) -> Samples:
-        frames, margin, hop = window.shape[2], self._facts.margin_frames, self._facts.samples_per_frame
-        middle = frames // 2
-        left = model.decode(window[:, :, : middle + margin], condition)[: middle * hop]
+    def _decoded(self, model: "TorchVits", window: Array, condition: Condition, keep: Frames | None) -> Samples:
+        worked_on = self._facts.worked_on(keep, window.shape[2])
+        return self._facts.kept(model.decode(window, condition, worked_on), worked_on, keep)
+
+    def _in_halves(self, model: "TorchVits", window: Array, condition: Condition, keep: Frames) -> Samples:
+        (first, last), margin = keep, self._facts.margin_frames
+        middle = (first + last) // 2
+        left = self._decoded(model, window[:, :, : middle + margin], condition, (first, middle))
         start = max(0, middle - margin)
-        right = model.decode(window[:, :, start:], condition)[(middle - start) * hop :]
+        right = self._decoded(model, window[:, :, start:], condition, (middle - start, last - start))
         return np.concatenate([left, right])
 
 

@@ -8,7 +8,9 @@ needed again is overwritten: 121 to 103 ms for 200 frames of the embedded voice,
 """
 
 import math
+import operator
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -20,7 +22,9 @@ from loader.engines.hifigan import LAST_SLOPE, SLOPE
 
 
 class Decoder(nn.Module):
-    """(latent (1, channels, frames), speaker (1, channels, 1)) -> samples (frames * samples_per_frame,).
+    """(latent (1, channels, frames), speaker (1, channels, 1), wanted) -> samples ((to - from) * samples_per_frame,).
+
+    `wanted` is the frames [from, to) to be made audible; the others are dropped on the way.
 
     Only infers. Its parameters are named as Coqui's generator names them; `weights_of` makes their values.
     """
@@ -45,25 +49,26 @@ class Decoder(nn.Module):
             has_plain_convs: whether a plain convolution follows every dilated one (HiFi-GAN's blocks of type 1).
         """
         super().__init__()
+        rates = accumulate((stride for _, stride in upsamplings), operator.mul)
         widths = [initial_channels >> number for number in range(len(upsamplings) + 1)]
         self.conv_pre = Conv(in_channels, widths[0], 7)
         self.cond_layer = Conv(condition_channels, widths[0], 1) if condition_channels else None
         self.ups = nn.ModuleList(
-            Upsampling(width, width // 2, kernel, stride)
-            for width, (kernel, stride) in zip(widths[:-1], upsamplings, strict=True)
+            Upsampling(width, width // 2, kernel, stride, samples)
+            for width, (kernel, stride), samples in zip(widths[:-1], upsamplings, rates, strict=True)
         )
         self.resblocks = nn.ModuleList(
             Block(width, kernel, dilations, has_plain_convs) for width in widths[1:] for kernel, dilations in blocks
         )
         self.conv_post = LastConv(widths[-1], 7, math.prod(stride for _, stride in upsamplings))
 
-    def forward(self, latent: Tensor, speaker: Tensor | None) -> Tensor:
+    def forward(self, latent: Tensor, speaker: Tensor | None, wanted: tuple[int, int] | None = None) -> Tensor:
         x = self.conv_pre(_channels_last(latent))
         if self.cond_layer is not None and speaker is not None:
             x += self.cond_layer(_channels_last(speaker))
         blocks, per_stage = list(self.resblocks), len(self.resblocks) // len(self.ups)
         for index, upsampling in enumerate(self.ups):
-            x = upsampling(functional.leaky_relu_(x, SLOPE))
+            x = upsampling(functional.leaky_relu_(x, SLOPE), wanted if index == hifigan.cropped_stage(len(self.ups)) else None)
             x = _sum_of(blocks[index * per_stage : (index + 1) * per_stage], x)
         samples: Tensor = self.conv_post(functional.leaky_relu_(x, LAST_SLOPE))
         return samples.tanh_()
@@ -84,17 +89,22 @@ class Conv(nn.Module):
 class Upsampling(nn.Module):
     """A transposed convolution as a plain one, whose channels are samples that follow each other (see `hifigan`)."""
 
-    def __init__(self, inside: int, outside: int, kernel: int, stride: int) -> None:
+    def __init__(self, inside: int, outside: int, kernel: int, stride: int, samples_per_frame: int) -> None:
         super().__init__()
+        self.samples_per_frame = samples_per_frame
         self.taps, self.outside = hifigan.taps_of(kernel, stride), outside
         self.kept = hifigan.kept_of(kernel, stride, (kernel - stride) // 2)
         self.weight = _weight(inside, stride * outside, self.taps)
         self.bias = nn.Parameter(torch.empty(stride * outside))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, wanted: tuple[int, int] | None = None) -> Tensor:
+        """Return what a transposed convolution would, or of that the frames that are wanted."""
         phases = functional.conv2d(x, _seen(self.weight), self.bias, 1, (0, self.taps - 1))
         interleaved = phases.permute(0, 2, 3, 1).reshape(1, 1, -1, self.outside).permute(0, 3, 1, 2)
-        return interleaved[:, :, :, self.kept]
+        if wanted is None:
+            return interleaved[:, :, :, self.kept]
+        first, last = (self.kept.start + each * self.samples_per_frame for each in wanted)
+        return interleaved[:, :, :, first:last]
 
 
 class Block(nn.Module):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from loader.acoustics import Array, Condition, Encoding
+from loader.acoustics import Array, Condition, Encoding, Frames
 from loader.artifact import Artifact
 from loader.engines import coqui_layers
 from loader.engines.base import Samples
@@ -58,9 +58,9 @@ class TorchVits(nn.Module):
         return _given(self.flows(self._taken(prior), self._taken(condition.speaker)))
 
     @torch.inference_mode()
-    def decode(self, window: Array, condition: Condition) -> Samples:
-        """Turn a latent window into samples."""
-        return _given(self.decoder(self._taken(window), self._taken(condition.speaker)))
+    def decode(self, window: Array, condition: Condition, wanted: Frames | None = None) -> Samples:
+        """Turn a latent window into the samples of the frames that are wanted; None is for all."""
+        return _given(self.decoder(self._taken(window), self._taken(condition.speaker), wanted))
 
     def _taken(self, array: npt.NDArray[Any] | None) -> Tensor | None:
         return None if array is None else torch.from_numpy(np.ascontiguousarray(array)).to(self.device)

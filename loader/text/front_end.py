@@ -82,12 +82,24 @@ class TextFrontEnd:
             language: one of the voice's, as the manifest names it.
         """
         for piece in split_at_breaks(sentence, piece_characters(sentence)):
-            phonemes, done = self.read(piece, language), 0
+            phonemes, done = self._read_aloud(piece, language), 0
             for part in split_at_breaks(phonemes, UTTERANCE_PHONEMES):
                 start = phonemes.index(part, done)
                 done = start + len(part)
                 if self.is_audible(part):
                     yield self.numbered(piece, phonemes, range(start, done))
+
+    def _read_aloud(self, piece: str, language: str) -> str:
+        """Return the phonemes of a piece.
+
+        Coqui's code drops every word after an opening quote or dots where no other mark
+        follows (coqui-tts 0.28.0); then they are read without what stands before them.
+        """
+        phonemes = self.read(piece, language)
+        if self.is_audible(phonemes) or not any(map(str.isalnum, piece)):
+            return phonemes
+        start = next(place for place, character in enumerate(piece) if character.isalnum())
+        return self.read(piece[start:], language)
 
     def read(self, text: str, language: str) -> str:
         """Return the phonemes of raw text."""

@@ -53,7 +53,7 @@ def test_windowed_decoding_equals_one_pass(networks, opened_embedded, frames):
     latent = np.random.default_rng(frames).standard_normal((1, facts.latent_channels, frames), dtype=np.float32)
     whole = networks.decode(latent, Condition())
 
-    joined = windowed(networks, latent, facts.margin_frames, facts.samples_per_frame)
+    joined = windowed(networks, latent, facts.margin_frames)
 
     assert whole.size == joined.size == frames * facts.samples_per_frame
     assert decibels(whole, joined) >= 100
@@ -64,16 +64,14 @@ def test_a_margin_below_the_receptive_field_is_audible(networks, opened_embedded
     facts = VitsFacts(**opened_embedded.manifest.network["vits"])
     latent = np.random.default_rng(1).standard_normal((1, facts.latent_channels, 611), dtype=np.float32)
 
-    joined = windowed(networks, latent, facts.margin_frames * 2 // 3, facts.samples_per_frame)
+    joined = windowed(networks, latent, facts.margin_frames * 2 // 3)
 
     assert decibels(networks.decode(latent, Condition()), joined) < 100
 
 
-def windowed(networks, latent, margin, samples_per_frame):
+def windowed(networks, latent, margin):
     return np.concatenate([
-        networks.decode(latent[:, :, window.start : window.stop], Condition())[
-            window.keep_from * samples_per_frame : window.keep_to * samples_per_frame
-        ]
+        networks.decode(latent[:, :, window.start : window.stop], Condition(), (window.keep_from, window.keep_to))
         for window in plan_windows(latent.shape[2], margin, WINDOW_FRAMES, FIRST_WINDOWS_FRAMES)
     ])  # fmt: skip
 

@@ -21,8 +21,8 @@ class FailingNetworks(OnnxNetworks):
 
     windows = 0
 
-    def decode(self, window, condition):
-        samples = super().decode(window, condition)
+    def decode(self, window, condition, keep=None):
+        samples = super().decode(window, condition, keep)
         if self.windows >= int(os.environ["CHORUS_FAIL_AT"]):
             samples = np.full_like(samples, np.nan)
         self.windows += 1

@@ -165,3 +165,13 @@ def random_texts(count):
     alphabet = [*"0123456789,.$£¥€-:;!?%&'\"()[]<> \n\t", "th", "st", "rd", "1" * 40, "Mr.", "st.", "am", "é", "你", "😀"]
     for _ in range(count):
         yield "".join(random_of.choices(alphabet, k=random_of.randrange(80)))
+
+
+@pytest.mark.parametrize("text", ["...and then", "\u201cHello world", "\u2014 and so on", "\u00bfWhat else"])
+def test_no_word_is_lost_to_a_mark_before_it(front_end, text):
+    """Coqui's own reader says nothing here, and would leave a silent gap in a longer text."""
+    (reading,) = front_end.utterances(text, "en-us")
+    bare = text.lstrip(".\u201c\u2014\u00bf ")
+
+    assert front_end.read(bare, "en-us") == reading.phonemes
+    assert text == reading.text
