@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, jsonify, request
 
 from app.errors import UnknownModelRequestedError
-from app.naming import STOCK_MODELS, is_ours
+from app.naming import STOCK_MODELS, divided, is_ours
 from app.service import Service
 from loader.voice import Voice
 
@@ -21,14 +21,14 @@ def models() -> Response:
 
 @listings.get("/models/<path:name>")
 def model(name: str) -> Response:
-    """Describe one model, which may also be named by a voice's alias.
+    """Describe one model, which may also be named by a voice's alias, or as `voice#speaker`.
 
     Raises:
         UnknownModelRequestedError: with the names there are.
     """
     service: Service = current_app.extensions["chorus"]
     known = _model_names(service)
-    if name not in known and not is_ours(service.catalogue, name):
+    if name not in known and not is_ours(service.catalogue, divided(service.catalogue, name)[0]):
         raise UnknownModelRequestedError(f"no model is called {name[:80]!r}; there are {', '.join(known)}", "model")
     return jsonify(_model(name, service))
 

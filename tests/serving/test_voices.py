@@ -56,6 +56,12 @@ def test_the_voices_are_listed_with_their_speakers_and_languages(choir):
     assert ["choir", "joe", "robot"] == choir.ask("GET", "/readyz").json()["voices"]
 
 
+def test_a_speaker_may_be_named_with_the_voice_where_clients_can_name_but_one_thing(choir):
+    assert spoken(choir, voice="choir", speaker="walter") == spoken(choir, voice="choir#walter")
+    assert spoken(choir, voice="joe") == spoken(choir, model="alloy") == spoken(choir, voice="nova", model="joe")
+    assert [200, 200] == [choir.ask("GET", f"/v1/models/{name}").status for name in ("choir%23walter", "alloy")]
+
+
 def test_every_speaker_in_every_language_says_it_in_another_way(choir):
     said = {
         (speaker, language): spoken(choir, voice="choir", speaker=speaker, language=language)
