@@ -258,3 +258,13 @@ def test_where_coqui_speaks_something_else_ours_refuses(both, request_):
 @pytest.mark.parametrize("path", ["/api/tts?text=Hello", "/process?INPUT_TEXT=Hello"])
 def test_where_coqui_speaks_for_nobody_ours_refuses(both, path):
     assert [200, 405] == [status for status, *_ in answers(both, Request("HEAD", path))]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_where_coqui_takes_a_utf8_header_for_latin_1_ours_reads_either(both, encoding):
+    text = "Gr\u00fc\u00dfe und caf\u00e9."
+    theirs, ours = answers(both, Request("GET", "/api/tts", headers={"text": text.encode(encoding)}))
+    expected = answers(both, get(text=text))[1]
+
+    assert samples(expected[2]) == samples(ours[2])
+    assert last_pause_apart(theirs[2], ours[2]) == (encoding == "latin-1")
