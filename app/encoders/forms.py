@@ -49,7 +49,7 @@ FORMS: Mapping[str, Form] = {
         _MPEG_RATES_HZ, bit_rates_bps=(64_000, 96_000), delay_samples=(0, 1105),
     ),
     # 2.4 ms; above level 5, or as `voip`, libopus analyses the signal, and takes 6.6 to 8.8 ms. It aims at 32 kbit/s and
-    # gives 38. A page is the unit that leaves: one second by default, and two are held back.
+    # gives 40, as a stream 45. A page is the unit that leaves: one second by default, and two are held back.
     "opus": Form(
         "ogg", "libopus", "flt", {"compression_level": "5", "application": "audio"}, {"page_duration": "40000"},
         (8_000, 12_000, 16_000, 24_000, 48_000), played_rate_hz=48_000, bit_rates_bps=(32_000, 48_000),

@@ -33,7 +33,8 @@ class Figure:
     """One measured quantity, a value a round."""
 
     name: str
-    #: `s`, `MB` (10^6 bytes), `GFLOP/s`, `s/s` for seconds of audio a second, `x` for a ratio.
+    #: `s`, `MB` (10^6 bytes), `GFLOP/s`, `s/s` for seconds of audio a second, `ms/s` for core time a second of audio, `x`
+    #: for a ratio.
     unit: str
     values: tuple[float, ...]
     target: Target | None = None
