@@ -11,12 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from .processes import ROOT, Child, serving
 
 HOST = "127.0.0.1"
 _POLL_S = 0.005
-_ANSWER_S = 600.0
+#: How long a server may send nothing.
+ANSWER_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,10 @@ class Server:
             # Not waiting lets an interrupt through to whoever ends the server.
             pool.shutdown(wait=False, cancel_futures=True)
 
+    def workers(self) -> list[int]:
+        """Return the process ids of its workers: none where one process does it all."""
+        return [child.pid for child in psutil.Process(self.child.pid).children()]
+
     def await_ready(self, within_s: float = 120.0) -> float:
         """Return how many seconds after its start the server first said it was ready.
 
@@ -105,7 +113,7 @@ def ours(config_path: Path) -> Kind:
         name="ours",
         command=lambda port: [gunicorn, "-c", str(ROOT / "gunicorn.conf.py"), "--bind", f"{HOST}:{port}"],
         ready_path="/readyz",
-        ask=_ask_ours,
+        ask=ask_ours,
         environment={"CHORUS_CONFIG": str(config_path)},
     )
 
@@ -132,16 +140,22 @@ def piper(model: Path) -> Kind:
     )
 
 
-def _ask_ours(text: str, seed: int) -> Ask:
-    body = {"input": text, "seed": seed, "response_format": "wav"}
+def ask_ours(text: str, seed: int, **more: Any) -> Ask:
+    """Return the request for `text` as a WAV file, with `more` fields in it."""
+    body = {"input": text, "seed": seed, "response_format": "wav", **more}
     return Ask("POST", "/v1/audio/speech", json.dumps(body).encode())
 
 
+def request(connection: http.client.HTTPConnection, ask: Ask) -> http.client.HTTPResponse:
+    """Send `ask` and return the answer, its body still to be read."""
+    connection.request(ask.method, ask.path, ask.body, {"Content-Type": "application/json"} if ask.body else {})
+    return connection.getresponse()
+
+
 def _exchange(port: int, ask: Ask) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(HOST, port, timeout=_ANSWER_S)
+    connection = http.client.HTTPConnection(HOST, port, timeout=ANSWER_S)
     try:
-        connection.request(ask.method, ask.path, ask.body, {"Content-Type": "application/json"} if ask.body else {})
-        answer = connection.getresponse()
+        answer = request(connection, ask)
         return answer.status, answer.read()
     finally:
         connection.close()
