@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from . import engine_decoder, engine_memory, engine_speed, engine_start
+from .parts import choice
 from .report import Figure, Report, progress
 from .sides import WORKERS, Sides, sides_of
 from .voices import embedded_voice, large_voice
@@ -29,17 +30,11 @@ _PARTS = {
 }  # fmt: skip
 _VOICES = {"large": large_voice, "embedded": embedded_voice}
 _ENGINES = ("onnx", "pytorch")
-
-
-def _choice(option: str, names: Sequence[str], what: str) -> Callable[[click.Command], click.Command]:
-    return click.option(option, multiple=True, default=names, show_default=True, type=click.Choice(list(names)), help=what)
-
-
 #: What may be left out, so that one part can be repeated.
 OPTIONS = (
-    _choice("--only", tuple(_PARTS), "What to measure; repeat the option for more."),
-    _choice("--voice", tuple(_VOICES), "On which voice."),
-    _choice("--engine", _ENGINES, "With which engine of ours, beside Coqui's own API."),
+    choice("--only", tuple(_PARTS), "What to measure; repeat the option for more."),
+    choice("--voice", tuple(_VOICES), "On which voice."),
+    choice("--engine", _ENGINES, "With which engine of ours, beside Coqui's own API."),
 )
 
 

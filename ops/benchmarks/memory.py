@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
-import psutil
-
 from .pages import Pages, pages_of, pages_together, peak_pss
 from .processes import conversing, hear, say
 from .report import Figure, Report, Target, figure, progress
@@ -91,22 +89,26 @@ def _round(number: int, large: Measured, embedded: Measured, scratch: Path) -> R
 def ours_spoken(server_kind: Kind, sentences: Sequence[str], scratch: Path) -> Spoken:
     """Start a server of 4 workers, have each speak at least as many sentences as given, and end it."""
     with started(server_kind, scratch / "ours.log") as server:
-        workers = _untouched_workers(server)
+        workers = untouched_workers(server, _WORKERS)
         idle_uss_bytes, idle = _uss_of(workers), pages_together([server.child.pid, *workers])
-        _speak_until_each_has(sentences, server, workers)
+        speak_until_each_has(sentences, server, workers)
         time.sleep(_SETTLE_S)
         return Spoken(idle_uss_bytes, idle, pages_together([server.child.pid, *workers]), _uss_of(workers))
 
 
-def _untouched_workers(server: Server, within_s: float = 60.0) -> list[int]:
-    """Wait for all workers without asking any; return their process ids."""
+def untouched_workers(server: Server, count: int, within_s: float = 60.0) -> list[int]:
+    """Wait for all workers of our server, whose log is JSON, without asking any; return their process ids.
+
+    Raises:
+        ChildFailedError: the time is up.
+    """
     while server.child.since_start_s() < within_s:
         workers = _started_workers(server.child.log)
-        if len(workers) == _WORKERS:
+        if len(workers) == count:
             time.sleep(_SETTLE_S)
             return workers
         time.sleep(0.05)
-    raise server.child.failure(f"no {_WORKERS} workers after {within_s:.0f} s")
+    raise server.child.failure(f"no {count} workers after {within_s:.0f} s")
 
 
 def _started_workers(log: Path) -> list[int]:
@@ -115,7 +117,12 @@ def _started_workers(log: Path) -> list[int]:
     return [int(message.rpartition(" ")[2]) for message in booted if message.startswith("Booting worker with pid")]
 
 
-def _speak_until_each_has(sentences: Sequence[str], server: Server, workers: Sequence[int]) -> None:
+def speak_until_each_has(sentences: Sequence[str], server: Server, workers: Sequence[int]) -> None:
+    """Have every worker of our server, whose log is JSON, speak at least as many sentences as given.
+
+    Raises:
+        ChildFailedError: a worker was not reached.
+    """
     least, texts = len(sentences), cycle(sentences)
     for clients in _CLIENTS:
         # A pass too small to reach all workers says nothing about any of them.
@@ -161,7 +168,7 @@ def _one_text(voice: Measured, text: str, scratch: Path) -> OneText:
     config_path = write_config(scratch, voice.model_path, _WORKERS, limits=limits)
     with started(ours(config_path), scratch / "ours.log") as server:
         server.await_ready()
-        pids = [server.child.pid, *(each.pid for each in psutil.Process(server.child.pid).children())]
+        pids = [server.child.pid, *server.workers()]
         with peak_pss(pids) as samples:
             audio = server.speak(text)
             time.sleep(_SETTLE_S)

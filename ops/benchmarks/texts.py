@@ -35,6 +35,19 @@ SENTENCES = (
 #: About five seconds of the embedded voice.
 SHORT_TEXT = "A narrow path leads from the village to the lighthouse on the hill above the bay, and few people know it."
 
+#: By how many words they have: a call, one natural sentence, a paragraph.
+BY_WORDS = {
+    5: "The kettle is boiling again.",
+    30: "When the rain finally stopped, the children ran down to the river, where the old ferryman was painting his boat, "
+    "and politely asked him whether he would take them across.",
+    120: "The library on the hill opens at nine, and by ten every chair beside the windows is taken. Most visitors come "
+    "for the newspapers, some come for the silence, and a few only for the heating. Last winter the roof began to leak "
+    "above the maps, so the librarian moved them, sheet by sheet, into the cellar. Nobody noticed until a sailor asked "
+    "for a chart of the northern islands. She found it within a minute, spread it across her desk, and held the corners "
+    "down with four heavy dictionaries. He studied it for an hour and copied two harbours into his notebook. Then he "
+    "thanked her, put on his cap, and walked back to the ship through the snow.",
+}
+
 
 def long_text(characters: int) -> str:
     """Return whole sentences, over and over, of at least that many characters together."""

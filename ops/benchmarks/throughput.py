@@ -108,10 +108,11 @@ def _rates(kind: Kind, seconds: Callable[[bytes], float], plan: _Plan) -> Rates:
         server.await_ready()
         # Every worker reads its pages in and fills its caches, at the load that follows.
         server.speak_all(SENTENCES[: 2 * clients], clients)
-        return Rates(_rate(server, 1, 1, seconds), _rate(server, clients, _PASSES, seconds))
+        return Rates(rate(server, 1, 1, seconds), rate(server, clients, _PASSES, seconds))
 
 
-def _rate(server: Server, clients: int, passes: int, seconds: Callable[[bytes], float]) -> Rate:
+def rate(server: Server, clients: int, passes: int, seconds: Callable[[bytes], float]) -> Rate:
+    """Have so many clients take all sentences `passes` times; `seconds` says how much speech a WAV file holds."""
     started_s, started_core_s = time.perf_counter(), core_s(server.child.pid)
     spoken = server.speak_all(SENTENCES * passes, clients)
     took_s, took_core_s = time.perf_counter() - started_s, core_s(server.child.pid) - started_core_s
