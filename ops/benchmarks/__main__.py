@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
-from . import coldstart, engines, formats, memory, respawn, throughput
+from . import coldstart, engines, formats, latency, longtext, memory, respawn, throughput
 from .machine import require_espeak, this_machine, usage_now, used_by_others
 from .processes import ChildFailedError, end_descendants
 from .report import Report, Setting, print_report
@@ -51,6 +51,8 @@ _benchmark(rounds=3)(throughput.throughput)
 _benchmark(rounds=3)(respawn.respawn)
 _benchmark(3, *engines.OPTIONS)(engines.engines)
 _benchmark(rounds=3)(formats.formats)
+_benchmark(3, *latency.OPTIONS)(latency.latency)
+_benchmark(1, *longtext.OPTIONS)(longtext.longtext)
 
 
 @main.command("table")

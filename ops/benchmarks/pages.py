@@ -1,10 +1,13 @@
 """How much memory processes hold, as the kernel counts it page by page."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+_Sample = TypeVar("_Sample")
 
 
 @dataclass(frozen=True)
@@ -39,16 +42,16 @@ def pages_together(pids: Iterable[int]) -> Pages:
 
 
 @contextmanager
-def peak_pss(pids: Sequence[int], every_s: float = 0.05) -> Iterator[list[int]]:
-    """Sample the sum of PSS of `pids` meanwhile; the yielded list grows by one value, in bytes, each time."""
-    samples = [pages_together(pids).pss_bytes]
+def sampled(take: Callable[[], _Sample], every_s: float) -> Iterator[list[_Sample]]:
+    """Take a sample now and every so often meanwhile; the yielded list grows by one each time."""
+    samples = [take()]
     done = threading.Event()
 
     def sample() -> None:
         # A process that ends takes its figures with it; whoever waits for its answer will hear of it.
         with suppress(OSError):
             while not done.wait(every_s):
-                samples.append(pages_together(pids).pss_bytes)
+                samples.append(take())
 
     sampler = threading.Thread(target=sample, daemon=True)
     sampler.start()
@@ -57,3 +60,8 @@ def peak_pss(pids: Sequence[int], every_s: float = 0.05) -> Iterator[list[int]]:
     finally:
         done.set()
         sampler.join()
+
+
+def peak_pss(pids: Sequence[int], every_s: float = 0.05) -> AbstractContextManager[list[int]]:
+    """Sample the sum of PSS of `pids`, in bytes."""
+    return sampled(lambda: pages_together(pids).pss_bytes, every_s)
