@@ -1,5 +1,8 @@
 """loader.acoustics: durations, windows, and that joins are exact."""
 
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -67,6 +70,55 @@ def test_a_margin_below_the_receptive_field_is_audible(networks, opened_embedded
     joined = windowed(networks, latent, facts.margin_frames * 2 // 3)
 
     assert decibels(networks.decode(latent, Condition()), joined) < 100
+
+
+def test_an_inner_margin_below_the_reach_of_the_later_stages_is_audible(networks, opened_embedded):
+    facts = VitsFacts(**opened_embedded.manifest.network["vits"])
+    latent = np.random.default_rng(1).standard_normal((1, facts.latent_channels, 611), dtype=np.float32)
+    spoilt = OnnxNetworks(opened_embedded)
+    spoilt._facts = dataclasses.replace(facts, inner_margin_frames=facts.inner_margin_frames - 1)
+
+    assert decibels(networks.decode(latent, Condition()), windowed(spoilt, latent, facts.margin_frames)) < 100
+
+
+@pytest.mark.parametrize("frames", [30, 76, 77, 400, 1300])
+@pytest.mark.parametrize("first", [(), (44,)])
+def test_a_latent_in_chunks_is_the_latent_of_one_pass(networks, opened_embedded, frames, first):
+    facts = VitsFacts(**opened_embedded.manifest.network["vits"])
+    prior = np.random.default_rng(frames).standard_normal((1, facts.latent_channels, frames), dtype=np.float32)
+    made = in_chunks(networks, prior, facts.flow_margin_frames, first)
+
+    assert decibels(networks.flow(prior, Condition()), made) >= 110
+
+
+def test_a_flow_margin_below_its_reach_is_found_out(networks, opened_embedded):
+    facts = VitsFacts(**opened_embedded.manifest.network["vits"])
+    prior = np.random.default_rng(1).standard_normal((1, facts.latent_channels, 1300), dtype=np.float32)
+    made = in_chunks(networks, prior, facts.flow_margin_frames // 2, (44,))
+
+    assert decibels(networks.flow(prior, Condition()), made) < 110
+
+
+def in_chunks(networks, prior, margin, first):
+    latent = Latent(lambda part: networks.flow(part, Condition()), prior, plan_windows(prior.shape[2], margin, FLOW_FRAMES, first))
+    return latent.frames(0, prior.shape[2])
+
+
+def test_each_chunk_of_a_latent_is_made_once_whoever_asks_first():
+    prior = np.zeros((1, 2, 700), dtype=np.float32)
+    asked = []
+    latent = Latent(lambda part: asked.append(part.shape[2]) or part + 1, prior, plan_windows(700, 3, 256))
+    offered = list(latent.work_until(300))
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda start: latent.frames(start, start + 40).mean(), range(0, 660, 20)))
+    for work in offered:
+        assert 0 == work().size
+
+    assert {1.0} == set(map(float, found))
+    assert 3 == len(asked)
+    assert [] == list(latent.work_until(300))
+    assert 1 == len(list(latent.work_until(700)))
 
 
 def windowed(networks, latent, margin):

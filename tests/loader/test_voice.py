@@ -1,5 +1,6 @@
 """loader.voice: the embedded voice speaks, or says that it cannot; any text, in bounded pieces."""
 
+import dataclasses
 import itertools
 import string
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from loader.artifact import open_artifact
 from loader.config import SpeechSettings, VoiceSettings
 from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnspeakableTextError
 from loader.opening import open_parts
+from loader.passages import serially, stretches
 from loader.text.espeak import Espeak
 from loader.text.sentences import PIECE_CHARACTERS, UTTERANCE_PHONEMES, split_sentences
 from loader.voice import FASTEST, SLOWEST, Delivery, Voice, random_seed
@@ -303,3 +305,26 @@ def test_a_voice_whose_scales_are_configured_speaks_by_them(choir):
     voice = Voice(slower, SPEECH, choir.manifest, choir.open)
 
     assert 1.5 < spoken(voice, SENTENCE).size / spoken(choir, SENTENCE).size < 2.5
+
+
+def test_joins_do_not_click(voice):
+    """Neither between the pieces of a sentence nor at the silence between sentences is the step larger than speech itself takes."""
+    text = "When the rain had stopped at last, the river went back, and everybody who had left came home again by and by. So it was."
+    spoken = [stretch for stretch in stretches(serially(voice.passages(text, Delivery(3, sentence_pause_s=0.1))))]
+    samples = np.concatenate([stretch.samples for stretch in spoken])
+    starts = np.cumsum([0, *(stretch.samples.size for stretch in spoken)])[1:-1]
+    steps = np.abs(np.diff(samples))
+
+    assert 3 <= sum(stretch.begins is not None for stretch in spoken)
+    assert max(steps[start - 1] for start in starts) < np.percentile(steps, 99)
+
+
+def test_a_first_clause_is_cut_off_only_where_the_sentence_is_long_and_the_configuration_lets_it(catalogue, settings):
+    long = "When the rain had stopped at last, the river went back, and everybody who had left came home again by and by."
+    texts = [passage.reading.text for passage in catalogue.default.passages(long, Delivery(1))]
+    speech = dataclasses.replace(settings.speech, first_clause=False)
+    plain = Voice(catalogue.default.settings, speech, catalogue.default.manifest, catalogue.default.open)
+
+    assert ["When the rain had stopped at last,", long[35:]] == texts
+    assert [long] == [passage.reading.text for passage in plain.passages(long, Delivery(1))]
+    assert [SENTENCE, long] == [passage.reading.text for passage in catalogue.default.passages(f"{SENTENCE} {long}", Delivery(1))]

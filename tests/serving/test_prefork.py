@@ -14,6 +14,8 @@ import pytest
 from app.process import UNSAFE_TO_FORK
 from tests.serving.harness import ROOT
 
+LONG = "The birch canoe slid on the smooth planks. " * 60
+
 
 def test_every_worker_answers_and_speaks(server):
     answers = server.on_every_worker(lambda: server.speak("Hello from a worker."))
@@ -65,7 +67,7 @@ def test_ctrl_c_does_not_wait_for_a_long_text(start):
 def test_sigterm_lets_a_request_finish(start):
     server = start().ready()
     connection = server.connection()
-    connection.request("POST", "/v1/audio/speech", '{"input": "%s", "stream": true}' % ("A long text. " * 60))
+    connection.request("POST", "/v1/audio/speech", '{"input": "%s", "response_format": "wav", "stream": true}' % ("A long text. " * 60))
     response = connection.getresponse()
     response.read(100)
 
@@ -206,3 +208,35 @@ def test_no_callback_is_made_before_the_fork(server):
 
     assert all(made)
     assert not callback_memory(server.master.pid)
+
+
+def test_idle_cores_speak_a_request_together_and_no_thread_is_left(start):
+    server = start("--workers", "1").ready()
+    (worker,) = server.workers()
+    before = worker.num_threads()
+    connection = server.connection()
+    connection.request("POST", "/v1/audio/speech", json.dumps({"input": LONG, "response_format": "wav"}))
+
+    server.eventually(lambda: worker.num_threads() > before + 1)
+    assert 200 == connection.getresponse().status
+    connection.close()
+    server.eventually(lambda: worker.num_threads() <= before + 1)
+
+
+def test_parallel_speaking_can_be_switched_off(start):
+    server = start("--workers", "1", keys={"speech": {"parallel": False}}).ready()
+    (worker,) = server.workers()
+    connection = server.connection()
+    connection.request("POST", "/v1/audio/speech", json.dumps({"input": LONG, "response_format": "wav"}))
+    most = 0
+
+    def is_over():
+        nonlocal most
+        most = max(most, worker.num_threads())
+        return "event=speech.done" in server.log()
+
+    server.eventually(is_over)
+    assert 200 == connection.getresponse().status
+    connection.close()
+    # gunicorn's own, one for the request, and the one that gives memory back.
+    assert most <= 3
