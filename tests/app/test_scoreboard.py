@@ -8,7 +8,9 @@ import pytest
 from app.scoreboard import Hands, Scoreboard
 
 
-@pytest.mark.parametrize("cores, speaking, allowed", [(4, 0, 4), (4, 1, 4), (4, 2, 2), (4, 3, 1), (4, 9, 1), (1, 0, 1), (3, 2, 1)])
+@pytest.mark.parametrize(
+    "cores, speaking, allowed", [(4, 0, 4), (4, 1, 4), (4, 2, 2), (4, 3, 1), (4, 9, 1), (1, 0, 1), (3, 2, 1)]
+)
 def test_requests_share_the_cores(cores, speaking, allowed):
     board = Scoreboard(2)
     hands = Hands(cores)

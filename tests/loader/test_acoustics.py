@@ -100,7 +100,8 @@ def test_a_flow_margin_below_its_reach_is_found_out(networks, opened_embedded):
 
 
 def in_chunks(networks, prior, margin, first):
-    latent = Latent(lambda part: networks.flow(part, Condition()), prior, plan_windows(prior.shape[2], margin, FLOW_FRAMES, first))
+    chunks = plan_windows(prior.shape[2], margin, FLOW_FRAMES, first)
+    latent = Latent(lambda part: networks.flow(part, Condition()), prior, chunks)
     return latent.frames(0, prior.shape[2])
 
 

@@ -21,6 +21,7 @@ from loader.voice import FASTEST, SLOWEST, Delivery, Voice, random_seed
 from tests.checkpoints import LANGUAGES, SPEAKERS
 
 SPEECH = SpeechSettings(0.45, None, None, None)
+LONG = "When the rain had stopped at last, the river went back, and everybody who had left came home again by and by."
 SENTENCE = "The birch canoe slid on the smooth planks."
 
 UNSPEAKABLE = {
@@ -308,8 +309,8 @@ def test_a_voice_whose_scales_are_configured_speaks_by_them(choir):
 
 
 def test_joins_do_not_click(voice):
-    """Neither between the pieces of a sentence nor at the silence between sentences is the step larger than speech itself takes."""
-    text = "When the rain had stopped at last, the river went back, and everybody who had left came home again by and by. So it was."
+    """Neither between pieces of a sentence nor beside silence is the step larger than speech itself takes."""
+    text = f"{LONG} So it was."
     spoken = [stretch for stretch in stretches(serially(voice.passages(text, Delivery(3, sentence_pause_s=0.1))))]
     samples = np.concatenate([stretch.samples for stretch in spoken])
     starts = np.cumsum([0, *(stretch.samples.size for stretch in spoken)])[1:-1]
@@ -320,11 +321,11 @@ def test_joins_do_not_click(voice):
 
 
 def test_a_first_clause_is_cut_off_only_where_the_sentence_is_long_and_the_configuration_lets_it(catalogue, settings):
-    long = "When the rain had stopped at last, the river went back, and everybody who had left came home again by and by."
-    texts = [passage.reading.text for passage in catalogue.default.passages(long, Delivery(1))]
+    texts = [passage.reading.text for passage in catalogue.default.passages(LONG, Delivery(1))]
     speech = dataclasses.replace(settings.speech, first_clause=False)
     plain = Voice(catalogue.default.settings, speech, catalogue.default.manifest, catalogue.default.open)
 
-    assert ["When the rain had stopped at last,", long[35:]] == texts
-    assert [long] == [passage.reading.text for passage in plain.passages(long, Delivery(1))]
-    assert [SENTENCE, long] == [passage.reading.text for passage in catalogue.default.passages(f"{SENTENCE} {long}", Delivery(1))]
+    assert ["When the rain had stopped at last,", LONG[35:]] == texts
+    assert [LONG] == [passage.reading.text for passage in plain.passages(LONG, Delivery(1))]
+    later = [passage.reading.text for passage in catalogue.default.passages(f"{SENTENCE} {LONG}", Delivery(1))]
+    assert [SENTENCE, LONG] == later

@@ -67,7 +67,8 @@ def test_ctrl_c_does_not_wait_for_a_long_text(start):
 def test_sigterm_lets_a_request_finish(start):
     server = start().ready()
     connection = server.connection()
-    connection.request("POST", "/v1/audio/speech", '{"input": "%s", "response_format": "wav", "stream": true}' % ("A long text. " * 60))
+    body = {"input": "A long text. " * 60, "response_format": "wav", "stream": True}
+    connection.request("POST", "/v1/audio/speech", json.dumps(body))
     response = connection.getresponse()
     response.read(100)
 

@@ -85,7 +85,7 @@ def test_every_format_holds_the_whole_speech(server, audio_format, stream):
     heard = decoded(answer.body, audio_format, rate_hz)
 
     assert abs(heard.size / rate_hz - original.size / 22050) < 0.1
-    # The loudness of every 50 ms, so that a lost tail, a gap or a wrong rate shows; some players cannot skip an encoder's delay.
+    # The loudness of every 50 ms, so that a lost tail, a gap or a wrong rate shows. Some players cannot skip an encoder's delay.
     ours = loudness(original, 22050)
     delayed = [loudness(heard[round(delay_s * rate_hz) :], rate_hz) for delay_s in np.arange(0, 0.06, 0.005)]
     count = min(ours.size, *(each.size for each in delayed))
@@ -200,7 +200,7 @@ def test_a_long_first_sentence_starts_with_its_first_clause_however_it_is_sent(s
     text = "When the rain had stopped at last, the river went back, and everybody who had left came home again by and by."
     events = events_of(server.speak(text, seed=3, stream_format="sse", timestamp_granularities=["sentence"]))
     marks = [event for event in events if event["type"] == "speech.audio.marks"]
-    whole, streamed = (len(server.speak(text, seed=3, response_format="wav", stream=stream).body) for stream in (False, True))
+    whole, streamed = (len(server.speak(text, seed=3, stream=stream).body) for stream in (False, True))
 
     assert ["When the rain had stopped at last,", 0, 0] == [marks[0]["text"], *(mark["sentence"] for mark in marks)]
     assert whole == streamed
@@ -253,7 +253,9 @@ def test_captions_are_those_of_the_same_speech(server):
     assert "3rd" == captions["sentences"][0]["words"][3]["text"]
 
 
-@pytest.mark.parametrize("form, media_type, begins", [("srt", "application/x-subrip", "1\n00:00"), ("vtt", "text/vtt", "WEBVTT\n")])
+@pytest.mark.parametrize(
+    "form, media_type, begins", [("srt", "application/x-subrip", "1\n00:00"), ("vtt", "text/vtt", "WEBVTT\n")]
+)
 def test_captions_come_as_subtitles(server, form, media_type, begins):
     answer = server.ask("POST", "/v1/audio/captions", {"input": "It was the 3rd of May.", "caption_format": form})
 

@@ -192,7 +192,9 @@ def test_xtts_reads_text_as_coquis_tokenizer_does_in_pieces_that_it_can_hold(art
         texts = {"en": "Dr. Smith paid $3.50 on the 2nd, twice.", "de": "Ein Satz mit 21 Zahlen!", "zh-cn": "\u4f60\u597d 3"}
         long = "many of one, " * 200
         print(json.dumps({
-            "same": [[each.ids for each in front_end.utterances(t, l)] == [native.encode(t.lower(), lang=l)] for l, t in texts.items()],
+            "same": [
+                [each.ids for each in front_end.utterances(t, l)] == [native.encode(t.lower(), lang=l)] for l, t in texts.items()
+            ],
             "pieces": [len(each.ids) for each in front_end.utterances(long, "en")],
             "words": sum(len(each.ids) for each in front_end.utterances(long, "en")),
             "no break": [len(each.ids) for each in front_end.utterances("q" * 3000, "en")],
