@@ -3,13 +3,17 @@
 import random
 
 import pytest
+import sentencex
 
 from loader.text.sentences import (
+    BLOCK_CHARACTERS,
     PIECE_CHARACTERS,
     UTTERANCE_PHONEMES,
     WIDE_PIECE_CHARACTERS,
+    _segments,
     piece_characters,
     split_at_breaks,
+    split_first_clause,
     split_sentences,
 )
 from tests.loader.text.corpus import CORPUS
@@ -176,3 +180,44 @@ def test_where_a_character_is_a_syllable_pieces_are_shorter(text):
 @pytest.mark.parametrize("text", ["", "words " * 80, "Москва " * 60, "হ্যাঁ " * 60, "Tokyo is 東京 " * 30])
 def test_elsewhere_pieces_are_long(text):
     assert PIECE_CHARACTERS == piece_characters(text)
+
+
+def test_a_long_first_sentence_is_cut_after_its_first_clause():
+    clause = "When the rain had stopped at last,"
+    rest = "the river went back, and everybody who had left came home again by and by."
+
+    assert (clause, rest) == split_first_clause(f"{clause} {rest}")
+
+
+@pytest.mark.parametrize("sentence", [
+    "A short one, with a comma.",
+    "Well, " + "the river went back and everybody who had left came home again by and by as they had said they would.",
+    "The river went back and everybody who had left came home again by and by as they had said they would, all",
+    "The river went back and everybody who had left came home again by and by as they had all said they would.",
+])  # fmt: skip
+def test_a_first_sentence_without_a_clause_of_some_length_stays_whole(sentence):
+    assert (sentence,) == split_first_clause(sentence)
+
+
+def test_a_clause_ends_in_any_script():
+    first, second = split_first_clause("雨" * 40 + "、" + "川" * 60 + "。")
+
+    assert ("雨" * 40 + "、", "川" * 60 + "。") == (first, second)
+
+
+@pytest.mark.parametrize("text, language", [
+    ("The birch canoe slid on the smooth planks. Glue the sheet! Dr. Smith did. 'Why?' he asked. " * 300, "en"),
+    ("雨が降った。川は戻った！みんな帰った？" * 800, "ja"),
+    ("word " * 5000, "en"),
+    ("a." * 6000, "en"),
+])  # fmt: skip
+def test_a_text_read_in_blocks_has_the_sentences_of_one_read_at_once(text, language):
+    assert len(text) > 2 * BLOCK_CHARACTERS
+    assert list(sentencex.segment(language, text)) == list(_segments(text, language))
+
+
+def test_the_first_sentence_of_a_long_text_is_out_before_the_rest_is_read():
+    text = "雨が降った。" * 150_000
+    reading = split_sentences(text, "ja")
+
+    assert ["雨が降った。"] * 3 == [next(reading) for _ in range(3)]
