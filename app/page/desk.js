@@ -13,7 +13,7 @@ export class Desk {
   #waveform;
   #speech = null;
   #player = null;
-  #lit; // the word last shown
+  #lit; // the word last lit
   #isAwake = false;
 
   constructor(elements, writing) {
@@ -132,9 +132,11 @@ export class Desk {
   }
 
   #describe() {
-    const { sound } = this.#speech;
-    const word = this.#lit && this.#speech.request.input.slice(this.#lit.start, this.#lit.end);
-    this.#waveform.describe({ position_s: this.#player.position_s, duration_s: sound.duration_s, word });
+    const { request, sound, words } = this.#speech;
+    const { position_s } = this.#player;
+    const here = words.at(position_s);
+    const word = here ? request.input.slice(here.start, here.end) : "";
+    this.#waveform.describe({ position_s, duration_s: sound.duration_s, word });
   }
 
   /** Draw with the screen's next frame, and go on while anything moves. */

@@ -48,7 +48,7 @@ export class Player {
 
   play(from_s = this.position_s) {
     this.#end();
-    const asked = Math.min(Math.round(from_s * this.#sound.rate_hz), this.#sound.samples);
+    const asked = this.#sampleAt(from_s);
     const sample = this.#sound.isComplete && asked === this.#sound.samples ? 0 : asked; // from the end, from the start
     const volume = this.#context.createGain();
     volume.connect(this.#context.destination);
@@ -66,8 +66,8 @@ export class Player {
 
   /** Go to a second, playing or not. */
   seek(to_s) {
-    this.#held = Math.round(Math.min(Math.max(0, to_s), this.#sound.duration_s) * this.#sound.rate_hz);
-    if (this.#run) this.play(this.#held / this.#sound.rate_hz);
+    this.#held = this.#sampleAt(to_s);
+    if (this.#run) this.play(to_s);
   }
 
   /** Schedule what has come and is due soon. To be called when more has come, or when all has. */
@@ -76,6 +76,11 @@ export class Player {
     if (!run) return;
     while (run.next < this.#sound.samples && this.#due(run) < this.#context.currentTime + AHEAD_S) this.#schedule(run);
     if (this.#sound.isComplete && !run.sources.size) this.#finish();
+  }
+
+  /** The first sample that is not before that second: who asks for a word's start must not get the word before. */
+  #sampleAt(time_s) {
+    return Math.min(Math.ceil(Math.max(0, time_s) * this.#sound.rate_hz), this.#sound.samples);
   }
 
   #schedule(run) {

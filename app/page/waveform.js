@@ -34,8 +34,8 @@ export class Waveform {
   /** Say in words and numbers where the position is. */
   describe({ position_s, duration_s, word }) {
     const set = (name, value) => this.#slider.setAttribute(name, value);
-    set("aria-valuemax", duration_s.toFixed(2));
-    set("aria-valuenow", position_s.toFixed(2));
+    set("aria-valuemax", duration_s.toFixed(3));
+    set("aria-valuenow", position_s.toFixed(3));
     set("aria-valuetext", `${position_s.toFixed(1)} of ${duration_s.toFixed(1)} seconds${word ? `, ${word}` : ""}`);
     set("aria-disabled", duration_s === 0);
   }

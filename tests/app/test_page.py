@@ -1,0 +1,82 @@
+"""What the page is made of, as it is sent: whole, checked by the browser, and from nowhere else."""
+
+import re
+
+import pytest
+from flask import Flask
+
+import app.page
+from app.page import page
+
+FOLDER = app.page._FOLDER
+PARTS = sorted(path.name for path in FOLDER.iterdir() if path.suffix in app.page._TYPES)
+#: What a file of the page may name another by: relative to the page, or to the file itself.
+REFERENCE = re.compile(r"""(?:href|src)="([^"]*)"|from "([^"]*)"|import\("?([^)"]*)|\burl\(["']?([^)"']*)""")
+
+
+@pytest.fixture(scope="module")
+def client():
+    flask = Flask("page", static_folder=None)
+    flask.register_blueprint(page)
+    return flask.test_client()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_is_sent_with_its_type_and_under_a_strict_policy(client, part):
+    answer = client.get(f"/page/{part}")
+
+    assert 200 == answer.status_code
+    assert (FOLDER / part).read_bytes() == answer.data
+    expected = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+    assert expected[part.rpartition(".")[2]] == answer.mimetype
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy and "*" not in policy and ":" not in policy
+    assert ("nosniff", "no-cache") == (answer.headers["X-Content-Type-Options"], answer.headers["Cache-Control"])
+
+
+def test_the_root_is_the_page(client):
+    assert (FOLDER / "index.html").read_bytes() == client.get("/").data
+
+
+def test_what_the_browser_has_is_not_sent_again(client):
+    first = client.get("/")
+    again = client.get("/", headers={"If-None-Match": first.headers["ETag"]})
+    other = client.get("/", headers={"If-None-Match": '"another"'})
+
+    assert (304, b"") == (again.status_code, again.data)
+    assert first.headers["ETag"] == again.headers["ETag"]
+    assert first.data == other.data
+
+
+@pytest.mark.parametrize(
+    "path", ["__init__.py", "none.js", ".html", "..%2fserver.py", "%2e%2e/server.py", "../page/page.js", "__pycache__", "a/b.js"]
+)
+def test_nothing_else_is_sent(client, path):
+    assert 404 == client.get(f"/page/{path}").status_code
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_reference_is_to_a_part(part):
+    text = (FOLDER / part).read_text()
+    named = ["".join(groups) for groups in REFERENCE.findall(text)]
+
+    assert [] == [name for name in named if name.removeprefix("./").removeprefix("page/") not in PARTS]
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text)
+
+
+def test_nothing_is_inline():
+    text = (FOLDER / "index.html").read_text()
+
+    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", text)
+    assert all('src="' in tag for tag in re.findall(r"<script[^>]*>", text))
+
+
+def test_an_install_carries_every_part():
+    distribution = pytest.importorskip("setuptools").Distribution()
+    distribution.parse_config_files(["setup.cfg"])
+    build = distribution.get_command_obj("build_py")
+    build.ensure_finalized()
+
+    carried = next(names for package, _, _, names in build.data_files if package == "app.page")
+    assert PARTS == sorted(carried)

@@ -1,0 +1,432 @@
+"""The page in a real Chromium on a real server: what is heard, lit, said and kept."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("selenium", reason="selenium drives Chromium")
+
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+
+from app.keys import drawn_key, hashed  # noqa: E402
+from tests.serving import browser as chromium  # noqa: E402
+from tests.serving.browser import DESKTOP, PHONE, Browser, downloaded  # noqa: E402
+from tests.serving.harness import ROOT, Server  # noqa: E402
+from tests.serving.test_devices import start_on, torch_artifact  # noqa: E402, F401  fixtures
+
+pytestmark = pytest.mark.skipif(
+    not (chromium.CHROMIUM and chromium.DRIVER), reason="Debian's chromium and chromium-driver are not installed"
+)
+
+SHORT = "The quick brown fox jumps over the lazy dog."
+#: The same words again and again, marks that no word has, and what JSON and a shell would trip over.
+TRICKY = "“Don’t,” said the old man — the old, old man!\n\nIt's $5 for a dozen \\ or two? The old man said so."
+LONG = " ".join([SHORT] * 15)
+SCREENSHOTS = ROOT / "test-output" / "page"
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    """A Chromium of the test's own. When the test is over the console holds no complaint, and nobody else was asked."""
+    running = chromium.launch(tmp_path / "profile", tmp_path / "downloads")
+    try:
+        yield running
+        assert not running.complaints()
+        origin = running.script("return origin")
+        assert [] == [url for url in running.requested() if not url.startswith((origin, f"blob:{origin}", "data:,"))]
+    finally:
+        running.driver.quit()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Browser:
+    """The page of the shared server, ready to speak."""
+    return opened(browser, server)
+
+
+def opened(browser: Browser, server: Server) -> Browser:
+    browser.open(address(server))
+    server.eventually(lambda: browser.attribute("voice", "value") == "joe")
+    return browser
+
+
+def address(server: Server) -> str:
+    return f"http://127.0.0.1:{server.port}/"
+
+
+def photographed(page: Browser, name: str) -> None:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.driver.save_screenshot(str(SCREENSHOTS / f"{name}.png"))
+
+
+def spoken(page: Browser, server: Server) -> None:
+    """Speak what is written, and wait until all of it has come."""
+    page.press("speak")
+    server.eventually(lambda: page.text("factor") not in ("", "…"))
+
+
+def captions(page: Browser, server: Server, text: str) -> list[dict[str, Any]]:
+    """Return the words of what was just spoken, as the server times them."""
+    asked = {"input": text, "voice": "joe", "seed": int(page.attribute("seed", "value")), "timestamp_granularities": ["word"]}
+    answer = server.ask("POST", "/v1/audio/captions", asked)
+    return [word for sentence in answer.json()["sentences"] for word in sentence["words"]]
+
+
+def said(page: Browser, server: Server) -> str:
+    """Return what the page says is wrong, once it does."""
+    return server.eventually(lambda: page.text("alert"))
+
+
+def test_sound_and_light_begin_before_the_response_has_ended(page, server):
+    page.write(LONG)
+    page.press("speak")
+    server.eventually(lambda: page.words)
+    photographed(page, "desktop-light-speaking")
+    server.eventually(lambda: page.text("factor") not in ("", "…"))
+
+    ended_ms = page.script(
+        "return performance.getEntriesByType('resource').find(({name}) => name.endsWith('/speech')).responseEnd"
+    )
+    assert page.sounds[0]["at_ms"] < ended_ms
+    assert page.words[0]["at_ms"] < ended_ms
+    assert page.words[0]["text"] == "The"
+    assert "Speaking." == page.text("status")
+
+
+def test_pieces_are_played_at_the_voices_rate_and_join_on_the_sample(page, server):
+    page.write(LONG)
+    spoken(page, server)
+    page.press("stop")
+    streamed = len(page.sounds)
+    page.press("play")
+
+    sounds = page.sounds[streamed:]
+    assert len(sounds) > 5
+    assert {22050} == {sound["rate_hz"] for sound in sounds}
+    gaps = [b["due_s"] - a["due_s"] - a["samples"] / 22050 for a, b in zip(sounds, sounds[1:], strict=False)]
+    assert max(map(abs, gaps)) < 1e-6
+    assert all(abs(sound["due_s"] * 22050 - round(sound["due_s"] * 22050)) < 1e-4 for sound in sounds)
+
+
+def test_words_are_lit_once_and_in_order_as_they_are_heard(page, server):
+    page.write(TRICKY)
+    page.press("speak")
+    server.eventually(lambda: page.text("status") == "Spoken.")
+
+    lit = page.words
+    offsets = [word["offset"] for word in lit]
+    assert offsets == sorted(set(offsets))
+    assert all(TRICKY[word["offset"] :].startswith(word["text"]) for word in lit)
+    # A busy machine may draw no frame while a short word is heard, but not for most of them.
+    heard = iter(word["text"] for word in captions(page, server, TRICKY))
+    assert all(word["text"] in heard for word in lit)
+    assert len(lit) > 10
+
+
+def test_arrow_keys_go_through_every_word_that_the_server_timed(page, server):
+    page.write(TRICKY)
+    spoken(page, server)
+    page.press("stop")
+    page.script("waveform.focus()")
+    visited = []
+    for _ in captions(page, server, TRICKY):
+        page.keys(Keys.ARROW_RIGHT)
+        visited.append((page.attribute("waveform", "aria-valuetext").rpartition(", ")[2], page.position_s))
+
+    expected = [(word["text"], word["start_s"]) for word in captions(page, server, TRICKY)]
+    assert [word for word, _ in expected] == [word for word, _ in visited]
+    assert all(0 <= there_s - start_s < 0.002 for (_, start_s), (_, there_s) in zip(expected, visited, strict=True))
+
+
+def test_a_click_on_a_word_goes_there(page, server):
+    page.write(LONG)
+    spoken(page, server)
+    page.press("play")
+    offset = LONG.index("lazy", 60)
+    box = page.script(
+        "const range = new Range(), node = document.getElementById('score').firstChild;"
+        "range.setStart(node, arguments[0]); range.setEnd(node, arguments[0] + 4);"
+        "return range.getBoundingClientRect().toJSON()", offset,
+    )  # fmt: skip
+    page.click_at(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+    server.eventually(lambda: page.attribute("waveform", "aria-valuetext").endswith("lazy"))
+    words = captions(page, server, LONG)
+    second_lazy = [word for word in words if word["text"] == "lazy"][1]
+    assert second_lazy["start_s"] <= page.position_s < second_lazy["end_s"]
+
+
+def test_a_click_on_the_waveform_goes_there(page, server):
+    page.write(LONG)
+    spoken(page, server)
+    page.press("play")
+    box = page.element("waveform").rect
+    page.click_at(box["x"] + box["width"] * 0.75, page.script("return waveform.getBoundingClientRect().y") + 5)
+
+    whole_s = float(page.attribute("waveform", "aria-valuemax"))
+    assert 0.7 < page.position_s / whole_s < 0.8
+    assert "Paused." == page.text("status")
+
+
+def test_stop_leaves_and_the_server_stops_its_work(page, server):
+    abandoned = server.log().count("event=speech.abandoned")
+    page.write(LONG * 20)
+    page.press("speak")
+    server.eventually(lambda: page.words)
+    page.press("stop")
+
+    server.eventually(lambda: server.log().count("event=speech.abandoned") == abandoned + 1)
+    assert "Stopped." == page.text("status")
+    assert "" == page.text("alert")
+    assert "true" == page.attribute("stop", "aria-disabled")
+
+
+def test_speaking_anew_leaves_the_speech_before(page, server):
+    abandoned = server.log().count("event=speech.abandoned")
+    page.write(LONG * 20)
+    page.press("speak")
+    server.eventually(lambda: page.words)
+    page.write("Something else.")
+    spoken(page, server)
+
+    server.eventually(lambda: server.log().count("event=speech.abandoned") == abandoned + 1)
+    server.eventually(lambda: page.text("status") == "Spoken.")
+    assert "Something" in [word["text"] for word in page.words]
+
+
+def test_editing_puts_the_light_out(page, server):
+    page.write(SHORT)
+    page.press("speak")
+    server.eventually(lambda: page.words)
+    page.element("text").send_keys("!")
+
+    assert 0 == page.script("return CSS.highlights.size")
+    assert "lit" not in page.attribute("writing", "class")
+
+
+def test_the_seed_is_shown_and_can_be_kept(page, server):
+    page.write(SHORT)
+    spoken(page, server)
+    first = page.attribute("seed", "value")
+    spoken(page, server)
+    second = page.attribute("seed", "value")
+    page.press("fixed")
+    spoken(page, server)
+
+    assert first and second and first != second
+    assert second == page.attribute("seed", "value")
+
+
+@pytest.mark.parametrize("audio_format", ["mp3", "opus", "aac", "flac", "wav", "pcm"])
+def test_the_file_and_the_command_are_the_speech_that_was_heard(page, server, audio_format, tmp_path):
+    page.write(TRICKY)
+    page.set("speed", "0.5")
+    page.set("format", audio_format)
+    spoken(page, server)
+    page.press("download")
+    file = downloaded(page, f"speech.{audio_format}", server.eventually)
+    command = page.text("curl")
+    seed = int(page.attribute("seed", "value"))
+
+    expected = server.speak(TRICKY, voice="joe", speed=1.41, seed=seed, response_format=audio_format)
+    assert 200 == expected.status
+    assert expected.body == file
+    assert f'"seed":{seed}' in command
+    if shutil.which("curl"):
+        subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True, capture_output=True)
+        assert expected.body == (tmp_path / f"speech.{audio_format}").read_bytes()
+
+
+def test_the_command_can_be_copied(page, server):
+    page.driver.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})
+    page.press("copy")
+    server.eventually(lambda: page.text("kept") == "The command is in the clipboard.")
+
+    copied = page.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
+    assert copied == page.script("return curl.textContent")
+
+
+def test_settings_survive_a_reload(page, server):
+    page.write("Kept for later.")
+    page.set("speed", "1")
+    page.set("format", "flac")
+    page.element("seed").send_keys("17")
+    page.driver.refresh()
+    server.eventually(lambda: page.attribute("voice", "value") == "joe")
+
+    assert "Kept for later." == page.attribute("text", "value")
+    assert ("2×", "flac", "17") == (page.text("speed-value"), page.attribute("format", "value"), page.attribute("seed", "value"))
+    assert page.element("fixed").is_selected()
+
+
+def test_a_keyboard_is_enough(page, server):
+    page.write("")
+    page.script("document.activeElement.blur()")
+    page.keys(Keys.TAB)
+    assert "text" == page.focused
+    page.keys(SHORT)
+    page.chord(Keys.CONTROL, Keys.ENTER)
+    server.eventually(lambda: page.text("factor") not in ("", "…"))
+    order = []
+    while "waveform" not in order:
+        page.keys(Keys.TAB)
+        order.append(page.focused)
+    page.keys(Keys.ESCAPE, Keys.HOME, *[Keys.ARROW_RIGHT] * 4)
+
+    assert ["voice", "speed", "seed", "fixed", "format", "download", "copy", "curl", "speak", "play", "stop", "waveform"] == order
+    server.eventually(lambda: page.attribute("waveform", "aria-valuetext").endswith("fox"))
+    page.keys(Keys.ARROW_LEFT)
+    server.eventually(lambda: page.attribute("waveform", "aria-valuetext").endswith("brown"))
+    page.keys(Keys.SPACE)
+    server.eventually(lambda: page.attribute("play", "aria-label") == "Pause")
+    page.keys(Keys.ESCAPE)
+    assert "Play" == page.attribute("play", "aria-label")
+
+
+def test_a_screen_reader_is_told_what_everything_is(page, server):
+    outline = page.outline()
+
+    for role, name in [
+        ("heading", "Chorus"), ("textbox", "Text to speak"), ("group", "How it is spoken"), ("combobox", "Voice"),
+        ("slider", "Speed"), ("textbox", "Seed"), ("checkbox", "keep it"), ("combobox", "As"), ("button", "Download"),
+        ("button", "Copy the command"), ("region", "Player"), ("button", "Speak"), ("button", "Play"), ("button", "Stop"),
+        ("slider", "Position"),
+    ]:  # fmt: skip
+        assert (role, name) in outline
+    roles = [role for role, _ in outline]
+    assert "alert" in roles and roles.count("status") == 3
+    unnamed = {"textbox", "combobox", "slider", "checkbox", "button", "region"}
+    assert [] == [role for role, name in outline if role in unnamed and not name]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_it_fits_and_can_be_read_in_either_light(page, server, size, scheme):
+    name = f"{'phone' if size == PHONE else 'desktop'}-{scheme}"
+    page.emulate(size, prefers_color_scheme=scheme, prefers_reduced_motion="reduce")
+    photographed(page, name)
+    page.write(f"{SHORT} {'Donaudampfschifffahrtsgesellschaft' * 3} {SHORT}")
+    spoken(page, server)
+    photographed(page, f"{name}-spoken")
+
+    assert page.script("return document.documentElement.scrollWidth") <= size[0]
+    paper = page.script("return getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, paper[4:-1].split(","))) < 200) is (scheme == "dark")
+    assert [] == page.script(CONTRASTS)
+
+
+#: Returns every element with text of its own whose letters and ground are less than 4.5 to 1 apart.
+CONTRASTS = """
+const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
+const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+const light = (colour) => {
+  const [red, green, blue] = channels(colour).map((c) => linear(c / 255));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+};
+const ground = (element) => {
+  const colour = getComputedStyle(element).backgroundColor;
+  return channels(colour)[3] === 0 && element.parentElement ? ground(element.parentElement) : colour;
+};
+const hasText = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+const isSeen = (element) => element.checkVisibility({ visibilityProperty: true }) && !element.matches("#text, option");
+return [...document.body.querySelectorAll("*")]
+  .filter((element) => hasText(element) && isSeen(element))
+  .map((element) => [element.id || element.textContent, light(getComputedStyle(element).color), light(ground(element))])
+  .map(([name, ...pair]) => [name, (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05)])
+  .filter(([, ratio]) => ratio < 4.5);
+"""
+
+
+def test_what_cannot_be_spoken_is_said_in_words(page, server):
+    page.write("   ")
+    page.press("speak")
+    assert "There is nothing to speak yet. Write something first." == said(page, server)
+    assert "text" == page.focused
+
+    page.write("!!! ...")
+    page.press("speak")
+    server.eventually(lambda: "letters or numbers" in page.text("alert"))
+    assert page.text("alert").startswith("The server cannot speak this: ")
+    photographed(page, "desktop-light-error")
+
+    page.write(SHORT * 500)
+    page.press("speak")
+    server.eventually(lambda: page.text("alert").startswith("This is too much at once: "))
+    assert "20000" in page.text("alert")
+
+    page.write(SHORT)
+    page.element("seed").send_keys("seven")
+    page.press("speak")
+    assert "A seed is a whole number, such as 42." == page.text("alert")
+
+    page.element("seed").clear()
+    spoken(page, server)
+    assert "" == page.text("alert")
+
+
+def test_a_voice_that_fails_midway_is_said_in_words(browser, start):
+    server = start("tests.serving.failing_voice:create()", environment={"CHORUS_FAIL_AT": "3"}, expects_errors=True).ready()
+    opened(browser, server).write(LONG)
+    browser.press("speak")
+
+    words = said(browser, server)
+    assert "seconds of the speech had come; they can be played." in words
+    assert "voice could not speak" in words
+
+
+def test_a_server_that_dies_midway_is_said_in_words(browser, start):
+    server = start(expected_deaths=1, expects_errors=True).ready()
+    opened(browser, server).write(LONG * 20)
+    browser.press("speak")
+    server.eventually(lambda: browser.words)
+    speaking = max(server.workers(), key=lambda worker: sum(worker.cpu_times()[:2]))
+    speaking.kill()
+
+    assert said(browser, server).startswith("The connection was lost. ")
+    assert "can be played" in browser.text("alert")
+    assert "false" == browser.attribute("play", "aria-disabled")
+
+
+def test_a_server_that_is_gone_is_said_in_words(browser, start):
+    server = start().ready()
+    opened(browser, server)
+    server.stop()
+    browser.press("speak")
+
+    words = server.eventually(lambda: browser.text("alert"))
+    assert "The server cannot be reached. Check that it runs and that you are connected." == words
+
+
+def test_a_server_that_is_not_ready_says_when_to_try_again(browser, start_on):  # noqa: F811
+    server = start_on({"open": ["always", "broken"]}, "--workers", "1", environment={"CHORUS_FIRST_PAUSE_S": "3600"})
+    server.eventually(lambda: "event=worker.warm_up_failed" in server.log())
+    server.remember_descriptors()
+    browser.open(address(server))
+
+    assert "The server is busy or still starting. Try again in 2 hours." == said(browser, server)
+
+
+def test_an_api_key_is_asked_for_where_the_server_wants_one(browser, start):
+    key = drawn_key()
+    server = start(keys={"api_keys": {"sha256": [hashed(key)]}}).ready()
+    opened(browser, server).write(SHORT)
+    assert not browser.element("key").is_displayed()
+
+    browser.press("speak")
+    assert "This server asks for an API key." == said(browser, server)
+    assert "key" == browser.focused
+    browser.keys("wrong", Keys.ENTER)
+    server.eventually(lambda: browser.text("alert") == "The server does not know this API key.")
+    browser.element("key").clear()
+    browser.element("key").send_keys(key)
+    spoken(browser, server)
+
+    assert "" == browser.text("alert")
+    assert "$CHORUS_API_KEY" in browser.text("curl") and key not in browser.text("curl")
+    assert key in json.dumps(browser.script("return {...sessionStorage}"))
+    assert key not in json.dumps(browser.script("return {...localStorage}"))
