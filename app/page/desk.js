@@ -127,7 +127,7 @@ export class Desk {
     const { firstAudio_s, made_s, sound } = this.#speech;
     figures.hidden = firstAudio_s === null;
     firstAudio.textContent = firstAudio_s === null ? "" : `${firstAudio_s.toFixed(2)} s`;
-    audio.textContent = `${sound.duration_s.toFixed(1)} s`;
+    audio.textContent = length(sound.duration_s);
     factor.textContent = made_s === null ? "…" : (made_s / sound.duration_s).toFixed(2);
   }
 
@@ -173,4 +173,8 @@ export class Desk {
     // A screen reader on the slider would read every word over the voice.
     if (isNew && document.activeElement !== this.#elements.waveform) this.#describe();
   }
+}
+
+function length(time_s) {
+  return time_s < 120 ? `${time_s.toFixed(1)} s` : `${Math.floor(time_s / 60)} min ${Math.floor(time_s % 60)} s`;
 }

@@ -20,6 +20,7 @@ const PATIENCE_S = 10;
 class Page {
   #context = null;
   #speech = null;
+  #shownSeed = null;
   #key = new ApiKey(element("key"), () => this.listVoices());
   #writing = new Writing(element("text"), element("score"), {
     picked: (offset) => this.#desk.goTo(offset),
@@ -77,8 +78,10 @@ class Page {
   #came(speech) {
     if (speech !== this.#speech) return; // another was asked for meanwhile
     this.#desk.came();
-    if (!speech.request.seed) return;
-    this.#form.showSeed(speech.request.seed);
+    const { seed } = speech.request;
+    if (!seed || seed === this.#shownSeed) return;
+    this.#shownSeed = seed;
+    this.#form.showSeed(seed);
     this.#keeping.show();
   }
 

@@ -1,7 +1,7 @@
 /* Speech as it arrives: mono samples in the pieces they came in, and how loud it is where. */
 
 /** Peaks of one second. */
-const PEAKS_HZ = 100;
+export const PEAKS_HZ = 100;
 
 export class Sound {
   #pieces = [];

@@ -1,9 +1,12 @@
 /* The sound as far as it has come, drawn from left to right; what is to come, as a line of dots. */
 
+import { PEAKS_HZ } from "./sound.js";
+
 const BAR = 2;
 const STEP = 4;
-/** Speech seldom comes near full scale; the quiet parts are lifted a little to be seen. */
-const SHAPE = 0.75;
+/** Speech seldom comes near full scale; all of it is lifted to be seen, the quiet parts most. */
+const LIFT = 1.6;
+const SHAPE = 0.65;
 
 export class Waveform {
   #canvas;
@@ -50,8 +53,8 @@ export class Waveform {
       const from_s = x * perPixel_s;
       const isThere = perPixel_s > 0 && from_s < duration_s;
       pen.fillStyle = colour(!isThere ? "--faint" : from_s < position_s ? "--rubric" : "--quiet");
-      const level = isThere ? loudest(peaks, from_s, from_s + STEP * perPixel_s) ** SHAPE : 0;
-      const half = Math.max(BAR / 2, level * middle);
+      const level = isThere ? (LIFT * loudness(peaks, from_s, from_s + STEP * perPixel_s)) ** SHAPE : 0;
+      const half = Math.max(BAR / 2, Math.min(1, level) * middle);
       pen.beginPath();
       pen.roundRect(x, middle - half, BAR, 2 * half, BAR / 2);
       pen.fill();
@@ -91,8 +94,11 @@ export class Waveform {
   }
 }
 
-function loudest(peaks, from_s, to_s) {
-  let level = 0;
-  for (let i = Math.floor(from_s * 100); i < Math.max(to_s * 100, from_s * 100 + 1); i++) level = Math.max(level, peaks[i] ?? 0);
-  return level;
+/** How loud it is between two seconds: neither the one loudest moment, which every long stretch has, nor the mean. */
+function loudness(peaks, from_s, to_s) {
+  const from = Math.floor(from_s * PEAKS_HZ);
+  const to = Math.max(from + 1, Math.ceil(to_s * PEAKS_HZ));
+  let squares = 0;
+  for (let i = from; i < to; i++) squares += (peaks[i] ?? 0) ** 2;
+  return Math.sqrt(squares / (to - from));
 }

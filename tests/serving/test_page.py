@@ -14,6 +14,7 @@ pytest.importorskip("selenium", reason="selenium drives Chromium")
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 
 from app.keys import drawn_key, hashed  # noqa: E402
+from tests.family_checkpoints import family_artifacts  # noqa: E402
 from tests.serving import browser as chromium  # noqa: E402
 from tests.serving.browser import DESKTOP, PHONE, Browser, downloaded  # noqa: E402
 from tests.serving.harness import ROOT, Server  # noqa: E402
@@ -249,6 +250,23 @@ def test_the_command_can_be_copied(page, server):
 
     copied = page.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
     assert copied == page.script("return curl.textContent")
+
+
+def test_a_voice_that_knows_no_words_lights_its_sentences_and_its_speakers_can_be_chosen(browser, start, tmp_path):
+    artifact = family_artifacts(tmp_path)["glow_tts"]
+    voices = [{"name": "joe", "model_path": "embedded/joe"}, {"name": "choir", "model_path": str(artifact), "preload": True}]
+    server = start(keys={"voices": voices}).ready()
+    opened(browser, server).write("A first sentence. And a second one.")
+    assert not browser.element("speaker").is_displayed()
+    browser.set("voice", "choir")
+    assert browser.element("speaker").is_displayed()
+    browser.set("speaker", "cleo")
+    browser.press("speak")
+    server.eventually(lambda: browser.text("status") == "Spoken.")
+
+    assert ["A first sentence.", "And a second one."] == [word["text"] for word in browser.words]
+    assert '"voice":"choir","speaker":"cleo"' in browser.text("curl")
+    assert "speaker=cleo" in server.log()
 
 
 def test_settings_survive_a_reload(page, server):
