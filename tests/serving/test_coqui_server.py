@@ -4,10 +4,12 @@ Both speak with durations that nothing is added to, which makes lengths comparab
 is given a copy of the release whose configuration says so, ours the configuration's key for it.
 """
 
+import dataclasses
 import http.client
 import io
 import json
 import shutil
+import sys
 import urllib.parse
 import wave
 from dataclasses import dataclass, field
@@ -56,11 +58,18 @@ def speaking_evenly(release, target):
     return target
 
 
+def coquis_server(release):
+    """Coqui's server over a model directory, and over an espeak-ng that is there on any machine."""
+    files = ["--model_path", str(release / "model_file.pth"), "--config_path", str(release / "config.json")]
+    command = [sys.executable, "-m", "tests.coqui_server", *files]
+    return dataclasses.replace(servers.coqui(release), command=lambda port: [*command, "--port", str(port)])
+
+
 @pytest.fixture(scope="module")
 def both(write_config, embedded_release, tmp_path_factory):
     """Coqui's server and ours on the embedded voice."""
     folder = tmp_path_factory.mktemp("coqui")
-    with servers.started(servers.coqui(speaking_evenly(embedded_release, folder / "release")), folder / "log") as theirs:
+    with servers.started(coquis_server(speaking_evenly(embedded_release, folder / "release")), folder / "log") as theirs:
         ours = Server(write_config(speech={"noise_scale_duration": 0.0})).start().ready()
         theirs.await_ready()
         yield theirs, ours
@@ -71,7 +80,7 @@ def both(write_config, embedded_release, tmp_path_factory):
 def choirs(write_config, release_of, tmp_path_factory):
     """The same on a voice of three speakers and three languages."""
     folder, release = tmp_path_factory.mktemp("choir"), release_of("languages")
-    with servers.started(servers.coqui(speaking_evenly(release, folder / "release")), folder / "log") as theirs:
+    with servers.started(coquis_server(speaking_evenly(release, folder / "release")), folder / "log") as theirs:
         voices = [{"name": "choir", "model_path": str(release), "language": "en"}]
         ours = Server(write_config(voices=voices, speech={"noise_scale_duration": 0.0})).start().ready()
         theirs.await_ready()

@@ -149,7 +149,8 @@ def test_a_listener_who_leaves_stops_the_work(server):
 
 def test_a_client_that_leaves_before_a_whole_file_is_made_stops_the_work(server):
     connection = server.connection()
-    connection.request("POST", "/v1/audio/speech", json.dumps({"input": LONG * 20, "stream": False}), {"X-Request-ID": "left-early"})
+    body = json.dumps({"input": LONG * 20, "response_format": "wav"})
+    connection.request("POST", "/v1/audio/speech", body, {"X-Request-ID": "left-early"})
     connection.close()
 
     line = server.eventually(
