@@ -24,7 +24,6 @@ from app.errors import (
 )
 from app.logs import event
 from app.scoreboard import Hands
-from loader.ahead import Ahead
 from loader.config import Limits
 from loader.errors import (
     LoaderError,
@@ -34,7 +33,7 @@ from loader.errors import (
     UnknownSpeakerError,
     UnknownVoiceError,
 )
-from loader.passages import Stretch, measured, stretches
+from loader.passages import Stretch, measured
 from loader.timing import Timing
 from loader.voice import Delivery, Voice, random_seed
 from loader.voices import Catalogue
@@ -159,7 +158,8 @@ def begin_speech(request: SpeechRequest, hands: Hands, now: Callable[[], float] 
         SpeechFailedError: the voice failed.
     """
     started_s = now()
-    source = _counted(_spoken(request, hands), hands)
+    spoken = request.speaking.voice.stretches(request.text, request.delivery, hands.allowed, hands.cores)
+    source = _counted(spoken, hands)
     with answered(request):
         first = next(source)
     return Speech(request, _observed(request, first, source, started_s, now))
@@ -192,13 +192,6 @@ def answered(request: SpeechRequest) -> Iterator[None]:
     except SynthesisError as error:
         event(log, "speech.failed", logging.ERROR, request_id=request.request_id, reason=str(error))
         raise SpeechFailedError("the voice could not speak this text") from error
-
-
-def _spoken(request: SpeechRequest, hands: Hands) -> Generator[Stretch, None, None]:
-    passages = request.speaking.voice.passages(request.text, request.delivery)
-    results = Ahead(passages, lambda passage: passage.plan.work, hands.allowed, hands.cores).results()
-    with closing(results):
-        yield from stretches(results)
 
 
 def _counted(source: Generator[Stretch, None, None], hands: Hands) -> Generator[Stretch, None, None]:

@@ -40,15 +40,6 @@ class Stretch:
     begins: Placed | None = None
 
 
-def serially(passages: Iterator[Passage]) -> Iterator[tuple[Passage | None, Samples]]:
-    """Yield what each piece of work returned, done in this thread, with the passage it begins (as `ahead.Ahead` does)."""
-    for passage in passages:
-        begins: Passage | None = passage
-        for work in passage.plan.work:
-            yield begins, work()
-            begins = None
-
-
 def stretches(results: Iterator[tuple[Passage | None, Samples]]) -> Generator[Stretch, None, None]:
     """Yield what is heard, no stretch of it empty.
 

@@ -2,19 +2,21 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 import numpy as np
 
+from loader.ahead import Ahead, Hands, one_hand
 from loader.artifact import Manifest
 from loader.config import SpeechSettings, VoiceSettings
 from loader.engines.base import Engine, Prosody, Samples, Utterance
 from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnspeakableTextError
 from loader.marks import timing_of
-from loader.passages import Passage, Placed, serially, stretches
+from loader.passages import Passage, Placed, Stretch, stretches
 from loader.text.alignment import word_spans
 from loader.text.front_end import without_region
 from loader.text.reading import Reading
@@ -176,8 +178,20 @@ class Voice:
         Raises:
             UnspeakableTextError, UnknownSpeakerError, UnknownLanguageError, SynthesisError: see `passages`.
         """
-        for stretch in stretches(serially(self.passages(text, delivery))):
+        for stretch in self.stretches(text, delivery):
             yield stretch.samples
+
+    def stretches(
+        self, text: str, delivery: Delivery, hands: Hands = one_hand, most: int = 1
+    ) -> Generator[Stretch, None, None]:
+        """Yield what is heard, made by up to `most` threads while there are `hands`; the same whoever makes it.
+
+        Raises:
+            UnspeakableTextError, UnknownSpeakerError, UnknownLanguageError, SynthesisError: see `passages`.
+        """
+        results = Ahead(self.passages(text, delivery), lambda passage: passage.plan.work, hands, most).results()
+        with closing(results):
+            yield from stretches(results)
 
     def passages(self, text: str, delivery: Delivery) -> Iterator[Passage]:
         """Yield the utterances of `text`, read and measured, to be made audible by whoever takes them.

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from loader.ahead import Ahead, one_hand
 from loader.engines.base import NO_SAMPLES, Plan
-from loader.passages import Passage, measured, serially, stretches
+from loader.passages import Passage, measured, stretches
 from loader.text.reading import Reading
 
 
@@ -14,7 +15,7 @@ def passage(sentence, lengths, windows, pause=0):
 
 
 def heard(passages):
-    return list(stretches(serially(iter(passages))))
+    return list(stretches(Ahead(iter(passages), lambda each: each.plan.work, one_hand, 1).results()))
 
 
 def test_silence_comes_before_a_passage_and_is_part_of_none():

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from faster_whisper import WhisperModel
 
-from loader.passages import serially, stretches
 from loader.voice import Delivery
 from loader.wav import wav_file
 from tests.serving.test_intelligible import SENTENCES
@@ -36,7 +35,7 @@ def voice(catalogue):
 def spoken(voice, text, seed=1, **how):
     """Return the samples of a text, and the timings of its utterances."""
     samples, timings = [], []
-    for stretch in stretches(serially(voice.passages(text, Delivery(seed=seed, **how)))):
+    for stretch in voice.stretches(text, Delivery(seed=seed, **how)):
         samples.append(stretch.samples)
         if stretch.begins:
             timings.append(voice.timing(stretch.begins))

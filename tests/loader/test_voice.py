@@ -14,7 +14,6 @@ from loader.artifact import open_artifact
 from loader.config import SpeechSettings, VoiceSettings
 from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnspeakableTextError
 from loader.opening import open_parts
-from loader.passages import serially, stretches
 from loader.text.espeak import Espeak
 from loader.text.sentences import PIECE_CHARACTERS, UTTERANCE_PHONEMES, split_sentences
 from loader.voice import FASTEST, SLOWEST, Delivery, Voice, random_seed
@@ -311,7 +310,7 @@ def test_a_voice_whose_scales_are_configured_speaks_by_them(choir):
 def test_joins_do_not_click(voice):
     """Neither between pieces of a sentence nor beside silence is the step larger than speech itself takes."""
     text = f"{LONG} So it was."
-    spoken = [stretch for stretch in stretches(serially(voice.passages(text, Delivery(3, sentence_pause_s=0.1))))]
+    spoken = list(voice.stretches(text, Delivery(3, sentence_pause_s=0.1)))
     samples = np.concatenate([stretch.samples for stretch in spoken])
     starts = np.cumsum([0, *(stretch.samples.size for stretch in spoken)])[1:-1]
     steps = np.abs(np.diff(samples))

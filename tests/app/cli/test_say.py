@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from app import encoding
+from app.cli.say import _FORMATS
 from loader.errors import UnknownVoiceError
 from loader.voice import Delivery
 from loader.wav import wav_file, wav_header
@@ -64,6 +66,30 @@ def test_only_the_voice_that_speaks_is_looked_for(embedded_artifact, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("words", "name", "begins"),
+    [
+        (["-o", "x.mp3"], "x.mp3", b"\xff"), (["-o", "x.FLAC"], "x.FLAC", b"fLaC"), (["-o", "x.opus"], "x.opus", b"OggS"),
+        (["-o", "x.bin", "--format", "aac"], "x.bin", b"\xff\xf1"), (["-o", "x.mp3", "--format", "wav"], "x.mp3", b"RIFF"),
+        (["-o", "x.song"], "x.song", b"RIFF"),
+    ],
+)  # fmt: skip
+def test_a_file_has_the_format_that_is_named_or_that_its_name_ends_in(say, tmp_path, words, name, begins):
+    assert 0 == say(*words, "--seed", "1", "Hello there.").returncode
+    assert (tmp_path / name).read_bytes().startswith(begins)
+
+
+def test_a_stream_has_the_format_that_is_named(say):
+    done = say("-o", "-", "--format", "opus", "Hello there.", text=False)
+
+    assert 0 == done.returncode, done.stderr
+    assert b"OggS" == done.stdout[:4]
+
+
+def test_the_commands_formats_are_the_servers():
+    assert encoding.FORMATS == _FORMATS
+
+
+@pytest.mark.parametrize(
     ("words", "status", "line"),
     [
         (["--voice", "nobody", TEXT], UnknownVoiceError.exit_status, "no voice named 'nobody'; known voices: joe"),
@@ -103,7 +129,7 @@ def test_a_terminal_gets_no_audio(say, output):
     os.close(slave)
 
     assert 73 == done.returncode
-    assert "is a terminal, and a WAV is not text" in done.stderr
+    assert "is a terminal, and audio is not text" in done.stderr
     os.close(master)
 
 

@@ -4,6 +4,7 @@ import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -19,31 +20,31 @@ Write = Callable[[Iterator["Samples"], int], None]
 _ELSEWHERE = "name another with --output"
 
 
-def destination(output: str) -> Write:
-    """Return what writes a WAV to `output`, a path or `-`. Looks before anything is spoken, and writes nothing yet.
+def destination(output: str, audio_format: str) -> Write:
+    """Return what writes audio to `output`, a path or `-`. Looks before anything is spoken, and writes nothing yet.
 
     Raises:
         CannotWriteError: a terminal, a directory, or a folder that takes no file.
     """
     if output == "-":
         _refuse_terminal(sys.stdout.isatty(), "standard output")
-        return lambda windows, rate_hz: _stream(sys.stdout.buffer, windows, rate_hz)
+        return lambda windows, rate_hz: _stream(sys.stdout.buffer, audio_format, windows, rate_hz)
     path = Path(output)
     if path.is_dir():
         raise CannotWriteError(f"{output}: a directory; name a file with --output")
     # A file cannot be renamed into the place of a device or a pipe without destroying it.
     if path.exists() and not path.is_file():
         _refuse_terminal(_is_terminal(path), output)
-        return partial(_stream_into, path)
+        return partial(_stream_into, path, audio_format)
     path = path.resolve()
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise CannotWriteError(f"{path.parent}: not there or cannot be written; {_ELSEWHERE}")
-    return partial(_whole, path)
+    return partial(_whole, path, audio_format)
 
 
 def _refuse_terminal(is_terminal: bool, name: str) -> None:
     if is_terminal:
-        raise CannotWriteError(f"{name} is a terminal, and a WAV is not text; send it through a pipe, or {_ELSEWHERE}")
+        raise CannotWriteError(f"{name} is a terminal, and audio is not text; send it through a pipe, or {_ELSEWHERE}")
 
 
 def _is_terminal(path: Path) -> bool:
@@ -59,28 +60,31 @@ def _is_terminal(path: Path) -> bool:
         os.close(descriptor)
 
 
-def _whole(path: Path, windows: Iterator["Samples"], rate_hz: int) -> None:
+def _whole(path: Path, audio_format: str, windows: Iterator["Samples"], rate_hz: int) -> None:
+    from app.encoding import open_encoder
     from loader.files import write_aside
-    from loader.wav import wav_file
 
-    content = wav_file(windows, rate_hz)
+    with closing(open_encoder(audio_format, rate_hz, rate_hz, streamed=False)) as encoder:
+        pieces = [*map(encoder.encode, windows), encoder.finish()]
+        pieces.insert(0, encoder.head())
     try:
-        write_aside(path, content)
+        write_aside(path, b"".join(pieces))
     except OSError as error:
         raise CannotWriteError(f"{path}: cannot be written ({error}); {_ELSEWHERE}") from error
 
 
-def _stream_into(path: Path, windows: Iterator["Samples"], rate_hz: int) -> None:
+def _stream_into(path: Path, audio_format: str, windows: Iterator["Samples"], rate_hz: int) -> None:
     with path.open("wb") as file:
-        _stream(file, windows, rate_hz)
+        _stream(file, audio_format, windows, rate_hz)
 
 
-def _stream(file: BinaryIO, windows: Iterator["Samples"], rate_hz: int) -> None:
-    from loader.wav import pcm16, wav_header
+def _stream(file: BinaryIO, audio_format: str, windows: Iterator["Samples"], rate_hz: int) -> None:
+    from app.encoding import open_encoder
 
     # Taken first, so that what cannot be spoken leaves nothing behind.
     first = next(windows)
-    file.write(wav_header(rate_hz, None))
-    for window in itertools.chain([first], windows):
-        file.write(pcm16(window))
-        file.flush()
+    with closing(open_encoder(audio_format, rate_hz, rate_hz, streamed=True)) as encoder:
+        for window in itertools.chain([first], windows):
+            file.write(encoder.encode(window))
+            file.flush()
+        file.write(encoder.finish())
