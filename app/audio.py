@@ -39,9 +39,7 @@ def answer(request: SpeechRequest, service: Service, has_left: Callable[[], bool
 def _response(speech: Speech, has_left: Callable[[], bool]) -> Response:
     request, voice = speech.request, speech.request.speaking.voice
     try:
-        encoder = open_encoder(
-            request.audio_format, voice.sample_rate_hz, request.sample_rate_hz or voice.sample_rate_hz, request.streamed
-        )
+        encoder = open_encoder(request.audio_format, voice.sample_rate_hz, request.wanted_rate_hz, request.streamed)
     except BaseException:
         speech.stretches.close()
         raise

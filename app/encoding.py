@@ -1,6 +1,7 @@
 """Which audio formats there are, and an encoder for each. Heavy libraries are imported by whoever first needs them."""
 
 from app.encoders.base import Encoder
+from app.encoders.forms import FORMS
 from app.encoders.plain import PlainEncoder
 
 #: What this server can send.
@@ -13,6 +14,14 @@ _CONTENT_TYPES = {"mp3": "audio/mpeg", "opus": "audio/ogg", "aac": "audio/aac", 
 def content_type(audio_format: str, sample_rate_hz: int) -> str:
     """Return what an answer in `audio_format` is called; bare PCM says its rate."""
     return _CONTENT_TYPES.get(audio_format, f"audio/pcm;rate={sample_rate_hz};channels=1")
+
+
+def delay_s(audio_format: str, voice_rate_hz: int, sample_rate_hz: int, streamed: bool) -> float:
+    """Return how much silence players of that format play before the first sample (see `Encoder.delay_samples`)."""
+    form = FORMS.get(audio_format)
+    if form is None:
+        return 0.0
+    return form.delay_samples[streamed] / (form.played_rate_hz or form.input_rate_hz(voice_rate_hz, sample_rate_hz))
 
 
 def open_encoder(audio_format: str, voice_rate_hz: int, sample_rate_hz: int, streamed: bool) -> Encoder:
@@ -44,7 +53,6 @@ def _plain(audio_format: str, sample_rate_hz: int, streamed: bool) -> Encoder | 
 
 def _compressed(audio_format: str, voice_rate_hz: int, sample_rate_hz: int, streamed: bool) -> Encoder:
     from app.encoders.compressed import CompressedEncoder
-    from app.encoders.forms import FORMS
 
     form = FORMS[audio_format]
     return CompressedEncoder(form, form.input_rate_hz(voice_rate_hz, sample_rate_hz), streamed)

@@ -10,6 +10,7 @@ from typing import Any
 from app.captions import marks_event
 from app.encoders.base import Encoder
 from app.errors import ServiceError
+from app.playing import as_played
 from app.speech import Speech, SpeechRequest
 
 #: OpenAI bills by tokens; clients show the numbers. These are its rules of thumb: 4 characters of text, 50 ms of audio.
@@ -24,7 +25,7 @@ def events(speech: Speech, encoder: Encoder) -> Iterator[bytes]:
             for stretch in speech.stretches:
                 samples += stretch.samples.size
                 if stretch.begins is not None and request.timestamps:
-                    timing = request.speaking.voice.timing(stretch.begins)
+                    timing = as_played(request.speaking.voice.timing(stretch.begins), request)
                     yield _event(marks_event(timing, request.speaking.voice.sample_rate_hz, request.timestamps))
                 yield from _audio(encoder.encode(stretch.samples))
             yield from _audio(encoder.finish())

@@ -29,6 +29,7 @@ def create_app(service: Service) -> Flask:
     """Return the WSGI application over `service`. Opens nothing; runs in the master where `preload` is on."""
     flask = Flask("chorus", static_folder=None)
     flask.extensions["chorus"] = service
+    flask.url_map.strict_slashes = False
     flask.config["MAX_CONTENT_LENGTH"] = service.settings.limits.body_bytes
     flask.config["MAX_FORM_MEMORY_SIZE"] = service.settings.limits.body_bytes
     for blueprint in BLUEPRINTS:

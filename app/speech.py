@@ -77,6 +77,11 @@ class SpeechRequest:
     timestamps: tuple[str, ...] = ()
 
     @property
+    def wanted_rate_hz(self) -> int:
+        """The rate of the audio that is sent, as far as its format allows."""
+        return self.sample_rate_hz or self.speaking.voice.sample_rate_hz
+
+    @property
     def delivery(self) -> Delivery:
         """How the voice is to speak it."""
         who = self.speaking
@@ -179,6 +184,10 @@ def measured_speech(request: SpeechRequest, hands: Hands, has_left: Callable[[],
             timings.append(voice.timing(placed))
             if has_left():
                 raise ClientGoneError("the client left")
+    audio_s = timings[-1].end_samples / voice.sample_rate_hz
+    event(
+        log, "captions.done", request_id=request.request_id, voice=voice.name, chars=len(request.text), audio_s=round(audio_s, 3)
+    )  # fmt: skip
     return timings
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import voluptuous as vol
-import yaml
 
+from loader.document import read_document
 from loader.errors import ConfigError
 from loader.validation import absent_or, address, device, digest, flag, label, number, one_of, text, whole
 
@@ -184,7 +184,7 @@ def load_settings(path: str | Path) -> Settings:
         ConfigError: with every problem of the file, each with its key's path.
     """
     path = Path(path)
-    document = _read_yaml(path)
+    document = read_document(path)
     problems = _contradictions(document)
     try:
         values = SCHEMA(document)
@@ -207,18 +207,6 @@ def load_settings(path: str | Path) -> Settings:
 _PLAIN_KEYS = (
     "device", "device_retry_after_s", "use_cache", "mmap", "engine", "preload", "bind", "workers", "threads", "request_timeout_s", "log_format",
 )  # fmt: skip
-
-
-def _read_yaml(path: Path) -> Any:
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(path, ["no such file; --config FILE or CHORUS_CONFIG names another"]) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(path, [f"cannot be read: {error}"]) from error
-    except yaml.YAMLError as error:
-        raise ConfigError(path, [f"not YAML: {' '.join(str(error).split())}"]) from error
-    return {} if document is None else document
 
 
 def _schema_problems(document: Any, error: vol.MultipleInvalid) -> list[str]:

@@ -1,6 +1,6 @@
 """When what is heard: the words and phonemes of an utterance, in samples. Knows no audio and no clock."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -26,3 +26,17 @@ class Timing:
     words: tuple[Mark, ...] = ()
     #: Sounds alone: neither white space nor punctuation. Empty like `words`.
     phonemes: tuple[Mark, ...] = ()
+
+    def later(self, samples: int) -> "Timing":
+        """Return the same, so many samples later."""
+
+        def moved(marks: tuple[Mark, ...]) -> tuple[Mark, ...]:
+            return tuple(Mark(each.text, each.start_samples + samples, each.end_samples + samples) for each in marks)
+
+        return replace(
+            self,
+            start_samples=self.start_samples + samples,
+            end_samples=self.end_samples + samples,
+            words=moved(self.words),
+            phonemes=moved(self.phonemes),
+        )

@@ -236,9 +236,10 @@ class Voice:
     def _prosody_of(self, delivery: Delivery) -> Prosody:
         own = self._prosody
         return Prosody(
-            own.length_scale / delivery.speed,
+            own.length_scale,
             own.noise_scale if delivery.noise_scale is None else delivery.noise_scale,
             own.noise_scale_duration if delivery.noise_scale_duration is None else delivery.noise_scale_duration,
+            delivery.speed,
         )
 
     def _pause_samples(self, delivery: Delivery) -> int:

@@ -1,19 +1,22 @@
 """When it will be heard: `/v1/audio/captions`, for the same body and seed as the speech itself. Ours alone."""
 
 import json
+from typing import Any
 
 import voluptuous as vol
 from flask import Blueprint, Response, current_app, request
 
-from app.api.openai import BODY, body_of, speech_request
+from app.api.openai import BODY, body_of, name_ignored_fields, speech_request
 from app.captions import CONTENT_TYPES, GRANULARITIES, captions_json, srt, vtt
 from app.listener import listener
+from app.playing import as_played
 from app.service import Service
 from app.speech import SpeechRequest, measured_speech
 from loader.timing import Timing
 from loader.validation import absent_or, one_of
 
 captions = Blueprint("captions", __name__, url_prefix="/v1")
+captions.after_request(name_ignored_fields)
 
 _BODY = BODY.extend({vol.Optional("caption_format", default=None): absent_or(one_of(*CONTENT_TYPES))})
 
@@ -22,15 +25,24 @@ _BODY = BODY.extend({vol.Optional("caption_format", default=None): absent_or(one
 def timings() -> Response:
     """Return captions of `input`; a voice that knows its durations does not speak for it."""
     service: Service = current_app.extensions["chorus"]
-    body = body_of(_BODY)
+    body = _with_its_format(body_of(_BODY))
     asked = speech_request(service, body)
     with service.heap.work():
-        measured = measured_speech(asked, service.hands, listener(request.environ))
-    form = body["caption_format"] or "json"
+        heard = measured_speech(asked, service.hands, listener(request.environ))
+    measured = [as_played(timing, asked) for timing in heard]
+    form = body["caption_format"]
     response = Response(_written(asked, measured, form), content_type=CONTENT_TYPES[form])
     response.headers["X-Seed"] = str(asked.seed)
     response.headers["Cache-Control"] = "no-cache"
     return response
+
+
+def _with_its_format(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the body with `caption_format`, which OpenAI's clients of transcriptions know as `response_format`."""
+    named, audio_format = body["caption_format"], body["response_format"]
+    if named is None and audio_format in CONTENT_TYPES:
+        return {**body, "caption_format": audio_format, "response_format": None}
+    return {**body, "caption_format": named or "json"}
 
 
 def _written(asked: SpeechRequest, timings: list[Timing], form: str) -> str:

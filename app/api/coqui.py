@@ -25,7 +25,7 @@ def tts() -> Response:
         _refuse(name, "no file is ever read at a client's word; leave it out")
     return answer(
         SpeechRequest(
-            text=checked_text(_parameter("text"), service.settings.limits, "text"),
+            text=checked_text(_text(), service.settings.limits, "text"),
             speaking=_speaking(service.catalogue),
             audio_format="wav",
             streamed=False,
@@ -56,6 +56,13 @@ def _speaking(catalogue: Catalogue) -> Speaking:
 def _parameter(name: str) -> str:
     """Read a parameter as Coqui does: from a header first, then from the query or the form."""
     return _as_sent(request.headers.get(name.replace("_", "-"), "")) or request.values.get(name, "")
+
+
+def _text() -> str:
+    text = _parameter("text")
+    if not text and request.is_json:
+        raise BadRequestError("text is missing; this endpoint takes it as query, form or header, not as JSON", "text")
+    return text
 
 
 def _as_sent(header: str) -> str:

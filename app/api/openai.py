@@ -1,6 +1,7 @@
 """OpenAI's dialect: `/v1/audio/speech`. What its clients look up before they use it is in `listings`."""
 
 import json
+import re
 from typing import Any
 
 import voluptuous as vol
@@ -20,7 +21,7 @@ from app.speech import (
     checked_text,
     chosen_seed,
 )
-from loader.validation import absent_or, flag, number, one_of, whole
+from loader.validation import absent_or, flag, number, one_of, shown, whole
 from loader.voice import FASTEST, SLOWEST
 
 #: What OpenAI's clients take bare PCM to be.
@@ -28,12 +29,15 @@ OPENAI_PCM_RATE_HZ = 24_000
 #: What may be asked for.
 LEAST_RATE_HZ, MOST_RATE_HZ = 8_000, 48_000
 
+#: What may stand in a header.
+_FIELD = re.compile(r"[\w.-]{1,40}", re.ASCII)
+
 openai = Blueprint("openai", __name__, url_prefix="/v1")
 
 
 def _string(value: Any) -> str:
     if not isinstance(value, str):
-        raise vol.Invalid(f"expected a string, found {type(value).__name__}")
+        raise vol.Invalid(f"expected a string, found {shown(value)}")
     return value
 
 
@@ -138,16 +142,29 @@ def body_of(schema: vol.Schema) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BadRequestError("the body is not JSON; send an object with `input` and `voice`") from error
     try:
-        return dict(schema(document))
+        fields = dict(schema(document))
     except vol.MultipleInvalid as error:
         raise _refusal(error.errors[0]) from error
+    g.ignored_fields = [name for name in fields if name not in schema.schema]
+    return fields
+
+
+def name_ignored_fields(response: Response) -> Response:
+    """Say which fields of a request meant nothing, so that a misspelt one is found."""
+    named = [name for name in g.get("ignored_fields", ()) if _FIELD.fullmatch(name)]
+    if named:
+        response.headers["X-Ignored-Fields"] = ", ".join(named[:20])
+    return response
+
+
+openai.after_request(name_ignored_fields)
 
 
 def _refusal(problem: vol.Invalid) -> BadRequestError:
     field = str(problem.path[0]) if problem.path else None
     if field is None:
         return BadRequestError("the body is not a JSON object; send one with `input` and `voice`")
-    message = {"required key not provided": "is missing"}.get(problem.msg, problem.msg)
+    message = {"required key not provided": "is missing; send the text to be spoken"}.get(problem.msg, problem.msg)
     return BadRequestError(f"{field}: {message}"[:300], field)
 
 

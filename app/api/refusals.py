@@ -38,7 +38,9 @@ def translated(error: HTTPException, body_bytes: int) -> ServiceError:
         return MethodNotAllowedError(f"{request.method} is not for this path; use {' or '.join(allowed)}", allowed)
     if error.code is None or error.code >= 500:
         return ServiceError("internal error")
-    known: dict[int, type[BadRequestError]] = {404: NotFoundError, 415: UnsupportedMediaTypeError}
+    if error.code == 404:
+        return NotFoundError(f"nothing is at {request.path[:80]!r}; POST /v1/audio/speech speaks, GET /v1/models lists voices")
+    known: dict[int, type[BadRequestError]] = {415: UnsupportedMediaTypeError}
     return known.get(error.code, BadRequestError)(error.description or "bad request")
 
 

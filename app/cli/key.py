@@ -25,5 +25,18 @@ def key(config: Path) -> None:
 
     drawn = drawn_key()
     print(drawn)
-    print(f"\nThe key is not kept; whoever has it is let in by this in {config}:", file=sys.stderr)
-    print(f"\napi_keys:\n  sha256:\n    - {hashed(drawn)}", file=sys.stderr)
+    print(f"\nThe key is not kept; whoever has it is let in by this in {config}{_note(config)}:", file=sys.stderr)
+    print(f"\n{_lines_before(config)}    - {hashed(drawn)}", file=sys.stderr)
+
+
+def _note(config: Path) -> str:
+    return "" if config.exists() else ", which is not there"
+
+
+def _lines_before(config: Path) -> str:
+    """Return the keys that the hash stands under, where the configuration has none yet; a key may not stand there twice."""
+    from loader.document import read_document
+
+    document = read_document(config) if config.exists() else {}
+    listed = document.get("api_keys") if isinstance(document, dict) else None
+    return "" if isinstance(listed, dict) and listed.get("sha256") else "api_keys:\n  sha256:\n"

@@ -21,6 +21,13 @@ class Prosody:
     noise_scale: float
     #: Variation of the rhythm.
     noise_scale_duration: float
+    #: How much faster than that, as a listener measures it.
+    speed: float = 1.0
+
+    @property
+    def stretch(self) -> float:
+        """What durations are multiplied by, for networks that take one number."""
+        return self.length_scale / self.speed
 
 
 @dataclass(frozen=True)

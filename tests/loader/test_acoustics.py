@@ -40,6 +40,21 @@ def test_a_duration_is_rounded_up_and_scaled():
     assert [2, 3, 1] == frames.tolist()
 
 
+@pytest.mark.parametrize("speed", [0.25, 0.5, 0.9, 1.1, 1.7, 2.0, 3.0, 4.0])
+def test_a_speed_is_what_a_listener_measures(speed):
+    log_durations = np.random.default_rng(1).normal(0.0, 0.7, (1, 1, 300)).astype(np.float32)
+    plain, paced = (frames_per_id(log_durations, 1.0, each) for each in (1.0, speed))
+
+    assert abs(paced.sum() - plain.sum() / speed) <= 0.5
+    assert paced.min() >= 0
+
+
+def test_a_speed_that_can_leaves_every_sound_a_frame():
+    log_durations = np.random.default_rng(1).normal(0.5, 0.7, (1, 1, 300)).astype(np.float32)
+
+    assert frames_per_id(log_durations, 1.0, 1.5).min() == 1
+
+
 def test_an_utterance_has_at_least_one_frame():
     assert 1 == frames_per_id(np.full((1, 1, 3), -np.inf, dtype=np.float32), 1.0).sum()
 

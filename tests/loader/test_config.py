@@ -278,3 +278,13 @@ def test_an_address_gunicorn_can_bind_is_let_in(tmp_path, address):
     settings = load_settings(path)
 
     assert (address, "1") == (settings.bind, settings.voices[0].version)
+
+
+@pytest.mark.parametrize("text, key", [
+    ("model_path: a\nmodel_path: b\n", "model_path"), ("model_path: a\nspeech: {parallel: true, parallel: false}\n", "parallel"),
+])  # fmt: skip
+def test_a_key_that_stands_twice_is_refused_where_yaml_would_drop_one(tmp_path, text, key):
+    path = tmp_path / "tts_config.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=f"the key '{key}' stands here twice"):
+        load_settings(path)

@@ -86,7 +86,7 @@ class MelVoice:
             for hook in watch:
                 hook.remove()
         self._report_runaway(len(frames), inputs.get("max_sampling_time"))
-        return frames if _has_pace(self.model) else _stretched(frames, utterance.prosody.length_scale)
+        return frames if _has_pace(self.model) else _stretched(frames, utterance.prosody.stretch)
 
     def _who(self, utterance: Utterance) -> dict[str, Any]:
         speakers = self._facts["speakers"]
@@ -207,16 +207,16 @@ def _pace(model: Any, utterance: Utterance) -> dict[str, float]:
     """Set what the family knows of speed and variation; return what it wants to be told with the text."""
     prosody = utterance.prosody
     if hasattr(model, "length_scale"):
-        model.length_scale = prosody.length_scale
+        model.length_scale = prosody.stretch
     if hasattr(model, "inference_noise_scale"):
         model.inference_noise_scale = prosody.noise_scale
     if not hasattr(model, "duration_threshold"):
         return {}
     # A state ends when the probability of having stayed so long falls below the threshold. It falls
     # geometrically, so that the threshold's logarithm is what a duration is proportional to.
-    threshold = model.duration_threshold**prosody.length_scale
+    threshold = model.duration_threshold**prosody.stretch
     # Coqui's limit alone, 11 s unless configured, would cut long sentences and slow ones.
-    most = max(model.max_sampling_time, MOST_FRAMES_OF_ID * len(utterance.ids)) * max(1.0, prosody.length_scale)
+    most = max(model.max_sampling_time, MOST_FRAMES_OF_ID * len(utterance.ids)) * max(1.0, prosody.stretch)
     return {"sampling_temp": prosody.noise_scale, "duration_threshold": threshold, "max_sampling_time": round(most)}
 
 

@@ -61,7 +61,7 @@ class XttsVoice:
             ids = torch.tensor([list(utterance.ids)], dtype=torch.int32, device=for_gpt.device)
             codes = self._codes(ids, for_gpt, utterance.prosody.noise_scale)
             latents = self._latents(ids, codes, for_gpt)
-            latents = _stretched(latents, min(utterance.prosody.length_scale, _MOST_LENGTH_SCALE))
+            latents = _stretched(latents, min(utterance.prosody.stretch, _MOST_LENGTH_SCALE))
             spoken: torch.Tensor = self.networks["hifigan_decoder"](latents, g=for_decoder)
         return np.asarray(spoken.cpu().numpy(), dtype=np.float32).reshape(-1)
 

@@ -33,3 +33,13 @@ def test_it_needs_no_configuration_and_changes_none(invoke, tmp_path):
     assert 0 == done.exit_code
     assert [] == yaml.safe_load(path.read_text())["api_keys"]["sha256"]
     assert 0 == invoke("key", "--config", tmp_path / "none.yaml").exit_code
+
+
+def test_where_the_configuration_has_keys_only_the_line_to_add_is_shown(invoke, tmp_path):
+    path = tmp_path / "tts_config.yaml"
+    path.write_text(f"model_path: embedded/joe\napi_keys:\n  sha256:\n    - {'a' * 64}\n")
+    done = invoke("key", "--config", path)
+    path.write_text(path.read_text() + done.stderr[done.stderr.index("    - ") :])
+
+    assert "api_keys" not in done.stderr
+    assert 2 == len(load_settings(path).api_keys.sha256)

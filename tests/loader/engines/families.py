@@ -71,7 +71,7 @@ def ids_of(artifact):
 
 def spoken(artifact, engine, ids, speed=1.0, speaker=0, noise=None):
     voice = artifact.manifest.voice
-    prosody = Prosody(voice.length_scale / speed, voice.noise_scale if noise is None else noise, 0.0)
+    prosody = Prosody(voice.length_scale, voice.noise_scale if noise is None else noise, 0.0, speed)
     return np.concatenate(windows_of(engine, Utterance(ids, prosody, speaker, 0), Draws()))
 
 
