@@ -42,7 +42,7 @@ def split_sentences(text: str, language: str) -> Iterator[str]:
 
 
 def _segments(text: str, language: str) -> Iterator[str]:
-    """Yield the library's sentences, which are the whole text, cut.
+    """Yield the library's sentences, which are the whole text, cut, but for white space it may leave out between them.
 
     In blocks: over a text without spaces after its full stops the library takes the square
     of its length before the first sentence is out, 55 s for a million characters of Japanese
@@ -50,12 +50,14 @@ def _segments(text: str, language: str) -> Iterator[str]:
     """
     start, size = 0, BLOCK_CHARACTERS
     while start < len(text):
-        is_last, done = start + size >= len(text), 0
-        for sentence in sentencex.segment(language, text[start : start + size]):
-            if not is_last and done + len(sentence) > size - BLOCK_CHARACTERS // 4:
+        block, done = text[start : start + size], 0
+        is_last = start + size >= len(text)
+        for sentence in sentencex.segment(language, block):
+            end = max(done, block.find(sentence, done)) + len(sentence)
+            if not is_last and end > size - BLOCK_CHARACTERS // 4:
                 break
             yield sentence
-            done += len(sentence)
+            done = end
         start, size = start + done, BLOCK_CHARACTERS if done else 2 * size
 
 
