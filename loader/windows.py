@@ -40,8 +40,6 @@ def plan_windows(frames: int, margin: int, most: int, first: Sequence[int] = ())
         return
     inner = frames - start - 2 * margin
     count = max(2, -(-inner // (most - margin)))
-    # An even number, so that two threads end together; one window's margins cost less than half of them idle at the end.
-    count += count % 2
     fed = -(-inner // count) + 2 * margin
     for index in range(count):
         low = min(start + index * (fed - 2 * margin), frames - fed)

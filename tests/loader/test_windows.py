@@ -46,8 +46,3 @@ def test_what_is_left_after_a_short_window_is_no_shorter_than_the_margin():
 
 def test_a_sentence_a_little_longer_than_a_window_is_cut_in_two():
     assert [(0, 272), (244, 516)] == [(window.start, window.stop) for window in plan_windows(516, margin=14, most=512)]
-
-
-@pytest.mark.parametrize("frames", [129, 270, 300, 611, 1000, 1001, 5000])
-def test_windows_of_one_length_are_an_even_number_for_two_threads_to_share(frames):
-    assert 0 == len(list(plan_windows(frames, 12, 128))) % 2
