@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from loader.ahead import MOST_HANDS
+
 #: Workers at once, those that are being replaced included; more are not counted.
 MOST_WORKERS = 1024
 
@@ -89,8 +91,8 @@ class Hands:
             self._add(-1)
 
     def allowed(self) -> int:
-        """Return how many threads a request may use now, its own included: an equal share of the cores."""
-        return max(1, self.cores // max(1, self._seat.board.speaking()))
+        """Return how many threads a request may use now: an equal share of the cores, and never more than `MOST_HANDS`."""
+        return max(1, min(MOST_HANDS, self.cores // max(1, self._seat.board.speaking())))
 
     def _add(self, change: int) -> None:
         with self._lock:

@@ -24,6 +24,7 @@ from app.errors import (
 )
 from app.logs import event
 from app.scoreboard import Hands
+from loader.ahead import MOST_HANDS
 from loader.config import Limits
 from loader.errors import (
     LoaderError,
@@ -163,7 +164,7 @@ def begin_speech(request: SpeechRequest, hands: Hands, now: Callable[[], float] 
         SpeechFailedError: the voice failed.
     """
     started_s = now()
-    spoken = request.speaking.voice.stretches(request.text, request.delivery, hands.allowed, hands.cores)
+    spoken = request.speaking.voice.stretches(request.text, request.delivery, hands.allowed, MOST_HANDS)
     source = _counted(spoken, hands)
     with answered(request):
         first = next(source)

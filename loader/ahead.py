@@ -17,6 +17,9 @@ Group = TypeVar("Group")
 #: How many hands may be used now, asked before each piece of work; 1 is the calling thread alone.
 Hands = Callable[[], int]
 
+#: Most threads of one request, however many cores are idle: each takes tens of megabytes while it decodes.
+MOST_HANDS = 4
+
 
 def one_hand() -> int:
     """Never use a further thread."""

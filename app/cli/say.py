@@ -119,9 +119,11 @@ class Made:
 
 
 def _spoken(voice: "Voice", text: str, delivery: "Delivery") -> Iterator["Samples"]:
-    """Speak with all cores: nobody else wants them, as far as this process knows."""
-    cores = len(os.sched_getaffinity(0))
-    for stretch in voice.stretches(text, delivery, lambda: cores, cores):
+    """Speak with several cores: nobody else wants them, as far as this process knows."""
+    from loader.ahead import MOST_HANDS
+
+    hands = min(MOST_HANDS, len(os.sched_getaffinity(0)))
+    for stretch in voice.stretches(text, delivery, lambda: hands, hands):
         yield stretch.samples
 
 

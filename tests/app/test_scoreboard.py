@@ -9,7 +9,8 @@ from app.scoreboard import Hands, Scoreboard
 
 
 @pytest.mark.parametrize(
-    "cores, speaking, allowed", [(4, 0, 4), (4, 1, 4), (4, 2, 2), (4, 3, 1), (4, 9, 1), (1, 0, 1), (3, 2, 1)]
+    "cores, speaking, allowed",
+    [(4, 0, 4), (4, 1, 4), (4, 2, 2), (4, 3, 1), (4, 9, 1), (1, 0, 1), (3, 2, 1), (64, 1, 4), (64, 20, 3)],
 )
 def test_requests_share_the_cores(cores, speaking, allowed):
     board = Scoreboard(2)
