@@ -3,7 +3,10 @@
 import { keep, recall } from "./memory.js";
 
 const STORE = "localStorage";
-const FORMATS = { mp3: "MP3", opus: "Opus", aac: "AAC", flac: "FLAC", wav: "WAV", pcm: "raw PCM" };
+const FORMATS = {
+  mp3: "MP3", opus: "Opus", aac: "AAC", flac: "FLAC", wav: "WAV", pcm: "raw PCM",
+  srt: "SRT captions", vtt: "VTT captions",
+};
 
 export class Form {
   #fields;

@@ -31,10 +31,10 @@ export class Keeping {
   async #download(said) {
     const { request, format, key } = this.#wanted();
     said("Making the file …");
-    const sound = await (await file(request, format, key)).blob();
+    const made = await (await file(request, format, key)).blob();
     const name = `speech.${format}`;
-    save(sound, name);
-    said(`Saved ${name}, ${size(sound.size)}.`);
+    save(made, name);
+    said(`Saved ${name}, ${size(made.size)}.`);
   }
 
   async #copy(said) {

@@ -1,6 +1,6 @@
 /* The server's answers: what there is to choose, speech as it is made, and a file. */
 
-import { address, body } from "./request.js";
+import { address, body, source } from "./request.js";
 
 /** An answer other than 200, with what the server said about it. */
 export class Refusal extends Error {
@@ -29,17 +29,18 @@ export function streamed(request, rate_hz, key, signal) {
     sample_rate: rate_hz,
     timestamp_granularities: ["sentence", "word"],
   };
-  return post(body(request, fields), key, signal);
+  return post("v1/audio/speech", body(request, fields), key, signal);
 }
 
-/** Ask for a whole file. Throws as `voices`. */
+/** Ask for a whole file, of sound or of captions. Throws as `voices`. */
 export function file(request, format, key) {
-  return post(body(request, { response_format: format }), key);
+  const { path, fields } = source(format);
+  return post(path, body(request, fields), key);
 }
 
-function post(json, key, signal) {
+function post(path, json, key, signal) {
   const sent = { method: "POST", body: json, headers: headers(key, { "Content-Type": "application/json" }), signal };
-  return accepted(fetch(address("v1/audio/speech"), sent));
+  return accepted(fetch(address(path), sent));
 }
 
 function headers(key, further = {}) {

@@ -243,6 +243,27 @@ def test_the_file_and_the_command_are_the_speech_that_was_heard(page, server, au
         assert expected.body == (tmp_path / f"speech.{audio_format}").read_bytes()
 
 
+@pytest.mark.parametrize("caption_format", ["srt", "vtt"])
+def test_the_captions_and_their_command_are_of_the_speech_that_was_heard(page, server, caption_format, tmp_path):
+    page.write(TRICKY)
+    page.set("speed", "0.5")
+    page.set("format", caption_format)
+    spoken(page, server)
+    page.press("download")
+    file = downloaded(page, f"speech.{caption_format}", server.eventually)
+    command = page.text("curl")
+
+    asked = {"input": TRICKY, "voice": "joe", "speed": 1.41, "seed": int(page.attribute("seed", "value"))}
+    heard = {**asked, "response_format": "pcm", "stream": True, "caption_format": caption_format}
+    expected = server.ask("POST", "/v1/audio/captions", heard)
+    assert 200 == expected.status
+    assert b" --> " in file
+    assert expected.body == file
+    if shutil.which("curl"):
+        subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True, capture_output=True)
+        assert expected.body == (tmp_path / f"speech.{caption_format}").read_bytes()
+
+
 def test_the_command_can_be_copied(page, server):
     page.driver.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})
     page.press("copy")
