@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 import math
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,6 +13,8 @@ from app.encoders.base import Encoder
 from app.errors import ServiceError
 from app.playing import as_played
 from app.speech import Speech, SpeechRequest
+
+log = logging.getLogger("chorus.http")
 
 #: OpenAI bills by tokens; clients show the numbers. These are its rules of thumb: 4 characters of text, 50 ms of audio.
 _CHARACTERS_PER_TOKEN, _TOKENS_PER_S = 4, 20
@@ -32,6 +35,9 @@ def events(speech: Speech, encoder: Encoder) -> Iterator[bytes]:
             yield _event({"type": "speech.audio.done", "usage": _usage(request, samples)})
         except ServiceError as error:
             yield _event({"type": "error", "error": error.described()})
+        except Exception:  # codecs and alignment; the stream has begun, and its listener must be told
+            log.exception("request.failed", extra={"request_id": request.request_id})
+            yield _event({"type": "error", "error": ServiceError("internal error").described()})
 
 
 def _audio(data: bytes) -> Iterator[bytes]:

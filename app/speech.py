@@ -224,14 +224,14 @@ def _observed(
         SpeechFailedError: the voice failed after the first window. Of a stream the status line is
             gone by then, and the server cuts it without its last chunk.
     """
-    samples, first_s, outcome, level = 0, now() - started_s, "speech.abandoned", logging.INFO
+    samples, first_s, outcome, level, reason = 0, now() - started_s, "speech.abandoned", logging.INFO, None
     try:
         for stretch in itertools.chain([first], rest):
             samples += stretch.samples.size
             yield stretch
         outcome = "speech.done"
-    except LoaderError as error:
-        outcome, level = "speech.failed", logging.ERROR
+    except Exception as error:  # engines and allocators fail in many ways; whoever listens must be told of each
+        outcome, level, reason = "speech.failed", logging.ERROR, f"{type(error).__name__}: {error}"[:300]
         raise SpeechFailedError("the voice could not speak this text to its end") from error
     finally:
         rest.close()
@@ -242,4 +242,5 @@ def _observed(
             speaker=who.speaker, language=who.language, chars=len(request.text), format=request.audio_format,
             streamed=request.streamed, first_window_s=round(first_s, 4), audio_s=round(audio_s, 3),
             took_s=round(took_s, 4), rtf=round(took_s / audio_s, 4) if audio_s else None,
+            **({"reason": reason} if reason else {}),
         )  # fmt: skip

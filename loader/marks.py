@@ -30,7 +30,11 @@ def timing_of(
     """
     ends = list(accumulate(map(int, samples_per_id), initial=start_samples))
     heard = _heard(reading.positions, list(pairwise(ends)))
-    spans = [_span(word.first_phoneme, word.last_phoneme, heard) for word in words]
+    # A word that is cut in its middle belongs to the part that it begins in.
+    own = [word.first_phoneme >= reading.start for word in words]
+    spans = [
+        _span(word.first_phoneme, word.last_phoneme, heard) if mine else None for word, mine in zip(words, own, strict=True)
+    ]
     every = [(sound, _span(sound.start, sound.stop, heard)) for sound in sounds(reading.phonemes)]
     return Timing(
         sentence,
@@ -69,8 +73,10 @@ def _span(first: int, last: int, heard: Mapping[int, _Span]) -> _Span | None:
 def _part(reading: Reading, words: Sequence[WordSpan], are_heard: Sequence[bool]) -> str:
     """Return the text that the utterance is of; of a part, up to the words of the next one."""
     text = reading.text
-    if len(reading.phonemes) <= UTTERANCE_PHONEMES or not any(are_heard):
+    if len(reading.phonemes) <= UTTERANCE_PHONEMES or not (words and (any(are_heard) or reading.start)):
         return text
+    if not any(are_heard):
+        return ""
     first, last = are_heard.index(True), len(words) - are_heard[::-1].index(True)
     start = words[first].start_character if first else 0
     end = words[last].start_character if last < len(words) else len(text)

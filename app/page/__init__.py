@@ -49,7 +49,9 @@ def _sent(name: str) -> Response:
     """Return the file, or that the client has it already: the tag is of its content, equal on every machine."""
     path = _FOLDER / name
     content_type = _TYPES.get(path.suffix)
-    if content_type is None or path.parent != _FOLDER or not path.is_file():
+    # No file system has longer names; asking for one is an error of its own.
+    is_name = len(name.encode()) <= 255
+    if not is_name or content_type is None or path.parent != _FOLDER or not path.is_file():
         abort(404, f"no part of the page is called {name[:40]!r}")
     response = Response(path.read_bytes(), headers=_HEADERS, content_type=content_type)
     response.add_etag()

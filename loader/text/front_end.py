@@ -138,7 +138,7 @@ class TextFrontEnd:
             ids, positions = _interleaved(ids, facts.blank_id), _interleaved(positions, None)
         if facts.add_bos_eos:
             ids, positions = [facts.bos_id, *ids, facts.eos_id], [None, *positions, None]
-        return Reading(ids, text, phonemes, positions)
+        return Reading(ids, text, phonemes, positions, part.start if part else 0)
 
     def is_audible(self, phonemes: str) -> bool:
         """Whether at least one letter or phoneme of the voice is there, not only punctuation."""

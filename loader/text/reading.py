@@ -16,3 +16,5 @@ class Reading:
     phonemes: str = ""
     #: The position in `phonemes` of what each id stands for; None for blanks, beginning and end.
     positions: Sequence[int | None] = ()
+    #: Where in `phonemes` this utterance begins; after the beginning where it is only a part of what was read.
+    start: int = 0

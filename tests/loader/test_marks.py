@@ -3,6 +3,7 @@
 import pytest
 
 from loader.marks import timing_of
+from loader.passages import measured
 from loader.text.alignment import WordSpan, word_spans
 from loader.text.reading import Reading
 from loader.timing import Mark
@@ -83,3 +84,23 @@ def test_the_marks_of_a_real_voice_are_in_order_and_within_its_utterances(catalo
             assert all(mark.start_samples < mark.end_samples for mark in marks)
         assert [word.text for word in timing.words] == [word.text for word in words if word.text in timing.text]
         heard = timing.end_samples
+
+
+def test_a_word_that_is_cut_in_its_middle_is_said_once(catalogue):
+    """Of numbers of many words, the utterance may end within one."""
+    text = "Call " + " ".join(f"55512345{number:02}" for number in range(15)) + " now."
+    voice = catalogue.default
+    timings = [voice.timing(placed) for placed in measured(voice.passages(text, Delivery(1)))]
+
+    assert len(timings) > 1
+    assert text.rstrip(".").split() == [word.text for timing in timings for word in timing.words]
+    assert "".join(text.split()) == "".join("".join(timing.text.split()) for timing in timings)
+
+
+def test_one_word_of_many_parts_is_said_once(catalogue):
+    voice, text = catalogue.default, "1234567890" * 20
+    timings = [voice.timing(placed) for placed in measured(voice.passages(text, Delivery(1)))]
+
+    assert len(timings) > 1
+    assert text == "".join(timing.text for timing in timings)
+    assert [text] == [word.text for timing in timings for word in timing.words]

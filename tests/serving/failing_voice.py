@@ -1,6 +1,7 @@
 """A WSGI application over the real voice whose decoder fails from a chosen window on.
 
-gunicorn serves `tests.serving.failing_voice:create()`; CHORUS_FAIL_AT is the window, counted from 0.
+gunicorn serves `tests.serving.failing_voice:create()`; CHORUS_FAIL_AT is the window, counted from 0;
+with CHORUS_FAIL_WITH it raises instead of returning what is no audio.
 """
 
 import dataclasses
@@ -24,6 +25,8 @@ class FailingNetworks(OnnxNetworks):
     def decode(self, window, condition, keep=None):
         samples = super().decode(window, condition, keep)
         if self.windows >= int(os.environ["CHORUS_FAIL_AT"]):
+            if os.environ.get("CHORUS_FAIL_WITH"):
+                raise MemoryError(os.environ["CHORUS_FAIL_WITH"])
             samples = np.full_like(samples, np.nan)
         self.windows += 1
         return samples

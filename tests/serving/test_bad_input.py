@@ -137,3 +137,21 @@ def test_unknown_fields_are_let_through(server):
 @pytest.mark.parametrize("text", ["a", "I", "7", "é", "Ω", "日本", "😀", "$", "a" * 2000, "1" * 300, "x. " * 500])
 def test_odd_texts_are_spoken_or_refused_but_never_fail(server, text):
     assert server.speak(text, stream=True, response_format="pcm").status in (200, 400)
+
+
+@pytest.mark.parametrize("depth", range(940, 1000, 4))
+def test_a_field_nested_deeply_is_no_error_of_ours(server, depth):
+    body = '{"input": "Hi.", "speed": ' + "[" * depth + "]" * depth + "}"
+
+    assert 400 == server.ask("POST", "/v1/audio/speech", body).status
+
+
+def test_a_long_list_of_granularities_is_refused_at_once(server):
+    answer = server.speak("Hi.", timestamp_granularities=[1] * 50_000)
+
+    assert 400 == answer.status
+    assert "timestamp_granularities" == answer.json()["error"]["param"]
+
+
+def test_a_file_name_that_no_file_can_have_is_not_found(server):
+    assert 404 == server.ask("GET", f"/page/{'a' * 300}.js").status

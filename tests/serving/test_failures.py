@@ -44,3 +44,17 @@ def test_a_stream_that_fails_later_looks_cut(start):
     assert 200 == response.status
     assert len(cut.value.partial) > 22050
     assert workers == {worker.pid for worker in server.workers()}
+
+
+@pytest.mark.parametrize("environment", [{}, {"CHORUS_FAIL_WITH": "no more memory"}])
+def test_events_end_with_an_error_however_the_voice_fails(start, environment):
+    server = start(APPLICATION, environment={"CHORUS_FAIL_AT": "3", **environment}, expects_errors=True).ready()
+
+    answer = server.speak(LONG, stream_format="sse", response_format="pcm")
+    events = [json.loads(block[6:]) for block in answer.body.decode().split("\n\n") if block]
+
+    assert "speech.audio.delta" == events[0]["type"]
+    assert "error" == events[-1]["type"]
+    assert "synthesis_failed" == events[-1]["error"]["code"]
+    assert {"message", "type", "param", "code"} == set(events[-1]["error"])
+    assert "event=speech.failed" in server.log()

@@ -53,7 +53,7 @@ def test_coqui_draws_the_noise_we_draw_and_no_other(voices):
 def test_the_trained_prosody_is_coquis(voices):
     native, _, manifest = voices
 
-    assert astuple(native.prosody) == trained(manifest.voice)
+    assert astuple(native.prosody) == (*trained(manifest.voice), 1.0)
 
 
 @pytest.mark.parametrize("soon", [False, True])
