@@ -27,7 +27,6 @@ from app.scoreboard import Hands
 from loader.ahead import MOST_HANDS
 from loader.config import Limits
 from loader.errors import (
-    LoaderError,
     SpeechError,
     SynthesisError,
     UnknownLanguageError,
