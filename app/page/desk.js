@@ -13,6 +13,7 @@ export class Desk {
   #waveform;
   #speech = null;
   #player = null;
+  #halted = ""; // why it is silent, where its listener made it so
   #lit; // the word last lit
   #isAwake = false;
 
@@ -32,6 +33,7 @@ export class Desk {
   /** Play `speech` from its first sample on, as it comes. */
   begin(speech, context) {
     this.stop();
+    this.#halted = "";
     this.#speech = speech;
     this.#player = new Player(speech.sound, context, () => this.#show());
     this.#writing.join();
@@ -48,6 +50,7 @@ export class Desk {
   /** Fall silent, and leave a speech that is still being made. */
   stop() {
     if (!this.#speech) return;
+    if (this.#player.isPlaying || this.#halted || !this.#speech.sound.isComplete) this.#halted = "Stopped.";
     this.#speech.leave();
     this.#player.pause();
     this.#player.seek(0);
@@ -62,13 +65,15 @@ export class Desk {
 
   #toggle() {
     if (!this.#speech?.sound.samples) return;
-    if (this.#player.isPlaying) this.#player.pause();
+    this.#halted = this.#player.isPlaying ? "Paused." : "";
+    if (this.#halted) this.#player.pause();
     else this.#player.play();
   }
 
   #seek(time_s) {
     if (!this.#speech?.sound.samples) return;
     this.#player.seek(time_s);
+    if (!this.#player.isPlaying && this.#player.position_s > 0) this.#halted = "Paused.";
     this.#show();
     this.#describe();
   }
@@ -113,22 +118,22 @@ export class Desk {
   }
 
   #inWords() {
-    const { sound, hasLeft, made_s } = this.#speech;
+    const { sound, made_s } = this.#speech;
     if (this.#player.isPlaying && !sound.samples) return "Asking …";
     if (this.#player.isPlaying) return sound.isComplete ? "Speaking." : "Speaking, while the rest is being made.";
-    if (this.#player.position_s > 0) return "Paused.";
-    if (hasLeft && made_s === null) return "Stopped.";
+    if (this.#halted) return this.#halted;
     if (!sound.samples) return "Nothing was spoken.";
     return made_s === null ? "Not spoken to its end." : "Spoken.";
   }
 
   #showFigures() {
-    const { figures, firstAudio, audio, factor } = this.#elements;
+    const { figures, firstAudio, audio, made, factor } = this.#elements;
     const { firstAudio_s, made_s, sound } = this.#speech;
     figures.hidden = firstAudio_s === null;
     firstAudio.textContent = firstAudio_s === null ? "" : `${firstAudio_s.toFixed(2)} s`;
     audio.textContent = length(sound.duration_s);
-    factor.textContent = made_s === null ? "…" : (made_s / sound.duration_s).toFixed(2);
+    made.hidden = made_s === null;
+    factor.textContent = made_s === null ? "" : pace(sound.duration_s / made_s);
   }
 
   #describe() {
@@ -173,6 +178,13 @@ export class Desk {
     // A screen reader on the slider would read every word over the voice.
     if (isNew && document.activeElement !== this.#elements.waveform) this.#describe();
   }
+}
+
+/** Say how many seconds of audio were made in each second. */
+function pace(speed) {
+  if (speed < 0.95) return `${(1 / speed).toFixed(1)}× slower than real time`;
+  if (speed < 1.05) return "in real time";
+  return `${speed.toFixed(speed < 9.5 ? 1 : 0)}× faster than real time`;
 }
 
 function length(time_s) {

@@ -24,10 +24,10 @@ class Page {
   #key = new ApiKey(element("key"), () => this.listVoices());
   #writing = new Writing(element("text"), element("score"), {
     picked: (offset) => this.#desk.goTo(offset),
-    edited: () => this.#changed(),
+    edited: () => this.#edit(),
   });
-  #desk = new Desk(elements("play", "stop", "status", "waveform", "figures", "first-audio", "audio", "factor"), this.#writing);
-  #form = new Form(elements("voice", "speaker", "language", "speed", "seed", "fixed", "format"), () => this.#changed());
+  #desk = new Desk(elements("play", "stop", "status", "waveform", "figures", "first-audio", "audio", "made", "factor"), this.#writing);
+  #form = new Form(elements("voice", "speaker", "language", "speed", "seed", "fixed", "format"), () => this.#edit());
   #keeping = new Keeping(elements("download", "copy", "curl"), {
     wanted: () => this.#wanted(),
     said: (words) => (element("kept").textContent = words),
@@ -35,7 +35,9 @@ class Page {
   });
 
   constructor() {
-    this.#writing.text = recall("sessionStorage", "text", this.#writing.text);
+    const example = this.#writing.text;
+    const isTouched = matchMedia("(pointer: coarse)").matches;
+    this.#writing.text = recall("sessionStorage", "text", isTouched ? example.replace("click", "tap") : example);
     element("form").addEventListener("submit", (event) => {
       event.preventDefault();
       this.speak();
@@ -83,6 +85,12 @@ class Page {
     this.#shownSeed = seed;
     this.#form.showSeed(seed);
     this.#keeping.show();
+  }
+
+  /** Somebody changes the text or a choice: what was wrong before may be no longer. */
+  #edit() {
+    this.#say("");
+    this.#changed();
   }
 
   /** The text or a choice is another than before. */

@@ -86,10 +86,28 @@ export class Writing {
   #follow() {
     const now_ms = performance.now();
     const isGliding = now_ms - this.#scrolled_ms < GLIDE_MS;
-    if (isInView(this.#word) || !(isInView(this.#last) || isGliding)) return;
+    const seen = this.#seen();
+    if (isIn(seen, this.#word) || !(isIn(seen, this.#last) || isGliding)) return;
     this.#scrolled_ms = now_ms;
+    this.#scrollTo(this.#word.getBoundingClientRect(), seen);
+  }
+
+  /** Bring a box to the upper third of what is seen: within the text as far as it goes, and by the page the rest. */
+  #scrollTo(box, { top, bottom }) {
+    const frame = this.#area.parentElement;
     const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth";
-    scrollBy({ top: this.#word.getBoundingClientRect().top - deskTop() / 3, behavior });
+    const wanted = box.top - top - (bottom - top) / 3;
+    const room = frame.scrollHeight - frame.clientHeight - frame.scrollTop;
+    const within = Math.max(-frame.scrollTop, Math.min(wanted, room));
+    frame.scrollBy({ top: within, behavior });
+    if (box.bottom - within > bottom || box.top - within < top) scrollBy({ top: wanted - within, behavior });
+  }
+
+  /** The part of the text's frame that is on the screen, and not covered by the desk at its foot. */
+  #seen() {
+    const frame = this.#area.parentElement.getBoundingClientRect();
+    const desk = document.getElementById("desk").getBoundingClientRect();
+    return { top: Math.max(0, frame.top), bottom: Math.min(frame.bottom, desk.top) };
   }
 
   #copy() {
@@ -101,12 +119,7 @@ export class Writing {
   }
 }
 
-function isInView(range) {
+function isIn({ top, bottom }, range) {
   const box = range.getBoundingClientRect();
-  return box.top >= 0 && box.bottom <= deskTop();
-}
-
-/** Where the desk at the foot of the page begins to cover the text. */
-function deskTop() {
-  return document.getElementById("desk").getBoundingClientRect().top;
+  return box.top >= top && box.bottom <= bottom;
 }

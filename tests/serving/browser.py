@@ -15,7 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-DESKTOP, PHONE = (1100, 850), (360, 740)
+DESKTOP, PHONE, SMALL_PHONE = (1100, 850), (360, 740), (320, 568)
 
 # Nothing of Chromium's own business may be mistaken for the page's. /dev/shm is the server's to keep clean.
 _SWITCHES = (
@@ -60,6 +60,7 @@ class Browser:
         """Be of that size in CSS pixels, with media features such as `prefers_color_scheme="dark"`."""
         screen = {"width": size[0], "height": size[1], "deviceScaleFactor": 2, "mobile": size[0] < 500}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        self.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": bool(screen["mobile"])})
         named = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": named})
 

@@ -1,6 +1,7 @@
 """The page in a real Chromium on a real server: what is heard, lit, said and kept."""
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from selenium.webdriver.common.keys import Keys  # noqa: E402
 from app.keys import drawn_key, hashed  # noqa: E402
 from tests.family_checkpoints import family_artifacts  # noqa: E402
 from tests.serving import browser as chromium  # noqa: E402
-from tests.serving.browser import DESKTOP, PHONE, Browser, downloaded  # noqa: E402
+from tests.serving.browser import DESKTOP, PHONE, SMALL_PHONE, Browser, downloaded  # noqa: E402
 from tests.serving.harness import ROOT, Server  # noqa: E402
 from tests.serving.test_devices import start_on, torch_artifact  # noqa: E402, F401  fixtures
 
@@ -68,13 +69,13 @@ def photographed(page: Browser, name: str) -> None:
 def spoken(page: Browser, server: Server) -> None:
     """Speak what is written, and wait until all of it has come."""
     page.press("speak")
-    server.eventually(lambda: page.text("factor") not in ("", "…"))
+    server.eventually(lambda: page.text("factor"))
 
 
 def captions(page: Browser, server: Server, text: str) -> list[dict[str, Any]]:
-    """Return the words of what was just spoken, as the server times them."""
+    """Return the words of what was just spoken, as the server times them in the stream of PCM that was heard."""
     asked = {"input": text, "voice": "joe", "seed": int(page.attribute("seed", "value")), "timestamp_granularities": ["word"]}
-    answer = server.ask("POST", "/v1/audio/captions", asked)
+    answer = server.ask("POST", "/v1/audio/captions", {**asked, "response_format": "pcm", "stream": True})
     return [word for sentence in answer.json()["sentences"] for word in sentence["words"]]
 
 
@@ -88,7 +89,7 @@ def test_sound_and_light_begin_before_the_response_has_ended(page, server):
     page.press("speak")
     server.eventually(lambda: page.words)
     photographed(page, "desktop-light-speaking")
-    server.eventually(lambda: page.text("factor") not in ("", "…"))
+    server.eventually(lambda: page.text("factor"))
 
     ended_ms = page.script(
         "return performance.getEntriesByType('resource').find(({name}) => name.endsWith('/speech')).responseEnd"
@@ -198,6 +199,83 @@ def test_speaking_anew_leaves_the_speech_before(page, server):
     server.eventually(lambda: server.log().count("event=speech.abandoned") == abandoned + 1)
     server.eventually(lambda: page.text("status") == "Spoken.")
     assert "Something" in [word["text"] for word in page.words]
+
+
+def test_the_status_says_why_it_is_silent(page, server):
+    page.write(LONG)
+    spoken(page, server)
+    page.press("play")
+    page.script("waveform.focus()")
+    page.keys(Keys.HOME)
+    assert ("0.000", "Paused.") == (page.attribute("waveform", "aria-valuenow"), page.text("status"))
+    page.press("play")
+    assert "Speaking." == page.text("status")
+    page.press("stop")
+    assert "Stopped." == page.text("status")
+    page.keys(Keys.ESCAPE)
+    assert "Stopped." == page.text("status")
+
+    page.write("Yes.")
+    page.press("speak")
+    server.eventually(lambda: page.text("status") == "Spoken.")
+    page.keys(Keys.ESCAPE)
+    assert "Spoken." == page.text("status")
+
+
+def test_how_fast_it_was_made_is_said_in_words(page, server):
+    page.write(SHORT)
+    spoken(page, server)
+
+    assert re.fullmatch(r"in real time|[\d.]+× (faster|slower) than real time", page.text("factor"))
+
+
+def test_a_long_text_scrolls_by_itself_and_the_lit_word_stays_in_view(page, server):
+    page.emulate(DESKTOP, prefers_reduced_motion="reduce")
+    page.write(LONG * 4)
+    assert page.script("return writing.offsetHeight / innerHeight") < 0.56
+    assert page.script("return form.offsetHeight") < 1.5 * DESKTOP[1]
+    spoken(page, server)
+    page.press("play")
+    page.script("waveform.focus()")
+    page.script(NOTE_WHERE_IT_IS_LIT)
+    page.keys(*[Keys.ARROW_RIGHT] * 9 * 20)
+
+    seen = server.eventually(lambda: page.script("return lit.length > 20 && lit"))
+    assert page.script("return writing.scrollTop") > 0
+    assert 0 == page.script("return scrollY")
+    assert all(word["top"] >= word["frame"][0] and word["bottom"] <= word["frame"][1] for word in seen)
+
+
+#: Notes in every frame where the lit word is, and its frame on the screen, in CSS pixels.
+NOTE_WHERE_IT_IS_LIT = """
+window.lit = [];
+const look = () => {
+  const [range] = CSS.highlights.get("word") ?? [];
+  const [word, frame] = [range.getBoundingClientRect(), writing.getBoundingClientRect()];
+  lit.push({ top: word.top, bottom: word.bottom, frame: [frame.top, Math.min(frame.bottom, desk.getBoundingClientRect().top)] });
+  requestAnimationFrame(look);
+};
+requestAnimationFrame(() => requestAnimationFrame(look));
+"""
+
+
+def test_what_only_a_keyboard_has_is_not_spoken_of_on_a_touch_screen(page, server):
+    assert page.element("keys").is_displayed()
+    assert "click one" in page.attribute("text", "value")
+    page.emulate(PHONE)
+    page.script("sessionStorage.clear()")
+    page.driver.refresh()
+
+    server.eventually(lambda: "tap one" in page.attribute("text", "value"))
+    assert "click" not in page.attribute("text", "value")
+    assert not page.element("keys").is_displayed()
+
+
+def test_the_hint_about_keys_is_not_under_the_player(page):
+    page.emulate((1280, 800))
+    photographed(page, "laptop-light")
+
+    assert page.script("return keys.getBoundingClientRect().bottom <= desk.getBoundingClientRect().top")
 
 
 def test_editing_puts_the_light_out(page, server):
@@ -310,7 +388,7 @@ def test_a_keyboard_is_enough(page, server):
     assert "text" == page.focused
     page.keys(SHORT)
     page.chord(Keys.CONTROL, Keys.ENTER)
-    server.eventually(lambda: page.text("factor") not in ("", "…"))
+    server.eventually(lambda: page.text("factor"))
     order = []
     while "waveform" not in order:
         page.keys(Keys.TAB)
@@ -344,9 +422,9 @@ def test_a_screen_reader_is_told_what_everything_is(page, server):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_it_fits_and_can_be_read_in_either_light(page, server, size, scheme):
-    name = f"{'phone' if size == PHONE else 'desktop'}-{scheme}"
+@pytest.mark.parametrize("size", [DESKTOP, PHONE, SMALL_PHONE], ids=["desktop", "phone", "small-phone"])
+def test_it_fits_and_can_be_read_in_either_light(page, server, size, scheme, request):
+    name = request.node.callspec.id
     page.emulate(size, prefers_color_scheme=scheme, prefers_reduced_motion="reduce")
     photographed(page, name)
     page.write(f"{SHORT} {'Donaudampfschifffahrtsgesellschaft' * 3} {SHORT}")
@@ -354,6 +432,7 @@ def test_it_fits_and_can_be_read_in_either_light(page, server, size, scheme):
     photographed(page, f"{name}-spoken")
 
     assert page.script("return document.documentElement.scrollWidth") <= size[0]
+    assert page.script("return desk.offsetHeight / innerHeight") < 0.25
     paper = page.script("return getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, paper[4:-1].split(","))) < 200) is (scheme == "dark")
     assert [] == page.script(CONTRASTS)
@@ -392,6 +471,8 @@ def test_what_cannot_be_spoken_is_said_in_words(page, server):
     server.eventually(lambda: "letters or numbers" in page.text("alert"))
     assert page.text("alert").startswith("The server cannot speak this: ")
     photographed(page, "desktop-light-error")
+    page.element("text").send_keys("?")
+    assert "" == page.text("alert")
 
     page.write(SHORT * 500)
     page.press("speak")
@@ -459,6 +540,8 @@ def test_an_api_key_is_asked_for_where_the_server_wants_one(browser, start):
     browser.press("speak")
     assert "This server asks for an API key." == said(browser, server)
     assert "key" == browser.focused
+    assert "kept for this tab only, until it is closed" == browser.text("key-stays")
+    photographed(browser, "desktop-light-key")
     browser.keys("wrong", Keys.ENTER)
     server.eventually(lambda: browser.text("alert") == "The server does not know this API key.")
     browser.element("key").clear()
