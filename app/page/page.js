@@ -21,6 +21,7 @@ class Page {
   #context = null;
   #speech = null;
   #shownSeed = null;
+  #listingFailed = ""; // what was said because of it
   #key = new ApiKey(element("key"), () => this.listVoices());
   #writing = new Writing(element("text"), element("score"), {
     picked: (offset) => this.#desk.goTo(offset),
@@ -53,10 +54,12 @@ class Page {
   async listVoices() {
     try {
       this.#form.offer(await voices(this.#key.value));
-      this.#say("");
+      // Enter in the field of the key speaks as well: what that request was refused for stays.
+      if (element("alert").textContent === this.#listingFailed) this.#say("");
       this.#changed();
     } catch (error) {
       this.#fail(error);
+      this.#listingFailed = element("alert").textContent;
       if (error.status === 503) setTimeout(() => this.listVoices(), Math.min(error.retryAfter_s ?? 1, PATIENCE_S) * 1000);
     }
   }

@@ -29,6 +29,26 @@ SHORT = "The quick brown fox jumps over the lazy dog."
 #: The same words again and again, marks that no word has, and what JSON and a shell would trip over.
 TRICKY = "“Don’t,” said the old man — the old, old man!\n\nIt's $5 for a dozen \\ or two? The old man said so."
 LONG = " ".join([SHORT] * 15)
+#: Holds the next listing of voices back until `listed()`, which comes back once the page has read and shown it.
+HELD_LISTING = """
+  const ask = window.fetch;
+  const next = (frame) => new Promise((resolve) => requestAnimationFrame(resolve));
+  let release;
+  window.fetch = (url, options) => {
+    if (!String(url).includes("voices")) return ask(url, options);
+    return new Promise((resolve) => (release = () => resolve(ask(url, options).then(read))));
+  };
+  let shown;
+  const isShown = new Promise((resolve) => (shown = resolve));
+  const read = (response) => {
+    response.clone().text().then(next).then(next).then(shown);
+    return response;
+  };
+  window.listed = () => {
+    release();
+    return isShown;
+  };
+"""
 SCREENSHOTS = ROOT / "test-output" / "page"
 
 
@@ -552,3 +572,17 @@ def test_an_api_key_is_asked_for_where_the_server_wants_one(browser, start):
     assert "$CHORUS_API_KEY" in browser.text("curl") and key not in browser.text("curl")
     assert key in json.dumps(browser.script("return {...sessionStorage}"))
     assert key not in json.dumps(browser.script("return {...localStorage}"))
+
+
+def test_voices_that_are_listed_late_do_not_hide_why_a_request_was_refused(browser, start):
+    server = start(keys={"api_keys": {"sha256": [hashed(drawn_key())]}}).ready()
+    opened(browser, server).write(SHORT)
+    browser.press("speak")
+    assert "This server asks for an API key." == said(browser, server)
+
+    browser.script(HELD_LISTING)
+    browser.keys("wrong", Keys.ENTER)
+    server.eventually(lambda: browser.text("alert") == "The server does not know this API key.")
+    browser.driver.execute_async_script("listed().then(arguments[0])")
+
+    assert "The server does not know this API key." == browser.text("alert")
