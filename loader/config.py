@@ -1,8 +1,4 @@
-"""tts_config.yaml to frozen dataclasses. Reads one file; knows no environment, no defaults elsewhere.
-
-The schema below is the only place that knows a key: its default, its bounds and its
-one-line description. The README's table is compared with it by a test.
-"""
+"""tts_config.yaml to frozen dataclasses. Reads one file; knows no environment. What a key may say is in `loader.schema`."""
 
 import os
 from dataclasses import dataclass, replace
@@ -13,86 +9,7 @@ import voluptuous as vol
 
 from loader.document import read_document
 from loader.errors import ConfigError
-from loader.validation import absent_or, address, device, digest, flag, label, number, one_of, text, whole
-
-
-def _key(name: str, default: Any, description: str) -> vol.Optional:
-    return vol.Optional(name, default=default, description=description)
-
-
-_ENGINES = ("auto", "onnx", "pytorch", "coqui")
-
-_VOICE = vol.Schema(
-    {
-        vol.Required("name", description="what clients call the voice"): text,
-        vol.Required("model_path", description="as `model_path` above"): text,
-        _key("version", None, "as `version` above"): absent_or(label),
-        _key("aliases", list, "further names for the same voice"): [text],
-        _key("engine", None, "as `engine` above, for this voice"): absent_or(one_of(*_ENGINES)),
-        _key("speaker", None, "who speaks unless a request says otherwise; default: the voice's first"): absent_or(label),
-        _key("language", None, "what it speaks unless a request says otherwise, and the name of an only language; default: the voice's first"): absent_or(label),
-        _key("length_scale", None, "as `speech.length_scale`, for this voice"): absent_or(number(0.1, 10.0)),
-        _key("noise_scale", None, "as `speech.noise_scale`, for this voice"): absent_or(number(0.0, 2.0)),
-        _key("noise_scale_duration", None, "as `speech.noise_scale_duration`, for this voice"): absent_or(number(0.0, 2.0)),
-        _key("preload", None, "open it before the fork; default: only the first voice is, the others when they first speak"): absent_or(flag),
-    }
-)
-
-_QUANTIZATION = vol.Schema(
-    {
-        _key("enabled", False, "accepted for the article's files; full precision is served until the int8 gate exists"): flag,
-        _key("backend", "onnx", "`pytorch` or `onnx`"): one_of("pytorch", "onnx"),
-    }
-)
-
-_LIMITS = vol.Schema(
-    {
-        _key("text_characters", 20_000, "longest text of one request; longer is refused with 413, never cut"): whole(1, 1_000_000),
-        _key("body_bytes", 262_144, "largest request body; larger is refused with 413"): whole(1_024, 16_777_216),
-    }
-)
-
-_API_KEYS = vol.Schema(
-    {
-        _key("sha256", list, "who may ask for speech: the hash of each API key, as `chorus key` says it; default: anybody"): [digest],
-        _key("public_listings", True, "models and voices are listed without a key too, as Open WebUI asks for them"): flag,
-    }
-)
-
-_SPEECH = vol.Schema(
-    {
-        _key("sentence_pause_s", 0.45, "silence between sentences, in seconds (Coqui's own servers use 0.45)"): number(0.0, 10.0),
-        _key("length_scale", None, "slower above 1, faster below; default: what the voice was trained with"): absent_or(number(0.1, 10.0)),
-        _key("noise_scale", None, "variation of the sound; default: the voice's own"): absent_or(number(0.0, 2.0)),
-        _key("noise_scale_duration", None, "variation of the rhythm; default: the voice's own"): absent_or(number(0.0, 2.0)),
-        _key("first_clause", True, "a long first sentence is cut after its first clause, so that audio starts early"): flag,
-        _key("parallel", True, "several threads speak one request while cores are idle; the audio is the same"): flag,
-    }
-)
-
-SCHEMA = vol.Schema(
-    {
-        _key("model_path", None, "a Coqui model directory, a baked artifact, a Coqui model name (`tts_models/...`), or `embedded/joe`"): absent_or(text),
-        _key("version", None, "what the model's version.txt must say; any when absent"): absent_or(label),
-        _key("device", "cpu", "`cpu`, `cuda` or `cuda:N`; voices of the `onnx` engine speak on the CPU in any case"): device,
-        _key("device_retry_after_s", None, "how long the device is left alone after its memory was full, in seconds; default: until the marker is reset"): absent_or(number(1.0, 31_536_000.0)),
-        _key("use_cache", True, "keep baked artifacts in `cache_dir`; false bakes anew at every start"): flag,
-        _key("mmap", True, "map the weights (shared, read on demand); false reads them into the master's memory"): flag,
-        _key("quantization", dict, "int8, as in the article"): _QUANTIZATION,
-        _key("voices", list, "several voices; the first is the default one. Excludes `model_path`"): [_VOICE],
-        _key("engine", "auto", "`onnx` or `pytorch` for VITS, `coqui` for the other families, or `auto`: `onnx` on a CPU, `pytorch` on CUDA, `coqui` for the rest"): one_of(*_ENGINES),
-        _key("preload", True, "open voices in the master and fork; false opens them in every worker from the same files"): flag,
-        _key("cache_dir", "~/.cache/chorus", "where artifacts and the embedded voice are kept"): text,
-        _key("bind", "127.0.0.1:8080", "HOST:PORT or unix:PATH"): address,
-        _key("workers", None, "worker processes; default: one per usable core"): absent_or(whole(1, 512)),
-        _key("threads", 4, "requests one worker serves at a time"): whole(2, 64),
-        _key("request_timeout_s", 120.0, "how long a stopping worker may finish its requests, in seconds"): number(1.0, 3600.0),
-        _key("log_format", "logfmt", "`logfmt` or `json`"): one_of("logfmt", "json"),
-        _key("limits", dict, "what is refused"): _LIMITS,
-        _key("api_keys", dict, "who is let in"): _API_KEYS,
-        _key("speech", dict, "how the voices speak"): _SPEECH,
-    }
-)  # fmt: skip
+from loader.schema import SCHEMA, VOICE
 
 
 @dataclass(frozen=True)
@@ -139,6 +56,32 @@ class ApiKeys:
 
 
 @dataclass(frozen=True)
+class AdmissionSettings:
+    """Who waits, and for how long."""
+
+    #: Requests that may wait, in all workers together.
+    queue: int
+    wait_s: float
+    #: How long a worker may take for the next piece of audio.
+    stall_s: float
+
+
+@dataclass(frozen=True)
+class WatchdogSettings:
+    """What is done about memory that grows."""
+
+    #: Syntheses of one worker between two samples.
+    every: int
+    #: Between two samples, as a fraction.
+    growth: float
+    #: Of a request.
+    leak_bytes: int
+    #: `log`, `trim` or `replace`.
+    action: str
+    trace: bool
+
+
+@dataclass(frozen=True)
 class SpeechSettings:
     """How voices speak unless a request says otherwise; None means the voice's own value."""
 
@@ -171,6 +114,8 @@ class Settings:
     request_timeout_s: float
     log_format: str
     limits: Limits
+    admission: AdmissionSettings
+    watchdog: WatchdogSettings
     api_keys: ApiKeys
     speech: SpeechSettings
 
@@ -198,6 +143,8 @@ def load_settings(path: str | Path) -> Settings:
         quantization=Quantization(**values["quantization"]),
         cache_dir=_anchored(values["cache_dir"], path.parent),
         limits=Limits(**values["limits"]),
+        admission=AdmissionSettings(**values["admission"]),
+        watchdog=WatchdogSettings(**values["watchdog"]),
         api_keys=ApiKeys(tuple(values["api_keys"]["sha256"]), values["api_keys"]["public_listings"]),
         speech=SpeechSettings(**values["speech"]),
         **{key: values[key] for key in _PLAIN_KEYS},
@@ -205,7 +152,8 @@ def load_settings(path: str | Path) -> Settings:
 
 
 _PLAIN_KEYS = (
-    "device", "device_retry_after_s", "use_cache", "mmap", "engine", "preload", "bind", "workers", "threads", "request_timeout_s", "log_format",
+    "device", "device_retry_after_s", "use_cache", "mmap", "engine", "preload", "bind", "workers", "threads",
+    "request_timeout_s", "log_format",
 )  # fmt: skip
 
 
@@ -217,7 +165,7 @@ def _schema_problems(document: Any, error: vol.MultipleInvalid) -> list[str]:
     problems = [_problem(each) for each in error.errors if each.path[:1] != ["voices"]]
     for index, voice in enumerate(voices):
         try:
-            _VOICE(voice)
+            VOICE(voice)
         except vol.MultipleInvalid as inner:
             problems += [_problem(each, "voices", index) for each in inner.errors]
     return problems
@@ -254,7 +202,9 @@ def _contradictions(document: Any) -> list[str]:
         problems.append("version: cannot stand beside voices; move it into the list")
     keys = document.get("api_keys")
     if isinstance(keys, dict) and keys.get("sha256", []) == []:
-        problems.append("api_keys.sha256: no key is listed, so anybody would be let in; chorus key draws one, or leave api_keys out")
+        problems.append(
+            "api_keys.sha256: no key is listed, so anybody would be let in; chorus key draws one, or leave api_keys out"
+        )
     return problems + _names_used_twice(voices if isinstance(voices, list) else [])
 
 

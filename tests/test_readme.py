@@ -8,7 +8,7 @@ from pathlib import Path
 import voluptuous as vol
 
 from loader import errors
-from loader.config import SCHEMA
+from loader.schema import SCHEMA
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
