@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from loader.engines.base import Samples, Work
 
 Group = TypeVar("Group")
+Result = TypeVar("Result")
 
 #: How many hands may be used now, asked before each piece of work; 1 is the calling thread alone.
 Hands = Callable[[], int]
@@ -29,7 +30,8 @@ def one_hand() -> int:
 class Ahead(Generic[Group]):
     """Does the work of groups that follow each other. One a request, used by one thread.
 
-    Further threads are started when they are first needed, and end with the request.
+    Further threads are started when they are first needed, and end with the request. Where the
+    system starts no more, the work is done by those there are and by the calling thread.
     """
 
     def __init__(
@@ -47,16 +49,17 @@ class Ahead(Generic[Group]):
         self._work_of = work_of
         self._hands = hands
         self._pool = ThreadPoolExecutor(max(1, most), "ahead")
-        self._queue: deque[tuple[Group | None, Future[Samples]]] = deque()
+        self._queue: deque[tuple[Group | None, Work, Future[Samples]]] = deque()
         self._next_group: Future[Group | None] | None = None
         self._work: Iterator[Work] | None = None
         self._begins: Group | None = None
+        self._failure: Exception | None = None
 
     def results(self) -> Generator[tuple[Group | None, Samples], None, None]:
         """Yield what each piece of work returned, in order, with its group where it is the group's first.
 
-        Closing it cancels what has not begun, and waits for what has. What a piece of
-        work raises comes after the results of all before it.
+        Closing it cancels what has not begun, and waits for what has. What a piece of work
+        raises, or a group, or the iterator of its work, comes after the results of all before it.
         """
         try:
             while True:
@@ -64,8 +67,10 @@ class Ahead(Generic[Group]):
                 if self._waits_for_group():
                     continue
                 if self._queue:
-                    begins, done = self._queue.popleft()
-                    yield begins, done.result()
+                    begins, work, done = self._queue.popleft()
+                    yield begins, work() if done.cancelled() else done.result()
+                elif self._failure is not None:
+                    raise self._failure
                 elif (piece := self._next_piece()) is not None:
                     yield piece[0], piece[1]()
                 else:
@@ -75,26 +80,53 @@ class Ahead(Generic[Group]):
 
     def _fill(self) -> None:
         """Begin as much as there are hands, and one piece more, so that nobody waits for this thread."""
-        while (hands := self._hands()) > 1 and len(self._queue) <= hands:
-            piece = self._next_of_group()
-            if piece is not None:
-                self._queue.append((piece[0], self._pool.submit(piece[1])))
-                if self._next_group is None:
-                    self._next_group = self._pool.submit(next, self._groups, None)
-            elif not (self._has_group() and self._enter_group()):
-                return
+        try:
+            while self._failure is None and (hands := self._hands()) > 1 and len(self._queue) <= hands:
+                if not self._begin_one():
+                    return
+        except Exception as error:  # what groups and their work raise, whatever that is, has its turn
+            self._failure = error
+
+    def _begin_one(self) -> bool:
+        """Begin the next piece of work, or enter the next group; return whether there may be more to begin."""
+        piece = self._next_of_group()
+        if piece is None:
+            return self._has_group() and self._enter_group()
+        done = self._given(piece[1])
+        self._queue.append((*piece, done))
+        if self._next_group is None:
+            reading: Future[Group | None] = self._given(lambda: next(self._groups, None))
+            self._next_group = None if reading.cancelled() else reading
+        return not done.cancelled()
+
+    def _given(self, work: Callable[[], Result]) -> Future[Result]:
+        """Give work to a further thread; return it cancelled, for this thread to do, where no thread can be had.
+
+        The system may start no more of them. The pool has queued the work by then and a thread that
+        it has may come for it, so the future is one of ours: of the two, only one gets it.
+        """
+        done: Future[Result] = Future()
+        try:
+            self._pool.submit(_do, work, done)
+        except RuntimeError:
+            done.cancel()
+        return done
 
     def _has_group(self) -> bool:
         """Whether the next group is there, or may be asked for in this thread; one that failed waits for its turn."""
         reading = self._next_group
-        return reading is None or (reading.done() and reading.exception() is None)
+        if reading is None:
+            return not self._queue
+        return reading.done() and reading.exception() is None
 
     def _waits_for_group(self) -> bool:
         """Wait for the next result or, where hands are idle until then, the next group; return whether it is the group."""
         reading = self._next_group
         if not self._queue or self._work is not None or reading is None or reading.done():
             return False
-        first = self._queue[0][1]
+        first = self._queue[0][2]
+        if first.done():
+            return False
         either: set[Future[Any]] = {first, reading}
         wait(either, return_when=FIRST_COMPLETED)
         return not first.done()
@@ -121,3 +153,16 @@ class Ahead(Generic[Group]):
             return False
         self._begins, self._work = group, self._work_of(group)
         return True
+
+
+def _do(work: Callable[[], Result], done: Future[Result]) -> None:
+    if not done.set_running_or_notify_cancel():
+        return
+    try:
+        done.set_result(work())
+    except BaseException as error:
+        done.set_exception(error)
+        raise  # to the pool, which drops it
+    finally:
+        # The error holds this frame, which would hold the error.
+        del done

@@ -9,6 +9,8 @@ import pytest
 from loader.ahead import Ahead, one_hand
 
 PATIENCE_S = 60
+#: More than the machine has addresses for: a thread with such a stack is one that the system does not start.
+STACK_TOO_LARGE_BYTES = 2**47
 
 
 def samples(*values):
@@ -120,6 +122,98 @@ def test_what_reading_a_group_raises_comes_after_the_results_before_it(hands):
     assert [[0, 0], [0, 1], [0, 2], [0, 3]] == [next(made)[1].tolist() for _ in range(4)]
     with pytest.raises(ZeroDivisionError):
         next(made)
+
+
+@pytest.mark.parametrize("hands", [1, 2, 3])
+def test_what_the_iterator_of_work_raises_comes_after_the_results_of_its_work(hands):
+    def works():
+        yield from [lambda number=number: samples(number) for number in range(3)]
+        raise ZeroDivisionError
+
+    made = results([group_of("g", works())], lambda: hands)
+
+    assert [[0], [1], [2]] == [next(made)[1].tolist() for _ in range(3)]
+    with pytest.raises(ZeroDivisionError):
+        next(made)
+
+
+@pytest.mark.parametrize("hands", [1, 2, 3])
+def test_a_group_whose_work_cannot_be_told_raises_after_the_results_before_it(hands):
+    groups = [*counting(groups=1), group_of("unhappy", None)]
+    made = results(groups, lambda: hands)
+
+    assert [[0, 0], [0, 1], [0, 2], [0, 3]] == [next(made)[1].tolist() for _ in range(4)]
+    with pytest.raises(TypeError):
+        next(made)
+
+
+@pytest.fixture
+def no_more_threads():
+    """Return what keeps the system from starting a thread until the test ends."""
+    usual = threading.stack_size()
+    yield lambda: threading.stack_size(STACK_TOO_LARGE_BYTES)
+    threading.stack_size(usual)
+
+
+def test_the_system_starts_no_thread_with_such_a_stack(no_more_threads):
+    no_more_threads()
+
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        threading.Thread(target=int).start()
+
+
+@pytest.mark.parametrize("hands", [2, 4])
+def test_where_no_thread_can_be_started_the_calling_one_does_it_all(no_more_threads, hands):
+    no_more_threads()
+    threads = set()
+
+    def groups():
+        for name, works in counting():
+            threads.add(threading.get_ident())
+            yield group_of(name, [lambda work=work: threads.add(threading.get_ident()) or work() for work in works])
+
+    assert EXPECTED == told(groups(), lambda: hands)
+    assert {threading.get_ident()} == threads
+
+
+def test_where_no_thread_can_be_started_nothing_is_done_before_its_turn(no_more_threads):
+    no_more_threads()
+    read, done = [], []
+
+    def groups():
+        for number in range(10):
+            read.append(number)
+            yield group_of(f"g{number}", [lambda number=number: done.append(number) or samples(number)])
+
+    for number, _result in enumerate(results(groups(), lambda: 4)):
+        assert list(range(number + 1)) == read == done
+
+
+@pytest.mark.parametrize("started", range(1, 8))
+@pytest.mark.parametrize("most", [2, 4])
+def test_where_no_further_thread_can_be_started_the_work_goes_on_with_those_there_are(no_more_threads, started, most):
+    asked = []
+
+    def hands():
+        asked.append(1)
+        if len(asked) > started:
+            no_more_threads()
+        return 4
+
+    assert EXPECTED == told(counting(), hands, most)
+
+
+def test_work_is_done_once_where_threads_run_out(no_more_threads):
+    """What could not be handed over lies in the queue of the pool too."""
+    done = []
+    works = [lambda number=number: done.append(number) or samples(number) for number in range(200)]
+    made = results([group_of("g", works)], lambda: 2)
+    next(made)
+    no_more_threads()
+    rest = [values.tolist() for _, values in made]
+
+    assert [[number] for number in range(1, 200)] == rest
+    assert list(range(200)) == sorted(done)
 
 
 def test_closing_cancels_what_has_not_begun_and_leaves_no_thread():
