@@ -27,6 +27,10 @@ _BREAKS = (
 
 #: Of text that is cut into sentences at once.
 BLOCK_CHARACTERS = 4_096
+#: Of a block, that are taken for what they seem to be: what is near its end may be different with what follows.
+_SURE_CHARACTERS = 3 * BLOCK_CHARACTERS // 4
+#: sentencex 1.0.32 fails over `B`, one of these, and a full stop; it takes each for a space.
+_PLAIN_SPACES = dict.fromkeys([0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000], " ")
 _CLAUSE_ENDS = ("; ", "；", ": ", "：", ", ", "，", "、", "､", " – ", " — ", "\n")
 
 
@@ -44,21 +48,37 @@ def split_sentences(text: str, language: str) -> Iterator[str]:
 def _segments(text: str, language: str) -> Iterator[str]:
     """Yield the library's sentences, which are the whole text, cut, but for white space it may leave out between them.
 
-    In blocks: over a text without spaces after its full stops the library takes the square
-    of its length before the first sentence is out, 55 s for a million characters of Japanese
-    (2026-11-24). What begins near the end of a block may go on in the next, so it is read again.
+    In blocks: over a text without spaces after its full stops, or of nothing but opening quotes, the
+    library takes the square of its length before the first sentence is out, 55 s for a million
+    characters of Japanese (2026-11-24). What begins near the end of a block may go on in the
+    next, so it is read again; what is longer than that is read on from where a word ends.
     """
-    start, size = 0, BLOCK_CHARACTERS
+    begun: list[str] = []
+    start = 0
     while start < len(text):
-        block, done = text[start : start + size], 0
-        is_last = start + size >= len(text)
-        for sentence in sentencex.segment(language, block):
-            end = max(done, block.find(sentence, done)) + len(sentence)
-            if not is_last and end > size - BLOCK_CHARACTERS // 4:
+        block, done = text[start : start + BLOCK_CHARACTERS], 0
+        is_last = start + BLOCK_CHARACTERS >= len(text)
+        readable = block.translate(_PLAIN_SPACES)
+        for sentence in sentencex.segment(language, readable):
+            begins = max(done, readable.find(sentence, done))
+            end = begins + len(sentence)
+            if not is_last and end > _SURE_CHARACTERS:
                 break
-            yield sentence
-            done = end
-        start, size = start + done, BLOCK_CHARACTERS if done else 2 * size
+            # White space left out before a sentence stands within it, where the sentence has begun in an earlier block.
+            yield "".join(begun) + block[done if begun else begins : end]
+            begun, done = [], end
+        if not done:
+            done = len(block) if is_last else _end_of_last_word(block)
+            begun.append(block[:done])
+        start += done
+    if begun:
+        yield "".join(begun)
+
+
+def _end_of_last_word(block: str) -> int:
+    """Return where the last word ends that what follows the block cannot change, with a space after it."""
+    spaces = (position + 1 for position in range(_SURE_CHARACTERS - 1, 0, -1) if block[position].isspace())
+    return next(spaces, _SURE_CHARACTERS)
 
 
 def split_first_clause(sentence: str) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ NASTY = {
     "dots and spaces": ". " * 10_000,
     "open brackets": "(" * 20_000,
     "quotes": "\"'" * 10_000,
+    "opening quotes": "“" * 20_000,
     "exclamations": "!?" * 10_000,
     "spaces": " " * 20_000,
     "new lines": "\n" * 20_000,
@@ -210,6 +211,8 @@ def test_a_clause_ends_in_any_script():
     ("雨が降った。川は戻った！みんな帰った？" * 800, "ja"),
     ("word " * 5000, "en"),
     ("a." * 6000, "en"),
+    ("abc" * 6000, "en"),
+    ("It was so \n" * 1500 + "then. And it was not. " * 10, "en"),
 ])  # fmt: skip
 def test_a_text_read_in_blocks_has_the_sentences_of_one_read_at_once(text, language):
     assert len(text) > 2 * BLOCK_CHARACTERS
@@ -221,6 +224,52 @@ def test_the_first_sentence_of_a_long_text_is_out_before_the_rest_is_read():
     reading = split_sentences(text, "ja")
 
     assert ["雨が降った。"] * 3 == [next(reading) for _ in range(3)]
+
+
+@pytest.fixture
+def characters_read(monkeypatch):
+    """Return a list that holds how many characters each call of the library was given."""
+    counts, segment = [], sentencex.segment
+
+    def counted(language, text):
+        counts.append(len(text))
+        return segment(language, text)
+
+    monkeypatch.setattr(sentencex, "segment", counted)
+    return counts
+
+
+@pytest.mark.parametrize("text", ["“", "'", "`", "„«", "(", "a.", "語", "word ", "“Yes. ", "雨が降った。"])
+def test_a_text_is_read_in_blocks_of_one_size_and_less_than_twice(characters_read, text):
+    """The library takes the square of what it is given at once."""
+    length = 100_000
+    list(split_sentences((text * length)[:length], "en"))
+
+    assert max(characters_read) <= BLOCK_CHARACTERS
+    assert sum(characters_read) < 2 * length
+
+
+@pytest.mark.parametrize("space", "\x85\xa0\u1680\u2000\u2007\u200a\u2028\u2029\u202f\u205f\u3000")
+@pytest.mark.parametrize("language", ["en", "fr", "ja"])
+def test_a_capital_a_wide_space_and_a_stop_are_read(space, language):
+    """sentencex 1.0.32 itself panics."""
+    text = f"Vitamine B{space}. Voil{space}{space}. A{space}{space}."
+
+    assert without_space(text) == without_space("".join(split_sentences(text, language)))
+
+
+def test_the_spaces_of_a_sentence_stay_what_they_were():
+    assert ["10\xa0km,\u2028she said."] == list(split_sentences("10\xa0km,\u2028she said.\xa0", "en"))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_no_block_loses_or_repeats_a_character_where_the_library_leaves_some_out(seed):
+    """It leaves out line breaks between parts of some 10,000 bytes."""
+    chance = random.Random(seed)
+    text = "".join(chance.choice(["𠀀𠀁𠀂。", "「𠃃", "\n", "\n\n", "“𠀄"]) for _ in range(6000))
+
+    assert len(text) > 2 * BLOCK_CHARACTERS
+    assert without_space(text) == without_space("".join(split_sentences(text, "en")))
 
 
 @pytest.mark.parametrize("seed", range(30))
