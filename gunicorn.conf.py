@@ -14,22 +14,25 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 gc.disable()
 
 from app import memory, process  # noqa: E402
+from app.admission import SPARE_THREADS  # noqa: E402
 from app.logs import logging_config  # noqa: E402
-from app.scoreboard import Scoreboard  # noqa: E402
+from app.scoreboard.board import Scoreboard  # noqa: E402
 from app.start import settings_from  # noqa: E402
+from app.worker import SpeechWorker  # noqa: E402
 
 memory.keep_one_heap()
 _settings = settings_from(os.environ)
 _board = Scoreboard()
+_board.describe(places=_settings.threads, queue=_settings.admission.queue)
 
 wsgi_app = "app.wsgi:create()"
 preload_app = _settings.preload
 bind = _settings.bind
 workers = _settings.workers or process.usable_cores()
-worker_class = "gthread"
-threads = _settings.threads
-# A worker accepts only what it can serve; the rest waits in the one queue all workers share.
-worker_connections = _settings.threads
+worker_class = SpeechWorker
+# So many are served at a time, the others wait for their turn or are told at once that they cannot have one
+# (app.admission): for each a thread, made when it is first needed.
+threads = _settings.threads + _settings.admission.queue + SPARE_THREADS
 keepalive = 0
 limit_request_line = 8190  # GET /api/tts carries its text there
 graceful_timeout = int(_settings.request_timeout_s)
@@ -37,7 +40,7 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 control_socket_disable = True  # it is a thread in the master
 logconfig_dict = logging_config(_settings.log_format)
 
-on_starting = process.bake_before_workers(_settings)
+on_starting = process.before_start(_settings)
 when_ready = process.freeze
 pre_fork = process.before_fork(_board)
 post_fork = process.thaw

@@ -1,49 +1,48 @@
 """Speech to an HTTP response: whole with exact sizes, streamed as it is made, or as server-sent events."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 
 from flask import Response
 
 from app.encoders.base import Encoder
 from app.encoding import content_type, open_encoder
-from app.errors import ClientGoneError
 from app.events import events
+from app.listener import Listener
 from app.service import Service
-from app.speech import Speech, SpeechRequest, begin_speech
+from app.speech import Speech, begin_speech
+from app.speech_request import SpeechRequest
 
 
-def answer(request: SpeechRequest, service: Service, has_left: Callable[[], bool]) -> Response:
-    """Begin to speak and return the response that carries the speech to its end.
+def answer(request: SpeechRequest, service: Service, listener: Listener) -> Response:
+    """Wait for a turn, begin to speak, and return the response that carries the speech to its end.
 
     Args:
         request: what to say.
-        service: whose heap is told when the work begins and ends, and whose hands do it.
-        has_left: whether the client waits no longer, asked between windows; a stream finds out by itself.
+        service: who lets it in, whose hands do it, and whose heap is told when the work begins and ends.
+        listener: who asked; looked after between windows, but for a stream, which finds out by itself.
 
     Raises:
         ClientGoneError: the client left before all was spoken.
-        ServiceError: nothing can be spoken; nothing has been sent.
+        ServiceError: nothing can be spoken, or not in time; nothing has been sent.
     """
-    service.heap.work_begins()
-    try:
-        response = _response(begin_speech(request, service.hands), has_left)
-    except BaseException:
-        service.heap.work_ends()
-        raise
-    response.call_on_close(service.heap.work_ends)
+    with ExitStack() as work:
+        work.enter_context(service.admission.turn(listener))
+        work.enter_context(service.heap.work())
+        response = _response(begin_speech(request, service.hands, listener.since_s), listener)
+        response.call_on_close(work.pop_all().close)
     return response
 
 
-def _response(speech: Speech, has_left: Callable[[], bool]) -> Response:
+def _response(speech: Speech, listener: Listener) -> Response:
     request, voice = speech.request, speech.request.speaking.voice
     try:
         encoder = open_encoder(request.audio_format, voice.sample_rate_hz, request.wanted_rate_hz, request.streamed)
     except BaseException:
         speech.stretches.close()
         raise
-    response = _streamed(speech, encoder) if request.streamed else _whole(speech, encoder, has_left)
+    response = _streamed(speech, encoder) if request.streamed else _whole(speech, encoder, listener)
     if not request.as_events:
         response.content_type = content_type(request.audio_format, encoder.sample_rate_hz)
         response.headers["Content-Disposition"] = f'attachment; filename="speech.{request.audio_format}"'
@@ -63,21 +62,20 @@ def _streamed(speech: Speech, encoder: Encoder) -> Response:
     return response
 
 
-def _whole(speech: Speech, encoder: Encoder, has_left: Callable[[], bool]) -> Response:
-    pieces = _gathered(speech, encoder, has_left)
+def _whole(speech: Speech, encoder: Encoder, listener: Listener) -> Response:
+    pieces = _gathered(speech, encoder, listener)
     response = Response(_handed_over(pieces))
     response.headers["Content-Length"] = str(sum(map(len, pieces)))
     return response
 
 
-def _gathered(speech: Speech, encoder: Encoder, has_left: Callable[[], bool]) -> deque[bytes]:
+def _gathered(speech: Speech, encoder: Encoder, listener: Listener) -> deque[bytes]:
     """Return the whole file, spoken to the end while somebody waits for it."""
     pieces: deque[bytes] = deque()
     with closing(encoder), closing(speech.stretches):
         for stretch in speech.stretches:
             pieces.append(encoder.encode(stretch.samples))
-            if has_left():
-                raise ClientGoneError("the client left")
+            listener.raise_if_gone()
         pieces.append(encoder.finish())
         pieces.appendleft(encoder.head())
     return pieces

@@ -163,3 +163,28 @@ class WarmingUpError(ServiceError):
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(f"the voices are not ready yet; try again in {retry_after_s} s")
         self.retry_after_s = retry_after_s
+
+
+class DeadlineError(ServiceError):
+    """The answer was not whole when its client waited no longer."""
+
+    status = 503
+    code = "deadline_exceeded"
+
+
+class OverloadedError(ServiceError):
+    """All workers are busy, and as many requests wait as may."""
+
+    status = 503
+    code = "overloaded"
+    should_retry = True
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"as many requests wait as may; try again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+class WaitedTooLongError(OverloadedError):
+    """The request waited for its turn as long as it could, and was not begun."""
+
+    code = "waited_too_long"

@@ -12,7 +12,8 @@ from app.captions import marks_event
 from app.encoders.base import Encoder
 from app.errors import ServiceError
 from app.playing import as_played
-from app.speech import Speech, SpeechRequest
+from app.speech import Speech
+from app.speech_request import SpeechRequest
 
 log = logging.getLogger("chorus.http")
 

@@ -1,6 +1,6 @@
 """Which voice a client means, where it knows only the names of OpenAI's, or can name but one thing."""
 
-from app.speech import Speaking, chosen
+from app.speech_request import Speaking, chosen
 from loader.errors import UnknownVoiceError
 from loader.voices import Catalogue
 

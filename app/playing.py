@@ -1,7 +1,7 @@
 """When what is heard is heard by a player of the format that is sent."""
 
 from app.encoding import delay_s
-from app.speech import SpeechRequest
+from app.speech_request import SpeechRequest
 from loader.timing import Timing
 
 

@@ -3,16 +3,22 @@
 An exception in a hook ends the master and with it every healthy worker.
 """
 
+import faulthandler
 import gc
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from app.logs import event
-from app.scoreboard import Scoreboard
+from app.replacement import Replacement
+from app.scoreboard.board import Scoreboard
+from app.scoreboard.layout import ENDINGS, State
 from app.service import Service
 from app.start import one_clear_message
 from loader.config import Settings
@@ -38,13 +44,14 @@ def task_count(tasks: Path = Path("/proc/self/task")) -> int:
     return len(os.listdir(tasks))
 
 
-def bake_before_workers(settings: Settings) -> Callable[[Any], None]:
+def before_start(settings: Settings) -> Callable[[Any], None]:
     """Return the hook that bakes and verifies in the master where workers open the voices themselves.
 
     A worker that cannot open its voices would be replaced for ever, and fast.
     """
 
     def on_starting(server: Any) -> None:
+        Replacement(server)
         if settings.preload:
             return
         with one_clear_message():
@@ -63,7 +70,7 @@ def before_fork(board: Scoreboard) -> Callable[[Any, Any], None]:
     """Return the hook that gives the worker to come its seat, and refuses to fork with threads."""
 
     def pre_fork(server: Any, worker: Any) -> None:
-        worker.seat = board.take_seat()
+        worker.board, worker.seat = board, board.take_seat()
         refuse_to_fork_with_threads(server, worker)
 
     return pre_fork
@@ -80,17 +87,30 @@ def refuse_to_fork_with_threads(server: Any, worker: Any) -> None:
 def thaw(server: Any, worker: Any) -> None:
     """Collect garbage again, in the worker, which now owns whatever it allocates."""
     gc.enable()
+    if worker.seat is not None:
+        worker.seat.sit(os.getpid())
 
 
 def begin_work(worker: Any) -> None:
     """Begin, in the worker, what its application could not do before the fork."""
+    faulthandler.enable()  # a stalled worker gets SIGABRT, and says what each of its threads was doing
+    service = _service(worker)
     if worker.seat is not None:
-        _service(worker).hands.join(worker.seat)
+        service.hands.join(worker.board, worker.seat)
+        service.admission.join(worker.board, worker.seat)
     try:
-        _service(worker).warm_up.begin()
+        service.warm_up.begin(partial(_take_work, worker, service))
     except RuntimeError as error:  # no thread can be started now
         event(log, "worker.not_ready", logging.ERROR, status=TEMPORARY_FAILURE, reason=str(error))
         sys.exit(TEMPORARY_FAILURE)
+
+
+def _take_work(worker: Any, service: Service) -> None:
+    """Say that the worker is ready, to the master too, where it may wait for that."""
+    if worker.seat is not None:
+        worker.seat.show(state=State.READY, voices=len(service.catalogue.voices))
+    with suppress(ProcessLookupError):
+        os.kill(worker.ppid, signal.SIGCHLD)
 
 
 def end_with_status(server: Any, worker: Any) -> None:
@@ -99,11 +119,14 @@ def end_with_status(server: Any, worker: Any) -> None:
     gunicorn knows no other way: by now the worker has stopped as if it was asked to. It
     also calls this in the master, for a worker that it finds gone.
     """
-    if worker.pid == os.getpid() and getattr(worker, "wsgi", None) is not None:
-        warm_up = _service(worker).warm_up
-        warm_up.abandon()
-        if warm_up.exit_status:
-            sys.exit(warm_up.exit_status)
+    if worker.pid != os.getpid() or getattr(worker, "wsgi", None) is None:
+        return
+    warm_up = _service(worker).warm_up
+    warm_up.abandon()
+    if worker.seat is not None:
+        worker.seat.show(ending=1 + ENDINGS.index("failed" if warm_up.exit_status else "stopped"))
+    if warm_up.exit_status:
+        sys.exit(warm_up.exit_status)
 
 
 def _service(worker: Any) -> Service:
@@ -113,11 +136,25 @@ def _service(worker: Any) -> Service:
 
 def stop_at_once(worker: Any) -> None:
     """End this worker now, whatever it is speaking: Python would wait for its threads, and a long text takes minutes."""
+    if worker.seat is not None:
+        worker.seat.show(ending=1 + ENDINGS.index("stopped"))
     os._exit(0)
 
 
 def report_lost_worker(server: Any, worker: Any) -> None:
     """Log a worker that ended, and clear its seat; gunicorn forks its successor at once."""
-    event(log, "worker.ended", worker_pid=worker.pid)
-    if worker.seat is not None:
-        worker.seat.leave()
+    if worker.seat is None:
+        event(log, "worker.ended", worker_pid=worker.pid)
+        return
+    ending = _ending(worker)
+    level = logging.INFO if ending == "stopped" else logging.WARNING
+    event(log, "worker.ended", level, worker_pid=worker.pid, slot=worker.seat.slot, ending=ending)
+    worker.board.leave(worker.seat, ending)
+
+
+def _ending(worker: Any) -> str:
+    """Return how a worker ended: as it has noted itself, else by a signal, which may be the one that ends stalled ones."""
+    noted = int(worker.seat.row["ending"])
+    if noted:
+        return ENDINGS[noted - 1]
+    return "stalled" if worker.aborted else "killed"

@@ -13,6 +13,7 @@ from app.api.refusals import refusal, translated
 from app.errors import ServiceError, UnsupportedMediaTypeError
 from app.logs import event
 from app.page import page
+from app.scoreboard.layout import ROUTES
 from app.service import Service
 
 log = logging.getLogger("chorus.http")
@@ -37,6 +38,7 @@ def create_app(service: Service) -> Flask:
     for before in (_name_request, require_key, _refuse_coded_body, _refuse_endless_body):
         flask.before_request(before)
     flask.after_request(_echo_request_id)
+    flask.after_request(_count)
     flask.register_error_handler(ServiceError, _refuse)
     flask.register_error_handler(HTTPException, _refuse_as_flask_does)
     flask.register_error_handler(Exception, _fail)
@@ -66,6 +68,13 @@ def _echo_request_id(response: Response) -> Response:
     return response
 
 
+def _count(response: Response) -> Response:
+    service: Service = current_app.extensions["chorus"]
+    route = {"openai": "speech", "marytts_listings": "listings"}.get(request.blueprint or "", request.blueprint)
+    service.hands.seat.answered(route if route in ROUTES else "other", response.status_code)
+    return response
+
+
 def _refuse(error: ServiceError) -> Response:
     event(
         log, "request.refused", request_id=g.get("request_id"), path=request.path[:80], status=error.status,
@@ -81,4 +90,5 @@ def _refuse_as_flask_does(error: HTTPException) -> Response:
 def _fail(error: Exception) -> Response:
     """Answer for a defect of ours: the traceback goes to the log, an id to the client."""
     log.error("request.failed", exc_info=error, extra={"request_id": g.get("request_id"), "path": request.path[:80]})
+    current_app.extensions["chorus"].hands.seat.failed(f"{type(error).__name__}: {error}")
     return _refuse(ServiceError(f"internal error; the log has it under request id {g.get('request_id')}"))

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from app.admission import Admission
 from app.memory import IdleHeap
-from app.scoreboard import Hands
+from app.scoreboard.hands import Hands
 from app.warm_up import WarmUp
 from loader.config import Settings
 from loader.voices import Catalogue
@@ -19,6 +20,7 @@ class Service:
     opened_at_s: int
     heap: IdleHeap
     hands: Hands
+    admission: Admission
 
     @property
     def catalogue(self) -> Catalogue:

@@ -107,9 +107,12 @@ class WarmUp:
         self._catalogue = self._open_voices()
         self._ready = self._catalogue.accelerator is None
 
-    def begin(self) -> None:
-        """Start what is left to do, in a thread. Runs in a worker, after the fork."""
-        if not self._ready:
+    def begin(self, when_ready: Callable[[], None] = lambda: None) -> None:
+        """Start what is left to do, in a thread, and call back once the voices are ready. Runs in a worker, after the fork."""
+        self._when_ready = when_ready
+        if self._ready:
+            when_ready()
+        else:
             self._thread = threading.Thread(target=self._run, name="warm-up")
             self._thread.start()
 
@@ -125,6 +128,8 @@ class WarmUp:
         else:
             self._tried.set()
             event(log, "worker.ready", attempt=self.progress.attempt)
+            if self._ready:  # and not abandoned meanwhile
+                self._when_ready()
 
     def _made_ready(self) -> bool:
         if self._abandoned.is_set():

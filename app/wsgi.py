@@ -7,8 +7,9 @@ from functools import partial
 
 from flask import Flask
 
+from app.admission import Admission
 from app.memory import IdleHeap
-from app.scoreboard import Hands
+from app.scoreboard.hands import Hands
 from app.server import create_app
 from app.service import Service
 from app.start import one_clear_message, settings_from
@@ -28,7 +29,7 @@ def open_voices(settings: Settings) -> Catalogue:
 
 
 def _hands(settings: Settings) -> Hands:
-    return Hands() if settings.speech.parallel else Hands(cores=1)
+    return Hands(None if settings.speech.parallel else 1, settings.admission.stall_s)
 
 
 def create(
@@ -44,4 +45,6 @@ def create(
     if settings.preload:
         with one_clear_message():
             warm_up.open()
-    return create_app(Service(settings, warm_up, opened_at_s=int(time.time()), heap=IdleHeap(), hands=_hands(settings)))
+    hands = _hands(settings)
+    admission = Admission(settings.threads, settings.admission, hands.board, hands.seat)
+    return create_app(Service(settings, warm_up, int(time.time()), IdleHeap(), hands, admission))

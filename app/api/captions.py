@@ -11,7 +11,8 @@ from app.captions import CONTENT_TYPES, GRANULARITIES, captions_json, srt, vtt
 from app.listener import listener
 from app.playing import as_played
 from app.service import Service
-from app.speech import SpeechRequest, measured_speech
+from app.speech import measured_speech
+from app.speech_request import SpeechRequest
 from loader.timing import Timing
 from loader.validation import absent_or, one_of
 
@@ -27,8 +28,9 @@ def timings() -> Response:
     service: Service = current_app.extensions["chorus"]
     body = _with_its_format(body_of(_BODY))
     asked = speech_request(service, body)
-    with service.heap.work():
-        heard = measured_speech(asked, service.hands, listener(request.environ))
+    client = listener(request.environ)
+    with service.admission.turn(client), service.heap.work():
+        heard = measured_speech(asked, service.hands, client)
     measured = [as_played(timing, asked) for timing in heard]
     form = body["caption_format"]
     response = Response(_written(asked, measured, form), content_type=CONTENT_TYPES[form])

@@ -7,7 +7,7 @@ from app.audio import answer
 from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
 from app.listener import listener
 from app.service import Service
-from app.speech import Speaking, SpeechRequest, checked_text, chosen, chosen_seed
+from app.speech_request import Speaking, SpeechRequest, checked_text, chosen, chosen_seed
 from loader.voices import Catalogue
 
 coqui = Blueprint("coqui", __name__, url_prefix="/api")

@@ -17,7 +17,7 @@ from app.audio import answer
 from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
 from app.listener import listener
 from app.service import Service
-from app.speech import SpeechRequest, checked_text, chosen_seed
+from app.speech_request import SpeechRequest, checked_text, chosen_seed
 from loader.voice import FASTEST, SLOWEST
 
 #: Where this dialect is spoken.

@@ -2,7 +2,7 @@
 
 from app.api.parameters import refuse_path
 from app.naming import is_ours, with_speaker
-from app.speech import Speaking
+from app.speech_request import Speaking
 from loader.voice import Voice
 from loader.voices import Catalogue
 

@@ -14,13 +14,7 @@ from app.errors import BadRequestError, ServiceError, UnsupportedFormatError
 from app.listener import listener
 from app.naming import speaking
 from app.service import Service
-from app.speech import (
-    MOST_SEED,
-    Speaking,
-    SpeechRequest,
-    checked_text,
-    chosen_seed,
-)
+from app.speech_request import MOST_SEED, Speaking, SpeechRequest, checked_text, chosen_seed
 from loader.validation import absent_or, flag, number, one_of, shown, whole
 from loader.voice import FASTEST, SLOWEST
 

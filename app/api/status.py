@@ -1,9 +1,11 @@
-"""Is it alive, and may it be sent work? For load balancers and orchestrators."""
+"""Is it alive, may it be sent work, and what is it doing? For load balancers, orchestrators and people on call."""
 
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify
 
+from app.scoreboard.snapshot import snapshot
 from app.service import Service
 from loader.engines.device import Accelerator, State
 
@@ -25,6 +27,13 @@ def readyz() -> Response:
     catalogue = service.catalogue
     voices = [voice.name for voice in catalogue.voices]
     return jsonify(status="ready", voices=voices, **_device(catalogue.accelerator))
+
+
+@status.get("/status")
+def status_of_all() -> Response:
+    """Say what every worker does, and what all have done; any worker answers for all."""
+    service: Service = current_app.extensions["chorus"]
+    return jsonify(asdict(snapshot(service.hands.board)))
 
 
 def _not_ready(service: Service) -> Response:

@@ -161,7 +161,7 @@ def _read(text: str) -> str:
 
 def _checked(text: str) -> str:
     from app.errors import BadRequestError
-    from app.speech import checked_text
+    from app.speech_request import checked_text
     from loader.config import Limits
 
     # What limits requests is no reason to cut a book into parts here.

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from app import process
-from app.scoreboard import Scoreboard
+from app.scoreboard.board import Scoreboard
 from loader.errors import LoaderError
 
 
@@ -61,7 +61,7 @@ def test_the_workers_collector_runs_and_leaves_the_frozen_heap_alone():
     if child == 0:
         gc.disable()
         process.freeze(RememberingServer())
-        process.thaw(None, None)
+        process.thaw(None, WorkerToBe())
         os._exit(0 if gc.isenabled() and gc.get_freeze_count() > 10_000 else 1)
 
     assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -70,15 +70,16 @@ def test_the_workers_collector_runs_and_leaves_the_frozen_heap_alone():
 class WorkerToBe:
     """What gunicorn hands to the hook before a fork."""
 
-    seat = None
+    seat = board = None
     pid = 4711
+    aborted = False
 
 
 def test_a_worker_has_a_seat_for_as_long_as_it_lives(monkeypatch):
     board, worker = Scoreboard(1), WorkerToBe()
     monkeypatch.setattr(process, "refuse_to_fork_with_threads", lambda server, worker: None)
     process.before_fork(board)(None, worker)
-    worker.seat.write(3)
+    worker.seat.show(speaking=3)
 
     assert 3 == board.speaking()
     assert board.take_seat() is None
@@ -91,6 +92,8 @@ def test_a_worker_has_a_seat_for_as_long_as_it_lives(monkeypatch):
 
 class Worker:
     """What gunicorn hands to the hook of a worker that ends."""
+
+    seat = None
 
     def __init__(self, pid, exit_status):
         self.pid = pid

@@ -6,9 +6,12 @@ import logging
 import numpy as np
 import pytest
 
-from app.errors import BadRequestError, ClientGoneError, TextTooLongError, UnknownVoiceRequestedError, UnspeakableError
-from app.scoreboard import Hands
-from app.speech import Speaking, SpeechRequest, begin_speech, checked_text, chosen, chosen_seed, measured_speech
+from app.errors import BadRequestError, ClientGoneError, DeadlineError, TextTooLongError, UnknownVoiceRequestedError, UnspeakableError
+from app.listener import Listener
+from app.scoreboard.hands import Hands
+from app.scoreboard.snapshot import snapshot
+from app.speech import begin_speech, measured_speech
+from app.speech_request import Speaking, SpeechRequest, checked_text, chosen, chosen_seed
 from loader.config import Limits
 
 LIMITS = Limits(text_characters=20, body_bytes=1024)
@@ -97,7 +100,7 @@ def test_a_request_counts_as_speaking_only_while_it_is_waited_for(catalogue):
 def test_what_is_measured_is_what_is_heard(catalogue):
     text = "On the 3rd of May it cost $3.50. Nobody minded, and everybody went home."
     request = SpeechRequest(text, Speaking(catalogue.default), "wav", False, 1.0, 9, "id-1")
-    timings = measured_speech(request, Hands(1), lambda: False)
+    timings = measured_speech(request, Hands(1), Listener(lambda: False, 0.0))
     stretches = list(begin_speech(request, Hands(1)).stretches)
     heard = [catalogue.default.timing(each.begins) for each in stretches if each.begins]
 
@@ -110,4 +113,24 @@ def test_a_client_that_leaves_stops_the_measuring(catalogue):
     request = SpeechRequest("Hello there. And again.", Speaking(catalogue.default), "wav", False, 1.0, 9, "id-1")
 
     with pytest.raises(ClientGoneError):
-        measured_speech(request, Hands(1), lambda: True)
+        measured_speech(request, Hands(1), Listener(lambda: True, 0.0))
+
+
+def test_a_client_that_waits_no_longer_stops_the_measuring(catalogue):
+    request = SpeechRequest("Hello there. And again.", Speaking(catalogue.default), "wav", False, 1.0, 9, "id-1")
+
+    with pytest.raises(DeadlineError, match="X-Request-Timeout"):
+        measured_speech(request, Hands(1), Listener(lambda: False, 0.0, until_s=1.0))
+
+
+def test_the_board_has_what_was_spoken_and_how_fast(catalogue):
+    hands, clock = Hands(1), itertools.count(100.0, 0.5)
+    request = SpeechRequest("Hello there.", Speaking(catalogue.default), "wav", False, 1.0, 1, "id-1")
+    stretches = list(begin_speech(request, hands, since_s=90.0, now=lambda: next(clock)).stretches)
+
+    seen = snapshot(hands.board).totals
+    assert {"done": 1, "failed": 0, "abandoned": 0} == seen.outcomes
+    assert sum(each.samples.size for each in stretches) / 22050 == pytest.approx(seen.audio_s)
+    assert 12 == seen.characters
+    assert 11.0 == seen.histograms["first_audio_s"].sum
+    assert seen.histograms["synthesis_s"].sum / seen.audio_s == pytest.approx(seen.histograms["rtf"].sum)

@@ -1,0 +1,116 @@
+"""The memory itself: made in the master before the fork, read by whoever wants to know."""
+
+import fcntl
+import mmap
+import os
+import time
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from app.scoreboard.layout import ENDINGS, FORMAT, GAUGES, HEADER, NAME, SLOT, State
+from app.scoreboard.seat import Seat
+
+#: Workers at once, those that are being replaced included; more are not counted.
+MOST_WORKERS = 640
+
+
+class Scoreboard:
+    """A slot for each worker, in memory without a file: it is gone with the last process that has it.
+
+    Each slot is written by its worker alone while there is one, else by the master. A slot's
+    totals stay when its worker goes, however it went, and the next worker adds to them.
+    """
+
+    def __init__(self, slots: int = MOST_WORKERS, name: str = NAME) -> None:
+        """Make an empty board. Runs in the master, before the fork.
+
+        Args:
+            slots: workers at once, at most.
+            name: what it is found by; see `of_process`.
+        """
+        descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
+        os.ftruncate(descriptor, HEADER.itemsize + slots * SLOT.itemsize)
+        self._map(descriptor, writable=True)
+        header = self.header
+        header["name"], header["format"], header["slots"] = NAME.encode(), FORMAT, slots
+        header["master"], header["began_at_s"] = os.getpid(), time.time()
+        header["cores"] = len(os.sched_getaffinity(0))
+
+    def describe(self, places: int, queue: int) -> None:
+        """Note how many requests each worker serves at a time, and how many may wait. Master only."""
+        self.header["places"], self.header["queue"] = places, queue
+
+    @classmethod
+    def of_process(cls, pid: int) -> "Scoreboard | None":
+        """Return the board of the server that process belongs to, to read; None where it has none of this format.
+
+        Raises:
+            OSError: there is no such process, or it is another user's.
+        """
+        for entry in os.scandir(f"/proc/{pid}/fd"):
+            if not os.readlink(entry.path).startswith(f"/memfd:{NAME}"):
+                continue
+            board = cls.__new__(cls)
+            board._map(os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC), writable=False)
+            header = board.header
+            if header["format"] == FORMAT and header["name"] == NAME.encode():
+                return board
+        return None
+
+    def _map(self, descriptor: int, writable: bool) -> None:
+        self._descriptor = descriptor
+        weakref.finalize(self, os.close, descriptor)
+        access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
+        self._memory = mmap.mmap(descriptor, os.fstat(descriptor).st_size, access=access)
+        self._header = np.frombuffer(self._memory, HEADER, 1)
+        self._slots = np.frombuffer(self._memory, SLOT, offset=HEADER.itemsize)
+
+    @property
+    def header(self) -> Any:
+        """Facts of the server; a view."""
+        return self._header[0]
+
+    @property
+    def rows(self) -> Any:
+        """The slots that were ever taken: a view, an array of `layout.SLOT`."""
+        taken = np.flatnonzero(self._slots["forks"])
+        return self._slots[: taken[-1] + 1 if taken.size else 0]
+
+    def take_seat(self) -> Seat | None:
+        """Return the seat of a worker that is about to be forked; None where none is left. Master only."""
+        free = np.flatnonzero(self._slots["state"] == State.FREE)
+        if not free.size:
+            return None
+        row = self._slots[free[0]]
+        row["state"], row["began_at_s"] = State.STARTING, time.time()
+        row["forks"] += 1
+        return Seat(row, int(free[0]))
+
+    def leave(self, seat: Seat, ending: str) -> None:
+        """Have the seat for another worker: its own is gone, in one of `layout.ENDINGS`. Master only."""
+        seat.row["endings"][ENDINGS.index(ending)] += 1
+        for name, _ in GAUGES:
+            seat.row[name] = 0  # the state among them, and with it the seat is free
+
+    def take_turn(self) -> bool:
+        """Return whether this process alone may replace itself now; the turn ends with the process, however it ends."""
+        try:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def speaking(self) -> int:
+        """Return how many requests all workers are speaking."""
+        return int(self.rows["speaking"].sum())
+
+    def waiting(self) -> int:
+        """Return how many requests wait for their turn, in all workers."""
+        return int(self.rows["waiting"].sum())
+
+    def working(self) -> Iterator[Any]:
+        """Yield the rows of workers that take requests."""
+        return (row for row in self.rows if row["state"] == State.READY)

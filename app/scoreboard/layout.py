@@ -1,0 +1,84 @@
+"""What lies where on a board.
+
+Every number is one aligned word of eight bytes, written whole or not at all: of a worker
+that is killed in mid-write, each is as it was before or as it is after. No reader may
+depend on two of them agreeing; a histogram's count is the sum of its buckets.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+
+#: The name of the memory among a process's descriptors, and what it begins with.
+NAME = "chorus-scoreboard"
+#: Raise it when anything below changes.
+FORMAT = 1
+
+ROUTES = ("speech", "captions", "coqui", "marytts", "listings", "page", "status", "other")
+#: The statuses that are counted by themselves; others as the next lower one.
+STATUSES = (200, 304, 400, 401, 404, 405, 413, 415, 422, 429, 499, 500, 503)
+#: How a speech ended.
+OUTCOMES = ("done", "failed", "abandoned")
+#: Why a request was not let in.
+REFUSALS = ("queue_full", "waited_too_long", "client_left")
+#: How a worker ended.
+ENDINGS = ("stopped", "failed", "killed", "stalled")
+#: What grew when the watchdog raised an alert.
+LEAKS = ("python", "native", "descriptors", "threads", "device")
+
+#: Upper bounds of the buckets; one more counts what is above.
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+FACTORS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 4.0)
+#: Histograms of speeches, and the bounds of each.
+HISTOGRAMS = {"request_s": SECONDS, "first_audio_s": SECONDS, "queue_s": SECONDS, "synthesis_s": SECONDS, "rtf": FACTORS}
+
+_ERROR_BYTES = 160
+
+
+class State(IntEnum):
+    """What a slot's worker is doing."""
+
+    FREE = 0
+    STARTING = 1
+    READY = 2
+    #: It takes no new requests, and ends after the ones it has.
+    DRAINING = 3
+
+
+def _histogram(name: str, bounds: tuple[float, ...]) -> list[tuple[str, str, int] | tuple[str, str]]:
+    return [(name, "i8", len(bounds) + 1), (f"{name}_sum", "f8")]
+
+
+HEADER = np.dtype(
+    [
+        ("name", "S24"), ("format", "i8"), ("slots", "i8"),
+        ("master", "i8"), ("began_at_s", "f8"), ("cores", "i8"), ("places", "i8"), ("queue", "i8"),
+        # How often workers were replaced in order by SIGHUP.
+        ("replacements", "i8"),
+    ]
+)  # fmt: skip
+
+#: Of the worker that has the slot now. Times are of the monotonic clock but for those that end in `_at_s` (Unix).
+GAUGES = [
+    ("pid", "i8"), ("state", "i8"), ("began_at_s", "f8"),
+    # One more than the index of how it is ending in `ENDINGS`, once it knows.
+    ("ending", "i8"),
+    ("voices", "i8"), ("connections", "i8"), ("active", "i8"), ("waiting", "i8"), ("speaking", "i8"),
+    # Since when the oldest request is spoken, and when its worker is stalled; 0 where there is none.
+    ("request_since_s", "f8"), ("stalls_s", "f8"),
+    # Of a request, from its turn to its end, recent ones counting more.
+    ("service_s", "f8"),
+    ("sampled_at_s", "f8"), ("live_bytes", "f8"), ("retained_bytes", "f8"), ("anon_bytes", "f8"), ("uss_bytes", "f8"),
+    ("python_blocks", "f8"), ("descriptors", "f8"), ("threads", "f8"), ("device_bytes", "f8"),
+]  # fmt: skip
+
+#: Of all workers that ever had the slot; they only grow.
+TOTALS = [
+    ("forks", "i8"), ("answers", "i8", (len(ROUTES), len(STATUSES))),
+    ("outcomes", "i8", len(OUTCOMES)), ("refusals", "i8", len(REFUSALS)), ("endings", "i8", len(ENDINGS)),
+    ("leaks", "i8", len(LEAKS)), ("audio_s", "f8"), ("characters", "i8"),
+    *(word for name, bounds in HISTOGRAMS.items() for word in _histogram(name, bounds)),
+]  # fmt: skip
+
+#: The last error may be torn where its worker was killed in mid-write.
+SLOT = np.dtype([*GAUGES, *TOTALS, ("error_at_s", "f8"), ("error", f"S{_ERROR_BYTES}")])

@@ -1,0 +1,167 @@
+"""What a board shows at one moment, as facts: for /status, the page, `chorus top` and /metrics."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from app.scoreboard.board import Scoreboard
+from app.scoreboard.layout import ENDINGS, HISTOGRAMS, LEAKS, OUTCOMES, REFUSALS, ROUTES, STATUSES, State
+
+#: Values of memory that were never measured are absent.
+_MEMORY = (
+    "live_bytes", "retained_bytes", "anon_bytes", "uss_bytes", "python_blocks", "descriptors", "threads", "device_bytes",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One slot that has a worker now."""
+
+    slot: int
+    pid: int
+    state: str
+    #: Which worker of its slot it is, from 1.
+    generation: int
+    age_s: float
+    #: Voices that are open in it.
+    voices: int
+    connections: int
+    #: Requests that have their turn or wait for it; that wait; that need a core just now.
+    active: int
+    waiting: int
+    speaking: int
+    #: How long the oldest piece of audio has been worked on; None where none is.
+    speaking_for_s: float | None
+    #: Until the master takes it for stalled and ends it.
+    stalls_in_s: float | None
+    #: Of a request, recent ones counting more.
+    service_s: float
+    speeches: int
+    audio_s: float
+    #: Values of the watchdog's last sample.
+    memory: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of values up to each bound, and above the last one."""
+
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    sum: float
+
+    @property
+    def count(self) -> int:
+        """How many values there were."""
+        return sum(self.counts)
+
+    def quantile(self, share: float) -> float | None:
+        """Return the bound below which that share of the values lies; None where there are none."""
+        if not self.count:
+            return None
+        place = int(np.searchsorted(np.cumsum(self.counts), share * self.count))
+        return self.bounds[min(place, len(self.bounds) - 1)]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The last error of a slot."""
+
+    slot: int
+    at_s: float
+    what: str
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Of all workers there ever were. None of them ever falls."""
+
+    forks: int
+    #: By route and status.
+    answers: dict[str, dict[int, int]]
+    outcomes: dict[str, int]
+    refusals: dict[str, int]
+    endings: dict[str, int]
+    leaks: dict[str, int]
+    audio_s: float
+    characters: int
+    histograms: dict[str, Histogram]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A whole server."""
+
+    master: int
+    up_s: float
+    cores: int
+    #: Requests that each worker serves at a time, and requests that may wait in all of them.
+    places: int
+    queue: int
+    workers: tuple[Worker, ...]
+    totals: Totals
+    failures: tuple[Failure, ...]
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for their turn."""
+        return sum(worker.waiting for worker in self.workers)
+
+
+def snapshot(board: Scoreboard) -> Snapshot:
+    """Read everything there is on a board."""
+    header, rows, now_s = board.header, board.rows.copy(), time.monotonic()
+    workers = [_worker(slot, row, now_s) for slot, row in enumerate(rows) if row["state"] != State.FREE]
+    failures = [_failure(slot, row) for slot, row in enumerate(rows) if row["error_at_s"]]
+    return Snapshot(
+        int(header["master"]), time.time() - float(header["began_at_s"]), int(header["cores"]), int(header["places"]),
+        int(header["queue"]), tuple(workers), _totals(rows), tuple(sorted(failures, key=lambda each: -each.at_s)),
+    )  # fmt: skip
+
+
+def _worker(slot: int, row: Any, now_s: float) -> Worker:
+    since_s, stalls_s = float(row["request_since_s"]), float(row["stalls_s"])
+    return Worker(
+        slot=slot,
+        pid=int(row["pid"]),
+        state=State(int(row["state"])).name.lower(),
+        generation=int(row["forks"]),
+        age_s=time.time() - float(row["began_at_s"]),
+        speaking_for_s=now_s - since_s if since_s else None,
+        stalls_in_s=stalls_s - now_s if stalls_s else None,
+        service_s=float(row["service_s"]),
+        speeches=int(row["outcomes"].sum()),
+        audio_s=float(row["audio_s"]),
+        memory={name: int(row[name]) for name in _MEMORY if row[name]},
+        **{name: int(row[name]) for name in ("voices", "connections", "active", "waiting", "speaking")},
+    )
+
+
+def _failure(slot: int, row: Any) -> Failure:
+    return Failure(slot, float(row["error_at_s"]), row["error"].decode("utf-8", "replace"))
+
+
+def _totals(rows: Any) -> Totals:
+    answers = rows["answers"].sum(axis=0)
+    return Totals(
+        forks=int(rows["forks"].sum()),
+        answers={route: _named(STATUSES, counts) for route, counts in zip(ROUTES, answers, strict=True)},
+        outcomes=_named(OUTCOMES, rows["outcomes"].sum(axis=0)),
+        refusals=_named(REFUSALS, rows["refusals"].sum(axis=0)),
+        endings=_named(ENDINGS, rows["endings"].sum(axis=0)),
+        leaks=_named(LEAKS, rows["leaks"].sum(axis=0)),
+        audio_s=float(rows["audio_s"].sum()),
+        characters=int(rows["characters"].sum()),
+        histograms={name: _histogram(rows, name, bounds) for name, bounds in HISTOGRAMS.items()},
+    )
+
+
+def _histogram(rows: Any, name: str, bounds: tuple[float, ...]) -> Histogram:
+    counts = tuple(int(count) for count in rows[name].sum(axis=0))
+    return Histogram(bounds, counts, float(rows[f"{name}_sum"].sum()))
+
+
+def _named(names: tuple[Any, ...], counts: Any) -> dict[Any, int]:
+    return {name: int(count) for name, count in zip(names, counts, strict=True)}

@@ -1,0 +1,119 @@
+"""gunicorn's threaded worker, told which connections to leave to others, and watched by what it has to show.
+
+gthread takes every connection it can get, so that requests queue in one worker while
+another is idle; and its heartbeat goes on whatever its threads do, so that a synthesis
+that hangs is never noticed.
+"""
+
+import math
+import selectors
+import socket
+import time
+from functools import partial
+from typing import Any
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from app.scoreboard.board import Scoreboard
+from app.scoreboard.layout import State
+from app.scoreboard.seat import Seat
+
+#: How long a busier worker leaves a connection to the others; an idle one takes it in less than a millisecond.
+_STEP_BACK_S = 0.004
+#: How long a client may send nothing before it is hung up on. It costs no thread meanwhile.
+_SILENCE_S = 5.0
+
+
+class Pulse:
+    """A worker's heartbeat as the master sees it: none while a synthesis is stalled, so that gunicorn ends the worker.
+
+    It does that as it ends any worker that shows no life: SIGABRT, for which the worker's
+    threads are dumped, and SIGKILL a second later.
+    """
+
+    def __init__(self, beat: Any, worker: "SpeechWorker") -> None:
+        self._beat = beat
+        self._worker = worker
+        self.notify, self.fileno, self.close = beat.notify, beat.fileno, beat.close
+
+    def last_update(self) -> float:
+        """Return when the worker last showed life, by the monotonic clock. Called by the master, every second."""
+        seat = self._worker.seat
+        if seat is not None and 0 < seat.row["stalls_s"] < time.monotonic():
+            return -math.inf
+        last_s: float = self._beat.last_update()
+        return last_s
+
+
+class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """Takes a connection only where no other worker has fewer, and a thread only once a client has said something."""
+
+    #: Set by the master before the fork; None where the board has no place left.
+    board: Scoreboard | None = None
+    seat: Seat | None = None
+    _back_at_s = 0.0
+
+    def __init__(self, *arguments: Any) -> None:
+        """Made in the master, before the fork."""
+        super().__init__(*arguments)
+        self.tmp: Any = Pulse(self.tmp, self)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Take no more requests, and end after the ones there are."""
+        if self.seat is not None:
+            self.seat.become(State.DRAINING)
+        super().handle_exit(sig, frame)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Look at the listeners, or not. gunicorn asks for it with every turn of its loop."""
+        if enabled and time.monotonic() < self._back_at_s:
+            return
+        super().set_accept_enabled(enabled)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Wait no longer than until the listeners are to be looked at again."""
+        if not self._accepting and self.alive:
+            timeout = min(timeout, max(0.0, self._back_at_s - time.monotonic()))
+        super().wait_for_and_dispatch_events(timeout)
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a connection, unless a freer worker may, and wait for its first byte without a thread."""
+        now_s = time.monotonic()
+        # Whoever was left a connection by stepping back is there in time, or does not come at all.
+        if now_s - self._back_at_s > 2 * _STEP_BACK_S and self._is_another_freer():
+            self._back_at_s = now_s + _STEP_BACK_S
+            self.set_accept_enabled(False)
+            return
+        try:
+            client, address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # another was faster, or the client left
+        self._welcome(TConn(self.cfg, client, address, listener.getsockname()), now_s)
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """Note that a connection is over."""
+        super().finish_request(conn, fs)
+        self._show_connections()
+
+    def murder_pending(self) -> None:
+        """Hang up on clients that said nothing."""
+        super().murder_pending()
+        self._show_connections()
+
+    def _welcome(self, connection: Any, now_s: float) -> None:
+        self.nr_conns += 1
+        self._show_connections()
+        connection.timeout = now_s + _SILENCE_S
+        self.pending_conns.append(connection)
+        self.poller.register(
+            connection.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, connection)
+        )
+
+    def _is_another_freer(self) -> bool:
+        if self.board is None or self.nr_conns == 0:
+            return False
+        return any(row["connections"] < self.nr_conns for row in self.board.working())
+
+    def _show_connections(self) -> None:
+        if self.seat is not None:
+            self.seat.show(connections=self.nr_conns)

@@ -1,0 +1,172 @@
+"""app.scoreboard.board: seats are taken and left, totals only grow, and every process reads what the others wrote."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from app.scoreboard.board import Scoreboard
+from app.scoreboard.layout import ENDINGS, State
+from app.scoreboard.snapshot import snapshot
+
+
+def in_child(work):
+    """Run `work` in a forked process, to its end or to its death; returns its wait status."""
+    child = os.fork()
+    if child == 0:
+        work()
+        os._exit(0)
+    return os.waitpid(child, 0)[1]
+
+
+def killed():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_every_process_reads_what_the_others_wrote():
+    board = Scoreboard(3)
+    for seat in [board.take_seat() for _ in range(3)]:
+        in_child(lambda seat=seat: seat.show(speaking=2))
+
+    assert 6 == board.speaking()
+
+
+def test_a_worker_that_was_killed_counts_no_more_once_its_seat_is_left():
+    board = Scoreboard(1)
+    seat = board.take_seat()
+    in_child(lambda: (seat.show(speaking=5), killed()))
+    assert 5 == board.speaking()
+    board.leave(seat, "killed")
+
+    assert 0 == board.speaking()
+    assert 0 == board.take_seat().slot
+
+
+def test_what_a_worker_did_stays_when_its_seat_is_anothers():
+    board = Scoreboard(2)
+    for ending in ("killed", "stopped", "stalled"):
+        seat = board.take_seat()
+        in_child(lambda seat=seat: (seat.spoke("done", 2.5, 10), seat.observed({"rtf": 0.1}), killed()))
+        board.leave(seat, ending)
+
+    totals = snapshot(board).totals
+    assert (3, 3, 7.5, 30) == (totals.forks, totals.outcomes["done"], totals.audio_s, totals.characters)
+    assert {**dict.fromkeys(ENDINGS, 0), "killed": 1, "stopped": 1, "stalled": 1} == totals.endings
+    assert (3, pytest.approx(0.3)) == (totals.histograms["rtf"].count, totals.histograms["rtf"].sum)
+
+
+def test_totals_never_fall_while_workers_are_killed_in_mid_write():
+    """Each child writes as fast as it can until it is killed, at whatever instruction that finds it."""
+    board, before = Scoreboard(1), None
+    for _ in range(60):
+        seat = board.take_seat()
+        child = os.fork()
+        if child == 0:
+            while True:
+                seat.spoke("done", 1.0, 3)
+                seat.observed({"request_s": 0.2, "rtf": 0.05})
+                seat.answered("speech", 200)
+                seat.failed("a reason")
+        while not snapshot(board).workers[0].speeches > (before.outcomes["done"] if before else 0) + 20:
+            pass
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        board.leave(seat, "killed")
+        now = snapshot(board).totals
+        if before:
+            assert now.outcomes["done"] > before.outcomes["done"]
+            assert now.audio_s > before.audio_s and now.characters > before.characters
+            assert now.answers["speech"][200] >= before.answers["speech"][200]
+            for name, histogram in now.histograms.items():
+                pairs = zip(histogram.counts, before.histograms[name].counts, strict=True)
+                assert all(after >= earlier for after, earlier in pairs)
+        before = now
+        # Of the words that are written one after the other, each kill may lose what one speech adds.
+        assert abs(now.audio_s - now.outcomes["done"]) <= now.forks
+        assert abs(now.histograms["request_s"].count - now.outcomes["done"]) <= now.forks
+
+
+def test_where_all_seats_are_taken_a_worker_does_without():
+    board = Scoreboard(1)
+    board.take_seat()
+
+    assert board.take_seat() is None
+
+
+def test_a_board_is_found_by_the_process_that_has_it_and_cannot_be_written_from_outside():
+    board = Scoreboard(2)
+    board.take_seat().show(pid=4711, state=State.READY)
+    read = (
+        "import sys; from app.scoreboard.board import Scoreboard; from app.scoreboard.snapshot import snapshot\n"
+        "board = Scoreboard.of_process(int(sys.argv[1])); print(snapshot(board).workers[0].pid)\n"
+        "try: board.rows[0]['pid'] = 1\n"
+        "except ValueError as error: print('read-only' in str(error))"
+    )
+    found = subprocess.run([sys.executable, "-c", read, str(os.getpid())], capture_output=True, text=True, check=True)
+
+    assert ["4711", "True"] == found.stdout.split()
+
+
+def test_a_process_without_a_board_has_none():
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        assert Scoreboard.of_process(child.pid) is None
+    finally:
+        child.communicate(b"\n")
+
+
+def test_only_one_worker_at_a_time_may_replace_itself_and_a_dead_one_does_not_keep_the_turn():
+    board = Scoreboard(2)
+    reader, writer = os.pipe()
+    go, stop = os.pipe()
+
+    def hold():
+        os.write(writer, b"1" if board.take_turn() else b"0")
+        os.read(go, 1)
+
+    child = os.fork()
+    if child == 0:
+        hold()
+        killed()
+    assert b"1" == os.read(reader, 1)
+    in_child(lambda: os.write(writer, b"1" if board.take_turn() else b"0"))
+    assert b"0" == os.read(reader, 1)
+    os.write(stop, b"x")
+    os.waitpid(child, 0)
+    in_child(lambda: os.write(writer, b"1" if board.take_turn() else b"0"))
+    assert b"1" == os.read(reader, 1)
+    for descriptor in (reader, writer, go, stop):
+        os.close(descriptor)
+
+
+def test_a_snapshot_shows_what_each_worker_is_doing():
+    board = Scoreboard(3)
+    board.describe(places=4, queue=7)
+    first, second = board.take_seat(), board.take_seat()
+    first.sit(10)
+    first.show(state=State.READY, active=3, waiting=1, voices=2, live_bytes=1000.0)
+    second.become(State.DRAINING)
+    second.failed("it broke: ü" + "x" * 300)
+
+    seen = snapshot(board)
+    assert (4, 7, 1) == (seen.places, seen.queue, seen.waiting)
+    assert [(0, 10, "ready", 3, 1), (1, 0, "draining", 0, 0)] == [
+        (each.slot, each.pid, each.state, each.active, each.waiting) for each in seen.workers
+    ]
+    assert {"live_bytes": 1000} == seen.workers[0].memory
+    assert (1, True) == (seen.failures[0].slot, seen.failures[0].what.startswith("it broke: ü"))
+
+
+def test_a_histogram_tells_the_bound_below_which_most_values_are():
+    board = Scoreboard(1)
+    seat = board.take_seat()
+    assert snapshot(board).totals.histograms["request_s"].quantile(0.95) is None
+    for value in [0.02] * 94 + [0.9] * 6:
+        seat.observed({"request_s": value})
+    histogram = snapshot(board).totals.histograms["request_s"]
+
+    assert (0.025, 1.0) == (histogram.quantile(0.5), histogram.quantile(0.95))
+    seat.observed({"request_s": 999.0})
+    assert 101 == snapshot(board).totals.histograms["request_s"].count

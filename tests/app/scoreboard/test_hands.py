@@ -1,0 +1,44 @@
+"""app.scoreboard.hands: how many requests are spoken by all workers, so how many hands each may use, and who is stalled."""
+
+import itertools
+
+import pytest
+
+from app.scoreboard.board import Scoreboard
+from app.scoreboard.hands import Hands
+
+
+@pytest.mark.parametrize(
+    "cores, speaking, allowed",
+    [(4, 0, 4), (4, 1, 4), (4, 2, 2), (4, 3, 1), (4, 9, 1), (1, 0, 1), (3, 2, 1), (64, 1, 4), (64, 20, 3)],
+)
+def test_requests_share_the_cores(cores, speaking, allowed):
+    board = Scoreboard(2)
+    hands = Hands(cores)
+    hands.join(board, board.take_seat())
+    board.take_seat().show(speaking=speaking)
+
+    assert allowed == hands.allowed()
+
+
+def test_a_request_counts_while_it_speaks_and_no_longer():
+    hands = Hands(2)
+    with pytest.raises(ZeroDivisionError), hands.speaking(), hands.speaking():
+        assert 1 == hands.allowed()
+        raise ZeroDivisionError
+
+    assert 2 == hands.allowed()
+
+
+def test_a_worker_stalls_by_the_oldest_piece_it_works_on():
+    clock = itertools.count(100.0)
+    hands = Hands(2, stall_s=30.0, now=lambda: next(clock))
+    row = hands.seat.row
+    with hands.speaking():
+        assert (100.0, 130.0) == (row["request_since_s"], row["stalls_s"])
+        with hands.speaking():
+            assert (2, 130.0) == (row["speaking"], row["stalls_s"])
+    with hands.speaking():
+        assert 132.0 == row["stalls_s"]
+
+    assert (0, 0.0, 0.0) == (row["speaking"], row["request_since_s"], row["stalls_s"])
