@@ -1,0 +1,594 @@
+"""Behind a real nginx, with the configuration that ops/nginx ships: streams, deaths, caches, limits and odd clients."""
+
+import http.client
+import itertools
+import json
+import operator
+import random
+import re
+import select
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import quote
+
+import openai
+import pytest
+
+from app.keys import hashed
+from tests.serving.harness import Answer
+from tests.serving.nginx import Edge, Origin, UnixConnection, needs_nginx
+
+pytestmark = needs_nginx
+OPENSSL = shutil.which("openssl")
+
+PAUSING = "tests.serving.pausing_voice:create()"
+KEY = "chorus-only-for-tests"
+SENTENCE = "The birch canoe slid on the smooth planks. "
+LONG = SENTENCE * 24
+
+
+@pytest.fixture(scope="module")
+def pair(write_config):
+    """A nginx before two workers, for tests that only ask; each from an address of its own, because of the limits."""
+    with TemporaryDirectory(prefix="chorus-") as folder:
+        edge = Edge(Path(folder)).start()
+        origin = Origin(write_config(), path=edge.upstream).start().ready()
+        yield edge, origin
+        edge.stop()
+        origin.stop()
+
+
+@pytest.fixture
+def folder():
+    with TemporaryDirectory(prefix="chorus-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def before(write_config, folder):
+    """Start a nginx before a gunicorn of the test's own."""
+    with ExitStack() as stack:
+
+        def before(*arguments, keys=None, tls=False, **options):
+            edge = Edge(folder, tls)
+            origin = Origin(write_config(**(keys or {})), arguments, path=edge.upstream, **options).start().ready()
+            stack.callback(origin.stop)
+            stack.callback(edge.start().stop)
+            return edge, origin
+
+        yield before
+
+
+@pytest.fixture
+def alone(folder):
+    """A nginx with nobody behind it."""
+    edge = Edge(folder).start()
+    yield edge
+    edge.stop()
+
+
+@pytest.fixture
+def address(request, _addresses=itertools.count(1)):
+    """An address that no other test comes from."""
+    return f"10.0.{next(_addresses)}.1"
+
+
+def stream(connection, text=LONG, **fields):
+    """Ask for a stream and return the answer, of which the head is read."""
+    body = {"input": text, "response_format": "mp3", "stream": True, **fields}
+    connection.request("POST", "/v1/audio/speech", json.dumps(body))
+    return connection.getresponse()
+
+
+def is_openai_error(answer, code):
+    error = answer.json()["error"]
+    return {"message", "type", "param", "code"} == set(error) and code == error["code"]
+
+
+def test_a_stream_arrives_while_the_rest_is_still_being_made(before, tmp_path):
+    """The voice says no more before the test has heard the beginning; what nginx held back would never come."""
+    go_on = tmp_path / "go-on"
+    environment = {"CHORUS_GO_ON": str(go_on)}
+    edge, origin = before(PAUSING, keys={"speech": {"parallel": False}}, environment=environment)
+    connection = edge.connection(timeout_s=30)
+    response = stream(connection)
+
+    first = response.read1(64)
+    was_done = "speech.done" in origin.log()
+    go_on.touch()
+    rest = response.read()
+    connection.close()
+
+    assert 200 == response.status
+    assert first and not was_done
+    assert len(first + rest) > 24 * 8000
+
+
+def test_a_slow_reader_of_a_whole_answer_keeps_no_worker(before):
+    edge, origin = before("--workers", "1")
+    reader = socket.create_connection(("127.0.0.1", edge.port))
+    body = json.dumps({"input": LONG, "response_format": "wav", "sample_rate": 48000}).encode()
+    reader.sendall(b"POST /v1/audio/speech HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    origin.eventually(lambda: "speech.done" in origin.log())
+    origin.check()  # the worker holds no connection any more, though nobody has read a byte
+
+    reader.close()
+
+
+def test_two_hundred_killed_workers_lose_no_request(before, tiny_release):
+    """No worker is killed before every request that was under way at the last death is answered: one retry each.
+
+    What a worker was just handing over when it was killed, nginx has sent the head of: it is cut, and looks cut.
+    """
+    edge, origin = before(keys={"voices": [{"name": "tiny", "model_path": str(tiny_release)}]}, expected_deaths=200)
+    texts = [f"Number {number} is still here." for number in range(4)]
+    wanted = [edge.speak(text, seed=1).body for text in texts]
+    heard = [0] * len(texts)
+    wrong, cut, is_over = [], [], threading.Event()
+
+    def keep_asking(client):
+        while not is_over.is_set():
+            try:
+                # Each from another address, or it would be one client that asks too often.
+                answer = edge.speak(texts[client], address=f"10.{client}.{heard[client] // 250}.{heard[client] % 250}", seed=1)
+                if answer.body != wanted[client]:
+                    wrong.append((answer.status, answer.body[:200]))
+            except http.client.IncompleteRead as error:
+                cut.append(error)
+            except Exception as error:
+                wrong.append(error)
+            heard[client] += 1
+
+    with ThreadPoolExecutor(len(texts)) as pool:
+        try:
+            list(map(partial(pool.submit, keep_asking), range(len(texts))))
+            for _ in range(200):
+                enough = [count + 2 for count in heard]
+                random.choice(origin.workers()).kill()
+                origin.eventually(lambda enough=enough: all(map(operator.le, enough, heard)) or wrong)
+                origin.eventually(lambda: len(origin.workers()) == 2)
+        finally:
+            is_over.set()
+
+    print(f"of {sum(heard)} requests {len(cut)} were cut, {_tried_twice(edge)} tried twice")
+    assert not wrong, wrong[:3]
+    assert len(cut) < 10
+    assert _tried_twice(edge) > 20
+
+
+def _tried_twice(edge):
+    return sum("," in line["upstream_status"] for line in edge.access())
+
+
+def test_a_stream_whose_worker_dies_looks_cut(before, tmp_path):
+    environment = {"CHORUS_GO_ON": str(tmp_path / "never")}
+    edge, origin = before(PAUSING, keys={"speech": {"parallel": False}}, environment=environment, expected_deaths=2)
+    connection = edge.connection()
+    response = stream(connection)
+    begun = response.read1(64)
+
+    for worker in origin.workers():
+        worker.kill()
+    with pytest.raises(http.client.IncompleteRead):
+        response.read()
+    connection.close()
+    origin.eventually(lambda: len(origin.workers()) == 2)
+
+    assert 200 == response.status
+    assert begun
+
+
+def test_audio_that_was_cut_is_not_cached(before):
+    """nginx is held until a worker has its answer in hand, and goes on when that worker is dead."""
+    edge, origin = before("--workers", "1", expected_deaths=1)
+    path = f"/api/tts?text={quote(LONG)}"
+    connection = edge.connection()
+    connection.request("GET", path)
+    origin.eventually(lambda: _has_a_request(origin))
+    for worker in edge.workers():
+        worker.suspend()
+    origin.eventually(lambda: "speech.done" in origin.log())
+    (victim,) = origin.workers()
+    victim.kill()
+    origin.eventually(lambda: victim not in origin.workers())
+    for worker in edge.workers():
+        worker.resume()
+    response = connection.getresponse()
+
+    with pytest.raises(http.client.IncompleteRead):
+        response.read()
+    connection.close()
+    again = edge.ask("GET", path)
+
+    assert 200 == response.status
+    assert "MISS" == again.headers["X-Cache"]
+    assert len(again.body) == int(again.headers["Content-Length"])
+
+
+def _has_a_request(origin):
+    return any(worker.cpu_times().user > 0.3 for worker in origin.workers())
+
+
+def test_the_same_words_asked_for_by_get_again_come_from_the_cache(pair, address):
+    edge, _ = pair
+    path = "/api/tts?text=Once+is+enough."
+
+    first, second = (edge.ask("GET", path, None, {"X-Request-ID": each}, address) for each in ("first", "second"))
+
+    assert ("MISS", "HIT") == (first.headers["X-Cache"], second.headers["X-Cache"])
+    assert first.body == second.body
+    assert ("first", "second") == (first.headers["X-Request-ID"], second.headers["X-Request-ID"])
+
+
+def test_many_who_ask_for_the_same_at_once_are_spoken_to_once(pair):
+    edge, origin = pair
+    spoken = origin.log().count("speech.done")
+
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(edge.ask, "GET", "/process?INPUT_TEXT=All+together.", address=f"10.9.9.{n}") for n in range(8)]
+        answers = [each.result() for each in asked]
+
+    assert 1 == len({answer.body for answer in answers})
+    assert spoken + 1 == origin.log().count("speech.done")
+
+
+#: Requests that must not be answered with what the first was, nor leave what they were answered with to the next.
+OTHERS = {
+    "another text": ("?text=Quite+another+text.", {}, None),
+    "a name that only nginx takes for the same": ("?TEXT=Hello+there.&text=Quite+another+text.", {}, None),
+    "an encoded name": ("?te%78t=Quite+another+text.&text=Hello+there.", {}, None),
+    "a text in a header": ("?text=Hello+there.", {"Text": "Quite another text."}, None),
+    "another speaker": ("?text=Hello+there.", {"Speaker-Id": "none"}, None),
+    "a key": ("?text=Hello+there.", {"Authorization": f"Bearer {KEY}"}, None),
+    "a key of nought": ("?text=Hello+there.", {"X-Api-Key": "0"}, None),
+    "a body": ("?text=Hello+there.", {}, b"text=Quite+another+text."),
+}
+
+
+@pytest.mark.parametrize("path, parameter", [("/api/tts", "text"), ("/process", "INPUT_TEXT")])
+@pytest.mark.parametrize("other", OTHERS)
+def test_the_cache_knows_one_request_from_another(pair, path, parameter, other):
+    edge, _ = pair
+    query, headers, body = OTHERS[other]
+    query, body = query.replace("text=", f"{parameter}="), body and body.replace(b"text=", parameter.encode() + b"=")
+    plain = f"{path}?{parameter}=Hello+there."
+    here = f"10.20.{len(other)}.{len(path)}"
+    first = edge.ask("GET", plain, address=here)
+
+    answer = edge.ask("GET", path + query, body, headers, here)
+    again = edge.ask("GET", plain, address=here)
+
+    assert "HIT" != answer.headers["X-Cache"]
+    assert answer.body != first.body
+    assert first.body == again.body
+
+
+def test_what_nginx_did_not_see_of_a_header_the_server_does_not_hear(pair):
+    """nginx looks at the first of two headers of a name; gunicorn would take both, and speak the second."""
+    edge, _ = pair
+    first = edge.ask("GET", "/api/tts?text=Two+of+a+kind.")
+
+    twice = b"Text: \r\nText: poison\r\n"
+    answer = raw(edge, b"GET /api/tts?text=Two+of+a+kind. HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%b\r\n" % twice)
+
+    assert answer.endswith(first.body)
+
+
+def test_neither_posts_nor_refusals_nor_questions_by_head_are_cached(pair, address):
+    edge, _ = pair
+
+    posted = [edge.ask("POST", "/api/tts?text=Posted.", b"", address=address) for _ in range(2)]
+    refused = [edge.ask("GET", "/api/tts?text=", address=address) for _ in range(2)]
+    asked = [edge.ask("HEAD", "/api/tts?text=Head.", address=address) for _ in range(2)]
+
+    assert posted[0].body != posted[1].body
+    assert [400, 400] == [answer.status for answer in refused]
+    assert [405, 405] == [answer.status for answer in asked]
+    assert "HIT" not in [answer.headers.get("X-Cache") for answer in (*posted, *refused, *asked)]
+
+
+def test_with_keys_nobody_gets_from_the_cache_what_they_may_not_ask_for(before):
+    edge, _ = before(keys={"api_keys": {"sha256": [hashed(KEY)]}})
+    path, key = "/api/tts?text=For+who+has+a+key.", {"Authorization": f"Bearer {KEY}"}
+
+    answers = [edge.ask("GET", path, headers=headers) for headers in (key, key, {}, {"X-Api-Key": "0"}, key)]
+
+    assert [200, 200, 401, 401, 200] == [answer.status for answer in answers]
+    assert not list(edge.cache.rglob("*/*/*"))
+
+
+def test_a_body_over_the_limit_is_refused_at_the_edge(pair, address):
+    edge, origin = pair
+    most = edge.ask("POST", "/v1/audio/speech", b"x" * 262144, address=address)
+    logged = origin.log()
+
+    answer = edge.ask("POST", "/v1/audio/speech", b"x" * 262145, address=address)
+
+    assert 400 == most.status
+    assert 413 == answer.status
+    assert is_openai_error(answer, "body_too_large")
+    assert "262144" in answer.json()["error"]["message"]
+    assert logged == origin.log()
+
+
+def test_a_request_line_as_long_as_the_server_takes_passes_and_a_longer_one_is_refused_in_json(pair):
+    edge, _ = pair
+    line = b"GET /api/nothing?text=%b HTTP/1.1"
+    room = 8190 - len(line) + len(b"%b")
+
+    passed, refused = (
+        raw(edge, line % (b"x" * length) + b"\r\nHost: a\r\nConnection: close\r\n\r\n") for length in (room, room + 1)
+    )
+
+    assert passed.startswith(b"HTTP/1.1 404 ") and b"nothing is at" in passed
+    assert refused.startswith(b"HTTP/1.1 414 ") and b'"code": "uri_too_long"' in refused
+
+
+def test_too_many_requests_a_second_are_told_when_to_come_back_and_openais_client_does(pair):
+    """Others send as fast as they can for as long as the client has not been refused."""
+    edge, _ = pair
+    refused, is_over = [], threading.Event()
+
+    def flood():
+        while not is_over.is_set():
+            answer = edge.ask("POST", "/v1/audio/speech", b"{}", {"Authorization": f"Bearer {KEY}"})
+            if answer.status == 429:
+                refused.append(answer)
+
+    def was_refused():
+        return "429" in [line["status"] for line in edge.access() if line["request_id"] == "patient"]
+
+    client = openai.OpenAI(
+        base_url=f"http://127.0.0.1:{edge.port}/v1", api_key=KEY, max_retries=20, default_headers={"X-Request-ID": "patient"}
+    )
+    with ThreadPoolExecutor(3) as pool, client:
+        for _ in range(2):
+            pool.submit(flood)
+        pair[1].eventually(lambda: refused)
+        speech = pool.submit(
+            lambda: client.audio.speech.create(model="tts-1", voice="alloy", input="Patience.", response_format="wav").content
+        )
+        try:
+            pair[1].eventually(lambda: was_refused() or speech.done())
+        finally:
+            is_over.set()
+        assert speech.result().startswith(b"RIFF")
+
+    assert was_refused()
+    assert is_openai_error(refused[0], "rate_limit_exceeded")
+    assert ("1", "true") == (refused[0].headers["Retry-After"], refused[0].headers["x-should-retry"])
+
+
+def test_a_new_key_for_every_request_does_not_get_round_the_limit(pair):
+    edge, _ = pair
+
+    statuses = [
+        edge.ask("POST", "/v1/audio/speech", b"{}", {"Authorization": f"Bearer {number}"}, "10.30.0.1").status
+        for number in range(400)
+    ]
+
+    assert {400, 429} == set(statuses)
+
+
+@pytest.mark.parametrize("addresses, passed", [(1, 16), (256, 512)])
+def test_too_many_requests_at_once_are_refused_whether_from_one_client_or_from_all(alone, addresses, passed):
+    """Each sends its head and half of its body, and hears nothing before it sends the rest: all but the one too many."""
+    head = b"POST /v1/audio/speech HTTP/1.1\r\nHost: a\r\nX-Test-Address: 10.40.0.%d\r\nContent-Length: 9\r\n\r\nhalf"
+    with ExitStack() as stack:
+        clients = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(passed + 1)]
+        for number, client in enumerate(clients):
+            client.connect(str(alone.folder / "edge.sock"))
+            client.sendall(head % (number % addresses))
+        (refused,), _, _ = select.select(clients, [], [], 60)
+        response = stack.enter_context(http.client.HTTPResponse(refused))
+        response.begin()
+        answer = Answer(response.status, dict(response.getheaders()), response.read())
+
+    assert 503 == answer.status
+    assert is_openai_error(answer, "overloaded")
+    assert ("1", "true") == (answer.headers["Retry-After"], answer.headers["x-should-retry"])
+
+
+def test_where_no_server_answers_that_is_said_in_json(alone):
+    with socket.socket(socket.AF_UNIX) as gone:
+        gone.bind(str(alone.upstream))
+    answer = alone.speak("Is anybody there?")
+
+    assert 502 == answer.status
+    assert is_openai_error(answer, "server_unavailable")
+    assert "2" == answer.headers["Retry-After"]
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/status", "/status/", "//status", "/%73tatus", "/./status", "/v1/../status"])
+def test_what_is_for_who_runs_it_is_for_private_addresses(pair, path):
+    edge, _ = pair
+
+    public = edge.ask("GET", path, address="203.0.113.5")
+    private = edge.ask("GET", path, address="10.1.2.3")
+
+    assert 403 == public.status
+    assert is_openai_error(public, "forbidden")
+    assert 403 != private.status
+
+
+def test_the_server_hears_who_asks_when_the_request_came_and_its_id(alone):
+    with upstream(alone, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as heard:
+        spoofed = {"X-Forwarded-For": "8.8.8.8", "X-Request-Start": "t=1.000", "X-Request-ID": "mine"}
+        answer = alone.ask("POST", "/v1/audio/speech", b"{}", spoofed, "192.0.2.7")
+        bad_id = alone.ask("POST", "/v1/audio/speech", b"{}", {"X-Request-ID": "not an id"})
+
+    assert b"\r\nX-Forwarded-For: 192.0.2.7\r\n" in heard[0]
+    assert re.search(rb"\r\nX-Request-Start: t=\d{10}\.\d{3}\r\n", heard[0])
+    assert b"\r\nX-Request-ID: mine\r\n" in heard[0]
+    assert "mine" == answer.headers["X-Request-ID"]
+    assert re.fullmatch(r"[0-9a-f]{32}", bad_id.headers["X-Request-ID"])
+    assert b"8.8.8.8" not in heard[0] and b"t=1.000" not in heard[0]
+
+
+@pytest.mark.parametrize(
+    "reply, times, status", [(b"", 2, 502), (b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", 1, 503)]
+)
+def test_a_death_is_tried_once_more_and_a_refusal_is_passed_on(alone, reply, times, status):
+    with upstream(alone, reply) as heard:
+        answer = alone.speak("Twice at the most.")
+
+    assert times == len(heard)
+    assert status == answer.status
+    assert ("2" if times == 2 else "7") == answer.headers["Retry-After"]
+
+
+def test_the_access_log_has_no_text(pair, address):
+    edge, _ = pair
+    edge.ask("GET", "/api/tts?text=Confidential.", address=address)
+
+    log = (edge.folder / "access.log").read_text()
+
+    assert '"GET /api/tts"' in log
+    assert "onfidential" not in log
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="there is no openssl to make a certificate with")
+def test_the_example_of_https_serves_the_same(write_config, folder):
+    (folder / "tls").mkdir()
+    certificate, key = folder / "tls" / "fullchain.pem", folder / "tls" / "privkey.pem"
+    subprocess.run(
+        [OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=tts.example.org", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    edge = Edge(folder, tls=True).start()
+    origin = Origin(write_config(), path=edge.upstream).start().ready()
+    context = ssl.create_default_context(cafile=certificate)
+
+    with closing(http.client.HTTPSConnection("localhost", edge.tls_port, timeout=60, context=context)) as connection:
+        audio = stream(connection, "Nobody else hears this.").read()
+    edge.stop()
+    origin.stop()
+
+    assert len(audio) > 8000
+
+
+def test_honest_clients_are_served_while_two_hundred_slow_ones_send_byte_by_byte(pair):
+    """From as many addresses; half of them are slow with their heads, half with their bodies."""
+    edge, _ = pair
+    head = b"POST /v1/audio/speech HTTP/1.1\r\nHost: a\r\nX-Test-Address: 10.50.0.%d\r\n"
+    is_over = threading.Event()
+    with ExitStack() as stack:
+        slow = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(200)]
+        for number, client in enumerate(slow):
+            client.connect(str(edge.folder / "edge.sock"))
+            client.sendall(head % number + (b"Content-Length: 9999\r\n\r\n" if number % 2 else b""))
+
+        def dribble():
+            while not is_over.wait(0.5):
+                for number, client in enumerate(slow):
+                    client.sendall(b"x" if number % 2 else b"X-%d: y\r\n" % number)
+
+        with ThreadPoolExecutor(5) as pool:
+            try:
+                dribbled = pool.submit(dribble)
+                texts = [f"Honest number {number}." for number in range(40)]
+                answers = list(pool.map(lambda text: edge.speak(text, address="10.51.0.1"), texts))
+            finally:
+                is_over.set()
+            dribbled.result()
+
+    assert [200] * 40 == [answer.status for answer in answers]
+
+
+def test_a_request_that_comes_byte_by_byte_is_answered_as_one_that_comes_at_once(pair):
+    edge, _ = pair
+    body = json.dumps({"input": "Piece by piece.", "response_format": "wav", "seed": 3}).encode()
+    head = b"POST /v1/audio/speech HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+    request = head % len(body) + body
+
+    answers = [raw(edge, request, pieces).partition(b"\r\n\r\n")[2] for pieces in (1, 7, len(request))]
+
+    assert answers[0].startswith(b"RIFF")
+    assert answers[0] == answers[1] == answers[2]
+
+
+#: Requests whose end two parsers might see at different places, or not at all. `smuggled` is what the second would be.
+SMUGGLED = b"GET /v1/smuggled HTTP/1.1\r\nHost: abcd\r\n\r\n"
+assert 41 == len(SMUGGLED)
+ODD = {
+    "both lengths": (400, b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED),
+    "two lengths": (400, b"Content-Length: 0\r\nContent-Length: 41\r\n\r\n" + SMUGGLED),
+    "a list of lengths": (400, b"Content-Length: 0, 41\r\n\r\n" + SMUGGLED),
+    "a signed length": (400, b"Content-Length: +0\r\n\r\n" + SMUGGLED),
+    "a length in hexadecimal": (400, b"Content-Length: 0x29\r\n\r\n" + SMUGGLED),
+    "a space before the colon": (400, b"Content-Length : 41\r\n\r\n" + SMUGGLED),
+    "an unknown coding": (501, b"Transfer-Encoding: xchunked\r\n\r\n" + SMUGGLED),
+    "a coding twice": (400, b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED),
+    "a coding in vertical space": (501, b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n" + SMUGGLED),
+    "a folded header": (400, b"X-Folded: a\r\n Content-Length: 41\r\n\r\n" + SMUGGLED),
+    "a chunk of no number": (400, b"Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n" + SMUGGLED),
+    "a chunk of a negative length": (400, b"Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n" + SMUGGLED),
+    "a chunk that is longer than said": (400, b"Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n" + SMUGGLED),
+    "bare line feeds in chunks": (404, b"Transfer-Encoding: chunked\r\n\r\n1\nx\n0\n\n" + SMUGGLED),
+    "a chunk with an extension": (404, b"Transfer-Encoding: chunked\r\n\r\n1;a=\"\r\nx\r\n0\r\n\r\n" + SMUGGLED),
+    "a bare line feed in a header": (404, b"X-A: b\nContent-Length: 41\r\n\r\n" + SMUGGLED),
+    "a bare carriage return in a header": (400, b"X-A: b\rContent-Length: 41\r\n\r\n" + SMUGGLED),
+    "a nought in a header": (400, b"X-A: b\0c\r\n\r\n" + SMUGGLED),
+    "a second host": (400, b"Host: b\r\n\r\n" + SMUGGLED),
+    "an upgrade": (404, b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n" + SMUGGLED),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_nginx_and_the_server_count_the_same_requests(pair, odd):
+    """Of what nginx refuses the server hears nothing; of what it lets through, one request and no second one."""
+    edge, origin = pair
+    (status, rest), before, seen = ODD[odd], len(origin.log()), len(edge.access())
+    name = odd.replace(" ", "-").replace("'", "")
+
+    raw(edge, b"POST /v1/odd-%b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%b" % (name.encode(), rest))
+
+    (line,) = origin.eventually(lambda: edge.access()[seen:])
+    heard = re.findall(r"event=request.refused .*?path=(\S+)", origin.log()[before:])
+    assert heard == ([] if line["upstream_status"] == "-" else [f"/v1/odd-{name}"])
+    assert str(status) == line["status"]
+
+
+@contextmanager
+def upstream(edge, reply):
+    """Listen where the server would; give everybody that reply and collect what they sent, heads and bodies."""
+    heard = []
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(edge.upstream))
+        listener.listen()
+
+        def serve():
+            while True:
+                client, _ = listener.accept()
+                with client:
+                    request = client.recv(65536)
+                    if not request:
+                        return
+                    heard.append(request)
+                    client.sendall(reply)
+
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(serve)
+            yield heard
+            with closing(UnixConnection(edge.upstream)) as bye:
+                bye.connect()
+
+
+def raw(edge, request, pieces=1):
+    """Send bytes as they are, in so many pieces, and return all that comes back until nginx hangs up."""
+    with socket.create_connection(("127.0.0.1", edge.port), timeout=60) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        size = -(-len(request) // pieces)
+        for start in range(0, len(request), size):
+            client.sendall(request[start : start + size])
+        return b"".join(iter(partial(client.recv, 65536), b""))
