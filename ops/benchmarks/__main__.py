@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
-from . import coldstart, engines, formats, latency, longtext, memory, respawn, throughput
+from . import coldstart, engines, formats, latency, longtext, memory, nginx, respawn, throughput
 from .machine import require_espeak, this_machine, usage_now, used_by_others
 from .processes import ChildFailedError, end_descendants
 from .report import Report, Setting, print_report
@@ -49,6 +49,7 @@ _benchmark(rounds=5)(coldstart.coldstart)
 _benchmark(rounds=3)(memory.memory)
 _benchmark(rounds=3)(throughput.throughput)
 _benchmark(rounds=3)(respawn.respawn)
+_benchmark(rounds=3)(nginx.nginx)
 _benchmark(3, *engines.OPTIONS)(engines.engines)
 _benchmark(rounds=3)(formats.formats)
 _benchmark(3, *latency.OPTIONS)(latency.latency)

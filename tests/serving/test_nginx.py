@@ -23,8 +23,10 @@ import openai
 import pytest
 
 from app.keys import hashed
+from ops.benchmarks.edge import UnixConnection
+from ops.benchmarks.nginx import slow_clients
 from tests.serving.harness import Answer
-from tests.serving.nginx import Edge, Origin, UnixConnection, needs_nginx
+from tests.serving.nginx import Edge, Origin, needs_nginx
 
 pytestmark = needs_nginx
 OPENSSL = shutil.which("openssl")
@@ -40,7 +42,7 @@ def pair(write_config):
     """A nginx before two workers, for tests that only ask; each from an address of its own, because of the limits."""
     with TemporaryDirectory(prefix="chorus-") as folder:
         edge = Edge(Path(folder)).start()
-        origin = Origin(write_config(), path=edge.upstream).start().ready()
+        origin = Origin(write_config(), path=edge.place.upstream).start().ready()
         yield edge, origin
         edge.stop()
         origin.stop()
@@ -59,7 +61,7 @@ def before(write_config, folder):
 
         def before(*arguments, keys=None, tls=False, **options):
             edge = Edge(folder, tls)
-            origin = Origin(write_config(**(keys or {})), arguments, path=edge.upstream, **options).start().ready()
+            origin = Origin(write_config(**(keys or {})), arguments, path=edge.place.upstream, **options).start().ready()
             stack.callback(origin.stop)
             stack.callback(edge.start().stop)
             return edge, origin
@@ -386,7 +388,7 @@ def test_too_many_requests_at_once_are_refused_whether_from_one_client_or_from_a
     with ExitStack() as stack:
         clients = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(passed + 1)]
         for number, client in enumerate(clients):
-            client.connect(str(alone.folder / "edge.sock"))
+            client.connect(str(alone.place.socket))
             client.sendall(head % (number % addresses))
         (refused,), _, _ = select.select(clients, [], [], 60)
         response = stack.enter_context(http.client.HTTPResponse(refused))
@@ -400,7 +402,7 @@ def test_too_many_requests_at_once_are_refused_whether_from_one_client_or_from_a
 
 def test_where_no_server_answers_that_is_said_in_json(alone):
     with socket.socket(socket.AF_UNIX) as gone:
-        gone.bind(str(alone.upstream))
+        gone.bind(str(alone.place.upstream))
     answer = alone.speak("Is anybody there?")
 
     assert 502 == answer.status
@@ -466,10 +468,10 @@ def test_the_example_of_https_serves_the_same(write_config, folder):
         check=True, capture_output=True,
     )  # fmt: skip
     edge = Edge(folder, tls=True).start()
-    origin = Origin(write_config(), path=edge.upstream).start().ready()
+    origin = Origin(write_config(), path=edge.place.upstream).start().ready()
     context = ssl.create_default_context(cafile=certificate)
 
-    with closing(http.client.HTTPSConnection("localhost", edge.tls_port, timeout=60, context=context)) as connection:
+    with closing(http.client.HTTPSConnection("localhost", edge.place.tls_port, timeout=60, context=context)) as connection:
         audio = stream(connection, "Nobody else hears this.").read()
     edge.stop()
     origin.stop()
@@ -478,29 +480,10 @@ def test_the_example_of_https_serves_the_same(write_config, folder):
 
 
 def test_honest_clients_are_served_while_two_hundred_slow_ones_send_byte_by_byte(pair):
-    """From as many addresses; half of them are slow with their heads, half with their bodies."""
     edge, _ = pair
-    head = b"POST /v1/audio/speech HTTP/1.1\r\nHost: a\r\nX-Test-Address: 10.50.0.%d\r\n"
-    is_over = threading.Event()
-    with ExitStack() as stack:
-        slow = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(200)]
-        for number, client in enumerate(slow):
-            client.connect(str(edge.folder / "edge.sock"))
-            client.sendall(head % number + (b"Content-Length: 9999\r\n\r\n" if number % 2 else b""))
 
-        def dribble():
-            while not is_over.wait(0.5):
-                for number, client in enumerate(slow):
-                    client.sendall(b"x" if number % 2 else b"X-%d: y\r\n" % number)
-
-        with ThreadPoolExecutor(5) as pool:
-            try:
-                dribbled = pool.submit(dribble)
-                texts = [f"Honest number {number}." for number in range(40)]
-                answers = list(pool.map(lambda text: edge.speak(text, address="10.51.0.1"), texts))
-            finally:
-                is_over.set()
-            dribbled.result()
+    with slow_clients(edge.place), ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda number: edge.speak(f"Number {number}.", address=f"10.51.0.{number}"), range(40)))
 
     assert [200] * 40 == [answer.status for answer in answers]
 
@@ -564,7 +547,7 @@ def upstream(edge, reply):
     """Listen where the server would; give everybody that reply and collect what they sent, heads and bodies."""
     heard = []
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(edge.upstream))
+        listener.bind(str(edge.place.upstream))
         listener.listen()
 
         def serve():
@@ -580,7 +563,7 @@ def upstream(edge, reply):
         with ThreadPoolExecutor(1) as pool:
             pool.submit(serve)
             yield heard
-            with closing(UnixConnection(edge.upstream)) as bye:
+            with closing(UnixConnection(edge.place.upstream)) as bye:
                 bye.connect()
 
 
