@@ -11,6 +11,8 @@ from app.cli.key import key
 from app.cli.say import say
 from app.cli.serve import serve
 from app.cli.show_config import show_config
+from app.cli.top import top
+from app.cli.tune import tune
 from app.cli.verify import verify
 from app.cli.voices import voices
 
@@ -46,5 +48,5 @@ def chorus() -> None:
     """
 
 
-for _command in (serve, bake, verify, voices, say, device, key, show_config):
+for _command in (serve, bake, verify, voices, say, device, key, top, tune, show_config):
     chorus.add_command(_command)

@@ -1,0 +1,72 @@
+"""On what it was measured."""
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.tuning.limits import CoreLimit, MemoryLimit, usable_cores, usable_memory
+from loader.cpu import feature_level
+
+_PACKAGES = ("chorus-tts", "onnxruntime", "numpy", "gunicorn", "flask", "torch", "coqui-tts")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What somebody needs to know to compare their figures with these."""
+
+    cpu: str
+    #: Instruction-set level, such as `x86-64-v3`.
+    simd: str
+    cores: CoreLimit
+    memory: MemoryLimit
+    kernel: str
+    python: str
+    #: Of each package that is installed.
+    versions: Mapping[str, str]
+    #: Runnable processes before it began, averaged over a minute.
+    load: float
+    #: `always`, `madvise` or `never`; empty where the kernel does not say.
+    huge_pages: str
+
+
+def this_machine() -> Machine:
+    """Describe the machine this process runs on."""
+    return Machine(
+        cpu=_cpu_model(),
+        simd=feature_level(),
+        cores=usable_cores(),
+        memory=usable_memory(),
+        kernel=platform.release(),
+        python=platform.python_version(),
+        versions=_versions(),
+        load=round(os.getloadavg()[0], 2),
+        huge_pages=_chosen(Path("/sys/kernel/mm/transparent_hugepage/enabled")),
+    )
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _chosen(path: Path) -> str:
+    """Return the bracketed one of a kernel file's alternatives."""
+    try:
+        return path.read_text(encoding="ascii").partition("[")[2].partition("]")[0]
+    except (OSError, UnicodeDecodeError):
+        return ""
