@@ -1,0 +1,1 @@
+"""Does this worker's memory grow with every request, what grows, and who holds it: found out while it serves."""

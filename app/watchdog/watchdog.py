@@ -1,0 +1,173 @@
+"""The thread that watches a worker's memory, and what it does about it."""
+
+import gc
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace as with_changes
+
+from app.logs import event
+from app.memory import return_free_memory
+from app.watchdog.lows import Lows
+from app.watchdog.sample import Gauges, Heap, MemorySample, uss_bytes
+from app.watchdog.sweeping import Sweeper
+from app.watchdog.watch import STRIDE, State, Watch
+from loader.config import WatchdogSettings
+
+log = logging.getLogger("chorus.watchdog")
+
+#: Between two looks, however many requests there are.
+_PAUSE_S = 0.2
+#: After so long without a request a last sample is taken, when free memory was given back.
+_REST_S = 1.0
+#: Between two readings of the USS: while there is work, and otherwise.
+_USS_BUSY_S, _USS_REST_S = 60.0, 10.0
+#: Between two questions whether this worker may end.
+_TURN_S = 1.0
+
+
+class Watchdog:
+    """Watches one worker. May be made before the fork; `begin` belongs after it.
+
+    A thread that sleeps until there was work, and then a moment longer. Nothing that it
+    raises reaches a request.
+    """
+
+    def __init__(
+        self,
+        settings: WatchdogSettings,
+        note: Callable[[MemorySample], None],
+        alerted: Callable[[str], None],
+        take_turn: Callable[[], bool],
+        replace: Callable[[], None],
+        device_bytes: Callable[[], int | None] = lambda: None,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Watch as `settings` say.
+
+        Args:
+            settings: how closely, and what follows an alert.
+            note: is given every sample, at most five a second.
+            alerted: is told what grows (`scoreboard.layout.LEAKS`), once an alert.
+            take_turn: whether this worker is the one that may be replaced now; asked until it is.
+            replace: ends this worker between two requests.
+            device_bytes: what the device's allocator has handed out; None where there is no device.
+            now_s: a clock.
+        """
+        self._settings = settings
+        self._note = note
+        self._alerted = alerted
+        self._take_turn = take_turn
+        self._replace = replace
+        self._now_s = now_s
+        self._gauges = Gauges(device_bytes)
+        self._lows = Lows()
+        self._watch = Watch(settings, now_s)
+        self._sweeper = Sweeper(now_s)
+        self._stopped = threading.Event()
+        self._awake = threading.Event()
+        self._thread: threading.Thread | None = None
+        #: Syntheses at which the next look is due.
+        self._due = 1
+        self._judged = 0
+        self._waits_for_turn = False
+        self._uss_bytes: int | None = None
+        self._uss_at_s = 0.0
+
+    @property
+    def state(self) -> State:
+        """Where the watch stands."""
+        return self._watch.state
+
+    def begin(self) -> None:
+        """Begin to watch. Runs in a worker, after the fork, before its first request."""
+        if self._settings.trace:
+            import tracemalloc
+
+            tracemalloc.start()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no longer; returns when the thread has ended."""
+        self._stopped.set()
+        self._awake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def synthesised(self) -> None:
+        """A request was spoken, and has given back what it used. From any thread; takes 10 us."""
+        if self._lows.add(self._gauges.heap()) >= self._due:
+            self._awake.set()
+
+    def look(self) -> None:
+        """Take a sample and judge it. The thread does so by itself."""
+        self._sweeper.sweep()
+        heap = self._gauges.heap()
+        requests = self._lows.served
+        if requests - self._judged >= STRIDE:
+            requests, heap = self._lows.take(heap)
+            self._judge(self._sample(requests, heap, _USS_BUSY_S))
+        else:
+            self._note(self._sample(requests, heap, _USS_BUSY_S))
+        self._due = requests + STRIDE
+        self._end_in_turn()
+
+    def rest(self) -> None:
+        """Take the sample of a worker that has nothing to do."""
+        self._note(self._sample(self._lows.served, self._gauges.heap(), _USS_REST_S))
+        self._due = self._lows.served + 1
+        self._end_in_turn()
+
+    def _judge(self, sample: MemorySample) -> None:
+        self._judged = sample.requests
+        self._note(sample)
+        leak = self._watch.add(sample)
+        if leak is None:
+            return
+        # Late: most workers never need it.
+        from app.watchdog.alert import described
+
+        event(log, "memory.leak_suspected", logging.WARNING, **described(leak, sample, self._settings.action))
+        self._alerted(leak.kind)
+        self._act()
+
+    def _act(self) -> None:
+        if self._settings.action == "trim":
+            gc.collect()
+            return_free_memory()
+        self._waits_for_turn = self._settings.action == "replace"
+
+    def _end_in_turn(self) -> None:
+        if self._waits_for_turn and self._take_turn():
+            self._waits_for_turn = False
+            self._stopped.set()
+            self._replace()
+
+    def _sample(self, requests: int, heap: Heap, uss_every_s: float) -> MemorySample:
+        now_s = self._now_s()
+        if self._uss_bytes is None or now_s - self._uss_at_s >= uss_every_s:
+            self._uss_bytes, self._uss_at_s = uss_bytes(), now_s
+        sample = self._gauges.sample(requests, self._uss_bytes)
+        return with_changes(sample, live_bytes=heap.live_bytes, python_blocks=heap.python_blocks)
+
+    def _run(self) -> None:
+        try:
+            self.rest()
+            while not self._stopped.is_set():
+                self._wait_for_work()
+        except Exception as error:  # whatever it was, the worker goes on speaking
+            log.error("watchdog.failed", exc_info=error)
+        finally:
+            self._watch.abandon()
+
+    def _wait_for_work(self) -> None:
+        self._awake.wait(_TURN_S if self._waits_for_turn else None)
+        while self._awake.is_set() and not self._stopped.is_set():
+            self._awake.clear()
+            self.look()
+            self._stopped.wait(_PAUSE_S)
+            self._awake.wait(max(_REST_S, self._uss_at_s + _USS_REST_S - self._now_s()))
+        if not self._stopped.is_set():
+            self.rest()
