@@ -7,7 +7,7 @@ import secrets
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from app.api import captions, coqui, listings, marytts, openai, status
+from app.api import captions, coqui, listings, marytts, metrics, openai, status
 from app.api.access import require_key
 from app.api.refusals import refusal, translated
 from app.errors import ServiceError, UnsupportedMediaTypeError
@@ -21,8 +21,10 @@ log = logging.getLogger("chorus.http")
 #: Every dialect, and what is no dialect.
 BLUEPRINTS = (
     openai.openai, captions.captions, listings.listings, coqui.coqui, marytts.marytts, marytts.marytts_listings,
-    status.status, page,
+    status.status, metrics.metrics, page,
 )  # fmt: skip
+#: Blueprints whose answers are not counted under their own name.
+_COUNTED_AS = {"openai": "speech", "marytts_listings": "listings", "metrics": "status"}
 _REQUEST_ID = re.compile(r"^[\w.:/-]{1,128}$", re.ASCII)
 
 
@@ -70,7 +72,7 @@ def _echo_request_id(response: Response) -> Response:
 
 def _count(response: Response) -> Response:
     service: Service = current_app.extensions["chorus"]
-    route = {"openai": "speech", "marytts_listings": "listings"}.get(request.blueprint or "", request.blueprint)
+    route = _COUNTED_AS.get(request.blueprint or "", request.blueprint)
     service.hands.seat.answered(route if route in ROUTES else "other", response.status_code)
     return response
 

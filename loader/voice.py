@@ -93,6 +93,9 @@ class Voice:
         self._open_parts = open_parts
         self._parts: Parts | None = None
         self._opening = threading.Lock()
+        #: How often what it speaks with was made in this process, before a fork included: never more than once.
+        self.constructions = 0
+        self._counting = threading.Lock()
         self._sentence_pause_s, self._cuts_first = speech.sentence_pause_s, speech.first_clause
         self._prosody = _prosody(settings, speech, manifest)
         # Said now rather than with every request: a default that is not there.
@@ -169,8 +172,15 @@ class Voice:
         if self._parts is None:
             with self._opening:
                 if self._parts is None:
-                    self._parts = self._open_parts()
+                    self._parts = self._constructed()
         return self._parts
+
+    def _constructed(self) -> Parts:
+        parts = self._open_parts()
+        # A lock of its own: the count is there to show that the other one failed.
+        with self._counting:
+            self.constructions += 1
+        return parts
 
     def speak(self, text: str, delivery: Delivery) -> Iterator[Samples]:
         """Yield windows of float32 samples, pauses between sentences included, made in this thread.

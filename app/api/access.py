@@ -6,8 +6,8 @@ from app.errors import UnauthorizedError
 from app.keys import is_known, presented
 from app.service import Service
 
-#: Blueprints for everybody: probes know no keys, and the page asks for one itself.
-OPEN = ("status", "page")
+#: Blueprints for everybody: probes and scrapers know no keys, and the page asks for one itself.
+OPEN = ("status", "metrics", "page")
 #: Blueprints that say what there is to ask for. Open WebUI sends no key with these.
 LISTINGS = ("listings", "marytts_listings")
 

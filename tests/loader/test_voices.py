@@ -1,5 +1,6 @@
 """loader.voices: who is chosen, when a voice is opened, and how one takes another's place while somebody listens."""
 
+import contextlib
 import re
 import threading
 from dataclasses import replace
@@ -137,8 +138,36 @@ def test_many_who_ask_at_once_open_a_voice_once(config, artifact_of):
     for thread in threads:
         thread.join()
 
-    assert 1 == opening.times
+    assert 1 == opening.times == voice.constructions
     assert (9, 1) == (len(heard), len(set(heard)))
+
+
+def test_a_voice_counts_one_construction_however_often_it_speaks(catalogue):
+    joe, robot, _ = catalogue.voices
+    before = (joe.constructions, robot.constructions)
+
+    for _ in range(5):
+        spoken(joe)
+        spoken(robot)
+
+    assert (1, 0) == before
+    assert (1, 1) == (joe.constructions, robot.constructions)
+
+
+def test_the_count_shows_two_that_opened_a_voice_at_once(catalogue, monkeypatch):
+    """As they would without the lock: each finds the voice closed and opens it."""
+    robot, both_in = catalogue.voice("robot"), threading.Barrier(2)
+    open_parts_now = robot._open_parts
+    monkeypatch.setattr(robot, "_opening", contextlib.nullcontext())
+    monkeypatch.setattr(robot, "_open_parts", lambda: both_in.wait() >= 0 and open_parts_now())
+
+    threads = [threading.Thread(target=robot.open) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 2 == robot.constructions
 
 
 def test_an_opening_that_failed_is_tried_again_by_the_next_who_asks(config, artifact_of):
