@@ -93,7 +93,7 @@ def thaw(server: Any, worker: Any) -> None:
 
 def begin_work(worker: Any) -> None:
     """Begin, in the worker, what its application could not do before the fork."""
-    faulthandler.enable()  # a stalled worker gets SIGABRT, and says what each of its threads was doing
+    _dump_when_aborted()
     service = _service(worker)
     if worker.seat is not None:
         service.hands.join(worker.board, worker.seat)
@@ -103,6 +103,13 @@ def begin_work(worker: Any) -> None:
     except RuntimeError as error:  # no thread can be started now
         event(log, "worker.not_ready", logging.ERROR, status=TEMPORARY_FAILURE, reason=str(error))
         sys.exit(TEMPORARY_FAILURE)
+
+
+def _dump_when_aborted() -> None:
+    """Have SIGABRT, which stalled workers get, end this one, saying what each of its threads was doing."""
+    # faulthandler passes the signal on to whoever had it before: gunicorn, in Python, which would wait for the threads.
+    signal.signal(signal.SIGABRT, signal.SIG_DFL)
+    faulthandler.enable()
 
 
 def _take_work(worker: Any, service: Service) -> None:

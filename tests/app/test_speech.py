@@ -6,7 +6,14 @@ import logging
 import numpy as np
 import pytest
 
-from app.errors import BadRequestError, ClientGoneError, DeadlineError, TextTooLongError, UnknownVoiceRequestedError, UnspeakableError
+from app.errors import (
+    BadRequestError,
+    ClientGoneError,
+    DeadlineError,
+    TextTooLongError,
+    UnknownVoiceRequestedError,
+    UnspeakableError,
+)
 from app.listener import Listener
 from app.scoreboard.hands import Hands
 from app.scoreboard.snapshot import snapshot

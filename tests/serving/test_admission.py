@@ -1,0 +1,92 @@
+"""More requests than the workers can speak: some wait, the rest is told when to come back, and probes are answered."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+LONG = "A sentence that is long enough to be decoded in several windows, one after the other. " * 12
+
+
+@pytest.fixture
+def small(start):
+    """A server with one place in each of its two workers, and two to wait in."""
+    return start("--workers", "2", keys={"admission": {"queue": 2, "wait_s": 60.0}, "threads": 2}).ready()
+
+
+def busy(server):
+    return sum(worker["active"] for worker in server.ask("GET", "/status").json()["workers"])
+
+
+def test_those_that_may_wait_are_served_and_one_more_is_told_when_to_come_back(small):
+    with ThreadPoolExecutor(6) as pool:
+        waiting = [pool.submit(small.speak, LONG, seed=seed) for seed in range(6)]
+        small.eventually(lambda: busy(small) == 6)
+        refused = small.speak("One more.")
+        probes = [small.ask("GET", path).status for path in ("/livez", "/readyz", "/status")]
+        statuses = {each.result().status for each in waiting}
+
+    assert {200} == statuses
+    assert [200, 200, 200] == probes
+    assert (503, "overloaded", "true") == (
+        refused.status, refused.json()["error"]["code"], refused.headers["x-should-retry"],
+    )  # fmt: skip
+    assert 1 <= int(refused.headers["Retry-After"]) <= 120
+    assert 1 == small.ask("GET", "/status").json()["totals"]["refusals"]["queue_full"]
+
+
+def test_a_request_that_waited_too_long_is_not_begun(small):
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(small.speak, LONG, seed=seed) for seed in range(4)]
+        small.eventually(lambda: busy(small) == 4)
+        late = small.ask(
+            "POST", "/v1/audio/speech", {"input": "Too late.", "response_format": "wav"}, {"X-Request-Timeout": "0.01"}
+        )
+        assert {200} == {each.result().status for each in waiting}
+
+    assert (503, "waited_too_long") == (late.status, late.json()["error"]["code"])
+    assert 4 == small.log().count("event=speech.done")
+
+
+def test_a_request_that_nginx_had_for_too_long_is_not_begun(small):
+    late = small.ask(
+        "POST", "/v1/audio/speech", {"input": "Too late."}, {"X-Request-Timeout": "60", "X-Request-Start": "t=1700000000.000"}
+    )
+
+    assert (503, "waited_too_long") == (late.status, late.json()["error"]["code"])
+    assert "event=speech" not in small.log()
+
+
+def test_a_whole_answer_stops_when_its_client_waits_no_longer(small):
+    late = small.ask(
+        "POST", "/v1/audio/speech", {"input": LONG * 4, "response_format": "wav"}, {"X-Request-Timeout": "0.3"}
+    )
+
+    assert (503, "deadline_exceeded") == (late.status, late.json()["error"]["code"])
+    assert "event=speech.abandoned" in small.log()
+
+
+def test_a_timeout_that_is_none_is_refused(server):
+    refused = server.ask("POST", "/v1/audio/speech", {"input": "Hello."}, {"X-Request-Timeout": "soon"})
+
+    assert (400, "X-Request-Timeout") == (refused.status, refused.json()["error"]["param"])
+
+
+def test_clients_that_say_nothing_cost_no_place(small):
+    silent = [socket.create_connection(("127.0.0.1", small.port)) for _ in range(60)]
+    try:
+        assert 200 == small.speak("Hello.").status
+        assert 200 == small.ask("GET", "/livez").status
+    finally:
+        for each in silent:
+            each.close()
+
+
+def test_requests_go_to_the_worker_that_has_the_fewest(small):
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(small.speak, LONG, seed=seed) for seed in range(4)]
+        small.eventually(lambda: busy(small) == 4)
+        spread = [worker["active"] for worker in small.ask("GET", "/status").json()["workers"]]
+        assert {200} == {each.result().status for each in waiting}
+
+    assert [2, 2] == spread

@@ -1,0 +1,60 @@
+"""A synthesis that hangs: its worker is dumped, ended alone and replaced, whatever it hangs in."""
+
+import http.client
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.serving.harness import ROOT
+
+APPLICATION = "tests.serving.hanging_voice:create()"
+HANGS = re.findall(r"^def (hang_\w+)", (ROOT / "tests" / "serving" / "hanging_voice.py").read_text(), re.MULTILINE)
+
+
+@pytest.fixture
+def hanging(start, tmp_path: Path):
+    """A server of two workers one of which hangs as soon as the file is written, and that file."""
+    trigger = tmp_path / "hang"
+    server = start(
+        APPLICATION, keys={"admission": {"stall_s": 1.0}}, environment={"CHORUS_HANG_NOW": str(trigger)},
+        expects_errors=True, expected_deaths=2,  # gunicorn says twice of one worker that it ended it
+    )  # fmt: skip
+    return server.ready(), trigger
+
+
+@pytest.mark.parametrize("how", HANGS)
+def test_a_hung_worker_is_dumped_and_replaced_and_the_others_go_on(hanging, how):
+    server, trigger = hanging
+    before = {worker.pid for worker in server.workers()}
+    reference = server.speak("Hello there.", seed=3).body
+    trigger.write_text(how)
+    with ThreadPoolExecutor(1) as pool:
+        hung = pool.submit(server.speak, "This will never be heard.")
+        server.eventually(lambda: not trigger.exists())
+        assert reference == server.speak("Hello there.", seed=3).body  # by the other worker
+        with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+            hung.result()
+    server.eventually(lambda: len({worker.pid for worker in server.workers()} - before) == 1)
+
+    assert 1 == len({worker.pid for worker in server.workers()} & before)
+    assert reference == server.speak("Hello there.", seed=3).body
+    log = server.log()
+    assert "Fatal Python error: Aborted" in log and f"in {how}" in log
+    assert 1 == log.count("ending=stalled")
+    totals = server.ask("GET", "/status").json()["totals"]
+    assert (1, 3) == (totals["endings"]["stalled"], totals["forks"])
+
+
+def test_a_worker_that_makes_progress_is_not_taken_for_hung(start):
+    """Longer in all than the limit, but no single piece of it is."""
+    server = start(keys={"admission": {"stall_s": 4.0}}).ready()
+    before = {worker.pid for worker in server.workers()}
+    text = "A sentence that is long enough to be decoded in several windows, one after the other. " * 25
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda seed: server.speak(text, seed=seed), range(4)))
+
+    assert {200} == {answer.status for answer in answers}
+    assert max(float(took) for took in re.findall(r"event=speech.done .*took_s=([\d.]+)", server.log())) > 4.0
+    assert before == {worker.pid for worker in server.workers()}
