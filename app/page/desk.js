@@ -27,6 +27,8 @@ export class Desk {
     elements.play.addEventListener("click", () => this.#toggle());
     elements.stop.addEventListener("click", () => this.stop());
     new ResizeObserver(() => this.#wake()).observe(elements.waveform);
+    const page = document.documentElement;
+    new ResizeObserver(() => page.style.setProperty("--desk-height", `${elements.desk.offsetHeight}px`)).observe(elements.desk);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#wake());
   }
 

@@ -27,7 +27,7 @@ class Page {
     picked: (offset) => this.#desk.goTo(offset),
     edited: () => this.#edit(),
   });
-  #desk = new Desk(elements("play", "stop", "status", "waveform", "figures", "first-audio", "audio", "made", "factor"), this.#writing);
+  #desk = new Desk(elements("desk", "play", "stop", "status", "waveform", "figures", "first-audio", "audio", "made", "factor"), this.#writing);
   #form = new Form(elements("voice", "speaker", "language", "speed", "seed", "fixed", "format"), () => this.#edit());
   #keeping = new Keeping(elements("download", "copy", "curl"), {
     wanted: () => this.#wanted(),

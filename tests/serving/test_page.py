@@ -29,6 +29,7 @@ SHORT = "The quick brown fox jumps over the lazy dog."
 #: The same words again and again, marks that no word has, and what JSON and a shell would trip over.
 TRICKY = "“Don’t,” said the old man — the old, old man!\n\nIt's $5 for a dozen \\ or two? The old man said so."
 LONG = " ".join([SHORT] * 15)
+LAPTOP = (1280, 800)
 #: Holds the next listing of voices back until `listed()`, which comes back once the page has read and shown it.
 HELD_LISTING = """
   const ask = window.fetch;
@@ -291,11 +292,55 @@ def test_what_only_a_keyboard_has_is_not_spoken_of_on_a_touch_screen(page, serve
     assert not page.element("keys").is_displayed()
 
 
-def test_the_hint_about_keys_is_not_under_the_player(page):
-    page.emulate((1280, 800))
-    photographed(page, "laptop-light")
+@pytest.mark.parametrize("size", [LAPTOP, (1100, 850), DESKTOP], ids=["laptop", "window", "desktop"])
+def test_nothing_is_under_the_player_as_the_page_opens(page, size):
+    page.emulate(size)
+    assert page.script("return curl.textContent")
+    photographed(page, f"opened-{size[0]}x{size[1]}")
 
-    assert page.script("return keys.getBoundingClientRect().bottom <= desk.getBoundingClientRect().top")
+    assert [] == page.script(UNDER_THE_PLAYER)
+
+
+@pytest.mark.parametrize("size", [LAPTOP, (1100, 850), PHONE, (640, 480)], ids=["laptop", "window", "phone", "low"])
+def test_nothing_that_is_scrolled_to_comes_to_rest_under_the_player(page, size):
+    page.emulate(size)
+    page.write(f"{LONG}\n" * 4)
+    for _ in range(3):
+        page.script("scrollTo(0, 0); document.getElementById('alert').textContent += 'It grows. '.repeat(20)")
+        hidden = page.driver.execute_async_script(SCROLLED_UNDER_THE_PLAYER)
+        assert [] == hidden
+    page.script("scrollTo(0, document.documentElement.scrollHeight)")
+
+    assert [] == page.script(UNDER_THE_PLAYER)
+
+
+#: Returns what of the page, but for what is in the text's own frame, has its lower edge below the upper edge of the player.
+UNDER_THE_PLAYER = """
+const top = desk.getBoundingClientRect().top;
+return [...document.querySelectorAll("header *, main *")]
+  .filter((element) => element.checkVisibility({ visibilityProperty: true }))
+  .filter((element) => !element.closest("#score, #text, .unseen, option"))
+  .filter((element) => element.getBoundingClientRect().bottom > top + 0.5)
+  .map((element) => element.id || element.tagName);
+"""
+#: Calls back with what can be gone to by keyboard below the text and is then under the player.
+SCROLLED_UNDER_THE_PLAYER = """
+const drawn = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+const can = [...document.querySelectorAll("#delivery *, #keeping *")].filter(({ tabIndex }) => tabIndex >= 0);
+const seen = can.filter((element) => element.checkVisibility());
+const under = async () => {
+  const found = [];
+  await drawn();
+  for (const element of seen) {
+    scrollTo(0, 0);
+    element.focus();
+    await drawn();
+    if (element.getBoundingClientRect().bottom > desk.getBoundingClientRect().top) found.push(element.id);
+  }
+  return found;
+};
+under().then(arguments[0]);
+"""
 
 
 def test_editing_puts_the_light_out(page, server):
