@@ -1,6 +1,6 @@
 """A WSGI application over the real voice that stops in mid-speech until it is told to go on.
 
-gunicorn serves `tests.serving.pausing_voice:create()`; after its first window every speech waits for the file
+gunicorn serves `tests.serving.pausing_voice:create()`; after its first two windows every speech waits for the file
 CHORUS_GO_ON to be there.
 """
 
@@ -17,13 +17,13 @@ from loader.voices import Catalogue
 
 
 class PausingNetworks(OnnxNetworks):
-    """The real networks, but for a decoder that waits before every window but the first of this process."""
+    """The real networks, but for a decoder that waits before every window but the first two of this process."""
 
     windows = 0
 
     def decode(self, window, condition, keep=None):
         self.windows += 1
-        while self.windows > 1 and not os.path.exists(os.environ["CHORUS_GO_ON"]):
+        while self.windows > 2 and not os.path.exists(os.environ["CHORUS_GO_ON"]):
             select.select([], [], [], 0.01)
         return super().decode(window, condition, keep)
 
