@@ -99,6 +99,7 @@ def begin_work(worker: Any) -> None:
         service.hands.join(worker.board, worker.seat)
         service.admission.join(worker.board, worker.seat)
     try:
+        service.watchdog.begin()
         service.warm_up.begin(partial(_take_work, worker, service))
     except RuntimeError as error:  # no thread can be started now
         event(log, "worker.not_ready", logging.ERROR, status=TEMPORARY_FAILURE, reason=str(error))

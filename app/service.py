@@ -6,6 +6,7 @@ from app.admission import Admission
 from app.memory import IdleHeap
 from app.scoreboard.hands import Hands
 from app.warm_up import WarmUp
+from app.watchdog.watchdog import Watchdog
 from loader.config import Settings
 from loader.voices import Catalogue
 
@@ -21,6 +22,7 @@ class Service:
     heap: IdleHeap
     hands: Hands
     admission: Admission
+    watchdog: Watchdog
 
     @property
     def catalogue(self) -> Catalogue:

@@ -10,10 +10,13 @@ from flask import Flask
 from app.admission import Admission
 from app.memory import IdleHeap
 from app.scoreboard.hands import Hands
+from app.scoreboard.layout import SAMPLED
 from app.server import create_app
 from app.service import Service
 from app.start import one_clear_message, settings_from
-from app.warm_up import WarmUp
+from app.warm_up import WarmUp, stop_gracefully
+from app.watchdog.sample import MemorySample
+from app.watchdog.watchdog import Watchdog
 from loader.config import Settings
 from loader.retry import Backoff
 from loader.voices import Catalogue, locate_all, open_catalogue
@@ -32,6 +35,22 @@ def _hands(settings: Settings) -> Hands:
     return Hands(None if settings.speech.parallel else 1, settings.admission.stall_s)
 
 
+def _watchdog(settings: Settings, hands: Hands) -> Watchdog:
+    """Return the watchdog of a worker: what it sees is shown on the board, where the worker's seat is by then."""
+    return Watchdog(
+        settings.watchdog,
+        note=lambda sample: hands.seat.show(**_shown(sample)),
+        alerted=lambda kind: hands.seat.leaked(kind),
+        take_turn=lambda: hands.board.take_turn(),
+        replace=stop_gracefully,
+    )
+
+
+def _shown(sample: MemorySample) -> dict[str, float]:
+    values = {name: getattr(sample, name) for name in SAMPLED}
+    return {"sampled_at_s": time.time(), **{name: float(value) for name, value in values.items() if value is not None}}
+
+
 def create(
     open_voices: Callable[[Settings], Catalogue] = open_voices, backoff: Backoff = Backoff()
 ) -> Flask:
@@ -47,4 +66,5 @@ def create(
             warm_up.open()
     hands = _hands(settings)
     admission = Admission(settings.threads, settings.admission, hands.board, hands.seat)
-    return create_app(Service(settings, warm_up, int(time.time()), IdleHeap(), hands, admission))
+    watchdog = _watchdog(settings, hands)
+    return create_app(Service(settings, warm_up, int(time.time()), IdleHeap(), hands, admission, watchdog))

@@ -31,6 +31,7 @@ def timings() -> Response:
     client = listener(request.environ)
     with service.admission.turn(client), service.heap.work():
         heard = measured_speech(asked, service.hands, client)
+    service.watchdog.synthesised()
     measured = [as_played(timing, asked) for timing in heard]
     form = body["caption_format"]
     response = Response(_written(asked, measured, form), content_type=CONTENT_TYPES[form])

@@ -58,6 +58,11 @@ HEADER = np.dtype(
     ]
 )  # fmt: skip
 
+#: What the watchdog samples. A value that is 0 was not measured.
+SAMPLED = (
+    "live_bytes", "retained_bytes", "anon_bytes", "uss_bytes", "python_blocks", "descriptors", "threads", "device_bytes",
+)  # fmt: skip
+
 #: Of the worker that has the slot now. Times are of the monotonic clock but for those that end in `_at_s` (Unix).
 GAUGES = [
     ("pid", "i8"), ("state", "i8"), ("began_at_s", "f8"),
@@ -68,8 +73,7 @@ GAUGES = [
     ("request_since_s", "f8"), ("stalls_s", "f8"),
     # Of a request, from its turn to its end, recent ones counting more.
     ("service_s", "f8"),
-    ("sampled_at_s", "f8"), ("live_bytes", "f8"), ("retained_bytes", "f8"), ("anon_bytes", "f8"), ("uss_bytes", "f8"),
-    ("python_blocks", "f8"), ("descriptors", "f8"), ("threads", "f8"), ("device_bytes", "f8"),
+    ("sampled_at_s", "f8"), *((name, "f8") for name in SAMPLED),
 ]  # fmt: skip
 
 #: Of all workers that ever had the slot; they only grow.

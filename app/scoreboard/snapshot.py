@@ -7,12 +7,7 @@ from typing import Any
 import numpy as np
 
 from app.scoreboard.board import Scoreboard
-from app.scoreboard.layout import ENDINGS, HISTOGRAMS, LEAKS, OUTCOMES, REFUSALS, ROUTES, STATUSES, State
-
-#: Values of memory that were never measured are absent.
-_MEMORY = (
-    "live_bytes", "retained_bytes", "anon_bytes", "uss_bytes", "python_blocks", "descriptors", "threads", "device_bytes",
-)  # fmt: skip
+from app.scoreboard.layout import ENDINGS, HISTOGRAMS, LEAKS, OUTCOMES, REFUSALS, ROUTES, SAMPLED, STATUSES, State
 
 
 @dataclass(frozen=True)
@@ -134,7 +129,7 @@ def _worker(slot: int, row: Any, now_s: float) -> Worker:
         service_s=float(row["service_s"]),
         speeches=int(row["outcomes"].sum()),
         audio_s=float(row["audio_s"]),
-        memory={name: int(row[name]) for name in _MEMORY if row[name]},
+        memory={name: int(row[name]) for name in SAMPLED if row[name]},
         **{name: int(row[name]) for name in ("voices", "connections", "active", "waiting", "speaking")},
     )
 
