@@ -3,6 +3,7 @@
 import fcntl
 import mmap
 import os
+import stat
 import time
 import weakref
 from collections.abc import Iterator
@@ -50,11 +51,12 @@ class Scoreboard:
         Raises:
             OSError: there is no such process, or it is another user's.
         """
-        for entry in os.scandir(f"/proc/{pid}/fd"):
-            if not os.readlink(entry.path).startswith(f"/memfd:{NAME}"):
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            path = f"/proc/{pid}/fd/{number}"
+            if not _is_own_board(path):
                 continue
             board = cls.__new__(cls)
-            board._map(os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC), writable=False)
+            board._map(os.open(path, os.O_RDONLY | os.O_CLOEXEC), writable=False)
             header = board.header
             if header["format"] == FORMAT and header["name"] == NAME.encode():
                 return board
@@ -114,3 +116,11 @@ class Scoreboard:
     def working(self) -> Iterator[Any]:
         """Yield the rows of workers that take requests."""
         return (row for row in self.rows if row["state"] == State.READY)
+
+
+def _is_own_board(descriptor: str) -> bool:
+    """Return whether a descriptor, by its path, is of a board and can write to it: whoever only looks has one to read."""
+    try:
+        return os.readlink(descriptor).startswith(f"/memfd:{NAME}") and bool(os.lstat(descriptor).st_mode & stat.S_IWUSR)
+    except FileNotFoundError:  # closed meanwhile
+        return False

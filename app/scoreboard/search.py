@@ -1,0 +1,57 @@
+"""Finding the servers of this machine: processes that have a board among their descriptors."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from app.scoreboard.board import Scoreboard
+
+
+@dataclass(frozen=True)
+class Found:
+    """A running server."""
+
+    #: Its master as this process sees it; the board has another number where that is a container's.
+    pid: int
+    board: Scoreboard
+
+
+def servers(uid: int) -> list[Found]:
+    """Return the running servers of a user, by pid."""
+    import psutil
+
+    boards: dict[int, Scoreboard] = {}
+    parents: dict[int, int] = {}
+    for process in psutil.process_iter(["ppid", "uids"]):
+        if process.info["uids"] is None or process.info["uids"].real != uid:
+            continue
+        if (board := _board(process.pid)) is not None:
+            boards[process.pid], parents[process.pid] = board, process.info["ppid"]
+    return [Found(pid, board) for pid, board in sorted(boards.items()) if not _is_same(board, boards.get(parents[pid]))]
+
+
+def server_of(pid: int) -> Found | None:
+    """Return the server of its master's or a worker's `pid`; None where that process is of none of this version.
+
+    Raises:
+        OSError: there is no such process, or it is another user's.
+    """
+    import psutil
+
+    board = Scoreboard.of_process(pid)
+    if board is None:
+        return None
+    with suppress(psutil.NoSuchProcess):
+        while _is_same(board, _board(parent := psutil.Process(pid).ppid())):
+            pid = parent
+    return Found(pid, board)
+
+
+def _board(pid: int) -> Scoreboard | None:
+    """Return a process's board, None where it has none or shows none."""
+    with suppress(OSError):
+        return Scoreboard.of_process(pid)
+    return None
+
+
+def _is_same(board: Scoreboard, other: Scoreboard | None) -> bool:
+    return other is not None and all(board.header[name] == other.header[name] for name in ("master", "began_at_s"))

@@ -1,0 +1,225 @@
+"""chorus top: what it shows of a board, which server it takes, and that nothing on a board commands a terminal."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+
+import pytest
+from rich.console import Console
+
+from app.cli.top_source import EndedError, Local, NoServerError, only
+from app.cli.top_view import view
+from app.scoreboard.board import Scoreboard
+from app.scoreboard.layout import State
+from app.scoreboard.pace import Looks
+from app.scoreboard.search import server_of, servers
+from app.scoreboard.snapshot import snapshot
+from app.scoreboard.told import told
+from tests.conftest import ROOT
+
+#: A process that has a board, and a child that has the same, until its standard input ends.
+SERVER = """
+import os, sys
+from app.scoreboard.board import Scoreboard
+board = Scoreboard(2)
+seat = board.take_seat()
+if os.fork() == 0:
+    seat.sit(os.getpid())
+    print(os.getpid(), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def board():
+    made = Scoreboard(4)
+    made.describe(places=2, queue=64)
+    return made
+
+
+@pytest.fixture
+def worker(board):
+    """The seat of a worker that takes requests."""
+    seat = board.take_seat()
+    seat.sit(4242)
+    seat.become(State.READY)
+    return seat
+
+
+@pytest.fixture
+def serving():
+    """The process of a server, and the pid of its worker."""
+    with subprocess.Popen([sys.executable, "-c", SERVER], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield process, int(process.stdout.readline())
+        process.stdin.close()
+
+
+def looked(*snapshots):
+    looks = Looks()
+    for each in snapshots:
+        looks.add(each)
+    return looks
+
+
+def shown(looks, width=80, **options):
+    console = Console(width=width, record=True, file=open(os.devnull, "w"))
+    with console.file:
+        console.print(view(looks, **options))
+    return console.export_text()
+
+
+def test_every_worker_has_a_line_with_what_it_does(board, worker):
+    worker.show(connections=7, active=3, waiting=1, speaking=2, service_s=0.25, uss_bytes=120e6, live_bytes=80e6)
+    worker.show(descriptors=31, threads=5)
+    line = next(line for line in shown(looked(snapshot(board))).splitlines() if "4242" in line)
+
+    assert ["0", "4242", "ready", "1", "7", "3/1/2", "-", "0.25", "-", "120/80", "31", "5"] == line.split()
+
+
+def test_nothing_is_cut_on_80_columns(board, worker):
+    worker.sit(4_194_304)
+    worker.become(State.DRAINING)
+    worker.show(connections=100, active=10, waiting=6, speaking=4, uss_bytes=987e6, live_bytes=765e6, descriptors=512, threads=99)
+    worker.show(service_s=12.34)
+    worker.show(request_since_s=time.monotonic() - 100.5, stalls_s=time.monotonic() + 19.5)
+
+    assert "…" not in shown(looked(snapshot(board)), 80)
+
+
+def test_rates_are_of_what_was_done_between_two_looks(board, worker):
+    before = snapshot(board)
+    worker.spoke("done", 50.0, 100)
+    for _ in range(20):
+        worker.answered("speech", 200)
+    worker.answered("status", 200)
+    board.header["began_at_s"] -= 10  # ten seconds later
+    text = shown(looked(before, snapshot(board)))
+
+    assert "requests 2.0/s" in text
+    assert "audio 5.0 s/s" in text
+
+
+def test_quantiles_are_of_the_last_minute_and_say_where_they_end(board, worker):
+    for _ in range(100):
+        worker.observed({"request_s": 100.0, "first_audio_s": 500.0})
+    before = snapshot(board)
+    worker.observed({"request_s": 0.2})
+    board.header["began_at_s"] -= 10
+    text = shown(looked(before, snapshot(board)))
+
+    assert "request     p50 <= 0.25 s   p95 <= 0.25 s   of 1, last minute" in text
+    assert "first audio p50 > 120 s   p95 > 120 s   of 100, since the start" in text
+
+
+def test_what_was_seen_of_another_server_at_the_same_place_makes_no_rates(board, worker):
+    worker.spoke("done", 50.0, 100)
+    looks = looked(snapshot(board), snapshot(Scoreboard(1)))
+
+    assert looks.pace() is None or looks.pace().audio_s_per_s == 0
+
+
+def test_the_queue_refusals_and_how_workers_ended_are_told(board, worker):
+    worker.show(waiting=5)
+    worker.refused("queue_full")
+    board.leave(board.take_seat(), "stalled")
+    text = shown(looked(snapshot(board)))
+
+    assert "queue 5 of 64" in text
+    assert "refused 1 queue full   workers ended 1 stalled" in text
+
+
+def test_an_error_that_would_command_the_terminal_is_only_shown(board, worker):
+    worker.failed("ValueError: [bold]\x1b[2J\x07 is no text")
+
+    assert "slot 0: ValueError: [bold]?[2J? is no text" in shown(looked(snapshot(board)))
+
+
+def test_workers_that_find_no_room_are_counted():
+    board = Scoreboard(40)
+    for pid in range(1000, 1040):
+        board.take_seat().sit(pid)
+    lines = shown(looked(snapshot(board)), lines=24, note="q ends this").rstrip().splitlines()
+
+    assert 24 >= len(lines)
+    assert "and 25 more workers" in lines[-2]
+    assert "q ends this" == lines[-1].rstrip()
+
+
+def test_what_status_tells_shows_as_the_board_does(board, worker):
+    worker.show(speaking=1, request_since_s=1.0, stalls_s=61.0, live_bytes=1e6)
+    worker.observed({"request_s": 0.2})
+    worker.answered("speech", 503)
+    worker.failed("broken")
+    seen = snapshot(board)
+
+    assert seen == told(json.loads(json.dumps(asdict(seen))))
+
+
+@pytest.mark.parametrize("other", [[], {}, {"status": "ready"}, None, {"workers": 3, "totals": [], "master": 1}])
+def test_what_is_no_status_is_said(other):
+    with pytest.raises(ValueError, match="no status of a server of this version"):
+        told(other)
+
+
+def test_a_server_is_found_by_itself_and_by_its_worker(serving):
+    process, worker = serving
+
+    found = [each.pid for each in servers(os.getuid())]
+    assert process.pid in found
+    assert worker not in found
+    assert process.pid == server_of(worker).pid == server_of(process.pid).pid
+
+
+def test_whoever_only_looks_is_no_server(serving):
+    process, _ = serving
+    looking = server_of(process.pid)
+
+    assert os.getpid() not in [each.pid for each in servers(os.getuid()) if each.board.header == looking.board.header]
+    assert process.pid == server_of(process.pid).pid
+
+
+def test_another_users_servers_are_not_listed(serving):
+    assert [] == [each for each in servers(os.getuid() + 12345) if each.pid == serving[0].pid]
+
+
+def test_a_server_that_ends_while_it_is_watched_is_said(serving):
+    process, _ = serving
+    watched = Local(server_of(process.pid))
+    assert process.pid == watched.look().master
+    process.stdin.close()
+    process.wait()
+
+    with pytest.raises(EndedError, match=f"the server of master {process.pid} has ended"):
+        watched.look()
+
+
+def test_none_and_several_servers_say_what_to_do(serving):
+    found = server_of(serving[0].pid)
+
+    assert found is only([found])
+    with pytest.raises(NoServerError, match=r"start one \(chorus serve\)"):
+        only([])
+    with pytest.raises(NoServerError, match=rf"say which with --pid\n  --pid {found.pid}  up \d+ s, 1 workers\n"):
+        only([found, found])
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        (["--pid", "4194305"], 69, "there is no process 4194305"),
+        (["--pid", str(os.getppid())], 69, "is no Chorus server of this version"),
+        (["--url", "http://127.0.0.1:9", "--once"], 69, "does not answer"),
+        (["--url", "127.0.0.1:5002"], 64, "expected http://host:port"),
+        (["--url", "http://127.0.0.1:9", "--pid", "1"], 64, "give one of them"),
+        (["--interval", "0"], 64, "0.1<=x<=60"),
+    ],
+)
+def test_what_cannot_be_watched_is_one_line_and_a_status(invoke, words, status, says):
+    done = invoke("top", *words)
+
+    assert status == done.exit_code
+    assert says in done.stderr
+    assert done.stderr.startswith("chorus: ") and 1 == done.stderr.count("\n")

@@ -1,0 +1,155 @@
+"""chorus top on a real server: under load, while every worker hangs, and when workers or the server end."""
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import termios
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.app.cli.running import CHORUS, chorus
+from tests.conftest import ROOT
+
+
+def rows(text):
+    """Return the words of each worker's line by its pid."""
+    found = (line.split() for line in text.splitlines() if re.match(r" *\d+ +\d+ +(ready|starting|draining)", line))
+    return {int(words[1]): words for words in found}
+
+
+def pids(server):
+    return {worker.pid for worker in server.workers()}
+
+
+class Terminal:
+    """The command on a terminal of 80 columns, as a person sees and ends it."""
+
+    def __init__(self, *words):
+        self._ours, self._theirs = pty.openpty()
+        self.before = self.settings()
+        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+        streams = dict.fromkeys(("stdin", "stdout", "stderr"), self._theirs)
+        self.process = subprocess.Popen([*CHORUS, "top", *map(str, words)], cwd=ROOT, env=environment, **streams)
+        self._seen = b""
+
+    @property
+    def text(self):
+        """All that was shown until now, without what colours and places it."""
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.raw)
+
+    @property
+    def raw(self):
+        while select.select([self._ours], [], [], 0)[0]:
+            self._seen += os.read(self._ours, 65536)
+        return self._seen.decode(errors="replace")
+
+    def press(self, key):
+        os.write(self._ours, key.encode())
+
+    def settings(self):
+        return termios.tcgetattr(self._theirs)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._ours)
+        os.close(self._theirs)
+
+
+@pytest.fixture
+def two(start):
+    """A server of two workers."""
+    return start("--workers", "2").ready()
+
+
+@pytest.fixture
+def terminal(two):
+    """The command on a terminal, watching that server."""
+    watching = Terminal("--pid", two.process.pid, "--interval", "0.1")
+    two.eventually(lambda: "Ctrl-C" in watching.text)
+    yield watching
+    watching.close()
+
+
+def ended(terminal, server):
+    """Wait until the command is over; return its status once the terminal is as it was, and shows what it showed before."""
+    server.eventually(lambda: terminal.text and terminal.process.poll() is not None)
+    assert terminal.before == terminal.settings()
+    assert "\x1b[?1049l" in terminal.raw
+    return terminal.process.returncode
+
+
+def test_one_look_without_a_terminal_shows_every_worker_and_what_was_done(two):
+    two.speak("Hello there.")
+    done = chorus("top", "--once", "--interval", "0.1", "--pid", two.process.pid)
+
+    assert 0 == done.returncode, done.stderr
+    assert pids(two) == set(rows(done.stdout))
+    assert re.search(r"request +p50 <= [\d.]+ s .* of 1, since the start", done.stdout)
+    assert "\x1b" not in done.stdout
+
+
+def test_a_remote_server_shows_the_same(two):
+    two.speak("Hello there.")
+    done = chorus("top", "--once", "--interval", "0.1", "--url", f"http://127.0.0.1:{two.port}/")
+
+    assert 0 == done.returncode, done.stderr
+    assert pids(two) == set(rows(done.stdout))
+    assert "of 1, since the start" in done.stdout
+
+
+def test_workers_that_all_hang_are_shown(two):
+    for worker in two.workers():
+        worker.send_signal(signal.SIGSTOP)
+    try:
+        done = chorus("top", "--once", "--interval", "0.1", "--pid", two.process.pid)
+        remote = chorus("top", "--once", "--interval", "0.1", "--url", f"http://127.0.0.1:{two.port}")
+    finally:
+        for worker in two.workers():
+            worker.send_signal(signal.SIGCONT)
+
+    assert 0 == done.returncode, done.stderr
+    assert pids(two) == set(rows(done.stdout))
+    assert 69 == remote.returncode
+    assert "does not answer (timed out)" in remote.stderr
+
+
+def test_speech_is_seen_while_it_is_made_and_q_gives_the_terminal_back(two, terminal):
+    with ThreadPoolExecutor(1) as pool:
+        speech = pool.submit(two.speak, "The quick brown fox jumps over the lazy dog. " * 40)
+        two.eventually(lambda: re.search(r"ready +1 +\d+ +1/0/1 +[\d.]+/\d+ ", terminal.text))
+        assert 200 == speech.result().status
+    two.eventually(lambda: re.search(r"audio (?!0\.0)[\d.]+ s/s", terminal.text))
+    terminal.press("q")
+
+    assert 0 == ended(terminal, two)
+
+
+def test_ctrl_c_gives_the_terminal_back(two, terminal):
+    terminal.press("\x03")
+
+    assert 0 == ended(terminal, two)
+
+
+def test_a_killed_workers_successor_appears_as_the_next_of_its_slot(start):
+    server = start("--workers", "2", expected_deaths=1).ready()
+    victim = min(pids(server))
+    slot = rows(chorus("top", "--once", "--interval", "0.1", "--pid", server.process.pid).stdout)[victim][0]
+    os.kill(victim, signal.SIGKILL)
+    server.eventually(lambda: victim not in pids(server) and len(pids(server)) == 2)
+    done = chorus("top", "--once", "--interval", "0.1", "--pid", server.process.pid)
+
+    assert {slot: "2"} == {words[0]: words[3] for words in rows(done.stdout).values() if words[0] == slot}
+    assert "workers ended 1 killed" in done.stdout
+
+
+def test_a_server_that_ends_while_it_is_watched_is_said(two, terminal):
+    two.stop()
+
+    assert 0 == ended(terminal, two)
+    assert f"the server of master {two.process.pid} has ended" in terminal.text
