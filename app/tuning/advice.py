@@ -83,21 +83,20 @@ def _queue(question: Question, verdict: Verdict) -> Advice:
     soon = f"; Retry-After is {math.ceil(full_s)} s when it is full" if math.isfinite(full_s) else ""
     return Advice(
         "admission.queue", value,
-        f"who waits behind more than that misses an objective: {verdict.capacity_hz:.2f} requests a second leave, "
-        f"{verdict.setting.places} are being served{soon}; a proxy needs room for {value + verdict.setting.places} connections",
+        f"{verdict.setting.places} requests are served at a time, and of those that found {verdict.crowd} others there or more "
+        f"half were still in time{soon}; a proxy needs room for {value + verdict.setting.places} connections",
     )  # fmt: skip
 
 
 def queue_of(objectives: Sequence[Objective], verdict: Verdict) -> int:
-    """Return how many may wait: c * (bound - S) / S for the tightest objective, less the places beyond the c servers.
+    """Return how many may wait: as many as were seen to be in time, and at least what theory has room for.
 
-    All places are served at once and share the c servers, so whoever has one of the others waits too, without being in the queue.
+    Theory is c * (bound - S) / S for the tightest objective, less the places beyond the c servers: all places are
+    served at once and share the c servers, so whoever has one of the others waits too, without being in the queue.
     """
     slack_s = min(each.bound_s - verdict.service.idle_s.get(each.name, math.inf) for each in objectives)
-    if not math.isfinite(slack_s) or slack_s <= 0:
-        return 0
-    waiting = verdict.servers + verdict.capacity_hz * slack_s - verdict.setting.places
-    return max(0, min(_MOST_QUEUE, math.floor(waiting)))
+    expected = verdict.servers + verdict.capacity_hz * slack_s if math.isfinite(slack_s) and slack_s > 0 else 0
+    return max(0, min(_MOST_QUEUE, max(math.floor(expected), verdict.crowd + 1) - verdict.setting.places))
 
 
 def _wait(question: Question) -> Advice:

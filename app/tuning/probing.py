@@ -59,5 +59,6 @@ def affordable(bench: Bench) -> tuple[Setting, ...]:
     settings = fitting(bench.question.settings, need, budget_bytes)
     if need and len(settings) < len(bench.question.settings):
         most = need.most_workers(budget_bytes)
-        bench.journal.add(f"at most {most} workers fit into {shown_size(budget_bytes)}; settings of more were not measured")
+        fit = "1 worker fits" if most == 1 else f"{most} workers fit"
+        bench.journal.add(f"at most {fit} into {shown_size(budget_bytes)}; settings of more were not measured")
     return settings or (min(bench.question.settings),)

@@ -57,10 +57,15 @@ def sustained(journal: Journal, setting: Setting, objectives: Sequence[Objective
 def confirmed_hz(journal: Journal, setting: Setting, objectives: Sequence[Objective]) -> float | None:
     """Return the highest rate whose confirming windows, taken together, met the objectives; None where there is none."""
     windows = journal.of(CONFIRM, setting)
-    for rate_hz in sorted({each.rate_hz for each in windows if each.rate_hz}, reverse=True):
+    for rate_hz in sorted(map(_rate_hz, windows), reverse=True):
         if meets([one for each in windows if each.rate_hz == rate_hz for one in each.outcomes], objectives):
             return rate_hz
     return None
+
+
+def unconfirmed_hz(journal: Journal, seen: Sustained) -> float:
+    """Return the rate to name where none was confirmed: no more than what did not hold a second time."""
+    return min([seen.rate_hz, *(_rate_hz(each) * STEP_DOWN for each in journal.of(CONFIRM, seen.setting))])
 
 
 def _rate_hz(window: Window) -> float:

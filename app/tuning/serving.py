@@ -95,7 +95,7 @@ def document_for(document: dict[str, Any], settings: Settings, setting: Setting,
     else:
         located["model_path"] = settings.voices[0].model_path
     varied = {"workers": setting.workers, "threads": setting.threads, "bind": f"{HOST}:{port}"}
-    patient = {**(document.get("admission") or {}), "queue": 100_000, "wait_s": 3600.0}
+    patient = {**(document.get("admission") or {}), "queue": 1000, "wait_s": 3600.0}
     kept = {key: value for key, value in document.items() if key != "api_keys"}
     return {**kept, **located, **varied, "admission": patient}
 

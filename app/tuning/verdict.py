@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from app.tuning.checking import Check, checks_of, doubts, unsteadiness
+from app.tuning.crowd import tolerable_crowd
 from app.tuning.findings import Service, capacity_of, service_of
 from app.tuning.journal import Journal
 from app.tuning.memory import Need, need_of
 from app.tuning.plan import Question
-from app.tuning.search import STEP_DOWN, Sustained, confirmed_hz, sustained
+from app.tuning.search import STEP_DOWN, Sustained, confirmed_hz, sustained, unconfirmed_hz
 from app.tuning.setting import Setting
 
 #: One window each does not tell apart what is so close to the best.
@@ -32,6 +33,8 @@ class Verdict:
     capacity_hz: float
     #: How many requests it works on at a time without slowing one down.
     servers: int
+    #: How many others a request may find there and still be in time, more often than not.
+    crowd: int
     service: Service
     need: Need
     fits: bool
@@ -81,7 +84,7 @@ def verdict_of(question: Question, journal: Journal) -> Verdict | None:
     found = chosen(question, journal)
     best = found or min(seen, key=lambda each: (not fits(question, journal, each.setting), each.score, each.setting))
     confirmed_rate_hz = confirmed_hz(journal, best.setting, question.objectives)
-    rate_hz = confirmed_rate_hz or best.rate_hz
+    rate_hz = confirmed_rate_hz or unconfirmed_hz(journal, best)
     capacity = capacity_of(journal, best.setting, service)
     capacity_hz = capacity.rate_hz if capacity else 0.0
     servers = max(1, round(capacity_hz * service.mean_s))
@@ -94,6 +97,7 @@ def verdict_of(question: Question, journal: Journal) -> Verdict | None:
         score=best.score,
         capacity_hz=capacity_hz,
         servers=servers,
+        crowd=tolerable_crowd(journal, best.setting, question.objectives),
         service=service,
         need=need,
         fits=fits(question, journal, best.setting),
