@@ -98,6 +98,11 @@ class WarmUp:
             raise WarmingUpError(max(1, math.ceil(self._backoff.pause_s(self.progress.attempt))))
         return self._catalogue
 
+    def device_bytes(self) -> int | None:
+        """Return how much of the device's memory this process uses; None where it uses no device."""
+        accelerator = None if self._catalogue is None else self._catalogue.accelerator
+        return None if accelerator is None else accelerator.held_bytes()
+
     def open(self) -> None:
         """Open the voices now. Runs in the master, before the fork; touches no device.
 

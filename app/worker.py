@@ -14,6 +14,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from app.handover import AnswerSocket
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import State
 from app.scoreboard.seat import Seat
@@ -88,7 +89,7 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             client, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return  # another was faster, or the client left
-        self._welcome(TConn(self.cfg, client, address, listener.getsockname()), now_s)
+        self._welcome(TConn(self.cfg, AnswerSocket.taking(client), address, listener.getsockname()), now_s)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Note that a connection is over."""

@@ -35,7 +35,7 @@ def _hands(settings: Settings) -> Hands:
     return Hands(None if settings.speech.parallel else 1, settings.admission.stall_s)
 
 
-def _watchdog(settings: Settings, hands: Hands) -> Watchdog:
+def _watchdog(settings: Settings, hands: Hands, warm_up: WarmUp) -> Watchdog:
     """Return the watchdog of a worker: what it sees is shown on the board, where the worker's seat is by then."""
     return Watchdog(
         settings.watchdog,
@@ -43,6 +43,7 @@ def _watchdog(settings: Settings, hands: Hands) -> Watchdog:
         alerted=lambda kind: hands.seat.leaked(kind),
         take_turn=lambda: hands.board.take_turn(),
         replace=stop_gracefully,
+        device_bytes=warm_up.device_bytes,
     )
 
 
@@ -66,5 +67,5 @@ def create(
             warm_up.open()
     hands = _hands(settings)
     admission = Admission(settings.threads, settings.admission, hands.board, hands.seat)
-    watchdog = _watchdog(settings, hands)
+    watchdog = _watchdog(settings, hands, warm_up)
     return create_app(Service(settings, warm_up, int(time.time()), IdleHeap(), hands, admission, watchdog))

@@ -48,6 +48,10 @@ class FakeDevice:
         self.call("free_bytes")
         return self.capacity_bytes - self.used_bytes - self.cached_bytes
 
+    def held_bytes(self):
+        self.call("held_bytes")
+        return self.used_bytes
+
     def release(self):
         self.call("release")
         self.cached_bytes = 0

@@ -66,6 +66,10 @@ class CudaDevice:
         """Return how much memory of the device is free, to any process."""
         return int(_torch().cuda.mem_get_info(self.name)[0])
 
+    def held_bytes(self) -> int:
+        """Return what torch's allocator has handed out."""
+        return int(_torch().cuda.memory_allocated(self.name))
+
     def release(self) -> None:
         """Give back the blocks that torch's allocator keeps for later."""
         # A tensor in a cycle is freed by the collector alone.

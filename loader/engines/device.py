@@ -42,6 +42,10 @@ class Device(Protocol):
         """Return how much of its memory is free."""
         ...
 
+    def held_bytes(self) -> int:
+        """Return how much of its memory this process uses; what is kept for later does not count."""
+        ...
+
     def release(self) -> None:
         """Give back what memory nothing of this process uses any more."""
         ...
@@ -244,6 +248,10 @@ class Accelerator:
                 raise
             return found
         return None
+
+    def held_bytes(self) -> int | None:
+        """Return how much of the device's memory this process uses; None where it does not use the device."""
+        return self._device.held_bytes() if self.state is State.IN_USE else None
 
     def _free_bytes(self) -> int | None:
         try:

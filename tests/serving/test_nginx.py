@@ -126,15 +126,12 @@ def test_a_slow_reader_of_a_whole_answer_keeps_no_worker(before):
 
 
 def test_two_hundred_killed_workers_lose_no_request(before, tiny_release):
-    """No worker is killed before every request that was under way at the last death is answered: one retry each.
-
-    What a worker was just handing over when it was killed, nginx has sent the head of: it is cut, and looks cut.
-    """
+    """No worker is killed before every request that was under way at the last death is answered: one retry each."""
     edge, origin = before(keys={"voices": [{"name": "tiny", "model_path": str(tiny_release)}]}, expected_deaths=200)
     texts = [f"Number {number} is still here." for number in range(4)]
     wanted = [edge.speak(text, seed=1).body for text in texts]
     heard = [0] * len(texts)
-    wrong, cut, is_over = [], [], threading.Event()
+    wrong, is_over = [], threading.Event()
 
     def keep_asking(client):
         while not is_over.is_set():
@@ -143,8 +140,6 @@ def test_two_hundred_killed_workers_lose_no_request(before, tiny_release):
                 answer = edge.speak(texts[client], address=f"10.{client}.{heard[client] // 250}.{heard[client] % 250}", seed=1)
                 if answer.body != wanted[client]:
                     wrong.append((answer.status, answer.body[:200]))
-            except http.client.IncompleteRead as error:
-                cut.append(error)
             except Exception as error:
                 wrong.append(error)
             heard[client] += 1
@@ -160,9 +155,7 @@ def test_two_hundred_killed_workers_lose_no_request(before, tiny_release):
         finally:
             is_over.set()
 
-    print(f"of {sum(heard)} requests {len(cut)} were cut, {_tried_twice(edge)} tried twice")
     assert not wrong, wrong[:3]
-    assert len(cut) < 10
     assert _tried_twice(edge) > 20
 
 

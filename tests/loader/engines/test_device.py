@@ -199,3 +199,14 @@ def test_many_threads_fall_back_once(marker):
     assert State.FALLEN_BACK is accelerator.state
     assert 0 == accelerator._using
     assert 1 == accelerator._device.calls["open"]
+
+
+def test_what_it_holds_is_known_only_while_it_is_used(marker):
+    device = FakeDevice(capacity_bytes=100)
+    accelerator = entered(marker, device)
+    device.used_bytes = 33
+    assert 33 == accelerator.held_bytes()
+    accelerator.fall_back("full")
+
+    assert accelerator.held_bytes() is None
+    assert 1 == device.calls["held_bytes"]
