@@ -12,7 +12,7 @@ from typing import Any
 
 #: What a socket's buffer takes in one go on every Linux; of more than this, the rest follows.
 _MOST_BYTES = 160 * 1024
-_HEAD = re.compile(rb"HTTP/1\.[01] .*\r\ncontent-length: *(\d+)\r\n.*\r\n\r\n", re.DOTALL | re.IGNORECASE)
+_HEAD = re.compile(rb"HTTP/1\.[01] .*\r\ncontent-length: *(\d+)\r\n(?:.*\r\n)?\r\n", re.DOTALL | re.IGNORECASE)
 
 
 class AnswerSocket(socket.socket):
