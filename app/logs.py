@@ -6,9 +6,36 @@ worker.warm_up_failed, worker.not_ready, worker.replaces_itself, worker.ended.
 """
 
 import logging
+import re
+from contextvars import ContextVar
 from typing import Any
 
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?", re.ASCII)
+#: Of the request that this thread serves; its stream is made by the same thread after the request's context has ended.
+_trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
 _TIME = "%Y-%m-%dT%H:%M:%S%z"
+
+
+def trace_id_of(traceparent: str) -> str | None:
+    """Return the trace id of a W3C `traceparent`; None for one that is not valid, which is as if there were none."""
+    found = _TRACEPARENT.fullmatch(traceparent)
+    # Only later versions than 00 may have more to say.
+    return found[1] if found and not (found[2] and traceparent.startswith("00")) else None
+
+
+def follow_trace(trace_id: str | None) -> None:
+    """Have every further line of this thread name that trace, or none; to be called for each request."""
+    _trace_id.set(trace_id)
+
+
+class NameTrace(logging.Filter):
+    """Adds `trace_id` to the lines of a request that has one."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        trace_id = _trace_id.get()
+        if trace_id is not None:
+            record.trace_id = trace_id
+        return True
 
 
 def event(log: logging.Logger, name: str, level: int = logging.INFO, **fields: Any) -> None:
@@ -40,7 +67,12 @@ def logging_config(log_format: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": formatter},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+        "filters": {"trace": {"()": NameTrace}},
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler", "formatter": "line", "filters": ["trace"], "stream": "ext://sys.stderr",
+            }
+        },
         "root": {"level": "INFO", "handlers": ["stderr"]},
         "loggers": {"gunicorn.error": through_root, "gunicorn.access": silent, "chorus": {"level": "INFO"}},
     }

@@ -11,7 +11,7 @@ from app.api import captions, coqui, listings, marytts, metrics, openai, status
 from app.api.access import require_key
 from app.api.refusals import refusal, translated
 from app.errors import ServiceError, UnsupportedMediaTypeError
-from app.logs import event
+from app.logs import event, follow_trace, trace_id_of
 from app.page import page
 from app.scoreboard.layout import ROUTES
 from app.service import Service
@@ -50,6 +50,7 @@ def create_app(service: Service) -> Flask:
 def _name_request() -> None:
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.match(given) else secrets.token_hex(8)
+    follow_trace(trace_id_of(request.headers.get("traceparent", "")))
 
 
 def _refuse_coded_body() -> None:

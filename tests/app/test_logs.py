@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from app.logs import trace_id_of
 from tests.conftest import ROOT
 
 PROGRAM = """
@@ -50,3 +51,27 @@ def test_fields_keep_their_names_and_values(lines):
 
 def test_access_lines_which_carry_queries_are_not_written(lines):
     assert "secret" not in "".join(lines[1])
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.mark.parametrize(
+    "traceparent, found",
+    [
+        (f"00-{TRACE}-00f067aa0ba902b7-01", TRACE),
+        (f"00-{TRACE}-00f067aa0ba902b7-00", TRACE),
+        (f"cc-{TRACE}-00f067aa0ba902b7-01-what-later-versions-say", TRACE),
+        (f"00-{TRACE}-00f067aa0ba902b7-01-more", None),
+        (f"ff-{TRACE}-00f067aa0ba902b7-01", None),
+        (f"00-{'0' * 32}-00f067aa0ba902b7-01", None),
+        (f"00-{TRACE}-{'0' * 16}-01", None),
+        (f"00-{TRACE.upper()}-00f067aa0ba902b7-01", None),
+        (f"00-{TRACE}-00f067aa0ba902b7-01\n", None),
+        (f"00-{TRACE[1:]}-00f067aa0ba902b7-01", None),
+        (f"00-{TRACE}", None),
+        ("", None),
+    ],
+)
+def test_a_trace_is_followed_only_where_its_parent_is_valid(traceparent, found):
+    assert found == trace_id_of(traceparent)
