@@ -1,7 +1,6 @@
 """Which voice a client means, where it knows only the names of OpenAI's, or can name but one thing."""
 
 from app.speech_request import Speaking, chosen
-from loader.errors import UnknownVoiceError
 from loader.voices import Catalogue
 
 #: What OpenAI calls its own voices. Clients have these built in and cannot always name another.
@@ -21,7 +20,8 @@ def speaking(
     The first of these that says something decides: a `voice` of ours; where it is absent, or a stock
     voice that the configuration gives to none of ours, a `model` that names a voice of ours; the
     language; the configuration's order. Any other `model` says nothing. A voice may be named with
-    its speaker, `voice#speaker`; a `speaker` of its own goes first.
+    its speaker, `voice#speaker`; a `speaker` of its own goes first. `Joe` is `joe` where no other voice
+    could be meant.
 
     Raises:
         UnknownVoiceRequestedError, UnknownSpeakerRequestedError, UnknownLanguageRequestedError: with what there is.
@@ -33,9 +33,10 @@ def speaking(
 def divided(catalogue: Catalogue, name: str | None) -> tuple[str | None, str | None]:
     """Return voice and speaker of `voice#speaker`, or the whole name and None where that is none of ours."""
     voice, mark, speaker = (name or "").partition(_SPEAKER)
-    if mark and not is_ours(catalogue, name) and is_ours(catalogue, voice):
-        return voice, speaker or None
-    return name, None
+    whole = spelled(catalogue, name)
+    if mark and whole is None and (ours := spelled(catalogue, voice)):
+        return ours, speaker or None
+    return whole or name, None
 
 
 def with_speaker(voice: str, speaker: str | None) -> str:
@@ -44,11 +45,24 @@ def with_speaker(voice: str, speaker: str | None) -> str:
 
 
 def is_ours(catalogue: Catalogue, name: str | None) -> bool:
-    """Whether a voice has this name or alias."""
-    try:
-        return bool(name) and catalogue.voice(name) is not None
-    except UnknownVoiceError:
-        return False
+    """Whether a voice has this name or alias, by `spelled`."""
+    return spelled(catalogue, name) is not None
+
+
+def spelled(catalogue: Catalogue, name: str | None) -> str | None:
+    """Return a name or alias as the configuration spells it; None where it is no voice's.
+
+    As it is, else in any case of its letters, where that is one voice alone.
+    """
+    if not name:
+        return None
+    alike: dict[str, str] = {}
+    for voice in catalogue.voices:
+        names = (voice.name, *voice.settings.aliases)
+        if name in names:
+            return name
+        alike.update((voice.name, each) for each in names if each.casefold() == name.casefold())
+    return next(iter(alike.values())) if len(alike) == 1 else None
 
 
 def _wanted(catalogue: Catalogue, voice: str | None, model: str | None) -> str | None:

@@ -1,7 +1,7 @@
 """Voices and languages as MaryTTS names them: no spaces, `voice#speaker`, `en_US`."""
 
 from app.api.parameters import refuse_path
-from app.naming import is_ours, with_speaker
+from app.naming import spelled, with_speaker
 from app.speech_request import Speaking
 from loader.voice import Voice
 from loader.voices import Catalogue
@@ -40,8 +40,8 @@ def locales(catalogue: Catalogue) -> list[str]:
 
 
 def _named(catalogue: Catalogue, name: str) -> tuple[Voice, str | None] | None:
-    if is_ours(catalogue, name):
-        return catalogue.voice(name), None
+    if ours := spelled(catalogue, name):
+        return catalogue.voice(ours), None
     for voice in catalogue.voices:
         if name == _listed(voice.name):
             return voice, None

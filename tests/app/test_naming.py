@@ -16,8 +16,8 @@ def catalogue(artifact_of, embedded_artifact, tmp_path_factory):
     path = tmp_path_factory.mktemp("naming") / "tts_config.yaml"
     voices = [
         {"name": "joe", "model_path": str(embedded_artifact)},
-        {"name": "choir", "model_path": str(artifact_of("languages")), "aliases": ["nova", "tts-1-hd"]},
-        {"name": "choir#2", "model_path": str(artifact_of("graphemes")), "language": "eo"},
+        {"name": "choir", "model_path": str(artifact_of("languages")), "aliases": ["nova", "tts-1-hd", "Anna"]},
+        {"name": "choir#2", "model_path": str(artifact_of("graphemes")), "language": "eo", "aliases": ["ANNA"]},
     ]
     path.write_text(yaml.safe_dump({"voices": voices, "cache_dir": str(CACHE)}))
     settings = load_settings(path)
@@ -52,6 +52,13 @@ def test_openais_own_voices_are_the_default_one(catalogue, name):
         ("alloy", "choir#walter", "choir#walter"),
         ("choir#2", None, "choir#2"),
         ("choir#", None, "choir"),
+        ("CHOIR", "joe", "choir"),
+        ("Choir#walter", None, "choir#walter"),
+        ("Nova", None, "choir"),
+        ("alloy", "JOE", "joe"),
+        ("Choir#2", None, "choir#2"),
+        ("Anna", None, "choir"),
+        ("ANNA", None, "choir#2"),
     ],
 )
 def test_a_voice_of_ours_decides_and_then_a_model_that_is_one(catalogue, voice, model, expected):
@@ -69,9 +76,9 @@ def test_the_language_decides_where_no_name_does(catalogue):
         who(catalogue, "alloy", "choir", language="eo")
 
 
-@pytest.mark.parametrize("voice", ["nobody", "nobody#Ada", "Alloy", "#", "joe ", "../joe"])
+@pytest.mark.parametrize("voice", ["nobody", "nobody#Ada", "Alloy", "#", "joe ", "../joe", "anna", "anna#Ada"])
 def test_an_unknown_voice_is_refused_whatever_the_model(catalogue, voice):
-    with pytest.raises(UnknownVoiceRequestedError, match="known voices: choir, choir#2, joe, nova, tts-1-hd"):
+    with pytest.raises(UnknownVoiceRequestedError, match="known voices: ANNA, Anna, choir, choir#2, joe, nova, tts-1-hd"):
         who(catalogue, voice, "choir")
 
 
