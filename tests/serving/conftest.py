@@ -36,15 +36,34 @@ def server(write_config: WriteConfig) -> Iterator[Server]:
     running.stop()
 
 
+@pytest.fixture(scope="module")
+def choir(
+    request: pytest.FixtureRequest, write_config: WriteConfig, artifact_of: Callable[[str], Path], embedded_artifact: Path
+) -> Iterator[Server]:
+    """Two workers on the voices that the module's CHOIR names, in its order.
+
+    `joe` has one nameless speaker, `choir` three speakers and three languages, and any other name is of a voice of Esperanto.
+    """
+    known = {
+        "joe": {"model_path": str(embedded_artifact), "aliases": ["alloy"]},
+        "choir": {"model_path": str(artifact_of("languages")), "speaker": "Ada", "language": "en"},
+    }
+    other = {"model_path": str(artifact_of("graphemes")), "language": "eo"}
+    voices = [{"name": name, **known.get(name, other)} for name in request.module.CHOIR]
+    running = Server(write_config(voices=voices), ("--workers", "2")).start().ready()
+    yield running
+    running.stop()
+
+
 @pytest.fixture(autouse=True)
 def _nothing_went_wrong(request: pytest.FixtureRequest) -> Iterator[None]:
-    """After every test that used the shared server: the same workers, a clean log, no descriptor more."""
-    shared: Server | None = request.getfixturevalue("server") if "server" in request.fixturenames else None
-    before = {worker.pid for worker in shared.workers()} if shared else set()
+    """After every test that used a shared server: the same workers, a clean log, no descriptor more."""
+    shared: list[Server] = [request.getfixturevalue(name) for name in ("server", "choir") if name in request.fixturenames]
+    before = [{worker.pid for worker in each.workers()} for each in shared]
     yield
-    if shared:
-        shared.check()
-        assert {worker.pid for worker in shared.workers()} == before
+    for each, pids in zip(shared, before, strict=True):
+        each.check()
+        assert {worker.pid for worker in each.workers()} == pids
 
 
 @pytest.fixture

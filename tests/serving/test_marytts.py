@@ -8,28 +8,10 @@ import pytest
 import speak2mary
 
 from tests.checkpoints import SPEAKERS
-from tests.serving.harness import Server
 
 TEXT = "The quick brown fox."
-
-
-@pytest.fixture(scope="module")
-def choir(write_config, artifact_of, embedded_artifact):
-    """Three voices: one of one nameless speaker, one of three speakers and languages, one whose name has a space."""
-    voices = [
-        {"name": "joe", "model_path": str(embedded_artifact), "aliases": ["alloy"]},
-        {"name": "choir", "model_path": str(artifact_of("languages")), "speaker": "Ada", "language": "en"},
-        {"name": "la  roboto", "model_path": str(artifact_of("graphemes")), "language": "eo"},
-    ]
-    running = Server(write_config(voices=voices), ("--workers", "2")).start().ready()
-    yield running
-    running.stop()
-
-
-@pytest.fixture(autouse=True)
-def _nothing_went_wrong_in_the_choir(choir):
-    yield
-    choir.check()
+#: Of the server of these tests.
+CHOIR = ("joe", "choir", "la  roboto")
 
 
 def process(server, method="POST", **parameters):
@@ -94,6 +76,7 @@ def test_home_assistants_bytes_have_no_content_type(choir):
         ({}, {"voice": "joe"}),
         ({"VOICE": "alloy"}, {"voice": "joe"}),
         ({"VOICE": "choir"}, {"voice": "choir"}),
+        ({"VOICE": "Choir"}, {"voice": "choir"}),
         ({"VOICE": "choir#walter"}, {"voice": "choir", "speaker": "walter"}),
         ({"VOICE": "walter", "LOCALE": "fr_FR"}, {"voice": "choir", "speaker": "walter", "language": "fr-fr"}),
         ({"VOICE": "choir", "LOCALE": "pt"}, {"voice": "choir", "language": "pt-br"}),

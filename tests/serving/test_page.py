@@ -100,6 +100,20 @@ def captions(page: Browser, server: Server, text: str) -> list[dict[str, Any]]:
     return [word for sentence in answer.json()["sentences"] for word in sentence["words"]]
 
 
+def kept(page: Browser, server: Server, form: str) -> bytes:
+    """Return the file that the page lets its user keep."""
+    page.press("download")
+    return downloaded(page, f"speech.{form}", server.eventually)
+
+
+def made_by_command(page: Browser, folder: Path, form: str) -> bytes:
+    """Return the file that the command on the page writes."""
+    if not shutil.which("curl"):
+        pytest.skip("curl is not installed")
+    subprocess.run(["sh", "-c", page.text("curl")], cwd=folder, check=True, capture_output=True)
+    return (folder / f"speech.{form}").read_bytes()
+
+
 def said(page: Browser, server: Server) -> str:
     """Return what the page says is wrong, once it does."""
     return server.eventually(lambda: page.text("alert"))
@@ -372,18 +386,14 @@ def test_the_file_and_the_command_are_the_speech_that_was_heard(page, server, au
     page.set("speed", "0.5")
     page.set("format", audio_format)
     spoken(page, server)
-    page.press("download")
-    file = downloaded(page, f"speech.{audio_format}", server.eventually)
-    command = page.text("curl")
+    file = kept(page, server, audio_format)
     seed = int(page.attribute("seed", "value"))
 
     expected = server.speak(TRICKY, voice="joe", speed=1.41, seed=seed, response_format=audio_format)
     assert 200 == expected.status
     assert expected.body == file
-    assert f'"seed":{seed}' in command
-    if shutil.which("curl"):
-        subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True, capture_output=True)
-        assert expected.body == (tmp_path / f"speech.{audio_format}").read_bytes()
+    assert f'"seed":{seed}' in page.text("curl")
+    assert expected.body == made_by_command(page, tmp_path, audio_format)
 
 
 @pytest.mark.parametrize("caption_format", ["srt", "vtt"])
@@ -392,9 +402,7 @@ def test_the_captions_and_their_command_are_of_the_speech_that_was_heard(page, s
     page.set("speed", "0.5")
     page.set("format", caption_format)
     spoken(page, server)
-    page.press("download")
-    file = downloaded(page, f"speech.{caption_format}", server.eventually)
-    command = page.text("curl")
+    file = kept(page, server, caption_format)
 
     asked = {"input": TRICKY, "voice": "joe", "speed": 1.41, "seed": int(page.attribute("seed", "value"))}
     heard = {**asked, "response_format": "pcm", "stream": True, "caption_format": caption_format}
@@ -402,9 +410,7 @@ def test_the_captions_and_their_command_are_of_the_speech_that_was_heard(page, s
     assert 200 == expected.status
     assert b" --> " in file
     assert expected.body == file
-    if shutil.which("curl"):
-        subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True, capture_output=True)
-        assert expected.body == (tmp_path / f"speech.{caption_format}").read_bytes()
+    assert expected.body == made_by_command(page, tmp_path, caption_format)
 
 
 def test_the_command_can_be_copied(page, server):
@@ -449,6 +455,8 @@ def test_settings_survive_a_reload(page, server):
 def test_a_keyboard_is_enough(page, server):
     page.write("")
     page.script("document.activeElement.blur()")
+    page.keys(Keys.TAB)
+    assert "speech-tab" == page.focused
     page.keys(Keys.TAB)
     assert "text" == page.focused
     page.keys(SHORT)

@@ -10,28 +10,10 @@ import pytest
 from app.naming import STOCK_MODELS
 from ops.benchmarks.pages import pages_of
 from tests.checkpoints import LANGUAGES, SPEAKERS
-from tests.serving.harness import Server
 
 TEXT = "The quick brown fox."
-
-
-@pytest.fixture(scope="module")
-def choir(write_config, artifact_of, embedded_artifact):
-    """Two workers on three voices: the first has three speakers and three languages, the others one of each."""
-    voices = [
-        {"name": "choir", "model_path": str(artifact_of("languages")), "speaker": "Ada", "language": "en"},
-        {"name": "joe", "model_path": str(embedded_artifact), "aliases": ["alloy"]},
-        {"name": "robot", "model_path": str(artifact_of("graphemes")), "language": "eo"},
-    ]
-    running = Server(write_config(voices=voices), ("--workers", "2")).start().ready()
-    yield running
-    running.stop()
-
-
-@pytest.fixture(autouse=True)
-def _nothing_went_wrong_in_the_choir(choir):
-    yield
-    choir.check()
+#: Of the server of these tests.
+CHOIR = ("choir", "joe", "robot")
 
 
 def spoken(server, **fields):
