@@ -41,8 +41,14 @@ class AnswerSocket(socket.socket):
         if sum(map(len, self._held)) >= self._until_bytes:
             self._let_go()
 
-    def close(self) -> None:
+    def shutdown(self, how: int) -> None:
         """Send what is held back: the head of an answer that has no body after all, as one to HEAD."""
+        with suppress(OSError):
+            self._let_go()
+        super().shutdown(how)
+
+    def close(self) -> None:
+        """Send what is held back, where nobody shut the connection down before."""
         with suppress(OSError):
             self._let_go()
         super().close()

@@ -45,10 +45,11 @@ def test_what_has_no_known_length_is_sent_as_it_comes(pair, head):
         assert piece == read(client)
 
 
-def test_a_head_without_its_body_is_sent_at_the_latest_when_the_connection_is_closed(pair):
+@pytest.mark.parametrize("end", [lambda server: server.shutdown(socket.SHUT_WR), lambda server: server.close()])
+def test_a_head_without_its_body_is_sent_at_the_latest_when_the_connection_ends(pair, end):
     server, client = pair
     server.sendall(HEAD)
-    server.close()
+    end(server)
 
     assert HEAD == read(client)
 
