@@ -2,9 +2,13 @@
 
 import gc
 import logging
+import os
 import random
+import threading
+import tracemalloc
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -168,3 +172,104 @@ def test_what_only_seems_to_grow_is_no_leak(make, held, caplog):
 
     assert [] == worker.alerts
     assert not caplog.records
+
+
+def test_slow_growth_of_the_device_is_found_as_the_article_does(caplog):
+    settings = replace(SETTINGS, every=100, leak_bytes=MIB)
+    worker = Worker(settings, device_bytes=lambda: 10**6 + 600 * worker.served)
+    worker.serve(1000)
+
+    line = alert(caplog)
+    assert ("device", 600.0) == (line["kind"], line["bytes_per_request"])
+
+
+def test_with_tracing_always_on_a_leak_is_found_and_tracing_goes_on(held, caplog):
+    tracemalloc.start()
+    try:
+        worker = Worker(replace(SETTINGS, trace=True))
+        worker.serve(500, held(leaks.NumpyLeak(64 * KIB)).serve)
+
+        assert "python" == alert(caplog)["kind"]
+        assert tracemalloc.is_tracing()
+    finally:
+        tracemalloc.stop()
+
+
+def test_tracing_ends_with_the_suspicion(held):
+    Worker().serve(500, held(leaks.NumpyLeak(64 * KIB)).serve)
+
+    assert not tracemalloc.is_tracing()
+
+
+def test_a_leak_that_goes_on_is_said_again_ever_more_seldom(held):
+    worker = Worker()
+    worker.serve(4000, held(leaks.HeapLeak(KIB)).serve, until_alert=False)
+
+    found_at = [number for number, _ in worker.alerts]
+    assert 3 <= len(found_at) <= 4
+    assert all(later >= 2 * earlier for earlier, later in pairwise(found_at))
+
+
+def test_a_worker_that_leaks_waits_for_its_turn_to_be_replaced(held):
+    worker = Worker(replace(SETTINGS, action="replace"), may_be_replaced=False)
+    worker.serve(500, held(leaks.HeapLeak(KIB)).serve)
+    worker.serve(20, until_alert=False)
+    before = list(worker.replaced)
+    worker.may_be_replaced = True
+    worker.serve(20, until_alert=False)
+
+    assert [] == before
+    assert 1 == len(worker.replaced)
+
+
+@pytest.mark.parametrize("action", ["log", "trim"])
+def test_a_worker_is_replaced_only_where_that_is_asked_for(action, held):
+    worker = Worker(replace(SETTINGS, action=action))
+    worker.serve(500, held(leaks.HeapLeak(KIB)).serve)
+
+    assert 1 == len(worker.alerts)
+    assert [] == worker.replaced
+
+
+def test_every_sample_says_what_the_process_holds():
+    worker = Worker()
+    worker.serve(STRIDE)
+    (sample,) = worker.samples
+
+    assert STRIDE == sample.requests
+    assert sample.live_bytes > MIB
+    assert sample.anon_bytes > MIB
+    assert sample.uss_bytes > MIB
+    assert sample.python_blocks > 1000
+    assert len(os.listdir("/proc/self/fd")) == sample.descriptors
+    assert sample.threads >= threading.active_count()
+    assert (None, None) == (sample.device_bytes, sample.traced_bytes)
+
+
+def test_the_thread_takes_a_sample_at_once_and_after_work_and_ends_when_it_is_told_to():
+    samples, came = [], threading.Semaphore(0)
+    watchdog = Watchdog(
+        SETTINGS, lambda sample: (samples.append(sample), came.release()), lambda kind: None, lambda: True, lambda: None
+    )
+    watchdog.begin()
+    assert came.acquire(timeout=60)
+    watchdog.synthesised()
+    assert came.acquire(timeout=60)
+    watchdog.stop()
+
+    assert [0, 1] == [sample.requests for sample in samples[:2]]
+    assert "watchdog" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_watchdog_that_fails_says_so_and_harms_nothing(caplog):
+    def note(sample):
+        raise OSError("the board is gone")
+
+    watchdog = Watchdog(SETTINGS, note, lambda kind: None, lambda: True, lambda: None)
+    watchdog.begin()
+    watchdog.stop()
+    watchdog.synthesised()
+
+    (record,) = caplog.records
+    assert "watchdog.failed" == record.msg
+    assert "the board is gone" in str(record.exc_info[1])

@@ -1,0 +1,59 @@
+"""app.watchdog.trend: growth with every request, told from noise, from steps and from a size that wanders."""
+
+import numpy as np
+import pytest
+
+from app.watchdog.trend import is_steady, trend
+
+REQUESTS = np.arange(100.0, 350.0, 5.0)
+
+
+def noise(scale):
+    return np.random.default_rng(1).normal(0.0, scale, len(REQUESTS))
+
+
+def test_the_slope_of_a_line_is_found_exactly():
+    found = trend(REQUESTS, 7.0 + 3.0 * REQUESTS)
+
+    assert (3.0, 3.0, 3.0) == pytest.approx((found.slope, found.low, found.high))
+    assert ((100, 345), (307.0, 1042.0)) == (found.requests, found.values)
+
+
+def test_the_true_slope_lies_within_the_bounds():
+    found = trend(REQUESTS, 3.0 * REQUESTS + noise(50.0))
+
+    assert 2.0 < found.low < 3.0 < found.high < 4.0
+
+
+def test_some_huge_values_change_little():
+    values = 3.0 * REQUESTS + noise(5.0)
+    values[[5, 20, 21, 40]] += 1e9
+
+    assert 2.8 < trend(REQUESTS, values).slope < 3.3
+
+
+def test_noise_alone_does_not_grow():
+    found = trend(REQUESTS, noise(50.0))
+
+    assert found.low < 0 < found.high
+    assert not is_steady(REQUESTS, noise(50.0), 1.0)
+
+
+def test_a_size_that_wanders_is_not_known_so_well():
+    wandering = np.cumsum(noise(50.0))
+    straight = 2.0 * REQUESTS + noise(50.0)
+
+    width = {name: (found := trend(REQUESTS, values)).high - found.low for name, values in
+             (("wandering", wandering), ("straight", straight))}  # fmt: skip
+    assert width["wandering"] > 3 * width["straight"]
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_steps_are_not_steady(steps):
+    values = np.floor(np.linspace(0.0, steps + 0.999, len(REQUESTS))) * 1e6
+
+    assert not is_steady(REQUESTS, values, 1.0)
+
+
+def test_a_line_is_steady():
+    assert is_steady(REQUESTS, 1.2 * REQUESTS + noise(5.0), 1.0)

@@ -1,0 +1,47 @@
+"""The watchdog of a real server: one line for a leak, and the worker that leaks is replaced without a lost request."""
+
+import re
+
+LEAKING = "tests.serving.leaking_voice:create()"
+
+
+def alerts(server):
+    return re.findall(r".*event=memory\.leak_suspected.*", server.log())
+
+
+def serve(server, most, until=lambda: False):
+    """Ask for speech, one request after the other; each must be answered."""
+    for number in range(most):
+        assert 200 == server.speak("Yes.", seed=number).status
+        if number % 10 == 0 and until():
+            return number
+    return most
+
+
+def test_a_leak_is_said_in_one_line_and_the_worker_is_replaced_between_requests(start):
+    server = start(
+        "--workers", "1", LEAKING, keys={"watchdog": {"action": "replace"}},
+        environment={"CHORUS_LEAK": "NumpyLeak", "CHORUS_LEAK_BYTES": "65536"},
+    ).ready()  # fmt: skip
+    (first,) = server.workers()
+    serve(server, 800, until=lambda: alerts(server))
+    server.eventually(lambda: first not in server.workers() and server.workers())
+    serve(server, 10)
+
+    (line,) = alerts(server)
+    assert f"pid={first.pid} " in line
+    assert "kind=python" in line
+    assert re.search(r'lines="tests/app/watchdog/leaks\.py:\d+', line)
+    assert "action=replace" in line
+    assert 1 == server.ask("GET", "/status").json()["totals"]["leaks"]["python"]
+
+
+def test_descriptors_that_are_not_closed_are_named(start):
+    server = start("--workers", "1", LEAKING, environment={"CHORUS_LEAK": "DescriptorLeak"}).ready()
+    serve(server, 800, until=lambda: alerts(server))
+
+    (line,) = alerts(server)
+    assert "kind=descriptors" in line
+    assert "tests/app/watchdog/leaks.py +" in line
+    # They are what this test is about.
+    server.remember_descriptors()
