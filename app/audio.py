@@ -9,6 +9,7 @@ from flask import Response
 from app.encoders.base import Encoder
 from app.encoding import content_type, open_encoder
 from app.events import events
+from app.length import require_length
 from app.listener import Listener
 from app.service import Service
 from app.speech import Speech, begin_speech
@@ -31,19 +32,19 @@ def answer(request: SpeechRequest, service: Service, listener: Listener) -> Resp
         work.callback(service.watchdog.synthesised)
         work.enter_context(service.admission.turn(listener))
         work.enter_context(service.heap.work())
-        response = _response(begin_speech(request, service.hands, listener.since_s), listener)
+        response = _response(begin_speech(request, service.hands, listener.since_s), service, listener)
         response.call_on_close(work.pop_all().close)
     return response
 
 
-def _response(speech: Speech, listener: Listener) -> Response:
+def _response(speech: Speech, service: Service, listener: Listener) -> Response:
     request, voice = speech.request, speech.request.speaking.voice
     try:
         encoder = open_encoder(request.audio_format, voice.sample_rate_hz, request.wanted_rate_hz, request.streamed)
     except BaseException:
         speech.stretches.close()
         raise
-    response = _streamed(speech, encoder) if request.streamed else _whole(speech, encoder, listener)
+    response = _streamed(speech, encoder) if request.streamed else _whole(speech, encoder, service, listener)
     if not request.as_events:
         response.content_type = content_type(request.audio_format, encoder.sample_rate_hz)
         response.headers["Content-Disposition"] = f'attachment; filename="speech.{request.audio_format}"'
@@ -63,18 +64,20 @@ def _streamed(speech: Speech, encoder: Encoder) -> Response:
     return response
 
 
-def _whole(speech: Speech, encoder: Encoder, listener: Listener) -> Response:
-    pieces = _gathered(speech, encoder, listener)
+def _whole(speech: Speech, encoder: Encoder, service: Service, listener: Listener) -> Response:
+    pieces = _gathered(speech, encoder, service, listener)
     response = Response(_handed_over(pieces))
     response.headers["Content-Length"] = str(sum(map(len, pieces)))
     return response
 
 
-def _gathered(speech: Speech, encoder: Encoder, listener: Listener) -> deque[bytes]:
+def _gathered(speech: Speech, encoder: Encoder, service: Service, listener: Listener) -> deque[bytes]:
     """Return the whole file, spoken to the end while somebody waits for it."""
     pieces: deque[bytes] = deque()
     with closing(encoder), closing(speech.stretches):
         for stretch in speech.stretches:
+            if stretch.begins is not None:
+                require_length(stretch.begins.end_samples, speech.request, service.settings.limits)
             pieces.append(encoder.encode(stretch.samples))
             listener.raise_if_gone()
         pieces.append(encoder.finish())

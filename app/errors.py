@@ -86,6 +86,13 @@ class TextTooLongError(BadRequestError):
     code = "string_above_max_length"
 
 
+class AudioTooLongError(BadRequestError):
+    """Over `limits.audio_s`, of a whole file or of captions."""
+
+    status = 413
+    code = "audio_too_long"
+
+
 class BodyTooLargeError(BadRequestError):
     """Over `limits.body_bytes`."""
 

@@ -44,6 +44,8 @@ class Limits:
 
     text_characters: int
     body_bytes: int
+    #: Of what is made as a whole before any of it is sent.
+    audio_s: float = 7_200.0
 
 
 @dataclass(frozen=True)
