@@ -9,11 +9,13 @@ from typing import TypeVar
 
 from app.account import Account
 from app.errors import SpeechFailedError, UnspeakableError
+from app.length import require_length
 from app.listener import Listener
 from app.logs import event
 from app.scoreboard.hands import Hands
 from app.speech_request import SpeechRequest
 from loader.ahead import MOST_HANDS
+from loader.config import Limits
 from loader.errors import SpeechError, SynthesisError
 from loader.passages import Stretch, measured
 from loader.timing import Timing
@@ -54,10 +56,11 @@ def begin_speech(
     return Speech(request, _observed(account, first, spoken, hands))
 
 
-def measured_speech(request: SpeechRequest, hands: Hands, listener: Listener) -> list[Timing]:
+def measured_speech(request: SpeechRequest, hands: Hands, listener: Listener, limits: Limits) -> list[Timing]:
     """Return when each utterance of a request is heard, without making it audible where the voice knows before.
 
     Raises:
+        AudioTooLongError: it would be longer than captions may be.
         ClientGoneError, DeadlineError: nobody waits any more for all to be measured.
         UnspeakableError: nothing in the text makes a sound.
         SpeechFailedError: the voice failed.
@@ -66,6 +69,7 @@ def measured_speech(request: SpeechRequest, hands: Hands, listener: Listener) ->
     passages = measured(voice.passages(request.text, request.delivery))
     with answered(request, hands), closing(_counted(passages, hands)) as placed:
         for each in placed:
+            require_length(each.end_samples, request, limits)
             timings.append(voice.timing(each))
             listener.raise_if_gone()
     audio_s = timings[-1].end_samples / voice.sample_rate_hz

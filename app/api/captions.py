@@ -30,7 +30,7 @@ def timings() -> Response:
     asked = speech_request(service, body)
     client = listener(request.environ)
     with service.admission.turn(client), service.heap.work():
-        heard = measured_speech(asked, service.hands, client)
+        heard = measured_speech(asked, service.hands, client, service.settings.limits)
     service.watchdog.synthesised()
     measured = [as_played(timing, asked) for timing in heard]
     form = body["caption_format"]

@@ -107,7 +107,7 @@ def test_a_request_counts_as_speaking_only_while_it_is_waited_for(catalogue):
 def test_what_is_measured_is_what_is_heard(catalogue):
     text = "On the 3rd of May it cost $3.50. Nobody minded, and everybody went home."
     request = SpeechRequest(text, Speaking(catalogue.default), "wav", False, 1.0, 9, "id-1")
-    timings = measured_speech(request, Hands(1), Listener(lambda: False, 0.0))
+    timings = measured_speech(request, Hands(1), Listener(lambda: False, 0.0), LIMITS)
     stretches = list(begin_speech(request, Hands(1)).stretches)
     heard = [catalogue.default.timing(each.begins) for each in stretches if each.begins]
 
@@ -120,14 +120,14 @@ def test_a_client_that_leaves_stops_the_measuring(catalogue):
     request = SpeechRequest("Hello there. And again.", Speaking(catalogue.default), "wav", False, 1.0, 9, "id-1")
 
     with pytest.raises(ClientGoneError):
-        measured_speech(request, Hands(1), Listener(lambda: True, 0.0))
+        measured_speech(request, Hands(1), Listener(lambda: True, 0.0), LIMITS)
 
 
 def test_a_client_that_waits_no_longer_stops_the_measuring(catalogue):
     request = SpeechRequest("Hello there. And again.", Speaking(catalogue.default), "wav", False, 1.0, 9, "id-1")
 
     with pytest.raises(DeadlineError, match="X-Request-Timeout"):
-        measured_speech(request, Hands(1), Listener(lambda: False, 0.0, until_s=1.0))
+        measured_speech(request, Hands(1), Listener(lambda: False, 0.0, until_s=1.0), LIMITS)
 
 
 def test_the_board_has_what_was_spoken_and_how_fast(catalogue):

@@ -42,3 +42,12 @@ def test_a_short_file_and_a_long_stream_are_made(short_of_time):
         assert 1 < audio.getnframes() / audio.getframerate() < LIMIT_S
     assert 200 == streamed.status
     assert len(streamed.body) / 2 / 22050 > 10 * LIMIT_S
+
+
+@pytest.mark.parametrize("caption_format", ["json", "srt", "vtt"])
+def test_captions_that_would_be_too_long_are_refused(short_of_time, caption_format):
+    asked = {"voice": "joe", "caption_format": caption_format}
+    answers = [short_of_time.ask("POST", "/v1/audio/captions", {**asked, "input": text}) for text in (LONG, TEXT)]
+
+    assert [413, 200] == [answer.status for answer in answers]
+    assert "audio_too_long" == answers[0].json()["error"]["code"]
