@@ -10,6 +10,9 @@ from app.tuning.quantities import shown_duration, shown_size
 from app.tuning.setting import Setting
 from app.tuning.stand import Stand
 
+#: Service times are known by then, whatever the budget; what is left of it goes to what comes after.
+_ENOUGH_S = 45.0
+
 
 def probe(bench: Bench) -> Service | None:
     """Measure the mix, one request at a time, then the longest text. None where not one request was answered."""
@@ -18,7 +21,7 @@ def probe(bench: Bench) -> Service | None:
     with bench.started(setting, warm=False) as stand:
         bench.journal.add(MemoryReading("idle", setting, stand.memory()))
         bench.warm(stand, setting)
-        bench.closed(stand, SERVICE, setting, 1, bench.slot_s(SERVICE, 1, 0))
+        bench.closed(stand, SERVICE, setting, 1, min(_ENOUGH_S, bench.slot_s(SERVICE, 1, 0)))
         bench.journal.add(MemoryReading("mix", setting, stand.memory()))
         service = service_of(bench.journal, bench.question.mix, bench.question.objectives)
         if service is not None:

@@ -1,0 +1,77 @@
+"""chorus tune on the real server and the embedded voice: short runs, whose figures nobody should rely on."""
+
+import json
+import xml.etree.ElementTree
+
+import pytest
+
+from loader.config import load_settings
+from tests.app.cli.running import chorus, interrupted, started
+
+#: One setting and an objective that anything meets.
+QUICK = ("--workers", "2", "--threads", "2", "--budget", "27s", "--slo", "first_audio_p95=30s,total_p95=60s")
+
+
+@pytest.fixture(scope="module")
+def config(write_config):
+    # A key, as the tuner has to do without; a short longest text, as it is spoken.
+    return write_config(limits={"text_characters": 500}, api_keys={"sha256": ["ab" * 32]})
+
+
+@pytest.fixture(scope="module")
+def tuned(config, tmp_path_factory):
+    """What a run said, and the folder with its files."""
+    out = tmp_path_factory.mktemp("tune") / "out"
+    return chorus("tune", "--config", config, "--out", out, *QUICK), out
+
+
+def test_it_writes_what_it_measured_and_a_picture(tuned):
+    done, out = tuned
+
+    assert 0 == done.returncode, done.stderr
+    assert "2 workers of 2 threads: " in done.stdout
+    assert ["tune.json", "tune.svg", "tune.yaml"] == sorted(path.name for path in out.iterdir())
+    record = json.loads((out / "tune.json").read_text())
+    assert "whole" == record["ended"]
+    assert {"service", "sweep", "screen"} <= {window["stage"] for window in record["windows"]}
+    assert {"answered"} == {fate for window in record["windows"] for fate in window["fates"]}
+    assert all(0 < size for size in record["memory"][0]["memory"]["worker_uss_bytes"])
+    assert "svg" in xml.etree.ElementTree.parse(out / "tune.svg").getroot().tag
+
+
+def test_it_writes_what_to_configure(tuned, tmp_path):
+    fragment = (tuned[1] / "tune.yaml").read_text()
+    (tmp_path / "tts_config.yaml").write_text("model_path: embedded/joe\n" + fragment)
+    settings = load_settings(tmp_path / "tts_config.yaml")
+
+    assert (2, 2) == (settings.workers, settings.threads)
+    assert settings.request_timeout_s > 5
+    assert 60.0 == settings.admission.wait_s
+    # Each of five keys has its reason above it.
+    lines = [line.strip() for line in fragment.splitlines()]
+    keys = [position for position, line in enumerate(lines) if line and line[0] != "#" and line != "admission:"]
+    assert 5 == len(keys)
+    assert all(lines[position - 1].startswith("# ") for position in keys)
+
+
+def test_where_no_setting_meets_it_the_nearest_is_named(config, tmp_path):
+    impossible = (*QUICK[:-1], "first_audio_p95=1ms")
+    done = chorus("tune", "--config", config, "--out", tmp_path / "out", "--no-plot", *impossible)
+
+    assert 3 == done.returncode, done.stderr
+    assert "chorus: no setting meets first_audio_p95=1ms; the nearest is 2 workers of 2 threads" in done.stderr
+    assert not (tmp_path / "out" / "tune.svg").exists()
+    assert "NO SETTING DOES WHAT WAS ASKED FOR" in " ".join((tmp_path / "out" / "tune.yaml").read_text().split("\n# "))
+
+
+def test_ctrl_c_keeps_what_was_measured_and_leaves_nothing_running(config, tmp_path):
+    process = started("tune", "--config", config, "--out", tmp_path / "out", *QUICK[:4], "--budget", "40s")
+    assert any(b"an idle server takes" in line for line in process.stderr)
+    status, errors, living = interrupted(process)
+
+    assert 130 == status
+    assert not living
+    record = json.loads((tmp_path / "out" / "tune.json").read_text())
+    assert "interrupted" == record["ended"]
+    assert record["windows"][0]["outcomes"]
+    assert "chorus: interrupted" in errors
