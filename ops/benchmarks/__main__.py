@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
-from . import coldstart, engines, formats, latency, longtext, memory, nginx, respawn, throughput
+from . import coldstart, engines, formats, latency, longtext, memory, nginx, respawn, throughput, tune
 from .machine import require_espeak, this_machine, usage_now, used_by_others
 from .processes import ChildFailedError, end_descendants
 from .report import Report, Setting, print_report
@@ -54,6 +54,7 @@ _benchmark(3, *engines.OPTIONS)(engines.engines)
 _benchmark(rounds=3)(formats.formats)
 _benchmark(3, *latency.OPTIONS)(latency.latency)
 _benchmark(1, *longtext.OPTIONS)(longtext.longtext)
+_benchmark(5, *tune.OPTIONS)(tune.tune)
 
 
 @main.command("table")
