@@ -155,7 +155,7 @@ def test_servers_are_gone_whatever_ends_it():
     assert not living
 
 
-def real_question(measure, bound_s, workers, memory_bytes=2**30, budget_s=14.0, text="x" * 25):
+def real_question(measure, bound_s, workers, memory_bytes=2**30, budget_s=10.0, text="x" * 25):
     mix = Mix("real", tuple(Line({"input": text[:length]}) for length in (15, 20, 25)))
     objectives = [Objective(measure, 95.0, bound_s)]
     return question_of(objectives, settings_of(workers, (2,)), memory_bytes, budget_s, mix=mix, characters=100)
