@@ -52,6 +52,9 @@ def before_start(settings: Settings) -> Callable[[Any], None]:
 
     def on_starting(server: Any) -> None:
         Replacement(server)
+        # SIGUSR2 starts the next master as this one was started. gunicorn would run the file of `python -m gunicorn` as a
+        # script, whose folder has an `http` that is not Python's.
+        server.START_CTX["args"] = list(sys.orig_argv)
         if settings.preload:
             return
         with one_clear_message():

@@ -113,6 +113,24 @@ def test_where_a_new_worker_cannot_get_ready_the_old_ones_stay(start, write_conf
     (tmp_path / "unready").unlink()
 
 
+def test_a_new_master_takes_over_while_requests_come(start):
+    """SIGUSR2, then SIGTERM to the old one: how a configuration, a model or a version is replaced."""
+    server = start().ready()
+    with Load(server) as load:
+        server.process.send_signal(signal.SIGUSR2)
+        successor = server.eventually(lambda: [child for child in server.workers() if len(child.children()) == 2])[0]
+        before = len(load.answers)
+        server.process.send_signal(signal.SIGTERM)
+        assert 0 == server.process.wait(60)
+        server.eventually(lambda: len(load.answers) > before + 8)
+
+    assert {200} == {status for status, _, _ in load.answers}
+    assert 4 == len({(seed, body) for _, seed, body in load.answers})
+    successor.terminate()
+    server.eventually(lambda: not successor.is_running())
+    assert "Traceback" not in server.log()
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_sigterm_lets_streams_be_finished_and_refuses_new_requests(start, workers):
     server = start("--workers", workers).ready()
