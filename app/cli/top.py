@@ -20,7 +20,7 @@ def top(pid: int | None, url: str | None, interval_s: float, once: bool) -> None
     hangs. Rates are from one look to the next. The columns: a/w/s are requests that are let in,
     that wait, and that need a core; oldest is how long the oldest piece of audio has been worked
     on, and when its worker counts as stalled; took is a request's usual time; audio is seconds
-    of it per second; mem is the memory of a worker's own, and what of it is in use.
+    of it per second; mem is the memory of a worker's own, and its heap that is in use.
 
     \b
     chorus top

@@ -44,7 +44,7 @@ class Page {
       this.speak();
     });
     document.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.speak();
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !element("speech").hidden) this.speak();
       if (event.key === "Escape") this.#desk.stop();
     });
     this.#changed();
