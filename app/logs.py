@@ -1,8 +1,9 @@
 """One line an event: logfmt or JSON, units in the keys, never the text of a request.
 
 Events are named `noun.past_participle`: speech.done, speech.failed, speech.abandoned, captions.done,
-request.refused, request.failed, server.ready, server.refused_to_fork, worker.ready,
-worker.warm_up_failed, worker.not_ready, worker.replaces_itself, worker.ended.
+request.refused, request.failed, server.ready, server.refused_to_fork, server.replaces_workers,
+server.keeps_workers, worker.ready, worker.warm_up_failed, worker.not_ready, worker.replaces_itself,
+worker.ended, memory.leak_suspected.
 """
 
 import logging
