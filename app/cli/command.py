@@ -38,7 +38,7 @@ class Chorus(click.Group):
 def chorus() -> None:
     """Coqui voices, baked once and served by many workers.
 
-    Every command reads the configuration that --config names, else CHORUS_CONFIG, else
+    Every command but top reads the configuration that --config names, else CHORUS_CONFIG, else
     tts_config.yaml in the current directory.
 
     \b
