@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 #: Beside the packages `app` and `loader`, wherever those are.
 _PROCESS_MODEL = Path(__file__).resolve().parent.parent.parent / "gunicorn.conf.py"
 _MOST_SEED = 2**31
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class NoSettingError(LoaderError):
@@ -166,6 +167,7 @@ def _measured(question: "Question", settings: "Settings", out: Path, plot: bool)
         locate_all(settings)
     journal = Journal()
     with (
+        _ended_as_by_ctrl_c(),
         _kept(question, journal, out, plot),
         tempfile.TemporaryDirectory(prefix="chorus-tune-") as scratch,
         shown_tuning(question.budget_s) as telling,
@@ -173,6 +175,21 @@ def _measured(question: "Question", settings: "Settings", out: Path, plot: bool)
         servers = Gunicorn(settings, _PROCESS_MODEL, Path(scratch), processors_for(question.cores))
         measure(Bench(question, servers.launch, journal, telling))
     return journal
+
+
+@contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """Have SIGTERM, and SIGHUP of a terminal that is closed, unwind too: dying at once would leave a server running."""
+
+    def interrupt(number: int, frame: Any) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -211,11 +228,12 @@ def _write(question: "Question", journal: "Journal", machine: "Machine", ending:
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """Let nobody press Ctrl-C meanwhile: drawing takes a second, in which impatience would lose what was measured."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _conclude(question: "Question", journal: "Journal") -> None:

@@ -1,6 +1,7 @@
 """chorus tune on the real server and the embedded voice: short runs, whose figures nobody should rely on."""
 
 import json
+import signal
 import xml.etree.ElementTree
 
 import pytest
@@ -64,10 +65,11 @@ def test_where_no_setting_meets_it_the_nearest_is_named(config, tmp_path):
     assert "NO SETTING DOES WHAT WAS ASKED FOR" in " ".join((tmp_path / "out" / "tune.yaml").read_text().split("\n# "))
 
 
-def test_ctrl_c_keeps_what_was_measured_and_leaves_nothing_running(config, tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_keeps_what_was_measured_and_leaves_nothing_running(config, tmp_path, how):
     process = started("tune", "--config", config, "--out", tmp_path / "out", *QUICK[:4], "--budget", "40s")
     assert any(b"an idle server takes" in line for line in process.stderr)
-    status, errors, living = interrupted(process)
+    status, errors, living = interrupted(process, how)
 
     assert 130 == status
     assert not living

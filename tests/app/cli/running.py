@@ -39,10 +39,10 @@ def left_by_its_reader(process):
     return process.wait(timeout=PATIENCE_S), errors.decode()
 
 
-def interrupted(process):
-    """Press Ctrl-C, and return what the command and its children left: status, standard error, living processes."""
+def interrupted(process, how=signal.SIGINT):
+    """Press Ctrl-C, or send another signal, and return what was left: status, standard error, living processes."""
     family = psutil.Process(process.pid).children(recursive=True)
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, how)
     _, errors = process.communicate(timeout=PATIENCE_S)
     psutil.wait_procs(family, timeout=PATIENCE_S)
     return process.returncode, errors.decode(), [each for each in family if each.is_running()]
