@@ -1,5 +1,6 @@
 """`chorus tune`: how many workers and threads this machine should serve with."""
 
+import importlib.util
 import signal
 import sys
 import tempfile
@@ -144,8 +145,6 @@ def _named(option: str) -> Iterator[None]:
 
 
 def _require_server() -> None:
-    import importlib.util
-
     if not _PROCESS_MODEL.is_file() or importlib.util.find_spec("gunicorn") is None:
         raise MissingPackageError(
             f"tuning starts the server, which takes {_PROCESS_MODEL} and gunicorn; "
