@@ -33,7 +33,7 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class NoSettingError(LoaderError):
     """Measured, and nothing on this machine does what was asked for."""
 
-    exit_status = 3
+    exit_status = 76
     permanent = True
 
 
@@ -77,7 +77,7 @@ def tune(config: Path, out: Path, no_plot: bool, **options: Any) -> None:
     from when a request was meant to be sent. Nothing else should run meanwhile.
 
     Writes tune.json (everything measured), tune.yaml (what to put into the configuration, each
-    value with its reason) and tune.svg. Ctrl-C keeps what was measured. Ends with status 3
+    value with its reason) and tune.svg. Ctrl-C keeps what was measured. Ends with status 76
     where no setting does what was asked for, and says which comes nearest.
 
     A line of --mix is a text, or an object such as {"input": "Hello.", "voice": "joe",
