@@ -20,7 +20,7 @@ from app.scoreboard.layout import State
 from app.scoreboard.seat import Seat
 
 #: How long a busier worker leaves a connection to the others; an idle one takes it in less than a millisecond.
-_STEP_BACK_S = 0.004
+_STEP_BACK_S = 0.01
 #: How long a client may send nothing before it is hung up on. It costs no thread meanwhile.
 _SILENCE_S = 5.0
 
