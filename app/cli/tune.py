@@ -4,7 +4,6 @@ import importlib.util
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -196,9 +195,9 @@ def _kept(question: "Question", journal: "Journal", out: Path, plot: bool) -> It
     """Write the files afterwards, also where that is early."""
     from app.tuning.files import Ending
     from app.tuning.limits import throttled_s
-    from app.tuning.machine import this_machine
+    from app.tuning.machine import this_machine, usage_now, used_by_others
 
-    machine, began_s, throttled_before_s, how = this_machine(), time.monotonic(), throttled_s(), "failed"
+    machine, before, throttled_before_s, how = this_machine(), usage_now(), throttled_s(), "failed"
     try:
         yield
         how = "whole"
@@ -206,8 +205,9 @@ def _kept(question: "Question", journal: "Journal", out: Path, plot: bool) -> It
         how = "interrupted"
         raise
     finally:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        ending = Ending(how, now, time.monotonic() - began_s, throttled_s() - throttled_before_s)
+        at, after = datetime.now(UTC).isoformat(timespec="seconds"), usage_now()
+        held_back_s = throttled_s() - throttled_before_s
+        ending = Ending(how, at, after.clock_s - before.clock_s, held_back_s, used_by_others(before, after))
         with _undisturbed():
             _write(question, journal, machine, ending, out, plot)
 
@@ -217,8 +217,6 @@ def _write(question: "Question", journal: "Journal", machine: "Machine", ending:
 
     if not journal.windows:
         return
-    if ending.throttled_s > 0.01 * ending.took_s:
-        journal.add(f"the control group's quota held the processes back for {ending.throttled_s:.1f} s")
     files = contents(question, journal, machine, ending, plot)
     write(out, files)
     print(f"chorus: written: {', '.join(str(out / name) for name in files)}", file=sys.stderr, flush=True)

@@ -1,7 +1,7 @@
 """The three files."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from app.tuning.advice import advice_of
@@ -15,6 +15,8 @@ from app.tuning.verdict import verdict_of
 from loader.errors import StoreError
 from loader.files import write_aside
 
+#: Shares of the time, and of the cores, from which on the figures are not those of a quiet machine.
+_THROTTLED, _DISTURBED = 0.01, 0.05
 RECORD, FRAGMENT, PICTURE = "tune.json", "tune.yaml", "tune.svg"
 
 
@@ -29,6 +31,8 @@ class Ending:
     took_s: float
     #: For how long the quota of the control group held this process back meanwhile.
     throttled_s: float
+    #: How many cores somebody else kept busy meanwhile.
+    used_by_others: float
 
 
 def prepare(folder: Path) -> None:
@@ -46,11 +50,21 @@ def prepare(folder: Path) -> None:
         raise StoreError(f"{folder}: nothing can be written there ({error.strerror}); --out DIR names another place") from error
 
 
+def disturbances(ending: Ending, cores: float) -> Iterator[str]:
+    """Yield what kept the server from what it was to have."""
+    if ending.throttled_s > _THROTTLED * ending.took_s:
+        yield f"the control group's quota held the processes back for {ending.throttled_s:.1f} s"
+    if ending.used_by_others > _DISTURBED * cores:
+        yield f"others kept {ending.used_by_others:.2f} cores busy meanwhile: measure again when the machine is quiet"
+
+
 def contents(question: Question, journal: Journal, machine: Machine, ending: Ending, plot: bool) -> Mapping[str, str]:
     """Return what is to be written, by file name. Without a verdict there is no fragment."""
+    for remark in disturbances(ending, question.cores):
+        journal.add(remark)
     verdict = verdict_of(question, journal)
     advice = advice_of(question, verdict) if verdict else ()
-    how = {"ended": ending.how, "at": ending.at, "took_s": ending.took_s, "throttled_s": ending.throttled_s}
+    how = {"ended": ending.how, **{key: value for key, value in asdict(ending).items() if key != "how"}}
     files = {RECORD: recorded(question, journal, verdict, advice, machine, **how)}
     if verdict is not None:
         files[FRAGMENT] = fragment(question, verdict, advice, ending.at)

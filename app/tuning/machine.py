@@ -3,9 +3,12 @@
 import importlib.metadata
 import os
 import platform
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from app.tuning.limits import CoreLimit, MemoryLimit, usable_cores, usable_memory
 from loader.cpu import feature_level
@@ -30,6 +33,33 @@ class Machine:
     load: float
     #: `always`, `madvise` or `never`; empty where the kernel does not say.
     huge_pages: str
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Core time used up to one moment."""
+
+    clock_s: float
+    #: By everybody on the machine.
+    machine_core_s: float
+    #: By this process and all its children that have ended.
+    own_core_s: float
+
+
+def usage_now() -> Usage:
+    """Take a reading to compare a later one with."""
+    everybody, own = psutil.cpu_times(), os.times()
+    # The kernel counts a guest's time as its owner's too.
+    idle_s = everybody.idle + everybody.iowait + everybody.guest + everybody.guest_nice
+    own_core_s = own.user + own.system + own.children_user + own.children_system
+    return Usage(time.monotonic(), sum(everybody) - idle_s, own_core_s)
+
+
+def used_by_others(before: Usage, after: Usage) -> float:
+    """Return how many cores somebody else kept busy between two readings, on average."""
+    machine_core_s = after.machine_core_s - before.machine_core_s
+    own_core_s = after.own_core_s - before.own_core_s
+    return max(0.0, machine_core_s - own_core_s) / max(0.001, after.clock_s - before.clock_s)
 
 
 def this_machine() -> Machine:

@@ -8,7 +8,7 @@ import yaml
 from app.tuning.advice import advice_of, queue_of
 from app.tuning.checking import Check, doubts, unsteadiness
 from app.tuning.crowd import tolerable_crowd
-from app.tuning.files import FRAGMENT, PICTURE, RECORD, Ending, contents, prepare, write
+from app.tuning.files import FRAGMENT, PICTURE, RECORD, Ending, contents, disturbances, prepare, write
 from app.tuning.findings import Service
 from app.tuning.fragment import fragment
 from app.tuning.journal import CONFIRM, SEARCH, Journal, Window
@@ -121,7 +121,7 @@ def simulated():
 def test_the_files_say_everything(simulated, tmp_path):
     question, journal = simulated
     prepare(tmp_path / "out")
-    write(tmp_path / "out", contents(question, journal, this_machine(), Ending("whole", "2026-11-24", 9.0, 0.0), plot=True))
+    write(tmp_path / "out", contents(question, journal, this_machine(), Ending("whole", "2026-11-24", 9.0, 0.0, 0.0), plot=True))
     record = json.loads((tmp_path / "out" / RECORD).read_text())
 
     assert len(journal.windows) == len(record["windows"])
@@ -138,13 +138,13 @@ def test_the_files_say_everything(simulated, tmp_path):
 
 
 def test_the_same_journal_gives_the_same_files(simulated):
-    machine, ending = this_machine(), Ending("whole", "2026-11-24", 9.0, 0.0)
+    machine, ending = this_machine(), Ending("whole", "2026-11-24", 9.0, 0.0, 0.0)
 
     assert contents(*simulated, machine, ending, True) == contents(*simulated, machine, ending, True)
 
 
 def test_before_anything_was_compared_there_is_no_advice(simulated):
-    files = contents(simulated[0], Journal(), this_machine(), Ending("interrupted", "2026-11-24", 9.0, 0.0), plot=True)
+    files = contents(simulated[0], Journal(), this_machine(), Ending("interrupted", "2026-11-24", 9.0, 0.0, 0.0), plot=True)
 
     assert {RECORD, PICTURE} == set(files)
     assert json.loads(files[RECORD])["verdict"] is None
@@ -162,3 +162,12 @@ def test_a_folder_that_takes_nothing_is_said_beforehand(tmp_path):
 
     with pytest.raises(StoreError, match="nothing can be written there"):
         prepare(tmp_path / "file" / "out")
+
+
+def test_a_machine_that_is_not_quiet_is_said():
+    question = question_of([TOTAL], [Setting(2, 4)], cores=2.0)
+
+    assert [] == list(disturbances(Ending("whole", "2026-11-24", 100.0, 0.0, 0.05), question.cores))
+    said = " ".join(disturbances(Ending("whole", "2026-11-24", 100.0, 5.0, 1.3), question.cores))
+    assert "held the processes back for 5.0 s" in said
+    assert "others kept 1.30 cores busy" in said
