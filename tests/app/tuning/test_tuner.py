@@ -27,7 +27,7 @@ def simulated_settings(count):
         objective = Objective("first_audio", 95.0, service_s * draw.choice([1, 2, 4]))
         memory_bytes = draw.choice([140, 150, 200, 400]) * MIB
         settings = settings_of(worker_counts(cores, 64), (2, 4))
-        question = question_of([objective], settings, memory_bytes, service_s * 30_000, cores=float(cores))
+        question = question_of([objective], settings, memory_bytes, service_s * 60_000, cores=float(cores))
         if exact_best(machine, question, 0.83) == exact_best(machine, question, 0.97):
             count -= 1
             yield machine, question
@@ -43,7 +43,8 @@ def test_the_recommendation_is_the_optimum_that_theory_knows(machine, question):
     assert best == verdict.setting
     assert verdict.is_met
     assert machine.servers(best) == verdict.servers
-    # Of a rate that could not be confirmed in the time there was, none is said.
+    # A rate that could not be confirmed is said to be none; these are single cores that may be busy for an eighth of the time.
+    assert verdict.is_confirmed or best.workers == 1
     assert not verdict.is_confirmed or 0.65 < verdict.rate_hz / exact_rate_hz(machine, best, question.objectives[0]) < 1.3
     assert bench.left_s > -0.25 * question.budget_s
 
