@@ -18,7 +18,7 @@ from app.admission import SPARE_THREADS  # noqa: E402
 from app.logs import logging_config  # noqa: E402
 from app.scoreboard.board import Scoreboard  # noqa: E402
 from app.start import settings_from  # noqa: E402
-from app.worker import SpeechWorker  # noqa: E402
+from app.worker import SILENT_CONNECTIONS, SpeechWorker  # noqa: E402
 
 memory.keep_one_heap()
 _settings = settings_from(os.environ)
@@ -33,6 +33,8 @@ worker_class = SpeechWorker
 # So many are served at a time, the others wait for their turn or are told at once that they cannot have one
 # (app.admission): for each a thread, made when it is first needed.
 threads = _settings.threads + _settings.admission.queue + SPARE_THREADS
+# Clients that have said nothing yet have no thread, and must not keep those out that have.
+worker_connections = threads + SILENT_CONNECTIONS
 keepalive = 0
 limit_request_line = 8190  # GET /api/tts carries its text there
 graceful_timeout = int(_settings.request_timeout_s)

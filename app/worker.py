@@ -5,6 +5,8 @@ another is idle; and its heartbeat goes on whatever its threads do, so that a sy
 that hangs is never noticed.
 """
 
+import errno
+import logging
 import math
 import selectors
 import socket
@@ -15,12 +17,20 @@ from typing import Any
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from app.handover import AnswerSocket
+from app.logs import event
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import State
 from app.scoreboard.seat import Seat
 
+log = logging.getLogger("chorus.process")
+
 #: How long a busier worker leaves a connection to the others; an idle one takes it in less than a millisecond.
 _STEP_BACK_S = 0.01
+#: Connections of a worker whose clients have said nothing yet.
+SILENT_CONNECTIONS = 1000
+#: How long no connection is taken after the system has had no more descriptors or memory for one.
+_SHORT_OF_RESOURCES_S = 1.0
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 #: How long a client may send nothing before it is hung up on. It costs no thread meanwhile.
 _SILENCE_S = 5.0
 
@@ -82,13 +92,18 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         now_s = time.monotonic()
         # Whoever was left a connection by stepping back is there in time, or does not come at all.
         if now_s - self._back_at_s > 2 * _STEP_BACK_S and self._is_another_freer():
-            self._back_at_s = now_s + _STEP_BACK_S
-            self.set_accept_enabled(False)
+            self._step_back(_STEP_BACK_S)
             return
         try:
             client, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return  # another was faster, or the client left
+        except OSError as error:
+            if error.errno not in _SHORTAGES:
+                raise
+            event(log, "worker.takes_no_connection", logging.WARNING, reason=str(error), for_s=_SHORT_OF_RESOURCES_S)
+            self._step_back(_SHORT_OF_RESOURCES_S)
+            return
         self._welcome(TConn(self.cfg, AnswerSocket.taking(client), address, listener.getsockname()), now_s)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
@@ -100,6 +115,10 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Hang up on clients that said nothing."""
         super().murder_pending()
         self._show_connections()
+
+    def _step_back(self, pause_s: float) -> None:
+        self._back_at_s = time.monotonic() + pause_s
+        self.set_accept_enabled(False)
 
     def _welcome(self, connection: Any, now_s: float) -> None:
         self.nr_conns += 1

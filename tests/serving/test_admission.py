@@ -77,6 +77,8 @@ def test_clients_that_say_nothing_cost_no_place(small):
     try:
         assert 200 == small.speak("Hello.").status
         assert 200 == small.ask("GET", "/livez").status
+        # A thread each would be all that a worker may have, and those who speak would wait until the silent are hung up on.
+        assert max(worker.num_threads() for worker in small.workers()) < 15
     finally:
         for each in silent:
             each.close()
