@@ -160,18 +160,6 @@ class SpeechFailedError(ServiceError):
     code = "synthesis_failed"
 
 
-class WarmingUpError(ServiceError):
-    """This worker's voices are not ready yet, or could not be made ready and it is about to be replaced."""
-
-    status = 503
-    code = "warming_up"
-    should_retry = True
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__(f"the voices are not ready yet; try again in {retry_after_s} s")
-        self.retry_after_s = retry_after_s
-
-
 class DeadlineError(ServiceError):
     """The answer was not whole when its client waited no longer."""
 
@@ -179,19 +167,34 @@ class DeadlineError(ServiceError):
     code = "deadline_exceeded"
 
 
-class OverloadedError(ServiceError):
-    """All workers are busy, and as many requests wait as may."""
+class ComeBackError(ServiceError):
+    """Not now, but in so many seconds. Children say why not now."""
 
     status = 503
-    code = "overloaded"
     should_retry = True
+    why = "not now"
 
     def __init__(self, retry_after_s: int) -> None:
-        super().__init__(f"as many requests wait as may; try again in {retry_after_s} s")
+        super().__init__(f"{self.why}; try again in {retry_after_s} s")
         self.retry_after_s = retry_after_s
 
 
-class WaitedTooLongError(OverloadedError):
+class WarmingUpError(ComeBackError):
+    """This worker's voices are not ready yet, or could not be made ready and it is about to be replaced."""
+
+    code = "warming_up"
+    why = "the voices are not ready yet"
+
+
+class OverloadedError(ComeBackError):
+    """All workers are busy, and as many requests wait as may."""
+
+    code = "overloaded"
+    why = "as many requests wait as may"
+
+
+class WaitedTooLongError(ComeBackError):
     """The request waited for its turn as long as it could, and was not begun."""
 
     code = "waited_too_long"
+    why = "the request waited for its turn as long as it may, and was not begun"

@@ -24,3 +24,11 @@ def feature_level(cpuinfo: Path = Path("/proc/cpuinfo"), machine: str | None = N
             flags = set(line.partition(":")[2].split())
             break
     return next((level for level, needed in _X86_LEVELS if needed <= flags), "x86-64-v2")
+
+
+def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Return what the processor is called; its kind where the kernel does not say."""
+    for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

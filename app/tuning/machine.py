@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from app.tuning.limits import CoreLimit, MemoryLimit, usable_cores, usable_memory
-from loader.cpu import feature_level
+from loader.cpu import cpu_model, feature_level
 
 _PACKAGES = ("chorus-tts", "onnxruntime", "numpy", "gunicorn", "flask", "torch", "coqui-tts")
 
@@ -65,7 +65,7 @@ def used_by_others(before: Usage, after: Usage) -> float:
 def this_machine() -> Machine:
     """Describe the machine this process runs on."""
     return Machine(
-        cpu=_cpu_model(),
+        cpu=cpu_model(),
         simd=feature_level(),
         cores=usable_cores(),
         memory=usable_memory(),
@@ -85,13 +85,6 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
-
-
-def _cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
 
 
 def _chosen(path: Path) -> str:

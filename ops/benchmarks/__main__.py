@@ -9,8 +9,10 @@ from typing import Any, NoReturn
 
 import click
 
+from app.tuning.machine import usage_now, used_by_others
+
 from . import coldstart, engines, formats, latency, longtext, memory, nginx, respawn, throughput, tune
-from .machine import require_espeak, this_machine, usage_now, used_by_others
+from .machine import require_espeak, this_machine
 from .processes import ChildFailedError, end_descendants
 from .report import Report, Setting, print_report
 from .table import table
