@@ -31,9 +31,17 @@ def readyz() -> Response:
 
 @status.get("/status")
 def status_of_all() -> Response:
-    """Say what every worker does, and what all have done; any worker answers for all."""
+    """Say what every worker does, and what all have done; any worker answers for all, but for its own voices."""
     service: Service = current_app.extensions["chorus"]
-    return jsonify(asdict(snapshot(service.hands.board)))
+    return jsonify(**asdict(snapshot(service.hands.board)), voices=_constructions(service))
+
+
+def _constructions(service: Service) -> list[dict[str, Any]]:
+    """Return how often the answering worker has had each voice constructed: more than once is a defect."""
+    voices = service.catalogue.voices if service.warm_up.is_ready else ()
+    return [
+        {"voice": voice.name, "generation": voice.generation, "constructions": voice.constructions} for voice in voices
+    ]
 
 
 def _not_ready(service: Service) -> Response:

@@ -4,17 +4,15 @@ gunicorn serves `tests.serving.failing_voice:create()`; CHORUS_FAIL_AT is the wi
 with CHORUS_FAIL_WITH it raises instead of returning what is no audio.
 """
 
-import dataclasses
 import os
+from functools import partial
 
 import numpy as np
 from flask import Flask
 
 from app import wsgi
-from loader.acoustics import VitsEngine
-from loader.config import Settings
 from loader.engines.onnx import OnnxNetworks
-from loader.voices import Catalogue
+from tests.serving.other_networks import open_with
 
 
 class FailingNetworks(OnnxNetworks):
@@ -32,16 +30,5 @@ class FailingNetworks(OnnxNetworks):
         return samples
 
 
-def open_failing(settings: Settings) -> Catalogue:
-    catalogue = wsgi.open_voices(settings)
-    for voice in catalogue.voices:
-        parts = voice.open()
-        sound: VitsEngine = parts.engine
-        failing = FailingNetworks.__new__(FailingNetworks)
-        failing.__dict__.update(sound.networks.__dict__)
-        voice._parts = dataclasses.replace(parts, engine=dataclasses.replace(sound, networks=failing))
-    return catalogue
-
-
 def create() -> Flask:
-    return wsgi.create(open_failing)
+    return wsgi.create(partial(open_with, FailingNetworks))

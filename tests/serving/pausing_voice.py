@@ -4,16 +4,15 @@ gunicorn serves `tests.serving.pausing_voice:create()`; after its first two wind
 CHORUS_GO_ON to be there.
 """
 
-import dataclasses
 import os
 import select
+from functools import partial
 
 from flask import Flask
 
 from app import wsgi
-from loader.config import Settings
 from loader.engines.onnx import OnnxNetworks
-from loader.voices import Catalogue
+from tests.serving.other_networks import open_with
 
 
 class PausingNetworks(OnnxNetworks):
@@ -28,15 +27,5 @@ class PausingNetworks(OnnxNetworks):
         return super().decode(window, condition, keep)
 
 
-def open_pausing(settings: Settings) -> Catalogue:
-    catalogue = wsgi.open_voices(settings)
-    for voice in catalogue.voices:
-        parts = voice.open()
-        pausing = PausingNetworks.__new__(PausingNetworks)
-        pausing.__dict__.update(parts.engine.networks.__dict__)
-        voice._parts = dataclasses.replace(parts, engine=dataclasses.replace(parts.engine, networks=pausing))
-    return catalogue
-
-
 def create() -> Flask:
-    return wsgi.create(open_pausing)
+    return wsgi.create(partial(open_with, PausingNetworks))
