@@ -55,7 +55,7 @@ class Gunicorn:
         Raises:
             ServerFailedError: it did not get ready.
         """
-        port = _free_port()
+        port = free_port()
         config, log = self.scratch / "tts_config.yaml", self.scratch / "server.log"
         document = document_for(read_document(self.settings.path), self.settings, setting, port)
         config.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
@@ -64,7 +64,7 @@ class Gunicorn:
             _await_ready(process, port, setting.workers, log)
             yield HttpStand(port, lambda: memory_of(process.pid), lambda: _check(process, log))
         finally:
-            _end(process)
+            end_group(process, _GRACE_S)
 
     def _started(self, config: Path, log: Path) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "gunicorn", "--config", str(self.process_model)]
@@ -150,11 +150,12 @@ def _failure(what: str, log: Path) -> ServerFailedError:
     return ServerFailedError(f"{what}; the end of its log:\n{end}")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end_group(process: subprocess.Popen[Any], grace_s: float) -> None:
+    """End a process that leads a group of its own, gently for that long, and whatever of its group survives it."""
     process.terminate()
     try:
         with suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_S)
+            process.wait(grace_s)
     finally:
         # Workers share the group of their master and may have survived it.
         with suppress(ProcessLookupError):
@@ -162,7 +163,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on just now."""
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         return int(listener.getsockname()[1])

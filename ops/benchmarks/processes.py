@@ -1,7 +1,6 @@
 """Children that never outlive the measurement: servers, and processes one talks to by lines."""
 
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from app.tuning.serving import end_group
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -113,15 +114,9 @@ def _started(
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    process.terminate()
     try:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_S)
+        end_group(process, _GRACE_S)
     finally:
-        # Workers share the group of their master and may have survived it.
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 with suppress(OSError):

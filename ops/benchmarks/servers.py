@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import socket
 import sys
 import time
 import urllib.parse
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from app.tuning.serving import free_port
 
 from .processes import ROOT, Child, serving
 
@@ -101,7 +102,7 @@ class Server:
 @contextmanager
 def started(kind: Kind, log: Path) -> Iterator[Server]:
     """Start a server of `kind`; it is not ready yet. Ends it afterwards."""
-    port = _free_port()
+    port = free_port()
     with serving(kind.command(port), log, kind.environment) as child:
         yield Server(kind, child, port)
 
@@ -166,9 +167,3 @@ def _is_ready(port: int, ask: Ask) -> bool:
         return _exchange(port, ask)[0] == 200
     except (OSError, http.client.HTTPException):
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        return int(listener.getsockname()[1])

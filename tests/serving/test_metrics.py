@@ -91,6 +91,8 @@ def test_a_voice_stays_constructed_once_over_many_requests_on_every_worker(serve
         server.on_every_worker(lambda: server.speak("Again."))
 
     assert {1} == {value(scraped(server), "tts_voice_constructions", voice="joe", generation="1") for _ in range(20)}
+    for _ in range(20):
+        assert [{"voice": "joe", "generation": 1, "constructions": 1}] == server.ask("GET", "/status").json()["voices"]
 
 
 def test_a_scraper_that_knows_openmetrics_gets_it(server):
