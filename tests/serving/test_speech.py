@@ -151,6 +151,8 @@ def test_a_client_that_leaves_before_a_whole_file_is_made_stops_the_work(server)
     connection = server.connection()
     body = json.dumps({"input": LONG * 20, "response_format": "wav"})
     connection.request("POST", "/v1/audio/speech", body, {"X-Request-ID": "left-early"})
+    # Who leaves before that is not spoken for at all.
+    server.eventually(lambda: any(worker["speaking"] for worker in server.ask("GET", "/status").json()["workers"]))
     connection.close()
 
     line = server.eventually(
