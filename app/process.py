@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from app.logs import event
+from app.lookout import Lookout
 from app.replacement import Replacement
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import ENDINGS, State
@@ -52,6 +53,7 @@ def before_start(settings: Settings) -> Callable[[Any], None]:
 
     def on_starting(server: Any) -> None:
         Replacement(server)
+        Lookout(server)
         # SIGUSR2 starts the next master as this one was started. gunicorn would run the file of `python -m gunicorn` as a
         # script, whose folder has an `http` that is not Python's.
         server.START_CTX["args"] = list(sys.orig_argv)
