@@ -10,16 +10,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
+from app.scoreboard.board import Scoreboard
 from app.tuning.serving import free_port
 
 from .processes import ROOT, Child, serving
 
+_Found = TypeVar("_Found")
+
 HOST = "127.0.0.1"
 _POLL_S = 0.005
+_LOOK_S = 0.0005
 #: How long a server may send nothing.
 ANSWER_S = 600.0
 
@@ -78,6 +82,30 @@ class Server:
         finally:
             # Not waiting lets an interrupt through to whoever ends the server.
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def board(self) -> Scoreboard:
+        """Return what our server's workers show, to read without asking them anything.
+
+        Raises:
+            ChildFailedError: it shows nothing.
+        """
+        board = Scoreboard.of_process(self.child.pid)
+        if board is None:
+            raise self.child.failure(f"{self.kind.name} has no scoreboard")
+        return board
+
+    def await_(self, found: Callable[[], _Found], within_s: float = 60.0) -> _Found:
+        """Return the first value of `found` that is true, looking every half millisecond.
+
+        Raises:
+            ChildFailedError: the time is up.
+        """
+        until_s = time.perf_counter() + within_s
+        while not (value := found()):
+            if time.perf_counter() > until_s:
+                raise self.child.failure(f"{self.kind.name} did not do within {within_s:g} s what was waited for")
+            time.sleep(_LOOK_S)
+        return value
 
     def workers(self) -> list[int]:
         """Return the process ids of its workers: none where one process does it all."""
