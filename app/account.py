@@ -57,7 +57,9 @@ class Account:
             log, f"speech.{outcome}", logging.ERROR if reason else logging.INFO, request_id=request.request_id,
             voice=who.voice.name, generation=who.voice.generation, speaker=who.speaker, language=who.language,
             chars=len(request.text), format=request.audio_format, streamed=request.streamed,
+            queue_s=round(self._began_s - self._since_s, 4),
             first_window_s=None if self._first_s is None else round(self._first_s - self._began_s, 4),
+            first_audio_s=None if self._first_s is None else round(self._first_s - self._since_s, 4),
             audio_s=round(audio_s, 3), took_s=round(took_s, 4), made_s=round(self._made_s, 4),
             rtf=None if rtf is None else round(rtf, 4), **({"reason": reason} if reason else {}),
         )  # fmt: skip

@@ -57,7 +57,7 @@ def listener(
     Raises:
         BadRequestError: the timeout is no number of seconds.
     """
-    since_s = now() - _waited_s(environ.get("HTTP_X_REQUEST_START", ""), wall())
+    since_s = now() - waited_s(environ.get("HTTP_X_REQUEST_START", ""), wall())
     return Listener(_question(environ.get("gunicorn.socket")), since_s, since_s + _timeout_s(environ))
 
 
@@ -69,7 +69,8 @@ def _question(socket: Any) -> Callable[[], bool]:
     return lambda: any(events & _GONE for _, events in poll.poll(0))
 
 
-def _waited_s(said: str, wall_s: float) -> float:
+def waited_s(said: str, wall_s: float) -> float:
+    """Return how long ago a request came to nginx, which has `said` so in `X-Request-Start`; 0 where it has not."""
     found = _START.fullmatch(said)
     return min(_OLDEST_S, max(0.0, wall_s - float(found[1]))) if found else 0.0
 

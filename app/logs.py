@@ -3,7 +3,7 @@
 Events are named `noun.past_participle`: speech.done, speech.failed, speech.abandoned, captions.done,
 request.refused, request.failed, server.ready, server.refused_to_fork, server.replaces_workers,
 server.keeps_workers, worker.ready, worker.warm_up_failed, worker.not_ready, worker.replaces_itself,
-worker.takes_no_connection, worker.ended, memory.leak_suspected.
+worker.takes_no_connection, worker.ended, memory.leak_suspected, tracing.off.
 """
 
 import logging

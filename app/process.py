@@ -22,6 +22,7 @@ from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import ENDINGS, State
 from app.service import Service
 from app.start import one_clear_message
+from app.tracing import switch
 from loader.config import Settings
 from loader.errors import WarmUpError
 from loader.voices import locate_all, verify_all
@@ -54,6 +55,7 @@ def before_start(settings: Settings) -> Callable[[Any], None]:
     def on_starting(server: Any) -> None:
         Replacement(server)
         Lookout(server)
+        switch.prepare()
         # SIGUSR2 starts the next master as this one was started. gunicorn would run the file of `python -m gunicorn` as a
         # script, whose folder has an `http` that is not Python's.
         server.START_CTX["args"] = list(sys.orig_argv)
@@ -103,6 +105,7 @@ def begin_work(worker: Any) -> None:
     if worker.seat is not None:
         service.hands.join(worker.board, worker.seat)
         service.admission.join(worker.board, worker.seat)
+    switch.begin(worker.wsgi, None if worker.seat is None else worker.seat.slot)
     try:
         service.watchdog.begin()
         service.warm_up.begin(partial(_take_work, worker, service))
@@ -136,6 +139,7 @@ def end_with_status(server: Any, worker: Any) -> None:
         return
     warm_up = _service(worker).warm_up
     warm_up.abandon()
+    switch.end(worker.wsgi)
     if worker.seat is not None:
         worker.seat.show(ending=1 + ENDINGS.index("failed" if warm_up.exit_status else "stopped"))
     if warm_up.exit_status:

@@ -1,0 +1,41 @@
+"""app.tracing.switch: OpenTelemetry is there for whoever asks, and for nobody else."""
+
+import subprocess
+import sys
+
+import pytest
+
+from app.tracing.switch import is_asked_for
+from tests.conftest import ROOT
+
+SOMEWHERE = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
+ELSEWHERE = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4318/v1/traces"}
+
+
+@pytest.mark.parametrize(
+    "environment, is_asked",
+    [
+        ({}, False),
+        ({"OTEL_SERVICE_NAME": "chorus"}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": ""}, False),
+        (SOMEWHERE, True),
+        (ELSEWHERE, True),
+        ({**SOMEWHERE, "OTEL_TRACES_EXPORTER": "otlp"}, True),
+        ({**SOMEWHERE, "OTEL_TRACES_EXPORTER": "none"}, False),
+        ({**SOMEWHERE, "OTEL_SDK_DISABLED": "true"}, False),
+    ],
+)
+def test_the_standard_variables_switch_it_on_and_off(environment, is_asked):
+    assert is_asked == is_asked_for(environment)
+
+
+@pytest.mark.parametrize("environment, loaded, threads", [({}, False, 1), (SOMEWHERE, True, 1)])
+def test_the_master_imports_it_only_where_it_is_asked_for_and_has_one_thread_still(environment, loaded, threads):
+    program = (
+        "import os, sys, app.process, app.wsgi; from app.tracing import switch; "
+        f"switch.prepare({environment}); print('opentelemetry' in sys.modules, app.process.task_count())"
+    )
+    variables = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=variables, capture_output=True, text=True, check=True)
+
+    assert f"{loaded} {threads}\n" == result.stdout
