@@ -21,6 +21,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from app.errors import WarmingUpError
+from app.groups import GroupMemory, fullest_group
 from app.scoreboard.layout import State
 from app.scoreboard.snapshot import Histogram, Snapshot, Totals, snapshot
 from app.service import Service
@@ -77,6 +78,7 @@ class _Scrape(Collector):
         yield from _now(shot)
         yield from _workers(shot)
         yield from _memory(shot)
+        yield from _room(fullest_group())
         yield from _build(shot)
         if (catalogue := _ready_catalogue(self._service)) is not None:
             yield from _voices(catalogue)
@@ -85,7 +87,8 @@ class _Scrape(Collector):
 def _requests(totals: Totals) -> Iterator[Metric]:
     answers = CounterMetricFamily(
         "tts_requests",
-        "Answers, by what was asked for and HTTP status; a rare status counts as the next lower one that has a series.",
+        "Answers, by what was asked for and HTTP status; a rare status counts as the next lower one that has a series."
+        " Of a stream that fails after its head the status is 200, and tts_speeches_total has it as failed.",
         labels=("route", "code"),
     )
     for route, counts in totals.answers.items():
@@ -132,6 +135,16 @@ def _memory(shot: Snapshot) -> Iterator[Metric]:
             if measured in worker.memory:
                 gauge.add_metric((str(worker.slot),), worker.memory[measured])
         yield gauge
+
+
+def _room(group: GroupMemory | None) -> Iterator[Metric]:
+    of = "Of the control group that is nearest to its limit, with all that is in it; none where nothing is limited."
+    limit = GaugeMetricFamily("tts_memory_limit_bytes", f"Memory there may be before the kernel kills. {of}")
+    used = GaugeMetricFamily("tts_memory_working_set_bytes", f"Memory that the kernel cannot take back at once. {of}")
+    if group is not None:
+        limit.add_metric((), group.limit_bytes)
+        used.add_metric((), group.working_set_bytes)
+    yield from (limit, used)
 
 
 def _build(shot: Snapshot) -> Iterator[Metric]:

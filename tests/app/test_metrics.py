@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.groups import GroupMemory
 from app.metrics import exposition
 from app.scoreboard.hands import Hands
 from app.scoreboard.layout import State
@@ -40,6 +41,14 @@ def test_only_memory_that_was_measured_has_a_series_and_by_its_slot(hands, scrap
     assert 123_456_789 == memory["tts_worker_anon_bytes", "0"]
     assert 7 == memory["tts_worker_threads", "0"]
     assert not [name for name, *_ in memory if name in ("tts_worker_live_bytes", "tts_worker_device_bytes")]
+
+
+@pytest.mark.parametrize("group, said", [(GroupMemory(512, 300), [512, 300]), (None, [])])
+def test_the_room_of_a_container_has_series_and_none_where_nothing_is_limited(scrape, monkeypatch, group, said):
+    monkeypatch.setattr("app.metrics.fullest_group", lambda: group)
+    series = scrape()
+
+    assert said == [series[name,] for name in ("tts_memory_limit_bytes", "tts_memory_working_set_bytes") if (name,) in series]
 
 
 def test_refusals_leaks_and_failures_are_counted_by_their_reason(hands, scrape):

@@ -1,0 +1,86 @@
+"""The control groups this process is in, of both versions: what limits it, and how much memory is used in them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+#: cgroup v1 writes "no limit" as the largest multiple of a page; nobody has half of that.
+_NO_LIMIT_BYTES = 2**60
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Where the control groups of a process are; both mounts may be there at once."""
+
+    proc: Path = Path("/proc/self")
+    mount: Path = Path("/sys/fs/cgroup")
+
+    def files(self, controller: str, v1_name: str, v2_name: str) -> Iterator[tuple[Path, Path]]:
+        """Yield the files that may limit this process, its own group first, then each above it: (v1 or v2 path, group)."""
+        for hierarchy, group in self._memberships():
+            if hierarchy == "":
+                yield from ((folder / v2_name, folder) for folder in _upwards(self.mount, group))
+                yield from ((folder / v2_name, folder) for folder in _upwards(self.mount / "unified", group))
+            elif controller in hierarchy.split(","):
+                for name in dict.fromkeys((hierarchy, controller)):
+                    yield from ((folder / v1_name, folder) for folder in _upwards(self.mount / name, group))
+
+    def _memberships(self) -> list[tuple[str, str]]:
+        """Return (controllers, group) of each line; version 2 names no controllers."""
+        try:
+            lines = (self.proc / "cgroup").read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return []
+        parts = [line.split(":", 2) for line in lines if line.count(":") >= 2]
+        return [(controllers, group) for _, controllers, group in parts]
+
+
+@dataclass(frozen=True)
+class GroupMemory:
+    """How much a group may have, and how much it has that the kernel cannot take back at once."""
+
+    limit_bytes: int
+    #: As Kubernetes counts it: all but pages of files that were not used of late.
+    working_set_bytes: int
+
+
+def memory_limits(groups: Groups = Groups()) -> Iterator[tuple[int, Path]]:
+    """Yield each limit of memory above this process, in bytes, and the file that says so."""
+    for path, _ in groups.files("memory", "memory.limit_in_bytes", "memory.max"):
+        limit_bytes = _number(words(path))
+        if limit_bytes is not None and limit_bytes < _NO_LIMIT_BYTES:
+            yield limit_bytes, path
+
+
+def fullest_group(groups: Groups = Groups()) -> GroupMemory | None:
+    """Return the group that is nearest to its limit: its own, or one above; None where nothing limits this process."""
+    limited = [_memory(limit_bytes, path) for limit_bytes, path in memory_limits(groups) if limit_bytes]
+    return max((each for each in limited if each), key=lambda each: each.working_set_bytes / each.limit_bytes, default=None)
+
+
+def words(path: Path) -> list[str]:
+    """Return the words of a file; none where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
+def _memory(limit_bytes: int, path: Path) -> GroupMemory | None:
+    version_1 = path.name == "memory.limit_in_bytes"
+    used_bytes = _number(words(path.with_name("memory.usage_in_bytes" if version_1 else "memory.current")))
+    if used_bytes is None:
+        return None
+    told = words(path.with_name("memory.stat"))
+    idle = dict(zip(told[::2], told[1::2])).get("total_inactive_file" if version_1 else "inactive_file", "0")
+    return GroupMemory(limit_bytes, max(0, used_bytes - int(idle)))
+
+
+def _number(found: list[str]) -> int | None:
+    return int(found[0]) if found and found[0].isdigit() else None
+
+
+def _upwards(mount: Path, group: str) -> Iterable[Path]:
+    """Return the folders of a group and of all above it. In a container the group's own folder may be the mount itself."""
+    parts = PurePosixPath(group.lstrip("/")).parts
+    return [mount.joinpath(*parts[:depth]) for depth in range(len(parts), -1, -1)]
