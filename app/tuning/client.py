@@ -32,6 +32,7 @@ class Call:
         self._first_audio_s: float | None = None
         self._status: int | None = None
         self._received_bytes = 0
+        self._retry_after: str | None = None
 
     def made(self) -> Outcome:
         """Send, read the answer to its end, and return what became of it. Never raises."""
@@ -62,6 +63,7 @@ class Call:
         self._connection.request("POST", _PATH, json.dumps(self._line.body), {"Content-Type": "application/json"})
         response = self._connection.getresponse()
         self._status = response.status
+        self._retry_after = response.getheader("Retry-After")
         while piece := response.read1(_PIECE_BYTES):
             self._received_bytes += len(piece)
             if self._first_audio_s is None and self._received_bytes > _HEADER_BYTES:
@@ -85,4 +87,5 @@ class Call:
             self._first_audio_s,
             None if fate in (LATE, UNREACHABLE) else self._clock(),
             self._received_bytes,
+            self._retry_after,
         )

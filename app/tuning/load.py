@@ -7,6 +7,7 @@ process got round to it.
 """
 
 import itertools
+import math
 import random
 import threading
 import time
@@ -16,6 +17,9 @@ from dataclasses import dataclass
 from app.tuning.client import Call
 from app.tuning.mix import Line, Mix
 from app.tuning.outcome import UNREACHABLE, Outcome
+
+#: How often it is looked whose patience is over.
+_LOOK_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,13 @@ def _moments(draw: random.Random, rate_hz: float) -> Iterator[float]:
 class _Calls:
     """The calls of one window."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, patience_s: float) -> None:
+        """Each call is left `patience_s` after it was meant to be sent."""
+        self._port, self._patience_s = port, patience_s
         self._started_s = time.monotonic()
         self._lock = threading.Lock()
-        self._open: dict[int, Call] = {}
+        #: Each with the moment at which it is left.
+        self._open: dict[Call, float] = {}
         self._threads: list[threading.Thread] = []
         self._outcomes: list[Outcome] = []
         self._over = threading.Event()
@@ -65,7 +71,8 @@ class _Calls:
 
     def rest(self, until_s: float) -> None:
         """Wait for a moment of the window."""
-        self._over.wait(max(0.0, until_s - self.now_s()))
+        while (left_s := until_s - self.now_s()) > 0 and not self._over.wait(self._look_s(left_s)):
+            self._leave(self.now_s())
 
     def begin(self, work: Callable[[], None]) -> None:
         """Run `work` in a thread, which an interrupted process does not wait for."""
@@ -81,10 +88,10 @@ class _Calls:
         """Make one call, in this thread."""
         call = Call(self._port, line, intended_s, self.now_s)
         with self._lock:
-            self._open[id(call)] = call
+            self._open[call] = intended_s + self._patience_s
         outcome = call.made()
         with self._lock:
-            del self._open[id(call)]
+            del self._open[call]
             self._outcomes.append(outcome)
         return outcome
 
@@ -92,22 +99,30 @@ class _Calls:
         """Wait for all calls, but no longer than `within_s`; then leave those that are still open."""
         deadline_s = time.monotonic() + within_s
         for thread in self._threads:
-            thread.join(max(0.0, deadline_s - time.monotonic()))
+            while thread.is_alive() and (left_s := deadline_s - time.monotonic()) > 0:
+                thread.join(self._look_s(left_s))
+                self._leave(self.now_s())
         self._over.set()
-        with self._lock:
-            left = list(self._open.values())
-        for call in left:
-            call.leave()
+        self._leave(math.inf)
         for thread in self._threads:
             thread.join(5.0)
 
+    def _look_s(self, left_s: float) -> float:
+        return left_s if math.isinf(self._patience_s) else min(left_s, _LOOK_S)
 
-def open_loop(port: int, arrivals: Sequence[Arrival], patience_s: float) -> list[Outcome]:
+    def _leave(self, due_by_s: float) -> None:
+        with self._lock:
+            left = [call for call, until_s in self._open.items() if until_s <= due_by_s]
+        for call in left:
+            call.leave()
+
+
+def open_loop(port: int, arrivals: Sequence[Arrival], patience_s: float, each_s: float = math.inf) -> list[Outcome]:
     """Send every request at its time and return what became of each.
 
-    Whoever is not answered `patience_s` after the last arrival is left: late.
+    Whoever is not answered `patience_s` after the last arrival, or `each_s` after its own, is left: late.
     """
-    calls = _Calls(port)
+    calls = _Calls(port, each_s)
     unsent: list[Outcome] = []
     try:
         for arrival in arrivals:
@@ -131,7 +146,7 @@ def closed_loop(port: int, lines: Iterator[Line], clients: int, for_s: float, pa
 
     Requests under way at the end are waited for, but no longer than `patience_s`.
     """
-    calls, drawing = _Calls(port), threading.Lock()
+    calls, drawing = _Calls(port, math.inf), threading.Lock()
 
     def ask() -> None:
         while calls.now_s() < for_s:

@@ -35,6 +35,8 @@ class Outcome:
     first_audio_s: float | None = None
     ended_s: float | None = None
     received_bytes: int = 0
+    #: As the answer says it; None where it does not.
+    retry_after: str | None = None
 
     def latency_s(self, measure: str) -> float:
         """Return how long `first_audio` or `total` took; infinite where that never came, or belongs to no whole answer."""

@@ -67,7 +67,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._chunk(b"")
 
     def _refuse(self):
-        self.send_error(503)
+        self.send_response(503)
+        self.send_header("Retry-After", "1")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _break(self):
         self.send_error(500)

@@ -123,3 +123,16 @@ def test_an_interrupted_window_leaves_nothing_running():
             open_loop(port, broken(), patience_s=30)
 
     assert before == threading.active_count()
+
+
+def test_whoever_has_a_patience_of_its_own_leaves_when_that_is_over():
+    with synthetic_server(1, CHARACTER_S) as port:
+        outcomes = open_loop(port, [Arrival(0.0, Line({"input": "x" * 100_000})), Arrival(0.2, TEN)], 600, each_s=0.1)
+
+    # Both, though there is one server and the first would have kept it for eight minutes.
+    assert [LATE, LATE] == [each.fate for each in outcomes]
+
+
+def test_a_refusal_is_kept_with_when_to_come_back(port):
+    assert "1" == called(port, "refused").retry_after
+    assert called(port, "spoken").retry_after is None
