@@ -34,6 +34,7 @@ http {{
         set_real_ip_from unix:;
         real_ip_header X-Test-Address;
         access_log {folder}/access.log chorus;
+        error_log {folder}/chorus-errors.log crit;
         include chorus/server.conf;
     }}
 }}
@@ -117,6 +118,7 @@ def _substitutions(place: Place) -> Mapping[str, str]:
         "/run/chorus/http.sock": str(place.upstream),
         "/var/cache/nginx/chorus": f"{place.folder}/cache",
         "/var/log/nginx/chorus.log": f"{place.folder}/access.log",
+        "/var/log/nginx/chorus-errors.log": f"{place.folder}/chorus-errors.log",
         "/etc/nginx/chorus/tls/": f"{place.folder}/tls/",
         "listen 80;": f"listen 127.0.0.1:{place.port};",
         "listen [::]:80;": f"listen 127.0.0.1:{place.other_port};",

@@ -80,7 +80,9 @@ class Edge:
         return self.master.children()
 
     def errors(self) -> str:
-        return (self.folder / "error.log").read_text(errors="replace")
+        """Return what it logged by itself, and of requests."""
+        logs = [self.folder / name for name in ("error.log", "chorus-errors.log")]
+        return "".join(log.read_text(errors="replace") for log in logs if log.exists())
 
     def access(self) -> list[dict[str, str]]:
         """Return the access log: of each line its pairs, and `request`, the method and path."""

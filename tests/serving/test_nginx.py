@@ -95,6 +95,17 @@ def is_openai_error(answer, code):
     return {"message", "type", "param", "code"} == set(error) and code == error["code"]
 
 
+def said(answer):
+    """Return what a refusal says, and assert that it says so as the server itself would on that path."""
+    if answer.headers["Content-Type"].startswith("text/plain"):
+        assert "text/plain; charset=utf-8" == answer.headers["Content-Type"]
+        assert answer.body.endswith(b"\n") and 1 == answer.body.count(b"\n")
+        return answer.body.decode()
+    document = answer.json()
+    assert ("application/json", {"error"}, str) == (answer.headers["Content-Type"], set(document), type(document["error"]))
+    return document["error"]
+
+
 def test_a_stream_arrives_while_the_rest_is_still_being_made(before, tmp_path):
     """The voice says no more before the test has heard two windows, together less than a buffer of nginx's holds."""
     go_on = tmp_path / "go-on"
@@ -324,7 +335,7 @@ def test_a_request_line_as_long_as_the_server_takes_passes_and_a_longer_one_is_r
     )
 
     assert passed.startswith(b"HTTP/1.1 404 ") and b"nothing is at" in passed
-    assert refused.startswith(b"HTTP/1.1 414 ") and b'"code": "uri_too_long"' in refused
+    assert refused.startswith(b"HTTP/1.1 414 ") and b'{"error": "the request line is over 8190 bytes' in refused
 
 
 def test_too_many_requests_a_second_are_told_when_to_come_back_and_openais_client_does(pair):
@@ -402,6 +413,42 @@ def test_where_no_server_answers_that_is_said_in_json(alone):
     assert "2" == answer.headers["Retry-After"]
 
 
+#: Of each dialect that is not OpenAI's.
+OTHER_PATHS = ("/api/tts?text=Hello.", "/api/other", "/process?INPUT_TEXT=Hello.", "/process", "/voices", "/version?")
+
+
+@pytest.mark.parametrize("path", OTHER_PATHS)
+def test_who_speaks_another_dialect_is_refused_in_its_words(alone, path):
+    with socket.socket(socket.AF_UNIX) as gone:
+        gone.bind(str(alone.place.upstream))
+    no_server = alone.ask("GET", path)
+    too_large = alone.ask("POST", path, b"x" * 262145)
+
+    assert (502, "2", "true") == (no_server.status, no_server.headers["Retry-After"], no_server.headers["x-should-retry"])
+    assert said(no_server).startswith("no server answers")
+    assert 413 == too_large.status
+    assert "262144" in said(too_large)
+
+
+@pytest.mark.parametrize("path", OTHER_PATHS)
+def test_nginx_and_the_server_refuse_in_the_same_form(pair, address, path):
+    edge, origin = pair
+
+    answer = origin.ask("DELETE", path)
+    refused = edge.ask("POST", path, b"x" * 262145, address=address)
+
+    assert answer.status in (404, 405) and 413 == refused.status
+    assert answer.headers["Content-Type"] == refused.headers["Content-Type"]
+    assert said(answer) != said(refused)
+
+
+def test_a_path_that_only_begins_like_anothers_is_answered_as_the_server_would(alone):
+    for path in ("/processes", "/process/more", "/v1/api/tts", "/apis"):
+        answer = alone.ask("POST", path, b"x" * 262145)
+
+        assert is_openai_error(answer, "body_too_large")
+
+
 @pytest.mark.parametrize("path", ["/metrics", "/status", "/status/", "//status", "/%73tatus", "/./status", "/v1/../status"])
 def test_what_is_for_who_runs_it_is_for_private_addresses(pair, path):
     edge, _ = pair
@@ -448,6 +495,20 @@ def test_the_access_log_has_no_text(pair, address):
 
     assert '"GET /api/tts"' in log
     assert "onfidential" not in log
+
+
+def test_no_log_has_a_text_of_what_could_not_be_answered(alone):
+    """A worker that died, no server at all, too much of everything: what nginx says of each quotes the request line."""
+    path = "/api/tts?text=Confidential."
+    with upstream(alone, b""):
+        statuses = [alone.ask("GET", f"{path}&number={number}").status for number in range(40)]
+    alone.ask("GET", path)
+    alone.ask("POST", path, b"x" * 262145)
+    raw(alone, b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % (path.encode() + b"x" * 9000))
+    raw(alone, b"GET %b HTTP/1.1\r\nHost: a\r\nBad header\r\n\r\n" % path.encode())
+
+    assert {502, 429} == set(statuses)
+    assert not [log.name for log in alone.folder.glob("*.log") if b"onfidential" in log.read_bytes()]
 
 
 @pytest.mark.skipif(OPENSSL is None, reason="there is no openssl to make a certificate with")
@@ -528,7 +589,8 @@ def test_nginx_and_the_server_count_the_same_requests(pair, odd):
 
     raw(edge, b"POST /v1/odd-%b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%b" % (name.encode(), rest))
 
-    (line,) = origin.eventually(lambda: edge.access()[seen:])
+    # Lines of what was asked before, which is over only now, may come between.
+    (line,) = origin.eventually(lambda: [line for line in edge.access()[seen:] if re.search("odd-|smuggled", line["request"])])
     heard = re.findall(r"event=request.refused .*?path=(\S+)", origin.log()[before:])
     assert heard == ([] if line["upstream_status"] == "-" else [f"/v1/odd-{name}"])
     assert str(status) == line["status"]
