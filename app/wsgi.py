@@ -32,7 +32,7 @@ def open_voices(settings: Settings) -> Catalogue:
 
 
 def _hands(settings: Settings) -> Hands:
-    return Hands(None if settings.speech.parallel else 1, settings.admission.stall_s)
+    return Hands(stall_s=settings.admission.stall_s, parallel=settings.speech.parallel)
 
 
 def _watchdog(settings: Settings, hands: Hands, warm_up: WarmUp) -> Watchdog:

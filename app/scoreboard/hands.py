@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from app.scoreboard.board import Scoreboard
+from app.scoreboard.cores import Cores
 from app.scoreboard.seat import Seat
 from loader.ahead import MOST_HANDS
 
@@ -21,19 +22,27 @@ class Hands:
     """This process's requests, and how many threads each may use. Used by many threads."""
 
     def __init__(
-        self, cores: int | None = None, stall_s: float = 60.0, now: Callable[[], float] = time.monotonic
+        self,
+        cores: int | None = None,
+        stall_s: float = 60.0,
+        now: Callable[[], float] = time.monotonic,
+        parallel: bool = True,
     ) -> None:
         """Count alone; see `join`.
 
         Args:
-            cores: shared by all requests; 1 is for one thread a request, whatever is idle. Default: those this process may use.
+            cores: shared by all requests. Default: those this process may use.
             stall_s: how long the next piece of a request may take; the master ends a worker that takes longer.
             now: a clock that all processes share.
+            parallel: false is for one thread a request, whatever is idle.
         """
         self.cores = len(os.sched_getaffinity(0)) if cores is None else cores
+        self._most = MOST_HANDS if parallel else 1
         self._stall_s = stall_s
         self._now = now
         self._lock = threading.Lock()
+        self._speaking = 0
+        self._turns = Cores(self._share)
         self._since: dict[int, float] = {}
         self._numbers = itertools.count()
         self.join(*_alone())
@@ -44,7 +53,29 @@ class Hands:
 
     @contextmanager
     def speaking(self) -> Iterator[None]:
-        """Count the calling request for as long as it needs a core, to its next piece of audio."""
+        """Count the calling request for as long as it needs a core, to its next piece of audio; it may wait for the core."""
+        self._need(1)
+        try:
+            with self._turns.one(), self._watched():
+                yield
+        finally:
+            self._need(-1)
+
+    def allowed(self) -> int:
+        """Return how many threads a request may use now: an equal share of the cores, and never more than `MOST_HANDS`."""
+        return max(1, min(self._most, self.cores // max(1, self.board.speaking())))
+
+    def _share(self) -> int:
+        """Return how many requests of this process may work at a time: what it has of all that are spoken, of all cores."""
+        return max(1, self.cores * self._speaking // max(1, self.board.speaking()))
+
+    def _need(self, more: int) -> None:
+        with self._lock:
+            self._speaking += more
+            self.seat.show(speaking=self._speaking)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
         number = next(self._numbers)
         with self._lock:
             self._since[number] = self._now()
@@ -56,15 +87,9 @@ class Hands:
                 del self._since[number]
                 self._show()
 
-    def allowed(self) -> int:
-        """Return how many threads a request may use now: an equal share of the cores, and never more than `MOST_HANDS`."""
-        return max(1, min(MOST_HANDS, self.cores // max(1, self.board.speaking())))
-
     def _show(self) -> None:
         oldest_s = min(self._since.values(), default=0.0)
-        self.seat.show(
-            speaking=len(self._since), request_since_s=oldest_s, stalls_s=oldest_s + self._stall_s if self._since else 0.0
-        )
+        self.seat.show(request_since_s=oldest_s, stalls_s=oldest_s + self._stall_s if self._since else 0.0)
 
 
 def _alone() -> tuple[Scoreboard, Seat]:

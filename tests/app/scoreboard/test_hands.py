@@ -1,6 +1,8 @@
 """app.scoreboard.hands: how many requests are spoken by all workers, so how many hands each may use, and who is stalled."""
 
 import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -19,6 +21,45 @@ def test_requests_share_the_cores(cores, speaking, allowed):
     board.take_seat().show(speaking=speaking)
 
     assert allowed == hands.allowed()
+
+
+def test_without_parallel_work_each_request_has_one_hand():
+    assert 1 == Hands(4, parallel=False).allowed()
+
+
+@pytest.mark.parametrize(
+    "cores, own, others, at_a_time",
+    [
+        pytest.param(2, 4, 4, 1, id="all workers speak as many as they may"),
+        pytest.param(2, 4, 0, 2, id="the other worker is idle"),
+        pytest.param(2, 1, 3, 1, id="one request has a core, whatever the others do"),
+        pytest.param(8, 6, 2, 6, id="there are cores for all"),
+        pytest.param(1, 3, 0, 1, id="there is one core"),
+    ],
+)
+def test_a_workers_requests_work_on_its_share_of_the_cores_and_wait_for_it_unwatched(cores, own, others, at_a_time):
+    board, working, over = Scoreboard(2), threading.Semaphore(0), threading.Event()
+    hands = Hands(cores)
+    hands.join(board, board.take_seat())
+    board.take_seat().show(speaking=others)
+
+    def speak():
+        with hands.speaking():
+            working.release()
+            over.wait()
+
+    with ThreadPoolExecutor(own) as pool:
+        try:
+            requests = [pool.submit(speak) for _ in range(own)]
+            while hands.seat.row["speaking"] < own:
+                over.wait(0.001)
+            assert all(working.acquire(timeout=4) for _ in range(at_a_time))
+            assert not working.acquire(timeout=0.05)
+            assert at_a_time == len(hands._since)
+        finally:
+            over.set()
+        for request in requests:
+            request.result()
 
 
 def test_a_request_counts_while_it_speaks_and_no_longer():

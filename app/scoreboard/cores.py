@@ -1,0 +1,55 @@
+"""Requests of one worker take turns at its cores, a piece of audio at a time.
+
+Where more threads work than there are cores, the kernel stops one in the middle for the others' slices,
+and whoever waits for what it holds, Python's lock above all, waits for those too: probes took a tenth
+of a second and more beside four requests to a core. Nothing is faster for being stopped so.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+#: Who has waited so long begins all the same: the pieces of some voices are long, and one may hang.
+_PATIENCE_S = 5.0
+
+
+class Cores:
+    """How many requests of this process work at the same time, in the order in which they asked. Used by many threads."""
+
+    def __init__(self, share: Callable[[], int], patience_s: float = _PATIENCE_S) -> None:
+        """Let `share` requests work, at least 1; it is asked again whenever one begins or ends."""
+        self._share = share
+        self._patience_s = patience_s
+        self._lock = threading.Lock()
+        self._working = 0
+        self._queue: deque[threading.Event] = deque()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Have a core for as long as this lasts, once those before have had theirs."""
+        self._take()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._working -= 1
+                self._call()
+
+    def _take(self) -> None:
+        called = threading.Event()
+        with self._lock:
+            self._queue.append(called)
+            self._call()
+        if called.wait(self._patience_s):
+            return
+        with self._lock:
+            if not called.is_set():
+                self._queue.remove(called)
+                self._working += 1
+
+    def _call(self) -> None:
+        """Have as many begin as may, the lock held."""
+        while self._queue and self._working < self._share():
+            self._queue.popleft().set()
+            self._working += 1

@@ -1,0 +1,96 @@
+"""app.scoreboard.cores: requests take turns, in order, and none for ever."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from app.scoreboard.cores import Cores
+
+
+class Work:
+    """Requests in threads of their own, each of which works until it is told to end."""
+
+    def __init__(self, cores):
+        self._cores = cores
+        self._pool = ThreadPoolExecutor(8)
+        self._begun = {}
+        self._over = {}
+        self.ends = {}
+        self.order = []
+
+    def begin(self, name):
+        begun, over = self._begun[name], self._over[name] = threading.Event(), threading.Event()
+
+        def work():
+            with self._cores.one():
+                self.order.append(name)
+                begun.set()
+                over.wait()
+
+        waits_behind = len(self._cores._queue) + 1
+        self.ends[name] = self._pool.submit(work)
+        while not begun.is_set() and len(self._cores._queue) < waits_behind:
+            begun.wait(0.001)
+
+    def works(self, name):
+        return self._begun[name].wait(60)
+
+    def waits(self, name):
+        return not self._begun[name].is_set()
+
+    def end(self, name):
+        self._over[name].set()
+        self.ends[name].result(60)
+
+
+def test_as_many_work_at_a_time_as_there_is_a_share_for_and_the_others_in_the_order_they_asked():
+    work = Work(Cores(lambda: 2))
+    for name in "abcd":
+        work.begin(name)
+    assert work.works("a") and work.works("b") and work.waits("c") and work.waits("d")
+
+    work.end("b")
+    assert work.works("c") and work.waits("d")
+    for name in "acd":
+        work.end(name)
+    assert list("abcd") == work.order
+
+
+def test_a_larger_share_is_taken_by_those_who_wait_when_the_next_one_ends():
+    shares = {"now": 1}
+    work = Work(Cores(lambda: shares["now"]))
+    for name in "abcd":
+        work.begin(name)
+    shares["now"] = 3
+    work.end("a")
+
+    assert work.works("b") and work.works("c") and work.works("d")
+    for name in "bcd":
+        work.end(name)
+
+
+def test_nobody_waits_for_ever_for_one_that_hangs():
+    work = Work(Cores(lambda: 1, patience_s=0.01))
+    work.begin("hangs")
+    work.begin("goes on")
+    assert work.works("goes on")
+
+    work.end("goes on")
+    work.begin("third")  # the share is used up by the one that hangs, and it waits as long
+    assert work.works("third")
+    work.end("third")
+    work.end("hangs")
+    work.begin("last")
+    assert work.works("last")
+    work.end("last")
+
+
+def test_a_piece_of_work_that_fails_gives_its_core_back():
+    cores = Cores(lambda: 1, patience_s=3600)
+    for _ in range(2):
+        try:
+            with cores.one():
+                raise ZeroDivisionError
+        except ZeroDivisionError:
+            pass
+    with cores.one():
+        pass
