@@ -475,16 +475,38 @@ def test_the_server_hears_who_asks_when_the_request_came_and_its_id(alone):
     assert b"8.8.8.8" not in heard[0] and b"t=1.000" not in heard[0]
 
 
-@pytest.mark.parametrize(
-    "reply, times, status", [(b"", 2, 502), (b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", 1, 503)]
-)
-def test_a_death_is_tried_once_more_and_a_refusal_is_passed_on(alone, reply, times, status):
-    with upstream(alone, reply) as heard:
+def test_a_death_is_tried_once_more_and_who_asked_is_told_not_to_try_again(alone):
+    with upstream(alone, b"") as heard:
         answer = alone.speak("Twice at the most.")
+        coqui = alone.ask("GET", "/api/tts?text=Twice.")
 
-    assert times == len(heard)
-    assert status == answer.status
-    assert ("2" if times == 2 else "7") == answer.headers["Retry-After"]
+    assert (4, 502) == (len(heard), answer.status)
+    assert is_openai_error(answer, "workers_ended")
+    assert "false" == answer.headers["x-should-retry"] == coqui.headers["x-should-retry"]
+    assert "Retry-After" not in {**answer.headers, **coqui.headers}
+    assert said(coqui).startswith("two workers ended")
+
+
+def test_a_refusal_is_passed_on(alone):
+    with upstream(alone, b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n") as heard:
+        answer = alone.speak("Not now.")
+
+    assert (1, 503, "7") == (len(heard), answer.status, answer.headers["Retry-After"])
+
+
+def test_a_request_that_ends_every_worker_that_takes_it_ends_two(before, tmp_path):
+    """Through a client that sends again whatever it may."""
+    poison = tmp_path / "poison"
+    environment = {"CHORUS_POISON": str(poison)}
+    edge, origin = before("tests.serving.dying_voice:create()", environment=environment, expected_deaths=2)
+    poison.touch()
+    client = openai.OpenAI(base_url=f"http://127.0.0.1:{edge.port}/v1", api_key="none", max_retries=5)
+    with client, pytest.raises(openai.InternalServerError, match="do not send it again"):
+        client.audio.speech.create(model="tts-1", voice="alloy", input="Poison.")
+    poison.unlink()
+    origin.eventually(lambda: origin.log().count("ending=killed") == 2 and len(origin.workers()) == 2)
+
+    assert 200 == edge.speak("Everybody else is served.").status
 
 
 def test_the_access_log_has_no_text(pair, address):

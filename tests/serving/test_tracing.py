@@ -69,6 +69,7 @@ def test_no_text_leaves_in_a_span_however_it_came(traced, collector):
     server = traced()
     for path in ("/api/tts?text=Confidential.", "/process?INPUT_TEXT=Confidential.", "/Confidential", "/api/Confidential"):
         server.ask("GET", path)
+    assert 200 == server.ask("GET", "/").status  # the page, whose files gunicorn would send by itself
     last = asked(server)
     spans_of(server, collector, last, 4)
 
@@ -115,8 +116,9 @@ def test_a_stream_that_fails_after_its_head_is_an_error_though_its_status_is_200
     assert (200, "failed", True) == (own.facts["http.response.status_code"], own.facts["tts.outcome"], own.is_error)
 
 
-def test_workers_that_come_after_others_send_theirs_too(traced, collector):
-    server = traced(expected_deaths=1)
+@pytest.mark.parametrize("preload", [True, False])
+def test_workers_that_come_after_others_send_theirs_too(traced, collector, preload):
+    server = traced(keys={"preload": preload}, expected_deaths=1)
     first = {worker.pid for worker in server.workers()}
     server.process.send_signal(signal.SIGHUP)
     server.eventually(lambda: len(server.workers()) == 2 and not first & {worker.pid for worker in server.workers()})
