@@ -121,11 +121,11 @@ def test_workers_that_come_after_others_send_theirs_too(traced, collector, prelo
     server = traced(keys={"preload": preload}, expected_deaths=1)
     first = {worker.pid for worker in server.workers()}
     server.process.send_signal(signal.SIGHUP)
-    server.eventually(lambda: len(server.workers()) == 2 and not first & {worker.pid for worker in server.workers()})
+    server.eventually(lambda: server.log().count("ending=stopped") == 2)
+    assert not first & {worker.pid for worker in server.workers()}
     victim = server.workers()[0]
     victim.kill()
-    server.eventually(lambda: len(server.workers()) == 2 and victim.pid not in {worker.pid for worker in server.workers()})
-    server.eventually(lambda: server.ask("GET", "/readyz").status == 200)
+    server.eventually(lambda: "ending=killed" in server.log() and len(server.workers()) == 2)
 
     answers = server.on_every_worker(lambda: asked(server, {}))
     senders = {spans_of(server, collector, answer)[0].sender["process.pid"] for answer in answers.values()}
