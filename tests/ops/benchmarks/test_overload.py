@@ -74,7 +74,7 @@ def test_a_fifth_slower_than_the_slowest_before_is_not_as_before():
 
 
 @pytest.mark.parametrize(
-    ("slo_s", "capacity_hz", "expected"), [(2.0, 7.9, 7), (2.0, 1.0, 0), (1000.0, 100.0, 1000)], ids=["room", "none", "most"]
+    ("slo_s", "capacity_hz", "expected"), [(2.0, 8.0, 4), (2.0, 1.0, 0), (1000.0, 100.0, 1000)], ids=["room", "none", "most"]
 )
 def test_so_many_may_wait_as_the_objective_has_room_for(slo_s, capacity_hz, expected):
     assert expected == queue_for(slo_s, capacity_hz, Setting(2, 2))
