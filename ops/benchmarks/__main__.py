@@ -11,7 +11,22 @@ import click
 
 from app.tuning.machine import usage_now, used_by_others
 
-from . import coldstart, engines, formats, hang, health, latency, longtext, memory, nginx, respawn, throughput, tune
+from . import (
+    coldstart,
+    engines,
+    fairness,
+    formats,
+    hang,
+    health,
+    latency,
+    longtext,
+    memory,
+    nginx,
+    overload,
+    respawn,
+    throughput,
+    tune,
+)
 from .machine import require_espeak, this_machine
 from .processes import ChildFailedError, end_descendants
 from .report import Report, Setting, print_report
@@ -53,6 +68,8 @@ _benchmark(rounds=3)(throughput.throughput)
 _benchmark(rounds=3)(respawn.respawn)
 _benchmark(rounds=3)(hang.hang)
 _benchmark(1, *health.OPTIONS)(health.health)
+_benchmark(3, *overload.OPTIONS)(overload.overload)
+_benchmark(3, *fairness.OPTIONS)(fairness.fairness)
 _benchmark(rounds=3)(nginx.nginx)
 _benchmark(3, *engines.OPTIONS)(engines.engines)
 _benchmark(rounds=3)(formats.formats)
