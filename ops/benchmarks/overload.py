@@ -21,9 +21,9 @@ from .texts import SENTENCES
 from .voices import embedded_voice, write_config
 
 OPTIONS = (
-    click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(5), help="Of too many."),
-    click.option("--window", default=25.0, show_default=True, type=click.FloatRange(5), help="Seconds before and after."),
-    click.option("--slo", default=2.0, show_default=True, type=click.FloatRange(0.1), help="Seconds to a whole answer."),
+    click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(5), help="Of too much load."),
+    click.option("--window", default=25.0, show_default=True, type=click.FloatRange(5), help="Of the light load."),
+    click.option("--slo", default=2.0, show_default=True, type=click.FloatRange(0.1), help="To the whole answer."),
 )  # fmt: skip
 
 _THREADS = 2
@@ -76,7 +76,7 @@ class Round:
 
 
 def overload(rounds: int, scratch: Path, seconds: float, window: float, slo: float) -> Report:
-    """Three times what the server can answer."""
+    """Three times what the server can answer: what it answers in time, how it refuses the rest, and when it is over."""
     model_path, setting = embedded_voice(scratch).model_path, Setting(usable_cores(), _THREADS)
     found = [_round(number, model_path, setting, scratch, (seconds, window, slo)) for number in range(1, rounds + 1)]
     return Report(_figures(found), _notes(setting, found))
