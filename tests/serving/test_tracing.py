@@ -186,6 +186,7 @@ def test_a_collector_that_is_missing_costs_one_line_a_minute_and_no_request(star
     "variables, said",
     [
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "OTEL_EXPORTER_OTLP_PROTOCOL is 'grpc', and only http/protobuf is spoken"),
+        ({"OTEL_BSP_MAX_QUEUE_SIZE": "-1"}, "ValueError: max_queue_size must be a positive integer"),
         ({"PYTHONPATH": "without"}, "pip install 'chorus-tts[otel]'"),
     ],
 )
@@ -194,7 +195,8 @@ def test_where_traces_cannot_be_sent_that_is_said_once_and_all_is_served(start, 
         (tmp_path / "opentelemetry").mkdir()
         (tmp_path / "opentelemetry" / "__init__.py").touch()
         variables = {"PYTHONPATH": str(tmp_path)}
-    server = start(environment={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", **variables}).ready()
+    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", **variables}
+    server = start("--workers", "1", environment=environment).ready()
 
     assert 200 == asked(server).status
     (line,) = [line for line in server.log().splitlines() if "event=tracing.off" in line]
