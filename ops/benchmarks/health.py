@@ -173,5 +173,5 @@ def _notes(seen: Snapshot, minutes: float) -> tuple[str, ...]:
         f"The embedded voice, a worker a core, default settings: {served} are served, {seen.queue} wait. {clients} clients want "
         f"{len(TEXT.split())} words each, whole WAV files, closed loop; who is refused comes again after {MOMENT_S:g} s.",
         f"{_PROBES_HZ:g} probes a second for {minutes:g} minutes, each path in turn, on a connection each, timed from when it "
-        f"was meant to be sent; none answered within {_PATIENCE_S:g} s is a failure. All have the same cores.",
+        f"was meant to be sent; one that takes {_PATIENCE_S:g} s has failed. All have the same cores.",
     )
