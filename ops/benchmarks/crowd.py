@@ -10,9 +10,9 @@ import sys
 from collections.abc import Iterator
 
 from .servers import HOST, Ask, ask_ours
-from .texts import BY_WORDS
+from .texts import SHORT_TEXT
 
-TEXT = BY_WORDS[30]
+TEXT = SHORT_TEXT
 #: How long who is refused stays away: less than the server says, for there are always to be some who find the queue full.
 MOMENT_S = 1.0
 _PIECE_BYTES = 65_536

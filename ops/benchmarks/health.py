@@ -151,7 +151,8 @@ def _figures(rounds: list[Round]) -> tuple[Figure, ...]:
         figure("queue full, share of looks", "x", rounds, lambda each: each.share(_is_full)),
         figure("fewest that waited", "", rounds, lambda each: min(seen.waiting for seen in each.seen)),
         figure("spoken", "1/s", rounds, lambda each: each.rate_hz(lambda seen: seen.totals.outcomes["done"])),
-        figure("refused", "1/s", rounds, lambda each: each.rate_hz(lambda seen: sum(seen.totals.refusals.values()))),
+        figure("refused, queue full", "1/s", rounds, lambda each: each.rate_hz(lambda seen: seen.totals.refusals["queue_full"])),
+        figure("waited too long", "1/s", rounds, lambda each: each.rate_hz(lambda seen: seen.totals.refusals["waited_too_long"])),
     )
 
 
