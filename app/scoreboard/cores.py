@@ -10,8 +10,28 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import numpy as np
+import numpy.typing as npt
+
 #: Who has waited so long begins all the same: the pieces of some voices are long, and one may hang.
 _PATIENCE_S = 5.0
+
+
+def share_of(place: int, needs: npt.NDArray[np.int64], cores: int) -> int:
+    """Return how many of `cores` belong to one worker: an equal share for each request, at least 1, and no core is left over.
+
+    Args:
+        place: the worker's, in `needs`.
+        needs: how many requests each worker speaks.
+        cores: of all workers together.
+    """
+    if needs.sum() <= cores:
+        return max(1, int(needs[place]))
+    exact = cores * needs / needs.sum()
+    shares = np.where(needs > 0, np.maximum(1, exact.astype(np.int64)), 0)
+    # What rounding down has left over goes to those that lost most by it; all workers reckon alike.
+    most_lost = np.argsort(shares - exact, kind="stable")[: max(0, cores - int(shares.sum()))]
+    return max(1, int(shares[place]) + int(place in most_lost))
 
 
 class Cores:

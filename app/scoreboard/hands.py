@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from app.scoreboard.board import Scoreboard
-from app.scoreboard.cores import Cores
+from app.scoreboard.cores import Cores, share_of
 from app.scoreboard.seat import Seat
 from loader.ahead import MOST_HANDS
 
@@ -66,8 +66,7 @@ class Hands:
         return max(1, min(self._most, self.cores // max(1, self.board.speaking())))
 
     def _share(self) -> int:
-        """Return how many requests of this process may work at a time: what it has of all that are spoken, of all cores."""
-        return max(1, self.cores * self._speaking // max(1, self.board.speaking()))
+        return share_of(self.seat.slot, self.board.rows["speaking"], self.cores)
 
     def _need(self, more: int) -> None:
         with self._lock:

@@ -3,7 +3,35 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from app.scoreboard.cores import Cores
+import numpy as np
+import pytest
+
+from app.scoreboard.cores import Cores, share_of
+
+
+@pytest.mark.parametrize(
+    "needs, cores, shares",
+    [
+        pytest.param([4, 4], 2, [1, 1], id="all workers speak as many as they may"),
+        pytest.param([4, 3], 2, [1, 1], id="one has a request less"),
+        pytest.param([4, 0], 2, [2, 1], id="the other is idle, and may begin"),
+        pytest.param([1, 3], 2, [1, 1], id="one request has a core, whatever the others do"),
+        pytest.param([6, 2], 8, [6, 2], id="there are cores for all"),
+        pytest.param([2, 2, 1], 4, [2, 1, 1], id="what rounding leaves over goes to the first of those that lost most"),
+        pytest.param([1, 2, 7], 4, [1, 1, 2], id="each has one, and the rest go to who has most to do"),
+        pytest.param([3], 1, [1], id="there is one core"),
+    ],
+)
+def test_workers_share_the_cores_by_their_requests(needs, cores, shares):
+    assert shares == [share_of(place, np.array(needs), cores) for place in range(len(needs))]
+
+
+def test_no_core_is_left_over_while_requests_wait():
+    draw = np.random.default_rng(1)
+    for _ in range(500):
+        cores, needs = int(draw.integers(1, 65)), draw.integers(0, 9, draw.integers(1, 65))
+        shares = [share_of(place, needs, cores) for place in np.flatnonzero(needs)]
+        assert min(cores, needs.sum()) <= sum(shares) <= max(cores, np.count_nonzero(needs)) + np.count_nonzero(needs)
 
 
 class Work:
@@ -24,7 +52,7 @@ class Work:
             with self._cores.one():
                 self.order.append(name)
                 begun.set()
-                over.wait()
+                over.wait(60)
 
         waits_behind = len(self._cores._queue) + 1
         self.ends[name] = self._pool.submit(work)
