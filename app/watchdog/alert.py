@@ -44,20 +44,17 @@ def described(leak: Leak, now: MemorySample, action: str) -> dict[str, Any]:
 
 def _held(leak: Leak) -> dict[str, Any]:
     """Return who holds it, as far as that was found."""
-    found, before, after = leak.findings, leak.findings.before, leak.findings.after
+    found, grown = leak.findings, leak.findings.grown
     sites = (f"{site.at} +{site.grown_count} +{site.grown_bytes} bytes" for site in found.sites)
-    arrays = (
-        f"{kind} +{count} +{after.array_bytes[kind] - before.array_bytes[kind]} bytes"
-        for kind, count in _grown(after.arrays, before.arrays, found.requests)
-    )
+    arrays = (f"{kind} +{count} +{grown.array_bytes[kind]} bytes" for kind, count in _often(grown.arrays, found.requests))
     return {
         "traced_requests": found.requests,
         "traced_bytes_per_request": round(found.traced_per_request),
         "lines": _listed(sites),
         "arrays": _listed(arrays),
-        "objects": _counted(after.objects, before.objects, found.requests),
-        "descriptor_kinds": _counted(after.descriptors, before.descriptors, found.requests),
-        "thread_names": _counted(after.threads, before.threads, found.requests),
+        "objects": _counted(grown.objects, found.requests),
+        "descriptor_kinds": _counted(grown.descriptors, found.requests),
+        "thread_names": _counted(grown.threads, found.requests),
     }
 
 
@@ -73,12 +70,12 @@ def _worker(now: MemorySample) -> dict[str, Any]:
     }
 
 
-def _grown(after: Counter[str], before: Counter[str], requests: int) -> Iterator[tuple[str, int]]:
-    return ((kind, count) for kind, count in (after - before).most_common() if count * _SELDOM >= requests)
+def _often(grown: Counter[str], requests: int) -> Iterator[tuple[str, int]]:
+    return ((kind, count) for kind, count in grown.most_common() if count * _SELDOM >= requests)
 
 
-def _counted(after: Counter[str], before: Counter[str], requests: int) -> str | None:
-    return _listed(f"{kind} +{count}" for kind, count in _grown(after, before, requests))
+def _counted(grown: Counter[str], requests: int) -> str | None:
+    return _listed(f"{kind} +{count}" for kind, count in _often(grown, requests))
 
 
 def _listed(entries: Iterator[str]) -> str | None:

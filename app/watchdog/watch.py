@@ -1,7 +1,7 @@
 """The judgement over one worker: from sample to sample, from well to suspect to an alert. Knows no thread and no log."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -47,9 +47,8 @@ class Watch:
         self._sustained = {each: Sustained(settings.growth) for each in self._signals if each.name in _ARTICLES}
         self._suspicion: Suspicion | None = None
         self._next_article = WARM_UP_REQUESTS + settings.every
-        self._peace_until = 0
         self._peace = _PEACE_REQUESTS
-        #: By kind, from when on it is spoken of again.
+        #: By kind, from when on it is looked at again.
         self._silent_until: dict[str, int] = {}
         self.state = State.WARMING
 
@@ -73,15 +72,12 @@ class Watch:
     def _suspect(self, sample: MemorySample) -> None:
         sustained = self._sustained_growth(sample)
         silent = [kind for kind, until in self._silent_until.items() if sample.requests < until]
-        growing: Mapping[Signal, Trend] = {}
-        if sample.requests >= self._peace_until:
-            growing = self._history.growing(silent)
-        if not (suspects := sustained or growing):
+        if not (suspects := sustained or self._history.growing(silent)):
             return
         # Late: tracing's libraries are for workers that need them.
         from app.watchdog.suspicion import Suspicion
 
-        self._suspicion = Suspicion(suspects, self._history.recent, self._now_s, bool(sustained))
+        self._suspicion = Suspicion(suspects, self._signals, self._now_s, bool(sustained))
         self.state = State.SUSPECT
 
     def _sustained_growth(self, sample: MemorySample) -> Mapping[Signal, Trend]:
@@ -102,20 +98,20 @@ class Watch:
         assert self._suspicion is not None
         if not self._suspicion.add(sample):
             return None
-        leak = self._suspicion.verdict(self._signals, self._settings.leak_bytes)
+        leak, kinds = self._suspicion.verdict(self._settings.leak_bytes), self._suspicion.kinds
         self._suspicion = None
         # What was traced has left its holes in the heap.
         self._history.clear()
         if leak is None:
-            self._leave_in_peace(sample.requests)
+            self._leave_in_peace(kinds, sample.requests)
         else:
             self._be_silent(leak, sample.requests)
         return leak
 
-    def _leave_in_peace(self, requests: int) -> None:
+    def _leave_in_peace(self, kinds: Collection[str], requests: int) -> None:
         """It was none: look again, but ever more seldom, because every suspicion costs."""
         self.state = State.BASELINED
-        self._peace_until = requests + self._peace
+        self._silent_until.update(dict.fromkeys(kinds, requests + self._peace))
         self._peace = min(2 * self._peace, _MOST_PEACE_REQUESTS)
 
     def _be_silent(self, leak: "Leak", requests: int) -> None:

@@ -38,8 +38,8 @@ class PythonLeak(Leak):
         self.size_bytes = size_bytes
 
     def serve(self, number):
-        # 496 bytes each, and 8 for its place in the list.
-        self.held.append([bytes(463) for _ in range(self.size_bytes // 504)])
+        # 240 bytes each, and 8 for its place in the list.
+        self.held.append([bytes(200) for _ in range(self.size_bytes // 248)])
 
 
 class BytesLeak(PythonLeak):

@@ -57,3 +57,8 @@ def test_steps_are_not_steady(steps):
 
 def test_a_line_is_steady():
     assert is_steady(REQUESTS, 1.2 * REQUESTS + noise(5.0), 1.0)
+
+
+def test_growth_is_clear_where_it_is_far_more_than_the_noise():
+    assert trend(REQUESTS, 3.0 * REQUESTS + noise(20.0)).is_clear
+    assert not trend(REQUESTS, 3.0 * REQUESTS + noise(100.0)).is_clear
