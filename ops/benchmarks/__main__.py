@@ -26,6 +26,7 @@ from . import (
     respawn,
     throughput,
     tune,
+    watchdog,
 )
 from .machine import require_espeak, this_machine
 from .processes import ChildFailedError, end_descendants
@@ -76,6 +77,7 @@ _benchmark(rounds=3)(formats.formats)
 _benchmark(3, *latency.OPTIONS)(latency.latency)
 _benchmark(1, *longtext.OPTIONS)(longtext.longtext)
 _benchmark(5, *tune.OPTIONS)(tune.tune)
+_benchmark(2, *watchdog.OPTIONS)(watchdog.watchdog)
 
 
 @main.command("table")
