@@ -39,6 +39,7 @@ class Account:
         self._made_s += came_s - asked_s
         if stretch is not None:
             self._samples += stretch.samples.size
+            self._seat.made(stretch.samples.size / self._request.speaking.voice.sample_rate_hz)
             if self._first_s is None:
                 self._first_s = came_s
                 self._seat.observed({"first_audio_s": came_s - self._since_s})
@@ -49,7 +50,7 @@ class Account:
         request, who, took_s = self._request, self._request.speaking, self._now() - self._began_s
         audio_s = self._samples / who.voice.sample_rate_hz
         rtf = self._made_s / audio_s if audio_s else None
-        self._seat.spoke(outcome, audio_s, len(request.text))
+        self._seat.spoke(outcome, len(request.text))
         self._seat.observed({"synthesis_s": self._made_s, **({} if rtf is None else {"rtf": rtf})})
         if reason:
             self._seat.failed(reason)

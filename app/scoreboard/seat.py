@@ -58,11 +58,15 @@ class Seat:
                 self.row[name][bisect.bisect_left(HISTOGRAMS[name], value)] += 1
                 self.row[f"{name}_sum"] += value
 
-    def spoke(self, outcome: str, audio_s: float, characters: int) -> None:
+    def made(self, audio_s: float) -> None:
+        """Count a piece of audio: an hour of it may be one speech."""
+        with self._lock:
+            self.row["audio_s"] += audio_s
+
+    def spoke(self, outcome: str, characters: int) -> None:
         """Count a speech that ended."""
         with self._lock:
             self.row["outcomes"][OUTCOMES.index(outcome)] += 1
-            self.row["audio_s"] += audio_s
             self.row["characters"] += characters
 
     def served(self, service_s: float) -> None:

@@ -54,7 +54,7 @@ def test_the_room_of_a_container_has_series_and_none_where_nothing_is_limited(sc
 def test_refusals_leaks_and_failures_are_counted_by_their_reason(hands, scrape):
     hands.seat.refused("queue_full")
     hands.seat.leaked("native")
-    hands.seat.spoke("failed", 0.0, 11)
+    hands.seat.spoke("failed", 11)
     series = scrape()
 
     assert (1, 0) == (series["tts_rejected_total", "queue_full"], series["tts_rejected_total", "client_left"])

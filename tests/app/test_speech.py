@@ -73,6 +73,16 @@ def test_a_speech_taken_to_its_end_is_logged_as_done(catalogue, caplog):
     assert record.msg["took_s"] > record.msg["first_window_s"] > 0
 
 
+def test_audio_counts_on_the_scoreboard_as_it_is_made(catalogue):
+    clock, hands = itertools.count(100.0, 0.5), Hands(1)
+    request = SpeechRequest("One sentence. And another one.", Speaking(catalogue.default), "wav", False, 1.0, 1, "id-1")
+    speech, counted_s = begin_speech(request, hands, now=lambda: next(clock)), []
+    for _ in speech.stretches:
+        counted_s.append(snapshot(hands.board).totals.audio_s)
+
+    assert 0 < counted_s[0] < counted_s[-1] == pytest.approx(hands.seat.row["audio_s"])
+
+
 def test_a_speech_that_is_dropped_is_logged_as_abandoned(catalogue, caplog):
     caplog.set_level(logging.INFO, "chorus.speech")
     speech = spoken(catalogue, "One sentence. And another one. And a third one.")

@@ -91,7 +91,7 @@ def test_nothing_is_cut_on_80_columns(board, worker):
 
 def test_rates_are_of_what_was_done_between_two_looks(board, worker):
     before = snapshot(board)
-    worker.spoke("done", 50.0, 100)
+    worker.made(50.0)
     for _ in range(20):
         worker.answered("speech", 200)
     worker.answered("status", 200)
@@ -115,7 +115,7 @@ def test_quantiles_are_of_the_last_minute_and_say_where_they_end(board, worker):
 
 
 def test_what_was_seen_of_another_server_at_the_same_place_makes_no_rates(board, worker):
-    worker.spoke("done", 50.0, 100)
+    worker.made(50.0)
     looks = looked(snapshot(board), snapshot(Scoreboard(1)))
 
     assert looks.pace() is None or looks.pace().audio_s_per_s == 0

@@ -48,7 +48,7 @@ def test_what_a_worker_did_stays_when_its_seat_is_anothers():
     board = Scoreboard(2)
     for ending in ("killed", "stopped", "stalled"):
         seat = board.take_seat()
-        in_child(lambda seat=seat: (seat.spoke("done", 2.5, 10), seat.observed({"rtf": 0.1}), killed()))
+        in_child(lambda seat=seat: (seat.made(2.5), seat.spoke("done", 10), seat.observed({"rtf": 0.1}), killed()))
         board.leave(seat, ending)
 
     totals = snapshot(board).totals
@@ -65,7 +65,8 @@ def test_totals_never_fall_while_workers_are_killed_in_mid_write():
         child = os.fork()
         if child == 0:
             while True:
-                seat.spoke("done", 1.0, 3)
+                seat.made(1.0)
+                seat.spoke("done", 3)
                 seat.observed({"request_s": 0.2, "rtf": 0.05})
                 seat.answered("speech", 200)
                 seat.failed("a reason")
