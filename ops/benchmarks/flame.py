@@ -14,6 +14,8 @@ import psutil
 _PY_SPY = str(Path(sys.executable).with_name("py-spy"))
 #: What py-spy says where the kernel forbids it to read another process.
 _FORBIDDEN = ("permission denied", "operation not permitted")
+#: What py-spy says where no thread was ever seen at work.
+_IDLE = "no stack counts found"
 _CONFIGURATION = "gunicorn.conf.py"
 #: How long py-spy may take to end.
 _GRACE_S = 5.0
@@ -86,7 +88,9 @@ def main(pid: int | None, seconds: int, rate: int, output: Path) -> None:
             made[-1].write_text(_spied(worker, ["dump", "--pid", str(worker)]), encoding="utf-8")
         print(f"flame: recording {len(workers)} workers for {seconds} s", file=sys.stderr, flush=True)
         made += [output / f"worker-{worker}.svg" for worker in workers]
-        _record(workers, output, seconds, rate)
+        for worker in _record(workers, output, seconds, rate):
+            print(f"flame: process {worker} did nothing for {seconds} s, so it has no flame graph", file=sys.stderr)
+            made.remove(output / f"worker-{worker}.svg")
     for path in made:
         print(path)
 
@@ -131,17 +135,24 @@ def _make_folder(folder: Path) -> None:
         raise CannotWriteError(f"{folder}: {error.strerror}; name another with --output") from error
 
 
-def _record(workers: Sequence[int], folder: Path, seconds: int, rate: int) -> None:
-    """Record all workers at the same time."""
+def _record(workers: Sequence[int], folder: Path, seconds: int, rate: int) -> list[int]:
+    """Record all workers at the same time; return those that did nothing meanwhile, which leave no file."""
+    idle: list[int] = []
     running: list[subprocess.Popen[str]] = []
     try:
         for worker in workers:
             running.append(_recording(worker, folder / f"worker-{worker}.svg", seconds, rate))
         for worker, process in zip(workers, running, strict=True):
-            _check(worker, process.wait(), _said(process))
+            status, said = process.wait(), _said(process)
+            if status and _IDLE in said.lower():
+                (folder / f"worker-{worker}.svg").unlink(missing_ok=True)
+                idle.append(worker)
+            else:
+                _check(worker, status, said)
     finally:
         for process in running:
             _end(process)
+    return idle
 
 
 def _said(process: subprocess.Popen[str]) -> str:

@@ -6,7 +6,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -40,9 +43,29 @@ def give_up_tracing():
     assert 0 == ctypes.CDLL(None).prctl(bounding_set_drop, sys_ptrace, 0, 0, 0)
 
 
+@contextmanager
+def speaking(server):
+    """Keep all workers busy: there are two, and connections go to whoever has fewer."""
+    is_over = threading.Event()
+
+    def ask():
+        while not is_over.is_set():
+            assert 200 == server.speak("A sentence that takes a moment to be spoken.").status
+
+    with ThreadPoolExecutor(4) as pool:
+        asking = [pool.submit(ask) for _ in range(4)]
+        try:
+            yield
+        finally:
+            is_over.set()
+    for each in asking:
+        each.result()
+
+
 @needs_py_spy
 def test_every_worker_is_dumped_and_recorded(server, tmp_path):
-    done = flame("--pid", server.process.pid, "--seconds", 1, "--output", tmp_path / "made")
+    with speaking(server):
+        done = flame("--pid", server.process.pid, "--seconds", 2, "--output", tmp_path / "made")
 
     assert 0 == done.returncode, done.stderr
     workers = sorted(worker.pid for worker in server.workers())
