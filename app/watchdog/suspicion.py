@@ -68,7 +68,7 @@ class Suspicion:
         else:
             self._after.add(point)
             self._points += 1
-            # Thousands of a worker's objects are in cycles; that they go is no sign that others do not stay.
+            # Tracing leaves thousands of tuples in Python's free lists, which count as blocks until a collection empties them.
             gc.collect()
         return self._points == _POINTS
 
