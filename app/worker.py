@@ -11,11 +11,12 @@ import math
 import selectors
 import socket
 import time
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from app.farewells import Farewells
 from app.handover import AnswerSocket
 from app.logs import event
 from app.scoreboard.board import Scoreboard
@@ -56,6 +57,22 @@ class Pulse:
         return last_s
 
 
+class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
+    """A client's connection, which once answered takes no thread's time, nor the worker's, to be closed."""
+
+    def __init__(self, farewells: Farewells, *arguments: Any) -> None:
+        """Take over a connection that was just accepted."""
+        super().__init__(*arguments)
+        self._farewells = farewells
+
+    def close(self, graceful: bool = False) -> None:
+        """Close it at once, or as soon as the client has done so."""
+        if graceful:
+            self._farewells.say(self.sock)
+        else:
+            super().close()
+
+
 class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """Takes a connection only where no other worker has fewer, and a thread only once a client has said something."""
 
@@ -68,6 +85,17 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Made in the master, before the fork."""
         super().__init__(*arguments)
         self.tmp: Any = Pulse(self.tmp, self)
+
+    @cached_property
+    def farewells(self) -> Farewells:
+        """Connections that are over but for their clients. Made when it is first asked for, which is after the fork."""
+        return Farewells()
+
+    def run(self) -> None:
+        """Serve until the worker is to end and has answered everybody."""
+        self.poller.register(self.farewells, selectors.EVENT_READ, lambda _: self.farewells.read())
+        super().run()
+        self.farewells.finish()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Take no more requests, and end after the ones there are."""
@@ -104,7 +132,8 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             event(log, "worker.takes_no_connection", logging.WARNING, reason=str(error), for_s=_SHORT_OF_RESOURCES_S)
             self._step_back(_SHORT_OF_RESOURCES_S)
             return
-        self._welcome(TConn(self.cfg, AnswerSocket.taking(client), address, listener.getsockname()), now_s)
+        taken = AnswerSocket.taking(client)
+        self._welcome(Connection(self.farewells, self.cfg, taken, address, listener.getsockname()), now_s)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Note that a connection is over."""
@@ -112,8 +141,9 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._show_connections()
 
     def murder_pending(self) -> None:
-        """Hang up on clients that said nothing."""
+        """Hang up on clients that said nothing, and on those who do not hang up."""
         super().murder_pending()
+        self.farewells.end_overdue()
         self._show_connections()
 
     def _step_back(self, pause_s: float) -> None:

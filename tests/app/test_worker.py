@@ -39,6 +39,7 @@ def worker(listener):
     yield made
     for connection in made.pending_conns:
         connection.close()
+    made.farewells.close()
     made.tpool.shutdown()
     made.poller.close()
     made.method_queue.close()

@@ -83,7 +83,7 @@ class Server:
         return os.pread(self._log_file.fileno(), size, 0).decode()
 
     def workers(self) -> list[psutil.Process]:
-        return [child for child in self.master.children() if child.status() != psutil.STATUS_ZOMBIE]
+        return [child for child in self.master.children() if _is_alive(child)]
 
     def connection(self, timeout_s: float = 60) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
@@ -167,6 +167,13 @@ class Server:
 
     def _dead(self) -> bool:
         return self.process.poll() is not None
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False  # it ended between being listed and being looked at
 
 
 def _without_deaths(log: str) -> str:

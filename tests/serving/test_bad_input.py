@@ -110,13 +110,20 @@ def test_a_form_over_the_limit_is_refused(server):
     assert 413 == server.ask("POST", "/api/tts", "text=" + "a" * 1_000_000, form).status
 
 
-def test_a_chunked_body_over_the_limit_is_refused(server):
-    chunks = (b'{"input": "' + b"a" * 65_536 for _ in range(20))
-    connection = server.connection()
-    connection.request("POST", "/v1/audio/speech", chunks, {"Content-Type": "application/json"}, encode_chunked=True)
-
-    assert 413 == connection.getresponse().status
-    connection.close()
+@pytest.mark.parametrize("is_chunked", [True, False], ids=["chunked", "declared"])
+def test_who_sends_all_of_a_body_over_the_limit_reads_why_it_is_refused(server, is_chunked):
+    pieces = [b'{"input": "' + b"a" * 65_536 for _ in range(100)]
+    declared = {} if is_chunked else {"Content-Length": str(sum(map(len, pieces)))}
+    for _ in range(30):
+        connection = server.connection()
+        headers = {"Content-Type": "application/json", **declared}
+        try:
+            connection.request("POST", "/v1/audio/speech", iter(pieces), headers, encode_chunked=is_chunked)
+            response = connection.getresponse()
+            assert 413 == response.status
+            assert "body_too_large" == json.loads(response.read())["error"]["code"]
+        finally:
+            connection.close()
 
 
 @pytest.mark.parametrize(
