@@ -73,7 +73,9 @@ def tune(config: Path, out: Path, no_plot: bool, **options: Any) -> None:
 
     Starts the real server on a port of its own, once for each setting, and asks it: one
     request at a time, as fast as it can, and at random times like people do. Latency counts
-    from when a request was meant to be sent. Nothing else should run meanwhile.
+    from when a request was meant to be sent. Nothing else should run meanwhile. The usual
+    setting, a worker a core and four threads each, is the answer unless another one does a
+    third more beside it: less than that is luck.
 
     Writes tune.json (everything measured), tune.yaml (what to put into the configuration, each
     value with its reason) and tune.svg. Ctrl-C keeps what was measured. Ends with status 76

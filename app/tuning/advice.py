@@ -43,9 +43,14 @@ def _workers(question: Question, verdict: Verdict) -> Advice:
     workers = verdict.setting.workers
     return Advice(
         "workers", workers,
-        f"{_sustains(verdict)}; memory {room}: {shown_size(need.shared_bytes)} shared and {shown_size(need.worker_bytes)} "
-        "for each, one more while workers are replaced",
+        f"{_sustains(verdict)}{_usually(question, verdict)}; memory {room}: {shown_size(need.shared_bytes)} shared and "
+        f"{shown_size(need.worker_bytes)} for each, one more while workers are replaced",
     )  # fmt: skip
+
+
+def _usually(question: Question, verdict: Verdict) -> str:
+    is_usual = verdict.setting.workers == max(1, math.ceil(question.cores))
+    return "; a worker a core, as is usual: no other setting did a third more" if is_usual and verdict.is_met else ""
 
 
 def _sustains(verdict: Verdict) -> str:

@@ -8,15 +8,15 @@ from app.tuning.findings import Capacity, Service, capacity_of
 from app.tuning.journal import SCREEN, SEARCH, SWEEP, MemoryReading
 from app.tuning.memory import highest
 from app.tuning.search import STEPS, next_rate_hz
-from app.tuning.setting import Setting
+from app.tuning.setting import Setting, nearest_first
 
 #: A setting with less of the best one's capacity cannot sustain as much, whatever its latencies.
 _WORTH = 0.9
 #: Of the best capacity: busy enough for queues to show, not so busy that luck decides.
 _SCREENING_LOAD = 0.6
 _FINALISTS = 3
-#: Scores so close are the same, and the cheaper setting goes first.
-_SAME_SCORE = 1.15
+#: Scores so close are the same: percentiles of some twenty requests, of settings that do the same, are up to 1.2 times apart.
+_SAME_SCORE = 1.5
 #: How a setting's time in the sweep is shared between one client, one a core, and as many as it takes.
 _SHARES = (0.2, 0.3, 0.5)
 
@@ -44,22 +44,23 @@ def _client_counts(setting: Setting, cores: float) -> tuple[int, int, int]:
 
 
 def screen(bench: Bench, capacities: Sequence[Capacity]) -> list[Capacity]:
-    """Offer the same load to every setting that could carry it; return those that used up least of the objectives."""
+    """Offer the same load to every setting that could carry it; return those to search for the rates of.
+
+    The one that is nearest to the usual is always among them, and first, unless it is clearly behind.
+    """
     best_hz = max(each.rate_hz for each in capacities)
-    worth = [each for each in capacities if each.rate_hz >= best_hz * _WORTH]
+    usual = nearest_first((each.setting for each in capacities), bench.question.cores)[0]
+    worth = [each for each in capacities if each.rate_hz >= best_hz * _WORTH or each.setting == usual]
     slot_s, scores = bench.slot_s(SCREEN, len(worth), len(worth)), {}
     for each in worth:
         with bench.started(each.setting) as stand:
             window = bench.open(stand, SCREEN, each.setting, best_hz * _SCREENING_LOAD, slot_s, bench.question.seed)
         scores[each.setting] = bench.score(window.outcomes)
-    return sorted(worth, key=lambda each: (_rank(scores[each.setting], min(scores.values())), each.setting))[:_FINALISTS]
-
-
-def _rank(score: float, least: float) -> float:
-    """Return a score in steps, so that settings that differ by noise only are ordered by what they cost."""
-    if math.isinf(score) or least <= 0:
-        return math.inf if math.isinf(score) else 0.0
-    return math.floor(math.log(score / least, _SAME_SCORE))
+    by_score = sorted((each for each in worth if each.setting != usual), key=lambda each: (scores[each.setting], each.setting))
+    others = by_score[: _FINALISTS - 1]
+    standing = [each for each in worth if each.setting == usual]
+    is_behind = scores[usual] > min(scores.values()) * _SAME_SCORE
+    return [*others, *standing] if is_behind else [*standing, *others]
 
 
 def search(bench: Bench, finalists: Sequence[Capacity]) -> None:

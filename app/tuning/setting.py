@@ -1,7 +1,7 @@
 """What is varied."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.tuning.quantities import BadQuantityError
@@ -11,6 +11,8 @@ from app.tuning.quantities import BadQuantityError
 THREADS = (2, 4, 8)
 #: Workers as shares of the cores: fewer than cores, as one request may use several; and more, as a request also waits.
 _SHARES = (0.25, 0.5, 0.75, 1.0, 1.5)
+#: What a configuration has that does not say.
+_USUAL_THREADS = 4
 
 
 @dataclass(frozen=True, order=True)
@@ -38,6 +40,20 @@ def worker_counts(cores: float, most: int) -> tuple[int, ...]:
 def settings_of(workers: Sequence[int], threads: Sequence[int]) -> tuple[Setting, ...]:
     """Return every combination, the cheapest first."""
     return tuple(sorted(Setting(each, served) for each in workers for served in threads))
+
+
+def nearest_first(settings: Iterable[Setting], cores: float) -> list[Setting]:
+    """Return settings in the order of their distance from the usual one: a worker a core, and four threads each.
+
+    Which of several that cannot be told apart is named has to be the same the next time, and what a machine without a
+    tuned configuration has is the least surprise.
+    """
+    workers = max(1, math.ceil(cores))
+
+    def distance(setting: Setting) -> tuple[float, float, Setting]:
+        return abs(math.log(setting.workers / workers)), abs(math.log(setting.threads / _USUAL_THREADS)), setting
+
+    return sorted(settings, key=distance)
 
 
 def read_counts(written: str, least: int, most: int) -> tuple[int, ...]:

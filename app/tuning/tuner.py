@@ -1,10 +1,10 @@
 """The procedure: from one request on an idle server to the rate that the best setting sustains."""
 
 from app.tuning.bench import Bench
+from app.tuning.choice import contenders
 from app.tuning.comparing import screen, search, sweep
 from app.tuning.confirming import confirm
 from app.tuning.probing import affordable, probe
-from app.tuning.verdict import contenders
 
 
 def tune(bench: Bench) -> None:
@@ -22,6 +22,5 @@ def tune(bench: Bench) -> None:
         bench.journal.add("no setting answered a request while it was never idle")
         return
     search(bench, screen(bench, capacities))
-    close = contenders(bench.question, bench.journal)
-    if close:
-        confirm(bench, [each.setting for each in close], max(each.rate_hz for each in close))
+    if contenders(bench.question, bench.journal):
+        confirm(bench)

@@ -37,6 +37,8 @@ class Machine:
     noise: float = 0.1
     #: Of the service time, until the first audio is there.
     first_audio: float = 0.0
+    #: Of each window by itself, the same: how much a machine is otherwise busy while it lasts.
+    gusts: float = 0.0
 
     def servers(self, setting):
         return min(setting.workers, self.cores)
@@ -61,6 +63,7 @@ class SimulatedStand:
 
     def __init__(self, machine, setting, clock, draw):
         self._machine, self._setting, self._clock, self._draw = machine, setting, clock, draw
+        self._wind = 1.0
 
     def memory(self):
         return self._machine.memory(self._setting)
@@ -71,6 +74,7 @@ class SimulatedStand:
         return self._outcome(line, 0.0, 0.0, took_s)
 
     def open_loop(self, arrivals, patience_s):
+        self._turn_of_the_wind()
         free_s = [0.0] * self._machine.servers(self._setting)
         outcomes = [self._served(each.line, each.intended_s, free_s) for each in arrivals]
         leaving_s = max((each.intended_s for each in arrivals), default=0.0) + patience_s
@@ -78,6 +82,7 @@ class SimulatedStand:
         return [_left(each) if each.ended_s > leaving_s else each for each in outcomes]
 
     def closed_loop(self, lines, clients, for_s, patience_s):
+        self._turn_of_the_wind()
         free_s, asking_s, outcomes = [0.0] * self._machine.servers(self._setting), [0.0] * clients, []
         while asking_s[0] < for_s:
             outcomes.append(self._served(next(lines), heapq.heappop(asking_s), free_s))
@@ -91,8 +96,11 @@ class SimulatedStand:
         heapq.heappush(free_s, begun_s + took_s)
         return self._outcome(line, at_s, begun_s, took_s)
 
+    def _turn_of_the_wind(self):
+        self._wind = max(0.5, self._draw.gauss(1.0, self._machine.gusts))
+
     def _service_s(self, line):
-        noise = self._draw.gauss(1.0, self._machine.noise)
+        noise = self._wind * self._draw.gauss(1.0, self._machine.noise)
         return max(0.0, noise) * self._machine.service_s(self._setting) * line.characters / CHARACTERS
 
     def _outcome(self, line, at_s, begun_s, took_s):
@@ -146,11 +154,15 @@ def exact_rate_hz(machine, setting, objective):
     return low_hz
 
 
-def exact_best(machine, question, same=0.9):
-    """Return the cheapest setting whose exact rate is within a tenth of the best, of those that fit into the memory."""
+def exact_best(machine, question, close=0.8):
+    """Return the setting nearest to a worker a core whose exact rate is close to the best, of those that fit into the memory."""
     fits = [each for each in question.settings if fits_exactly(machine, question, each)]
     rates_hz = {each: exact_rate_hz(machine, each, question.objectives[0]) for each in fits}
-    return min(each for each in fits if rates_hz[each] >= same * max(rates_hz.values()))
+    best_hz = max(rates_hz.values())
+    return min(
+        (each for each in fits if rates_hz[each] >= close * best_hz),
+        key=lambda each: (abs(math.log(each.workers / question.cores)), abs(math.log(each.threads / 4)), each),
+    )
 
 
 def fits_exactly(machine, question, setting):

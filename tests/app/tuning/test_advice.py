@@ -128,13 +128,13 @@ def test_the_files_say_everything(simulated, tmp_path):
     assert record["outcome_columns"][:4] == ["characters", "intended_s", "sent_s", "fate"]
     assert sum(len(each.outcomes) for each in journal.windows) == sum(len(each["outcomes"]) for each in record["windows"])
     assert record["machine"]["cpu"]
-    assert {"workers": 2, "threads": 2} == record["verdict"]["setting"]
+    assert {"workers": 2, "threads": 4} == record["verdict"]["setting"]
     picture = (tmp_path / "out" / PICTURE).read_text()
-    shown = ("objective: total_p95=2s", "objective: first_audio_p90=500ms", "budget", "2 x 2 (recommended)")
+    shown = ("objective: total_p95=2s", "objective: first_audio_p90=500ms", "budget", "2 x 4 (recommended)")
     assert all(words in picture for words in shown)
     (tmp_path / "tts_config.yaml").write_text("model_path: embedded/joe\n" + (tmp_path / "out" / FRAGMENT).read_text())
     settings = load_settings(tmp_path / "tts_config.yaml")
-    assert (2, 2, 2.0) == (settings.workers, settings.threads, settings.admission.wait_s)
+    assert (2, 4, 2.0) == (settings.workers, settings.threads, settings.admission.wait_s)
 
 
 def test_the_same_journal_gives_the_same_files(simulated):

@@ -1,6 +1,7 @@
 """app.tuning.tuner: on servers whose best setting is known."""
 
 import random
+from collections import Counter
 from contextlib import contextmanager
 
 import pytest
@@ -26,9 +27,11 @@ def simulated_settings(count):
         machine = Machine(cores, service_s, crowding=draw.choice([0.1, 0.2]), noise=0.03)
         objective = Objective("first_audio", 95.0, service_s * draw.choice([1, 2, 4]))
         memory_bytes = draw.choice([140, 150, 200, 400]) * MIB
-        settings = settings_of(worker_counts(cores, 64), (2, 4))
-        question = question_of([objective], settings, memory_bytes, service_s * 60_000, cores=float(cores))
-        if exact_best(machine, question, 0.83) == exact_best(machine, question, 0.97):
+        # Threads of a core count as cores, and cores that are shared may do less, or more, than their number says.
+        counted = max(1, round(cores * draw.choice([1, 1, 0.5, 2])))
+        settings = settings_of(worker_counts(counted, 64), (2, 4))
+        question = question_of([objective], settings, memory_bytes, service_s * 60_000, cores=float(counted))
+        if exact_best(machine, question, 0.65) == exact_best(machine, question, 0.92):
             count -= 1
             yield machine, question
 
@@ -49,6 +52,18 @@ def test_the_recommendation_is_the_optimum_that_theory_knows(machine, question):
     assert bench.left_s > -0.25 * question.budget_s
 
 
+def test_what_makes_no_difference_is_answered_the_same_whatever_the_luck():
+    question = question_of([Objective("first_audio", 95.0, 0.3)], settings_of((2, 3), (2, 4, 8)), budget_s=600.0)
+    machine = Machine(2, 0.29, crowding=0.0, noise=0.1, gusts=0.1)
+    answers = Counter()
+    for luck in range(40):
+        bench = bench_on(machine, question, luck)
+        tune(bench)
+        answers[verdict_of(question, bench.journal).setting] += 1
+
+    assert {Setting(2, 4): 40} == answers
+
+
 def test_on_real_sockets_two_cores_want_two_workers():
     question = real_question("first_audio", 0.04, workers=(1, 2, 3))
     journal = measured(question, launch_on(2, 0.001))
@@ -57,6 +72,13 @@ def test_on_real_sockets_two_cores_want_two_workers():
     assert Setting(2, 2) == verdict.setting, list(summary(question, journal, verdict, ()))
     assert verdict.is_met
     assert 2 == verdict.servers
+
+
+def test_on_real_sockets_a_core_that_does_the_work_of_two_wants_two_workers():
+    question = real_question("first_audio", 0.04, workers=(1, 2), cores=1.0)
+    journal = measured(question, launch_on(2, 0.001))
+
+    assert Setting(2, 2) == verdict_of(question, journal).setting
 
 
 def test_on_real_sockets_memory_may_leave_room_for_one():
@@ -155,10 +177,10 @@ def test_servers_are_gone_whatever_ends_it():
     assert not living
 
 
-def real_question(measure, bound_s, workers, memory_bytes=2**30, budget_s=10.0, text="x" * 25):
+def real_question(measure, bound_s, workers, memory_bytes=2**30, budget_s=10.0, text="x" * 25, cores=2.0):
     mix = Mix("real", tuple(Line({"input": text[:length]}) for length in (15, 20, 25)))
     objectives = [Objective(measure, 95.0, bound_s)]
-    return question_of(objectives, settings_of(workers, (2,)), memory_bytes, budget_s, mix=mix, characters=100)
+    return question_of(objectives, settings_of(workers, (2,)), memory_bytes, budget_s, mix=mix, characters=100, cores=cores)
 
 
 def measured(question, launch, told=None):
