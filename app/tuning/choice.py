@@ -22,9 +22,10 @@ def chosen(question: Question, journal: Journal) -> Sustained | None:
 
     None where no setting meets the objectives and fits into the memory.
     """
-    usual, *others = contenders(question, journal) or [None]
-    if usual is None:
+    asked = contenders(question, journal)
+    if not asked:
         return None
+    usual, *others = asked
     displacing = next((each for each in others if displaces(question, journal, each, usual, others)), None)
     is_met = usual.rate_hz > 0 or confirmed_hz(journal, usual.setting, question.objectives)
     return displacing or (usual if is_met else others[0])
