@@ -29,7 +29,7 @@ def answer(request: SpeechRequest, service: Service, listener: Listener) -> Resp
         ServiceError: nothing can be spoken, or not in time; nothing has been sent.
     """
     with ExitStack() as work:
-        work.callback(service.watchdog.synthesised)
+        work.callback(service.watchdog.synthesised, request.speaking.voice.name)
         work.enter_context(service.admission.turn(listener))
         work.enter_context(service.heap.work())
         response = _response(begin_speech(request, service.hands, listener.since_s), service, listener)

@@ -93,6 +93,13 @@ class AudioTooLongError(BadRequestError):
     code = "audio_too_long"
 
 
+class RequestTimeoutError(BadRequestError):
+    """The client took too long to send its request."""
+
+    status = 408
+    code = "request_timeout"
+
+
 class BodyTooLargeError(BadRequestError):
     """Over `limits.body_bytes`."""
 

@@ -17,16 +17,19 @@ _PIECE_BYTES = 256 * 1024
 #: A client that sends nothing for so long, or that sends for so long, is not waited for; nginx has 5 and 30 s.
 _SILENCE_S = 2.0
 _LONGEST_S = 30.0
-#: Each has a descriptor.
-_MOST = 1000
+#: A body of more than this is no mistake.
+_MOST_BYTES = 64 * 1024 * 1024
+#: Each has a descriptor, of which a process often may have no more than 1024.
+_MOST = 200
 
 
 @dataclass
 class _Farewell:
-    """Until when a client is waited for, by the monotonic clock."""
+    """Until when a client is waited for, by the monotonic clock, and how much it may still send."""
 
     silent_until_s: float
     until_s: float
+    left_bytes: int = _MOST_BYTES
 
     @property
     def ends_s(self) -> float:
@@ -88,14 +91,15 @@ class Farewells:
 
     def _read(self, connection: socket.socket) -> None:
         try:
-            is_open = bool(connection.recv(_PIECE_BYTES))
+            size_bytes = len(connection.recv(_PIECE_BYTES))
         except BlockingIOError:
             return
         except OSError:
-            is_open = False
-        if is_open:
-            self._open[connection].silent_until_s = self._clock() + _SILENCE_S
-        else:
+            size_bytes = 0
+        farewell = self._open[connection]
+        farewell.silent_until_s = self._clock() + _SILENCE_S
+        farewell.left_bytes -= size_bytes
+        if not size_bytes or farewell.left_bytes < 0:
             self._close(connection)
 
     def _close(self, connection: socket.socket) -> None:

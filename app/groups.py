@@ -52,10 +52,15 @@ def memory_limits(groups: Groups = Groups()) -> Iterator[tuple[int, Path]]:
             yield limit_bytes, path
 
 
+def limited_groups(groups: Groups = Groups()) -> list[GroupMemory]:
+    """Return every group that limits this process, its own first."""
+    limited = [_memory(limit_bytes, path) for limit_bytes, path in memory_limits(groups) if limit_bytes]
+    return [each for each in limited if each]
+
+
 def fullest_group(groups: Groups = Groups()) -> GroupMemory | None:
     """Return the group that is nearest to its limit: its own, or one above; None where nothing limits this process."""
-    limited = [_memory(limit_bytes, path) for limit_bytes, path in memory_limits(groups) if limit_bytes]
-    return max((each for each in limited if each), key=lambda each: each.working_set_bytes / each.limit_bytes, default=None)
+    return max(limited_groups(groups), key=lambda each: each.working_set_bytes / each.limit_bytes, default=None)
 
 
 def words(path: Path) -> list[str]:

@@ -49,7 +49,11 @@ class Replacement:
             self._abandon()
         elif any(_is_ready(worker) for worker in newcomers):
             self._newer_than = None
-            self._server.num_workers -= 1  # and the oldest is one too many
+            self._want_one_less()  # and the oldest is one too many
+
+    def _want_one_less(self) -> None:
+        # Somebody may have taken one away meanwhile (SIGTTOU).
+        self._server.num_workers = max(1, self._server.num_workers - 1)
 
     def _is_one_leaving(self) -> bool:
         return bool(len(self._server.WORKERS) > self._server.num_workers)
@@ -57,7 +61,7 @@ class Replacement:
     def _abandon(self) -> None:
         """Keep the workers there are: a new one cannot get ready."""
         self._newer_than, self._last_age = None, 0
-        self._server.num_workers -= 1
+        self._want_one_less()
         event(log, "server.keeps_workers", logging.ERROR, reason="a new worker ended before it was ready")
 
 

@@ -51,9 +51,10 @@ def begin_speech(
     """
     account = Account(request, hands.seat, now, since_s)
     spoken = request.speaking.voice.stretches(request.text, request.delivery, hands.allowed, MOST_HANDS)
+    counted = _counted(spoken, request, hands)
     with answered(request, hands):
-        first = account.made(_counted(spoken, hands))
-    return Speech(request, _observed(account, first, spoken, hands))
+        first = account.made(counted)
+    return Speech(request, _observed(account, first, spoken, counted))
 
 
 def measured_speech(request: SpeechRequest, hands: Hands, listener: Listener, limits: Limits) -> list[Timing]:
@@ -67,7 +68,7 @@ def measured_speech(request: SpeechRequest, hands: Hands, listener: Listener, li
     """
     voice, timings = request.speaking.voice, []
     passages = measured(voice.passages(request.text, request.delivery))
-    with answered(request, hands), closing(_counted(passages, hands)) as placed:
+    with answered(request, hands), closing(_counted(passages, request, hands)) as placed:
         for each in placed:
             require_length(each.end_samples, request, limits)
             timings.append(voice.timing(each))
@@ -92,10 +93,10 @@ def answered(request: SpeechRequest, hands: Hands) -> Iterator[None]:
         raise SpeechFailedError("the voice could not speak this text") from error
 
 
-def _counted(source: Iterator[_Piece], hands: Hands) -> Generator[_Piece, None, None]:
+def _counted(source: Iterator[_Piece], request: SpeechRequest, hands: Hands) -> Generator[_Piece, None, None]:
     """Pass on what is made; counts as speaking while it is waited for, and not while a slow client takes it."""
     while True:
-        with hands.speaking():
+        with hands.speaking(request.speaking.voice.manifest.speaks_whole):
             piece = next(source, None)
         if piece is None:
             return
@@ -103,7 +104,7 @@ def _counted(source: Iterator[_Piece], hands: Hands) -> Generator[_Piece, None, 
 
 
 def _observed(
-    account: Account, first: Stretch | None, spoken: Generator[Stretch, None, None], hands: Hands
+    account: Account, first: Stretch | None, spoken: Generator[Stretch, None, None], counted: Iterator[Stretch]
 ) -> Generator[Stretch, None, None]:
     """Pass all of it on, and account for how the speech ended: done, failed, or abandoned by its listener.
 
@@ -111,11 +112,11 @@ def _observed(
         SpeechFailedError: the voice failed after the first window. Of a stream the status line is
             gone by then, and the server cuts it without its last chunk.
     """
-    outcome, reason, stretch, rest = "abandoned", "", first, _counted(spoken, hands)
+    outcome, reason, stretch = "abandoned", "", first
     try:
         while stretch is not None:
             yield stretch
-            stretch = account.made(rest)
+            stretch = account.made(counted)
         outcome = "done"
     except Exception as error:  # engines and allocators fail in many ways; whoever listens must be told of each
         outcome, reason = "failed", f"{type(error).__name__}: {error}"[:300]

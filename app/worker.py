@@ -11,6 +11,7 @@ import math
 import selectors
 import socket
 import time
+import weakref
 from functools import cached_property, partial
 from typing import Any
 
@@ -45,12 +46,14 @@ class Pulse:
 
     def __init__(self, beat: Any, worker: "SpeechWorker") -> None:
         self._beat = beat
-        self._worker = worker
+        # Weak: the worker has this, and the master, which collects no garbage, would keep every worker it ever forked.
+        self._worker = weakref.ref(worker)
         self.notify, self.fileno, self.close = beat.notify, beat.fileno, beat.close
 
     def last_update(self) -> float:
         """Return when the worker last showed life, by the monotonic clock. Called by the master, every second."""
-        seat = self._worker.seat
+        worker = self._worker()
+        seat = None if worker is None else worker.seat
         if seat is not None and 0 < seat.row["stalls_s"] < time.monotonic():
             return -math.inf
         last_s: float = self._beat.last_update()
@@ -97,6 +100,10 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().run()
         self.farewells.finish()
 
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """End now. gunicorn would lock its pool first, which this thread may have locked when the signal came."""
+        self.cfg.worker_int(self)
+
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Take no more requests, and end after the ones there are."""
         if self.seat is not None:
@@ -111,7 +118,7 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait no longer than until the listeners are to be looked at again."""
-        if not self._accepting and self.alive:
+        if not self._accepting and self.alive and self.nr_conns < self.worker_connections:
             timeout = min(timeout, max(0.0, self._back_at_s - time.monotonic()))
         super().wait_for_and_dispatch_events(timeout)
 
@@ -134,6 +141,20 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             return
         taken = AnswerSocket.taking(client)
         self._welcome(Connection(self.farewells, self.cfg, taken, address, listener.getsockname()), now_s)
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Give a request to a thread, or hang up where the system has none for it."""
+        try:
+            super().enqueue_req(conn)
+        except RuntimeError as error:
+            event(log, "worker.has_no_thread", logging.WARNING, reason=str(error))
+            self.nr_conns -= 1
+            conn.close()
+            self._show_connections()
+
+    def handle(self, conn: Any) -> Any:
+        """Serve one request, in a thread; not where it was hung up on before a thread came for it."""
+        return False if conn.sock.fileno() == -1 else super().handle(conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Note that a connection is over."""

@@ -69,7 +69,8 @@ _ADMISSION = vol.Schema(
     {
         _key("queue", 64, "requests that may wait while all workers are busy; more are refused with 503 and when to come back"): whole(0, 1_000),
         _key("wait_s", 30.0, "how long a request may wait for its turn, in seconds; a client may ask for less with `X-Request-Timeout`"): number(0.0, 3600.0),
-        _key("stall_s", 60.0, "a worker that makes no next piece of audio for so long is dumped, killed and replaced, in seconds"): number(1.0, 3600.0),
+        _key("stall_s", 60.0, "a worker that makes no next piece of audio for so long is dumped, killed and replaced, in seconds; "
+             "whole utterances of the `coqui` engine have ten times as long"): number(1.0, 3600.0),
     }
 )
 

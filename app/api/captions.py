@@ -31,7 +31,7 @@ def timings() -> Response:
     client = listener(request.environ)
     with service.admission.turn(client), service.heap.work():
         heard = measured_speech(asked, service.hands, client, service.settings.limits)
-    service.watchdog.synthesised()
+    service.watchdog.synthesised(asked.speaking.voice.name)
     measured = [as_played(timing, asked) for timing in heard]
     form = body["caption_format"]
     response = Response(_written(asked, measured, form), content_type=CONTENT_TYPES[form])

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from flask import Response, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from app.api import coqui, marytts, openai
 from app.errors import (
@@ -11,9 +11,11 @@ from app.errors import (
     BodyTooLargeError,
     MethodNotAllowedError,
     NotFoundError,
+    RequestTimeoutError,
     ServiceError,
     UnsupportedMediaTypeError,
 )
+from app.handover import SlowClientError
 
 
 def refusal(error: ServiceError) -> Response:
@@ -33,6 +35,8 @@ def translated(error: HTTPException, body_bytes: int) -> ServiceError:
     """
     if isinstance(error, RequestEntityTooLarge):
         return BodyTooLargeError(f"the body is over {body_bytes} bytes; send the text in parts")
+    if isinstance(error, ClientDisconnected) and isinstance(error.__context__, SlowClientError):
+        return RequestTimeoutError(f"the body did not come in time: {error.__context__.strerror}")
     if isinstance(error, MethodNotAllowed):
         allowed = sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"})
         return MethodNotAllowedError(f"{request.method} is not for this path; use {' or '.join(allowed)}", allowed)

@@ -14,7 +14,11 @@ from app.scoreboard.snapshot import Failure, Histogram, Snapshot, Worker
 #: Errors shown at most.
 _FAILURES = 5
 #: Lines beside workers and errors.
-_FURNITURE = 9
+_FURNITURE = 11
+#: What is shown of a minute's histograms, each with its unit.
+_HISTOGRAMS = (
+    ("request", "request_s", " s"), ("first audio", "first_audio_s", " s"), ("waiting", "queue_s", " s"), ("rtf", "rtf", ""),
+)  # fmt: skip
 _COLORS = {"ready": "green", "starting": "yellow", "draining": "yellow"}
 #: Names of columns, and whether their values are numbers.
 _COLUMNS = (
@@ -67,20 +71,21 @@ def _server(now: Snapshot, pace: Pace | None) -> Iterator[str]:
 
 def _times(looks: Looks) -> Iterator[str]:
     """Yield a line of quantiles: recent ones, or where nothing ended recently those since the server began."""
-    for title, name in (("request", "request_s"), ("first audio", "first_audio_s")):
+    for title, name, unit in _HISTOGRAMS:
         recent, ever = looks.recent(name), looks.now.totals.histograms[name]
         since = "last minute" if recent else "since the start"
         values = recent or ever
-        yield f"{title:<12}p50 {quantile(values, 0.5)}   p95 {quantile(values, 0.95)}   of {values.count}, {since}"
+        low, high = quantile(values, 0.5, unit), quantile(values, 0.95, unit)
+        yield f"{title:<12}p50 {low}   p95 {high}   of {values.count}, {since}"
 
 
-def quantile(values: Histogram, share: float) -> str:
+def quantile(values: Histogram, share: float, unit: str = " s") -> str:
     """Return in which bucket that share of the values ends."""
     bound = values.quantile(share)
     if bound is None:
         return "-"
     is_above = sum(values.counts[:-1]) < share * values.count
-    return f"{'>' if is_above else '<='} {bound:g} s"
+    return f"{'>' if is_above else '<='} {bound:g}{unit}"
 
 
 def _ends(now: Snapshot) -> str:

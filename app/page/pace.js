@@ -45,12 +45,12 @@ export function waiting({ workers }) {
 }
 
 /** Return in words below what that share of the values is. */
-export function quantile({ bounds, counts }, share) {
+export function quantile({ bounds, counts }, share, unit = " s") {
   const whole = counts.reduce((sum, count) => sum + count, 0);
   if (!whole) return "–";
   let sum = 0;
   const place = counts.findIndex((count) => (sum += count) >= share * whole);
-  return place < bounds.length ? `≤ ${bounds[place]} s` : `> ${bounds.at(-1)} s`;
+  return place < bounds.length ? `≤ ${bounds[place]}${unit}` : `> ${bounds.at(-1)}${unit}`;
 }
 
 function pace(before, now) {

@@ -14,6 +14,8 @@ const FACTS = [
   ["Speeches", ({ now }) => now.totals.outcomes.done],
   ["A request takes", (looks) => quantiles(looks, "request_s")],
   ["First audio after", (looks) => quantiles(looks, "first_audio_s")],
+  ["Waits for its turn", (looks) => quantiles(looks, "queue_s")],
+  ["Real-time factor", (looks) => quantiles(looks, "rtf", "")],
   ["Refused", ({ now }) => counts(now.totals.refusals)],
   ["Workers ended", ({ now }) => counts(now.totals.endings)],
 ];
@@ -118,10 +120,10 @@ function draw(svg, values) {
   svg.firstChild.setAttribute("points", points.join(" "));
 }
 
-function quantiles(looks, name) {
+function quantiles(looks, name, unit) {
   const values = looks.histogram(name);
   const since = values.isRecent ? "last minute" : "since the start";
-  return `half ${quantile(values, 0.5)}, 95 of 100 ${quantile(values, 0.95)}, ${since}`;
+  return `half ${quantile(values, 0.5, unit)}, 95 of 100 ${quantile(values, 0.95, unit)}, ${since}`;
 }
 
 function oldest({ speaking_for_s, stalls_in_s }) {

@@ -55,11 +55,13 @@ class Scoreboard:
             path = f"/proc/{pid}/fd/{number}"
             if not _is_own_board(path):
                 continue
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            if not _is_of_this_format(descriptor):
+                os.close(descriptor)
+                continue
             board = cls.__new__(cls)
-            board._map(os.open(path, os.O_RDONLY | os.O_CLOEXEC), writable=False)
-            header = board.header
-            if header["format"] == FORMAT and header["name"] == NAME.encode():
-                return board
+            board._map(descriptor, writable=False)
+            return board
         return None
 
     def _map(self, descriptor: int, writable: bool) -> None:
@@ -124,3 +126,12 @@ def _is_own_board(descriptor: str) -> bool:
         return os.readlink(descriptor).startswith(f"/memfd:{NAME}") and bool(os.lstat(descriptor).st_mode & stat.S_IWUSR)
     except FileNotFoundError:  # closed meanwhile
         return False
+
+
+def _is_of_this_format(descriptor: int) -> bool:
+    """Return whether a board can be read as `layout` says: another version's has slots of another size, or no header yet."""
+    content = os.pread(descriptor, HEADER.itemsize, 0)
+    if len(content) < HEADER.itemsize:
+        return False
+    header = np.frombuffer(content, HEADER, 1)[0]
+    return bool(header["format"] == FORMAT and header["name"] == NAME.encode())

@@ -10,12 +10,15 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.cores import Cores, share_of
 from app.scoreboard.seat import Seat
 from loader.ahead import MOST_HANDS
+
+#: So many times as long as a window may a whole utterance take: XTTS needs ten seconds of a core for one of audio.
+_WHOLE = 10
 
 
 class Hands:
@@ -32,7 +35,8 @@ class Hands:
 
         Args:
             cores: shared by all requests. Default: those this process may use.
-            stall_s: how long the next piece of a request may take; the master ends a worker that takes longer.
+            stall_s: how long the next piece of a request may take, a whole utterance ten times as long; the master ends a
+                worker that takes longer.
             now: a clock that all processes share.
             parallel: false is for one thread a request, whatever is idle.
         """
@@ -43,20 +47,27 @@ class Hands:
         self._lock = threading.Lock()
         self._speaking = 0
         self._turns = Cores(self._share)
-        self._since: dict[int, float] = {}
+        self._alone = threading.Lock()
+        #: Of each piece that is worked on, since when and until when, by its number.
+        self._watched: dict[int, tuple[float, float]] = {}
         self._numbers = itertools.count()
-        self.join(*_alone())
+        self.join(*_own_board())
 
     def join(self, board: Scoreboard, seat: Seat) -> None:
         """Count among all workers of a server. Runs in a worker, before its first request."""
         self.board, self.seat = board, seat
 
     @contextmanager
-    def speaking(self) -> Iterator[None]:
-        """Count the calling request for as long as it needs a core, to its next piece of audio; it may wait for the core."""
+    def speaking(self, whole: bool = False) -> Iterator[None]:
+        """Count the calling request for as long as it needs a core, to its next piece of audio; it may wait for the core.
+
+        Args:
+            whole: it is of an engine that speaks one utterance at a time, in one piece; see `Manifest.speaks_whole`.
+        """
         self._need(1)
         try:
-            with self._turns.one(), self._watched():
+            # Whoever waits for another's utterance is not stalled, so it waits before it is watched.
+            with self._alone if whole else nullcontext(), self._turns.one(), self._watch(_WHOLE if whole else 1):
                 yield
         finally:
             self._need(-1)
@@ -74,24 +85,25 @@ class Hands:
             self.seat.show(speaking=self._speaking)
 
     @contextmanager
-    def _watched(self) -> Iterator[None]:
+    def _watch(self, times: int) -> Iterator[None]:
         number = next(self._numbers)
         with self._lock:
-            self._since[number] = self._now()
+            since_s = self._now()
+            self._watched[number] = since_s, since_s + times * self._stall_s
             self._show()
         try:
             yield
         finally:
             with self._lock:
-                del self._since[number]
+                del self._watched[number]
                 self._show()
 
     def _show(self) -> None:
-        oldest_s = min(self._since.values(), default=0.0)
-        self.seat.show(request_since_s=oldest_s, stalls_s=oldest_s + self._stall_s if self._since else 0.0)
+        since_s, until_s = zip(*self._watched.values()) if self._watched else ((0.0,), (0.0,))
+        self.seat.show(request_since_s=min(since_s), stalls_s=min(until_s))
 
 
-def _alone() -> tuple[Scoreboard, Seat]:
+def _own_board() -> tuple[Scoreboard, Seat]:
     board = Scoreboard(1, "chorus-alone")
     seat = board.take_seat()
     assert seat is not None, "a new board has a free seat"

@@ -12,11 +12,11 @@ import numpy as np
 #: The name of the memory among a process's descriptors, and what it begins with.
 NAME = "chorus-scoreboard"
 #: Raise it when anything below changes.
-FORMAT = 1
+FORMAT = 2
 
 ROUTES = ("speech", "captions", "coqui", "marytts", "listings", "page", "status", "other")
 #: The statuses that are counted by themselves; others as the next lower one.
-STATUSES = (200, 304, 400, 401, 404, 405, 413, 415, 422, 429, 499, 500, 503)
+STATUSES = (200, 304, 400, 401, 404, 405, 408, 413, 415, 422, 429, 499, 500, 503)
 #: How a speech ended.
 OUTCOMES = ("done", "failed", "abandoned")
 #: Why a request was not let in.

@@ -54,8 +54,9 @@ def _lower(bench: Bench, slot_s: float) -> None:
     answer = chosen(bench.question, bench.journal)
     if answer is None:
         return
+    # Whoever was asked while settings were compared was asked for no less than what was found of it.
     asked_hz = [each.rate_hz or 0.0 for each in bench.journal.of(CONFIRM, answer.setting)]
-    rate_hz = max(answer.rate_hz * STEP_DOWN, *asked_hz)
+    rate_hz = max(asked_hz, default=answer.rate_hz * STEP_DOWN)
     least_hz = rate_hz * _LEAST_SHARE
     while rate_hz >= least_hz:
         together = [one for each in bench.journal.of(CONFIRM, answer.setting) if each.rate_hz == rate_hz for one in each.outcomes]

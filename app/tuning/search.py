@@ -31,10 +31,10 @@ class Sustained:
 def next_rate_hz(tried: Sequence[Window], capacity_hz: float, objectives: Sequence[Objective]) -> float | None:
     """Return the rate to try next: between the highest that met the objectives and the lowest that did not.
 
-    None where these are close.
+    None where these are close, or there is none.
     """
     low_hz, high_hz = bounds_hz(tried, capacity_hz, objectives)
-    return None if high_hz - low_hz < high_hz * _NARROW else (low_hz + high_hz) / 2
+    return None if high_hz - low_hz <= high_hz * _NARROW else (low_hz + high_hz) / 2
 
 
 def bounds_hz(tried: Sequence[Window], capacity_hz: float, objectives: Sequence[Objective]) -> tuple[float, float]:

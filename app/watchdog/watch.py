@@ -44,7 +44,8 @@ class Watch:
         self._now_s = now_s
         self._signals = signals(settings.leak_bytes)
         self._history = History(self._signals)
-        self._sustained = {each: Sustained(settings.growth) for each in self._signals if each.name in _ARTICLES}
+        self._sustained = self._articles()
+        self._voices = 0
         self._suspicion: Suspicion | None = None
         self._next_article = WARM_UP_REQUESTS + settings.every
         self._peace = _PEACE_REQUESTS
@@ -52,8 +53,15 @@ class Watch:
         self._silent_until: dict[str, int] = {}
         self.state = State.WARMING
 
-    def add(self, sample: MemorySample) -> "Leak | None":
-        """Take the next sample, some syntheses after the last one; return a leak that is certain now."""
+    def add(self, sample: MemorySample, voices: int = 1) -> "Leak | None":
+        """Take the next sample, some syntheses after the last one; return a leak that is certain now.
+
+        Args:
+            sample: of this worker.
+            voices: how many have spoken until then. Each takes memory when it begins to, which is no growth.
+        """
+        if voices != self._voices:
+            self._voices, self._sustained = voices, self._articles()
         if sample.requests < WARM_UP_REQUESTS:
             return None
         if self.state is State.SUSPECT:
@@ -68,6 +76,9 @@ class Watch:
         """Stop whatever was begun: the worker is ending."""
         if self._suspicion is not None:
             self._suspicion.abandon()
+
+    def _articles(self) -> dict[Signal, Sustained]:
+        return {each: Sustained(self._settings.growth) for each in self._signals if each.name in _ARTICLES}
 
     def _suspect(self, sample: MemorySample) -> None:
         sustained = self._sustained_growth(sample)

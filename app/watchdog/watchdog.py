@@ -25,6 +25,8 @@ _REST_S = 1.0
 _USS_BUSY_S, _USS_REST_S = 60.0, 10.0
 #: Between two questions whether this worker may end.
 _TURN_S = 1.0
+#: After a look that failed.
+_FAILED_S = 60.0
 
 
 class Watchdog:
@@ -72,6 +74,8 @@ class Watchdog:
         self._due = 1
         self._judged = 0
         self._waits_for_turn = False
+        #: That have spoken here; one that begins to takes memory once, of a device above all.
+        self._voices: set[str] = set()
         self._uss_bytes: int | None = None
         self._uss_at_s = 0.0
 
@@ -96,8 +100,9 @@ class Watchdog:
         if self._thread is not None:
             self._thread.join()
 
-    def synthesised(self) -> None:
-        """A request was spoken, and has given back what it used. From any thread; takes 10 us."""
+    def synthesised(self, voice: str) -> None:
+        """A request was spoken by that voice, and has given back what it used. From any thread; takes 10 us."""
+        self._voices.add(voice)
         if self._lows.add(self._gauges.heap()) >= self._due:
             self._awake.set()
 
@@ -123,7 +128,7 @@ class Watchdog:
     def _judge(self, sample: MemorySample) -> None:
         self._judged = sample.requests
         self._note(sample)
-        leak = self._watch.add(sample)
+        leak = self._watch.add(sample, len(self._voices))
         if leak is None:
             return
         # Late: most workers never need it.
@@ -154,13 +159,18 @@ class Watchdog:
 
     def _run(self) -> None:
         try:
-            self.rest()
+            self._survive(self.rest)
             while not self._stopped.is_set():
-                self._wait_for_work()
-        except Exception as error:  # whatever it was, the worker goes on speaking
-            log.error("watchdog.failed", exc_info=error)
+                self._survive(self._wait_for_work)
         finally:
             self._watch.abandon()
+
+    def _survive(self, look: Callable[[], None]) -> None:
+        try:
+            look()
+        except Exception as error:  # such as no descriptor for what is to be read: there may be one again
+            log.error("watchdog.failed", exc_info=error)
+            self._stopped.wait(_FAILED_S)
 
     def _wait_for_work(self) -> None:
         self._awake.wait(_TURN_S if self._waits_for_turn else None)

@@ -30,7 +30,7 @@ _MOST_REQUESTS = 1000
 
 
 class _Unwatched:
-    def synthesised(self) -> None:
+    def synthesised(self, voice: str) -> None:
         """A request was spoken; nobody wants to know."""
 
 

@@ -1,10 +1,12 @@
 """app.worker: which connections a worker takes, and what its heartbeat says; on real sockets, in this process."""
 
+import gc
 import math
 import resource
 import selectors
 import socket
 import time
+import weakref
 
 import pytest
 from gunicorn.config import Config
@@ -23,12 +25,17 @@ def listener():
     listening.close()
 
 
+def unborn(listener):
+    """A worker as the master makes it."""
+    config = Config()
+    config.set("threads", 2)
+    return SpeechWorker(1, 0, [listener], None, 30, config, Logger(config))
+
+
 @pytest.fixture
 def worker(listener):
     """A worker that is ready, and looks at its listener when it is told to."""
-    config = Config()
-    config.set("threads", 2)
-    made = SpeechWorker(1, 0, [listener], None, 30, config, Logger(config))
+    made = unborn(listener)
     made.board = Scoreboard(3)
     made.seat = made.board.take_seat()
     made.seat.become(State.READY)
@@ -177,3 +184,54 @@ def test_without_a_seat_it_works_as_gunicorns_own(worker, listener, caller):
         assert expected == look(worker, listener)
     worker.tmp.notify()
     assert -math.inf < worker.tmp.last_update()
+
+
+def test_a_worker_that_has_all_the_connections_it_may_have_waits_for_one_to_end(worker, listener, caller, monkeypatch):
+    caller()
+    look(worker, listener)
+    worker.worker_connections = 1
+    worker.set_accept_enabled(False)  # gunicorn's loop asks for it
+    waited_s = []
+    monkeypatch.setattr(worker.poller, "select", lambda timeout: waited_s.append(timeout) or [])
+    worker.wait_for_and_dispatch_events(1.0)
+
+    assert [1.0] == waited_s
+
+
+def test_a_request_for_which_the_system_has_no_thread_is_hung_up_on(worker, listener, caller, monkeypatch, caplog):
+    client = caller()
+    look(worker, listener)
+    connection = worker.pending_conns[0]
+
+    def submit(work, *arguments):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(worker.tpool, "submit", submit)
+    worker.on_pending_socket_readable(connection, connection.sock)
+
+    assert (0, 0) == (worker.nr_conns, worker.seat.row["connections"])
+    assert b"" == client.recv(1)
+    assert "worker.has_no_thread" in [record.msg["event"] for record in caplog.records]
+    # The pool has queued it all the same: a thread that comes for it finds nothing to do.
+    assert worker.handle(connection) is False
+
+
+def test_it_ends_at_once_where_a_signal_comes_while_its_pool_is_locked(worker):
+    ended = []
+    worker.cfg.set("worker_int", lambda worker: ended.append(worker))
+    with worker.tpool._shutdown_lock:
+        worker.handle_quit(None, None)
+
+    assert [worker] == ended
+
+
+def test_the_master_which_collects_no_garbage_keeps_no_worker_that_is_gone(listener):
+    made = unborn(listener)
+    made.tmp.close()
+    gone = weakref.ref(made)
+    gc.disable()
+    try:
+        del made
+        assert gone() is None
+    finally:
+        gc.enable()

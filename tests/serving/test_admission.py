@@ -10,8 +10,11 @@ LONG = "A sentence that is long enough to be decoded in several windows, one aft
 
 @pytest.fixture
 def small(start):
-    """A server with one place in each of its two workers, and two to wait in."""
-    return start("--workers", "2", keys={"admission": {"queue": 2, "wait_s": 60.0}, "threads": 2}).ready()
+    """A server with two places in each of its two workers, and two to wait in."""
+    server = start("--workers", "2", keys={"admission": {"queue": 2, "wait_s": 60.0}, "threads": 2}).ready()
+    # It is ready when one of them is, which alone would have to refuse what is too much for one.
+    server.eventually(lambda: ["ready"] * 2 == [each["state"] for each in server.ask("GET", "/status").json()["workers"]])
+    return server
 
 
 def busy(server):

@@ -1,6 +1,7 @@
 """What clients send wrong: each a clear 4xx in their own dialect, and never a worker lost."""
 
 import json
+import socket
 
 import pytest
 
@@ -124,6 +125,16 @@ def test_who_sends_all_of_a_body_over_the_limit_reads_why_it_is_refused(server, 
             assert "body_too_large" == json.loads(response.read())["error"]["code"]
         finally:
             connection.close()
+
+
+@pytest.mark.parametrize("coding", ["Content-Length: 100", "Transfer-Encoding: chunked"])
+def test_who_begins_a_body_and_falls_silent_is_told_so(server, coding):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
+        client.sendall(f"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\n{coding}\r\n\r\n".encode() + b'5\r\n{"inp\r\n')
+        answer = client.makefile("rb").read()
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"request_timeout" in answer
 
 
 @pytest.mark.parametrize(

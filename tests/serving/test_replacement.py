@@ -4,6 +4,7 @@ import json
 import signal
 import threading
 
+import psutil
 import pytest
 
 LONG = "A sentence that is long enough to be decoded in several windows, one after the other. " * 20
@@ -134,6 +135,45 @@ def test_a_new_master_takes_over_while_requests_come(start):
     successor.terminate()
     server.eventually(lambda: not successor.is_running())
     assert "Traceback" not in server.log()
+
+
+def test_a_new_master_that_is_not_wanted_after_all_is_ended_and_nothing_is_lost(start):
+    server = start().ready()
+    old = {worker.pid for worker in server.workers()}
+    with Load(server) as load:
+        server.process.send_signal(signal.SIGUSR2)
+        successor = server.eventually(lambda: [child for child in server.workers() if len(child.children()) == 2])[0]
+        successor.terminate()
+        server.eventually(lambda: not successor.is_running() or successor.status() == psutil.STATUS_ZOMBIE)
+        before = len(load.answers)
+        server.eventually(lambda: len(load.answers) > before + 8)
+
+    assert {200} == {status for status, _, _ in load.answers}
+    assert old <= {worker.pid for worker in server.workers()}
+
+
+def test_where_a_new_master_cannot_start_the_old_one_serves_on(start):
+    server = start().ready()
+    old = {worker.pid for worker in server.workers()}
+    before = server.config.read_text()
+    server.config.write_text(before + "nonsense: 1\n")
+    server.process.send_signal(signal.SIGUSR2)
+    server.eventually(lambda: "nonsense" in server.log())
+    server.eventually(lambda: {worker.pid for worker in server.workers()} == old)
+
+    assert 200 == server.speak("Hello.").status
+
+
+def test_one_worker_stays_where_one_is_taken_away_while_it_is_replaced(start):
+    server = start("--workers", "1").ready()
+    (old,) = server.workers()
+    hang_up(server)
+    server.eventually(lambda: len(server.workers()) == 2)
+    server.process.send_signal(signal.SIGTTOU)
+    server.eventually(lambda: not old.is_running())
+
+    assert 200 == server.speak("Hello.").status
+    assert 1 == len(server.workers())
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -144,7 +144,7 @@ def test_workers_that_find_no_room_are_counted():
     lines = shown(looked(snapshot(board)), lines=24, note="q ends this").rstrip().splitlines()
 
     assert 24 >= len(lines)
-    assert "and 25 more workers" in lines[-2]
+    assert "and 27 more workers" in lines[-2]
     assert "q ends this" == lines[-1].rstrip()
 
 

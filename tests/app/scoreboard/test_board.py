@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from app.scoreboard.board import Scoreboard
-from app.scoreboard.layout import ENDINGS, State
+from app.scoreboard.layout import ENDINGS, FORMAT, NAME, State
 from app.scoreboard.snapshot import snapshot
 
 
@@ -116,6 +116,20 @@ def test_a_process_without_a_board_has_none():
         assert Scoreboard.of_process(child.pid) is None
     finally:
         child.communicate(b"\n")
+
+
+@pytest.mark.parametrize("content", [b"", NAME.encode().ljust(24, b"\0") + (FORMAT + 1).to_bytes(8, "little") + bytes(1001)])
+def test_a_board_of_another_version_or_one_that_is_being_made_is_none(content):
+    make = f"import os; os.write(os.memfd_create({NAME!r}), {content!r}); print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", make], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        child.stdout.readline()
+        before = len(os.listdir("/proc/self/fd"))
+        try:
+            assert Scoreboard.of_process(child.pid) is None
+            assert before == len(os.listdir("/proc/self/fd"))
+        finally:
+            child.stdin.write(b"\n")
+            child.stdin.flush()
 
 
 def test_only_one_worker_at_a_time_may_replace_itself_and_a_dead_one_does_not_keep_the_turn():

@@ -55,7 +55,7 @@ def test_a_workers_requests_work_on_its_share_of_the_cores_and_wait_for_it_unwat
                 over.wait(0.001)
             assert all(working.acquire(timeout=4) for _ in range(at_a_time))
             assert not working.acquire(timeout=0.05)
-            assert at_a_time == len(hands._since)
+            assert at_a_time == len(hands._watched)
         finally:
             over.set()
         for request in requests:
@@ -83,3 +83,30 @@ def test_a_worker_stalls_by_the_oldest_piece_it_works_on():
         assert 132.0 == row["stalls_s"]
 
     assert (0, 0.0, 0.0) == (row["speaking"], row["request_since_s"], row["stalls_s"])
+
+
+def test_a_whole_utterance_has_ten_times_as_long_as_a_window():
+    hands = Hands(2, stall_s=30.0, now=lambda: 100.0)
+    with hands.speaking(whole=True):
+        assert 400.0 == hands.seat.row["stalls_s"]
+        with hands.speaking():
+            assert 130.0 == hands.seat.row["stalls_s"]
+        assert 400.0 == hands.seat.row["stalls_s"]
+
+
+def test_who_waits_for_anothers_utterance_is_not_watched_meanwhile():
+    hands, waits = Hands(4, stall_s=30.0), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+
+        def wait_for_turn():
+            waits.set()
+            with hands.speaking(whole=True):
+                return True
+
+        with hands.speaking(whole=True):
+            second = pool.submit(wait_for_turn)
+            waits.wait()
+            while hands.seat.row["speaking"] < 2:
+                waits.wait(0.001)
+            assert 1 == len(hands._watched)
+        assert second.result()

@@ -13,6 +13,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+import app.watchdog.watchdog
+from app.watchdog.sample import anon_bytes
 from app.watchdog.watch import STRIDE
 from app.watchdog.watchdog import Watchdog
 from loader.config import WatchdogSettings
@@ -34,6 +36,7 @@ class Worker:
     replaced: list = field(default_factory=list)
     may_be_replaced: bool = True
     served: int = 0
+    voice: str = "joe"
 
     def __post_init__(self):
         self.random = random.Random(1)
@@ -48,7 +51,7 @@ class Worker:
         for _ in range(requests):
             self.work()
             serve(self.served)
-            self.watchdog.synthesised()
+            self.watchdog.synthesised(self.voice)
             self.served += 1
             self.clock_s += 0.1
             if self.served % STRIDE == 0:
@@ -183,6 +186,27 @@ def test_slow_growth_of_the_device_is_found_as_the_article_does(caplog):
     assert ("device", 600.0) == (line["kind"], line["bytes_per_request"])
 
 
+def test_voices_that_begin_to_speak_on_the_device_one_after_the_other_are_no_growth():
+    settings = replace(SETTINGS, every=100, leak_bytes=MIB)
+    worker = Worker(settings, device_bytes=lambda: 10**6 * (1 + worker.served // 150))
+    for voice in range(8):
+        worker.voice = f"voice {voice}"
+        worker.serve(150)
+
+    assert [] == worker.alerts
+
+
+def test_slow_growth_of_what_is_traced_is_found_as_the_article_does(held, caplog):
+    tracemalloc.start()
+    try:
+        worker = Worker(replace(SETTINGS, trace=True, every=100, growth=0.001, leak_bytes=MIB))
+        worker.serve(1000, held(leaks.BytesLeak(4 * KIB)).serve)
+
+        assert ("python", "traced_bytes") == tuple(alert(caplog)[name] for name in ("kind", "signal"))
+    finally:
+        tracemalloc.stop()
+
+
 def test_with_tracing_always_on_a_leak_is_found_and_tracing_goes_on(held, caplog):
     tracemalloc.start()
     try:
@@ -222,6 +246,21 @@ def test_a_worker_that_leaks_waits_for_its_turn_to_be_replaced(held):
     assert 1 == len(worker.replaced)
 
 
+def test_where_an_alert_is_to_trim_free_memory_goes_back_to_the_system(held):
+    freed_mib = {}
+    for action in ("log", "trim"):
+        worker = Worker(replace(SETTINGS, action=action))
+        pieces = [bytearray(100 * KIB) for _ in range(1000)]
+        pinned = pieces[::50]
+        del pieces
+        before_bytes = anon_bytes()
+        worker.serve(500, held(leaks.HeapLeak(KIB)).serve)
+        freed_mib[action] = (before_bytes - anon_bytes()) // MIB
+        assert 1 == len(worker.alerts) and 20 == len(pinned)
+
+    assert freed_mib["log"] < 20 < 60 < freed_mib["trim"]
+
+
 @pytest.mark.parametrize("action", ["log", "trim"])
 def test_a_worker_is_replaced_only_where_that_is_asked_for(action, held):
     worker = Worker(replace(SETTINGS, action=action))
@@ -253,12 +292,31 @@ def test_the_thread_takes_a_sample_at_once_and_after_work_and_ends_when_it_is_to
     )
     watchdog.begin()
     assert came.acquire(timeout=60)
-    watchdog.synthesised()
+    watchdog.synthesised("joe")
     assert came.acquire(timeout=60)
     watchdog.stop()
 
     assert [0, 1] == [sample.requests for sample in samples[:2]]
     assert "watchdog" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_look_that_fails_is_said_and_the_next_one_is_taken(monkeypatch, caplog):
+    monkeypatch.setattr(app.watchdog.watchdog, "_FAILED_S", 0.0)
+    came, failures = threading.Semaphore(0), iter([OSError("no descriptor is left")])
+
+    def note(sample):
+        for failure in failures:
+            raise failure
+        came.release()
+
+    watchdog = Watchdog(SETTINGS, note, lambda kind: None, lambda: True, lambda: None)
+    watchdog.begin()
+    watchdog.synthesised("joe")
+    assert came.acquire(timeout=60)
+    watchdog.stop()
+
+    (record,) = caplog.records
+    assert "no descriptor is left" in str(record.exc_info[1])
 
 
 def test_a_watchdog_that_fails_says_so_and_harms_nothing(caplog):
@@ -268,7 +326,7 @@ def test_a_watchdog_that_fails_says_so_and_harms_nothing(caplog):
     watchdog = Watchdog(SETTINGS, note, lambda kind: None, lambda: True, lambda: None)
     watchdog.begin()
     watchdog.stop()
-    watchdog.synthesised()
+    watchdog.synthesised("joe")
 
     (record,) = caplog.records
     assert "watchdog.failed" == record.msg
