@@ -9,6 +9,7 @@ import errno
 import logging
 import math
 import selectors
+import signal
 import socket
 import time
 import weakref
@@ -99,6 +100,8 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.poller.register(self.farewells, selectors.EVENT_READ, lambda _: self.farewells.read())
         super().run()
         self.farewells.finish()
+        # The master says it again until the process is gone, and nobody would catch it while Python ends.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
     def handle_quit(self, sig: int, frame: Any) -> None:
         """End now. gunicorn would lock its pool first, which this thread may have locked when the signal came."""
