@@ -15,7 +15,7 @@ from app.errors import (
     ServiceError,
     UnsupportedMediaTypeError,
 )
-from app.handover import SlowClientError
+from app.patience import SlowClientError
 
 
 def refusal(error: ServiceError) -> Response:

@@ -1,10 +1,10 @@
-"""app.handover: an answer of known length leaves in one piece, a stream as it comes; and how long a client is waited for."""
+"""app.handover: an answer of known length leaves in one piece; a stream as it comes."""
 
 import socket
 
 import pytest
 
-from app.handover import AnswerSocket, Patience, SlowClientError
+from app.handover import AnswerSocket
 
 
 @pytest.fixture
@@ -71,54 +71,3 @@ def test_a_client_that_left_is_no_error_when_the_connection_is_closed(pair):
     server.sendall(HEAD)
     client.close()
     server.close()
-
-
-@pytest.fixture
-def impatient():
-    """A connection whose client is waited for a moment only; as gunicorn does, it is made non-blocking and blocking again."""
-    server, client = socket.socketpair()
-    clock = [100.0]
-    taken = AnswerSocket.taking(server, Patience(silence_s=0.02, request_s=60.0, stuck_s=0.02), lambda: clock[0])
-    taken.setblocking(False)
-    taken.setblocking(True)
-    yield taken, client, clock
-    taken.close()
-    client.close()
-
-
-def test_a_client_that_begins_a_request_and_sends_nothing_more_counts_as_gone(impatient):
-    server, client, _ = impatient
-    client.sendall(b"GET /")
-
-    assert b"GET /" == server.recv(100)
-    with pytest.raises(SlowClientError, match=r"nothing was sent for 0\.02 s"):
-        server.recv(100)
-
-
-def test_a_client_that_sends_byte_by_byte_is_waited_for_a_minute(impatient):
-    server, client, clock = impatient
-    client.sendall(b"GET /")
-    server.recv(1)
-    clock[0] += 60.0
-    assert b"E" == server.recv(1)
-    clock[0] += 0.1
-
-    with pytest.raises(SlowClientError, match="not all of the request was there after 60 s"):
-        server.recv(1)
-
-
-def test_whoever_does_not_block_is_told_that_nothing_is_there_yet(impatient):
-    server, _, _ = impatient
-    server.setblocking(False)
-
-    with pytest.raises(BlockingIOError):
-        server.recv(1)
-
-
-@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n"])
-def test_a_client_that_takes_nothing_of_its_answer_counts_as_gone(impatient, head):
-    server, client, _ = impatient
-    server.sendall(head)
-
-    with pytest.raises(SlowClientError, match="nothing of the answer was taken"):
-        server.sendall(bytes(50_000_000))
