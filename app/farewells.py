@@ -1,9 +1,9 @@
 """Connections that were answered, read until their clients have closed them too, without a thread.
 
 A connection that is closed while its client still sends is reset, and the client may lose the answer that says why its
-body was refused. gunicorn reads on for that reason, but 64 KiB at the most (one refused body of 1.3 MB in fifty ended as a
-broken pipe), and in the thread that takes all connections: each client that kept its end open held up a worker for two
-seconds (2026-11-29).
+body was refused. gunicorn reads on for that reason, but 64 KiB at the most (4 of 200 refused bodies of megabytes ended as
+broken pipes, 2026-11-24), and in the thread that takes all connections: each client that kept its end open held up a worker
+for two seconds.
 """
 
 import selectors

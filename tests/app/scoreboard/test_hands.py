@@ -105,8 +105,8 @@ def test_who_waits_for_anothers_utterance_is_not_watched_meanwhile():
 
         with hands.speaking(whole=True):
             second = pool.submit(wait_for_turn)
-            waits.wait()
-            while hands.seat.row["speaking"] < 2:
-                waits.wait(0.001)
+            assert waits.wait(10)
+            with pytest.raises(TimeoutError):
+                second.result(0.2)
             assert 1 == len(hands._watched)
         assert second.result()

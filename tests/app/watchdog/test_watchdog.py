@@ -188,10 +188,10 @@ def test_slow_growth_of_the_device_is_found_as_the_article_does(caplog):
 
 def test_voices_that_begin_to_speak_on_the_device_one_after_the_other_are_no_growth():
     settings = replace(SETTINGS, every=100, leak_bytes=MIB)
-    worker = Worker(settings, device_bytes=lambda: 10**6 * (1 + worker.served // 150))
+    worker = Worker(settings, device_bytes=lambda: 10**6 * (1 + worker.served // 100))
     for voice in range(8):
         worker.voice = f"voice {voice}"
-        worker.serve(150)
+        worker.serve(100)
 
     assert [] == worker.alerts
 
@@ -302,15 +302,19 @@ def test_the_thread_takes_a_sample_at_once_and_after_work_and_ends_when_it_is_to
 
 def test_a_look_that_fails_is_said_and_the_next_one_is_taken(monkeypatch, caplog):
     monkeypatch.setattr(app.watchdog.watchdog, "_FAILED_S", 0.0)
-    came, failures = threading.Semaphore(0), iter([OSError("no descriptor is left")])
+    came, failed, failures = threading.Semaphore(0), threading.Event(), iter([None, OSError("no descriptor is left")])
 
     def note(sample):
-        for failure in failures:
+        if failure := next(failures, None):
+            failed.set()
             raise failure
         came.release()
 
     watchdog = Watchdog(SETTINGS, note, lambda kind: None, lambda: True, lambda: None)
     watchdog.begin()
+    assert came.acquire(timeout=60)
+    watchdog.synthesised("joe")
+    assert failed.wait(60)
     watchdog.synthesised("joe")
     assert came.acquire(timeout=60)
     watchdog.stop()
