@@ -107,9 +107,10 @@ def begin_work(worker: Any) -> None:
         service.admission.join(worker.board, worker.seat)
     switch.begin(worker.wsgi, None if worker.seat is None else worker.seat.slot)
     try:
+        service.warm_up.start_reader()
         service.watchdog.begin()
         service.warm_up.begin(partial(_take_work, worker, service))
-    except RuntimeError as error:  # no thread can be started now
+    except (OSError, RuntimeError) as error:  # no process or no thread can be started now
         event(log, "worker.not_ready", logging.ERROR, status=TEMPORARY_FAILURE, reason=str(error))
         sys.exit(TEMPORARY_FAILURE)
 

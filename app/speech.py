@@ -109,6 +109,7 @@ def _observed(
     """Pass all of it on, and account for how the speech ended: done, failed, or abandoned by its listener.
 
     Raises:
+        UnspeakableError: a later part of the text cannot be read.
         SpeechFailedError: the voice failed after the first window. Of a stream the status line is
             gone by then, and the server cuts it without its last chunk.
     """
@@ -118,6 +119,9 @@ def _observed(
             yield stretch
             stretch = account.made(counted)
         outcome = "done"
+    except SpeechError as error:
+        outcome = "refused"
+        raise UnspeakableError(str(error), "input") from error
     except Exception as error:  # engines and allocators fail in many ways; whoever listens must be told of each
         outcome, reason = "failed", f"{type(error).__name__}: {error}"[:300]
         raise SpeechFailedError("the voice could not speak this text to its end") from error

@@ -112,6 +112,15 @@ class WarmUp:
         self._catalogue = self._open_voices()
         self._ready = self._catalogue.accelerator is None
 
+    def start_reader(self) -> None:
+        """Start the process that reads text, if the voices are open. Runs in a worker, after the fork, before its threads.
+
+        Raises:
+            OSError: the system has no process or descriptor for it.
+        """
+        if self._catalogue is not None:
+            self._catalogue.start_reader()
+
     def begin(self, when_ready: Callable[[], None] = lambda: None) -> None:
         """Start what is left to do, in a thread, and call back once the voices are ready. Runs in a worker, after the fork."""
         self._when_ready = when_ready

@@ -125,6 +125,15 @@ class UnspeakableTextError(SpeechError):
     """Nothing in the text makes a sound in this voice's language."""
 
 
+class UnreadableTextError(SpeechError):
+    """A part of the text cannot be read in that language, and neither can the text."""
+
+    def __init__(self, part: str, language: str) -> None:
+        named = " ".join(f"U+{ord(character):04X}" for character in part[:8])
+        more = " ..." if len(part) > 8 else ""
+        super().__init__(f"{part[:40]!r} ({named}{more}) cannot be read in {language!r}; remove it or write it otherwise")
+
+
 class UnknownVoiceError(SpeechError):
     """No voice of that name or alias is in the catalogue."""
 

@@ -14,6 +14,7 @@ from loader.fallback import Marker
 from loader.opening import import_libraries, named_device, open_parts
 from loader.sources import locate_artifact
 from loader.text.espeak import Espeak
+from loader.text.phonemizers import ESPEAK
 from loader.voice import Delivery, Voice
 
 log = logging.getLogger("chorus.loader")
@@ -26,9 +27,12 @@ class Catalogue:
     end: its mapping lives as long as the last request that uses it.
     """
 
-    def __init__(self, voices: Sequence[Voice], accelerator: Accelerator | None = None) -> None:
+    def __init__(
+        self, voices: Sequence[Voice], accelerator: Accelerator | None = None, espeak: Espeak | None = None
+    ) -> None:
         #: What the voices may speak on beside the CPU; None where there is nothing, or none that would.
         self.accelerator = accelerator
+        self._espeak = espeak
         self._replacing = threading.Lock()
         self._voices = tuple(voices)
         self._by_name = _by_name(self._voices)
@@ -59,6 +63,17 @@ class Catalogue:
                 return voice
         known = sorted({known for voice in self._voices for known in voice.languages if known})
         raise UnknownLanguageError(language, "no voice speaks", known)
+
+    def start_reader(self) -> None:
+        """Start the process that reads text for this one, if a voice uses espeak-ng.
+
+        Call it in a worker right after the fork, before it has a second thread; else the first text starts it.
+
+        Raises:
+            OSError: the system has no process or descriptor for it.
+        """
+        if self._espeak is not None and any(_uses_espeak(voice) for voice in self._voices):
+            self._espeak.start()
 
     def enter_device(self) -> None:
         """Enter the device and have every open voice speak on it, so that no request waits for that.
@@ -145,7 +160,7 @@ def open_catalogue(
     voices = [
         _map_voice(position, voice, path, settings, espeak, accelerator) for position, (voice, path) in enumerate(pairs)
     ]
-    return Catalogue(voices, _if_wanted(accelerator, voices))
+    return Catalogue(voices, _if_wanted(accelerator, voices), espeak)
 
 
 def _map_voice(
@@ -187,6 +202,11 @@ def _if_wanted(accelerator: Accelerator | None, voices: Sequence[Voice]) -> Acce
         return None
     accelerator.require_library()
     return accelerator
+
+
+def _uses_espeak(voice: Voice) -> bool:
+    text = voice.manifest.text
+    return text is not None and any(name == ESPEAK for name, _language in text.phonemizers.values())
 
 
 def _speak_a_little(voice: Voice) -> None:

@@ -16,6 +16,7 @@ from loader.config import Settings, load_settings
 from loader.release import HASH_FILE
 from loader.sources import locate_artifact
 from loader.store import Store
+from loader.text.espeak import Espeak
 from loader.voices import Catalogue, open_catalogue
 from tests.checkpoints import LJSPEECH_SIZE, TINY_SIZE
 
@@ -27,6 +28,7 @@ CACHE = ROOT / "tests" / ".cache"
 def _no_process_is_left() -> Iterator[None]:
     """Set up first and so torn down last: whatever a test started has ended by then."""
     yield
+    Espeak().stop()
     left = psutil.Process().children(recursive=True)
     assert not left, left
 

@@ -1,70 +1,43 @@
-"""espeak-ng in this process: text of one language in, IPA phonemes out.
+"""espeak-ng for this process: text of one language in, IPA phonemes out, whatever the text is.
 
-The library and its data come with the `espeakng-loader` package; nothing of the
-system is needed. Opened in the master before the fork (it starts no thread).
-
-Phonemes are taken from the trace of speech that nobody hears, as the command line
-takes them and with it Coqui. `espeak_TextToPhonemes` would be the obvious way, but it
-leaves out the last step, in which a clause of weak words gets its stress and a tone
-language its tone sandhi, and it begins with whatever state the last text left behind.
+The library and its data come with the `espeakng-loader` package; nothing of the system is needed.
+A text can end the process that reads it (see `espeak_library`), so another one does that for
+this process (`espeak_process`). A text that ends it is read again in smaller parts, and is an
+error only if one of them ends it too: then it cannot be read at all.
 """
 
-import ctypes
 import functools
-import itertools
+import logging
+import os
 import re
 import threading
-from pathlib import Path
 
-import espeakng_loader
+from loader.errors import UnreadableTextError
+from loader.text.espeak_library import EspeakError, EspeakLibrary
+from loader.text.espeak_process import EspeakProcess, ReaderEndedError
+from loader.text.long_words import split_long_words
 
-from loader.errors import LoaderError
+__all__ = ["Espeak", "EspeakError"]
 
-_AUDIO_OUTPUT_SYNCHRONOUS = 2
-_INITIALIZE_DONT_EXIT = 0x8000
-_POSITION_CHARACTER = 1
-_CHARS_UTF8 = 1
-# As the command line: phonemes are read between [[ and ]], and a text ends with a pause.
-_SYNTHESIS_FLAGS = _CHARS_UTF8 | 0x100 | 0x1000
-# Bit 1 asks for IPA; bits 8 and up name a separator, as the command line's --ipa=1 does.
-_PHONEMES_IPA_UNDERSCORED = 0x02 | ord("_") << 8
+log = logging.getLogger("chorus.loader")
+
 _LANGUAGE_FLAG = re.compile(r"\(.+?\)")
-# Starts a command inside a text, such as another voice. A client's text gives no commands.
-_COMMAND_MARK = "\x01"
-# "]-A" ends the process in Vietnamese, and the espeak-ng command likewise (2026-11-23).
-_CRASHING_LANGUAGES = ("vi",)
-
-
-class _Voice(ctypes.Structure):
-    """espeak_VOICE of the library's speak_lib.h."""
-
-    _fields_ = [
-        ("name", ctypes.c_char_p), ("languages", ctypes.c_char_p), ("identifier", ctypes.c_char_p),
-        ("gender", ctypes.c_ubyte), ("age", ctypes.c_ubyte), ("variant", ctypes.c_ubyte), ("reserved", ctypes.c_ubyte),
-        ("score", ctypes.c_int), ("spare", ctypes.c_void_p),
-    ]  # fmt: skip
-
-
-_SynthCallback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
-
-
-class EspeakError(LoaderError):
-    """espeak-ng could not be opened, or has no such language."""
-
-    exit_status = 69
+#: Start commands inside a text, such as another voice. A client's text gives no commands.
+_COMMAND_MARKS = {0x01: " ", 0x02: " "}
+#: Runs of letters and digits with the marks that belong to them, and every other character by itself.
+_PARTS = re.compile(r"[^\W_]+|\S")
 
 
 class Espeak:
-    """The espeak-ng of this process. The library has one state, so all of these share it and one lock."""
+    """The espeak-ng of this process. All instances share one library, one reading process and one lock."""
 
     def __init__(self) -> None:
-        """Open the library, if no other has.
+        """Open the library, if no other instance has.
 
         Raises:
             EspeakError: it or its data is not there.
         """
-        with _lock:
-            self._library = _open_library()
+        self._shared = _shared()
 
     def select(self, language: str) -> None:
         """Check that `language` exists.
@@ -72,127 +45,93 @@ class Espeak:
         Raises:
             EspeakError: espeak-ng has no voice of that name.
         """
-        with _lock:
-            self._library.select(language)
+        with self._shared.lock:
+            self._shared.library.select(language)
 
     def languages(self) -> list[str]:
         """Return the first language of every voice, which is the name it goes by."""
-        with _lock:
-            return self._library.languages()
+        with self._shared.lock:
+            return self._shared.library.languages()
+
+    def start(self) -> None:
+        """Start the reading process now, and not with the first text. Call it in a worker while it has one thread.
+
+        Raises:
+            OSError: the system has no process or descriptor for it.
+        """
+        with self._shared.lock:
+            self._shared.process()
+
+    def stop(self) -> None:
+        """End the reading process; the next text starts another."""
+        with self._shared.lock:
+            self._shared.stop()
 
     def phonemize(self, text: str, language: str) -> str:
-        """Return the phonemes of `text`, clause by clause, as Coqui's ESpeak phonemizer joins them."""
-        encoded = text.replace(_COMMAND_MARK, " ").encode("utf-8", "ignore")
-        with _lock:
-            self._library.select(language)
-            clauses = self._library.trace(encoded).strip().split("\n")
-        # Language switches such as "(en)" are espeak-ng's remarks, not phonemes.
-        return "".join(_LANGUAGE_FLAG.sub("", clause.strip()).strip() for clause in clauses).replace("_", "")
+        """Return the phonemes of `text`, clause by clause, as Coqui's ESpeak phonemizer joins them.
+
+        Raises:
+            EspeakError: espeak-ng has no such language.
+            UnreadableTextError: a part of the text ends espeak-ng, even if it is read alone.
+        """
+        plain = split_long_words(text.translate(_COMMAND_MARKS))
+        with self._shared.lock:
+            try:
+                return _joined(self._shared.trace(plain, language))
+            except ReaderEndedError as error:
+                why = error
+            log.warning("espeak-ng ended over a text of %d characters in %s (%s); read in parts", len(text), language, why)
+            return self._phonemize_parts(plain, language)
+
+    def _phonemize_parts(self, text: str, language: str) -> str:
+        """Return the phonemes of each word of `text`, with a space between them: what they do to each other is lost."""
+        phonemes = []
+        for part in _PARTS.findall(text):
+            try:
+                phonemes.append(_joined(self._shared.trace(part, language)))
+            except ReaderEndedError as error:
+                raise UnreadableTextError(part, language) from error
+        return " ".join(filter(None, phonemes))
 
 
-_lock = threading.Lock()
+def _joined(trace: str) -> str:
+    # Language switches such as "(en)" are espeak-ng's remarks, not phonemes.
+    clauses = trace.strip().split("\n")
+    return "".join(_LANGUAGE_FLAG.sub("", clause.strip()).strip() for clause in clauses).replace("_", "")
 
 
-class _Library:
-    """The C library and what it was last told. Every call needs the lock."""
+class _Shared:
+    """What all instances of a process share. A forked child has the library, and starts a process of its own."""
 
     def __init__(self) -> None:
-        self._language: str | None = None
-        self._stop_at_first_sound = False
+        self.lock = threading.Lock()
+        self.library = EspeakLibrary()
+        self._process: EspeakProcess | None = None
+
+    def process(self) -> EspeakProcess:
+        """Return the reading process, started if this process has none. The lock is held."""
+        if self._process is not None and self._process.owner_pid != os.getpid():
+            self.stop()  # it is the parent's
+        if self._process is None:
+            self._process = EspeakProcess(self.library)
+        return self._process
+
+    def trace(self, text: str, language: str) -> str:
+        """Return what the library writes of `text`. If the process was ended from outside, another is started once."""
+        encoded = text.encode("utf-8", "ignore")
         try:
-            self._espeak = _declared(ctypes.CDLL(espeakng_loader.get_library_path()))
-            self._c = _declared_c(ctypes.CDLL(None))
-        except OSError as error:
-            raise EspeakError(f"espeak-ng cannot be loaded: {error}; reinstall espeakng-loader") from error
-        data = Path(espeakng_loader.get_data_path()).parent
-        rate = self._espeak.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, str(data).encode(), _INITIALIZE_DONT_EXIT)
-        if rate <= 0:
-            raise EspeakError(f"espeak-ng cannot read its data in {data}; reinstall espeakng-loader")
-        self._callback: ctypes._FuncPointer | None = None
+            return self.process().trace(encoded, language)
+        except ConnectionError:
+            log.warning("the processes that read with espeak-ng were ended from outside; they are started again")
+            self.stop()
+            return self.process().trace(encoded, language)
 
-    def select(self, language: str) -> None:
-        if language == self._language:
-            return
-        # What is selected after a failure is not known.
-        self._language = None
-        if language.split("-")[0] in _CRASHING_LANGUAGES:
-            raise EspeakError(f"espeak-ng 1.52 crashes on some texts in {language!r}, so no voice is served in it")
-        # By the name of a voice, else by the language it speaks: "fr-fr" is only the latter.
-        name, wanted = language.encode(), _Voice(languages=language.encode())
-        if not language or (
-            self._espeak.espeak_SetVoiceByName(name) != 0
-            and self._espeak.espeak_SetVoiceByProperties(ctypes.byref(wanted)) != 0
-        ):
-            raise EspeakError(f"espeak-ng has no language {language!r}; `phoneme_language` in config.json names it")
-        self._language = language
-
-    def languages(self) -> list[str]:
-        voices = self._espeak.espeak_ListVoices(None)
-        # The list ends with a null pointer; a language begins with a byte of priority.
-        every = itertools.takewhile(bool, (voices[index] for index in itertools.count()))
-        return [voice.contents.languages[1:].decode() for voice in every]
-
-    def trace(self, text: bytes) -> str:
-        """Return one line of phonemes for every clause of `text`."""
-        self._listen()
-        # Sound is a hundred times the work of phonemes, but what makes it also reads the next
-        # clause. So it is cut short where no further clause comes, which is nearly always.
-        self._stop_at_first_sound = self._is_one_clause(text)
-        content, size = ctypes.c_void_p(), ctypes.c_size_t()
-        stream = self._c.open_memstream(ctypes.byref(content), ctypes.byref(size))
-        if not stream:
-            raise MemoryError
-        try:
-            self._espeak.espeak_SetPhonemeTrace(_PHONEMES_IPA_UNDERSCORED, stream)
-            self._speak(text)
-        finally:
-            self._espeak.espeak_SetPhonemeTrace(0, None)
-            self._c.fclose(stream)
-        try:
-            return ctypes.string_at(content.value or 0, size.value).decode("utf-8", "replace")
-        finally:
-            self._c.free(content)
-
-    def _listen(self) -> None:
-        """Register the callback, at first use and so after the fork.
-
-        On hardened kernels the memory of ctypes' callbacks is a shared file, and a child that
-        inherits one is killed. The library keeps the pointer, so this object keeps the callback.
-        """
-        if self._callback is None:
-            self._callback = _SynthCallback(lambda *_: int(self._stop_at_first_sound))
-            self._espeak.espeak_SetSynthCallback(self._callback)
-
-    def _is_one_clause(self, text: bytes) -> bool:
-        self._speak(b"")  # forgets the last text: its settings, and a character read ahead
-        position = ctypes.c_char_p(text)
-        self._espeak.espeak_TextToPhonemes(ctypes.byref(position), _CHARS_UTF8, _PHONEMES_IPA_UNDERSCORED)
-        return position.value is None
-
-    def _speak(self, text: bytes) -> None:
-        self._espeak.espeak_Synth(text, len(text) + 1, 0, _POSITION_CHARACTER, 0, _SYNTHESIS_FLAGS, None, None)
+    def stop(self) -> None:
+        if self._process is not None:
+            process, self._process = self._process, None
+            process.close()
 
 
 @functools.cache
-def _open_library() -> _Library:
-    return _Library()
-
-
-def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
-    library.espeak_SetPhonemeTrace.argtypes = [ctypes.c_int, ctypes.c_void_p]
-    library.espeak_SetPhonemeTrace.restype = None
-    library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
-    library.espeak_Synth.argtypes = [
-        ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint, ctypes.c_uint,
-        ctypes.c_void_p, ctypes.c_void_p,
-    ]  # fmt: skip
-    return library
-
-
-def _declared_c(library: ctypes.CDLL) -> ctypes.CDLL:
-    library.open_memstream.restype = ctypes.c_void_p
-    library.open_memstream.argtypes = [ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_size_t)]
-    library.fclose.argtypes = [ctypes.c_void_p]
-    library.free.argtypes = [ctypes.c_void_p]
-    library.free.restype = None
-    return library
+def _shared() -> _Shared:
+    return _Shared()
