@@ -185,7 +185,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         form = document["format"]
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be read ({type(error).__name__}); {_REBAKE}") from error
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise IntegrityError(path, "a sealed manifest", "something else", _REBAKE) from error
     if form != FORMAT:
         raise ArtifactError(f"{path}: format {form}, this version reads format {FORMAT}; {_REBAKE}")

@@ -10,6 +10,7 @@ import voluptuous as vol
 from loader.document import read_document
 from loader.errors import ConfigError
 from loader.schema import SCHEMA, VOICE
+from loader.validation import shown
 
 
 @dataclass(frozen=True)
@@ -174,13 +175,19 @@ def _schema_problems(document: Any, error: vol.MultipleInvalid) -> list[str]:
 
 
 def _problem(error: vol.Invalid, *parents: str | int) -> str:
-    where = ".".join(str(part) for part in (*parents, *error.path)) or "the file"
+    where = ".".join(_part(part) for part in (*parents, *error.path)) or "the file"
     message = {
         "extra keys not allowed": "unknown key",
         "required key not provided": "missing",
         "expected a dictionary": "expected keys and values",
     }.get(error.msg, error.msg)
     return f"{where}: {message}"
+
+
+def _part(part: Any) -> str:
+    """Return one key of a path; what no key looks like is quoted and cut, since the file chose it."""
+    written = str(part)
+    return written if written.isprintable() and len(written) <= 60 else shown(part)
 
 
 def _voices(values: dict[str, Any]) -> list[VoiceSettings]:
@@ -221,7 +228,7 @@ def _names_used_twice(voices: list[Any]) -> list[str]:
             named += [(f"voices.{index}.aliases.{position}", alias) for position, alias in enumerate(aliases)]
         for where, name in named:
             if isinstance(name, str) and owners.setdefault(name, where) != where:
-                problems.append(f"{where}: {name!r} is already {owners[name]}")
+                problems.append(f"{where}: {shown(name)} is already {owners[name]}")
     return problems
 
 

@@ -160,7 +160,7 @@ class _Memory:
         if path is not None and path.exists():
             try:
                 self._seen = dict(json.loads(path.read_text(encoding="utf-8")))
-            except (ValueError, TypeError, OSError):
+            except (ValueError, TypeError, OSError, RecursionError):
                 self._seen = {}
 
     def has(self, path: Path, fingerprint: str) -> bool:

@@ -95,7 +95,7 @@ def read_baked(directory: Path) -> Baked:
         document = json.loads(path.read_text(encoding="utf-8"))
         size_bytes = path.stat().st_size + sum(facts["bytes"] for facts in document["files"].values())
         return Baked(directory, str(document["engine"]), VoiceFacts(**document["voice"]), size_bytes)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ArtifactError(
             f"{path}: no manifest that this version reads ({type(error).__name__}); "
             "remove this directory and have it baked, or copied, again"

@@ -159,7 +159,7 @@ def test_a_truncated_manifest_is_refused(directory):
             open_artifact(directory, platform_of=here)
 
 
-@pytest.mark.parametrize("content", [b"[]", b"5", b"null", b'{"seal": ""}', b"\xff"])
+@pytest.mark.parametrize("content", [b"[]", b"5", b"null", b'{"seal": ""}', b"\xff", b"[" * 10_000, b"9" * 5000])
 def test_a_manifest_that_is_something_else_is_refused(directory, content):
     rewrite(directory / MANIFEST, content)
 
