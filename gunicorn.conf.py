@@ -13,6 +13,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A collection in the master would move objects about that all workers share; see when_ready.
 gc.disable()
 
+from loader.standard_streams import reopen_closed_streams  # noqa: E402
+
+# Before the scoreboard and the listener, which would get the numbers of closed streams.
+reopen_closed_streams()
+
 from app import memory, process  # noqa: E402
 from app.admission import SPARE_THREADS  # noqa: E402
 from app.logs import logging_config  # noqa: E402

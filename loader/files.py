@@ -1,5 +1,6 @@
 """Files that are whole or absent: written aside, flushed to disk, renamed into place."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -35,6 +36,27 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def remedy_for(error: OSError) -> str:
+    """Return what helps against an error of the file system, as a clause; empty if only its own words say."""
+    number = error.errno or 0
+    return _REMEDIES.get(number, "").format(user=os.geteuid())
+
+
+_REMEDIES = {
+    errno.ENOSPC: "make room there",
+    errno.EDQUOT: "make room there, or raise the quota of user {user}",
+    errno.EFBIG: "raise the limit of file sizes (ulimit -f)",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "raise the system's limit of open files (fs.file-max)",
+    errno.EACCES: "let user {user} write there",
+    errno.EPERM: "let user {user} write there",
+    errno.EROFS: "make it writable",
+    errno.ENOTDIR: "remove the file that stands in the place of a folder",
+    errno.EEXIST: "remove the file that stands in the place of a folder",
+    errno.ENAMETOOLONG: "choose a shorter path",
+}
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from loader.errors import LoaderError
+from loader.standard_streams import reopen_closed_streams
 
 _PR_SET_PDEATHSIG = 1
 #: The number of sysexits.h for a disk that is full or cannot be read.
@@ -87,6 +88,7 @@ def _stage(title: str) -> Iterator[None]:
 
 
 if __name__ == "__main__":
+    reopen_closed_streams()
     try:
         main.main(standalone_mode=False)
     except LoaderError as error:
