@@ -42,6 +42,6 @@ def run_bake(command: str, *arguments: str | Path) -> None:
         raise BakeError(f"the bake child cannot be started: {remedies}") from error
     if status != 0:
         ended = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        error = BakeError(f"the bake child {ended}; its last line above says why")
-        error.exit_status = status if 0 < status < 128 else BakeError.exit_status
-        raise error
+        failure = BakeError(f"the bake child {ended}; its last line above says why")
+        failure.exit_status = status if 0 < status < 128 else BakeError.exit_status
+        raise failure

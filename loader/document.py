@@ -40,7 +40,8 @@ def read_document(path: Path) -> Any:
         raise ConfigError(path, [f"line {error.line}: {error}"]) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise ConfigError(path, [f"not YAML: line {line}: the character U+{error.character:04X}, which no YAML file holds"]) from error
+        found = f"the character U+{error.character:04X}, which no YAML file holds"
+        raise ConfigError(path, [f"not YAML: line {line}: {found}"]) from error
     except yaml.YAMLError as error:
         raise ConfigError(path, [f"not YAML: {_one_line(error)}"]) from error
     return {} if document is None else document
@@ -107,11 +108,11 @@ class _BoundedLoader(yaml.SafeLoader):
         self._sizes: dict[str, int] = {}
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        event: Any = self.peek_event()
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent):
             if event.anchor in self.anchors and event.anchor not in self._sizes:
                 raise _RefusedError(event.start_mark, f"the alias {shown(event.anchor)} stands inside its own anchor")
-            self._add(self._sizes.get(event.anchor, 0), event)
+            self._add(self._sizes.get(str(event.anchor), 0), event)
             return super().compose_node(parent, index)
         before = self._nodes
         self._add(1, event)
@@ -131,8 +132,9 @@ class _BoundedLoader(yaml.SafeLoader):
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             line = key.start_mark.line + 1
             if key.value in lines:
+                first = lines[key.value]
                 raise _RefusedError(
-                    key.start_mark, f"the key {shown(key.value)} stands here twice, first in line {lines[key.value]}; join the two"
+                    key.start_mark, f"the key {shown(key.value)} stands here twice, first in line {first}; join the two"
                 )
             lines[key.value] = line
         return node
@@ -145,7 +147,8 @@ class _BoundedLoader(yaml.SafeLoader):
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # What `!!int x`, `!!bool x` and `0x_` end with in PyYAML.
             kind = node.tag.removeprefix(_PREFIX)
-            raise _RefusedError(node.start_mark, f"expected a value of the kind {shown(kind)}, found {shown(node.value)}") from error
+            message = f"expected a value of the kind {shown(kind)}, found {shown(node.value)}"
+            raise _RefusedError(node.start_mark, message) from error
 
     def _add(self, nodes: int, event: Any) -> None:
         self._nodes += nodes

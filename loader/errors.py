@@ -77,6 +77,12 @@ class StoreError(LoaderError):
     exit_status = 73
 
 
+class ShortageError(LoaderError):
+    """The system gives this process no more open files, processes or memory."""
+
+    exit_status = 71
+
+
 class MissingPackageError(LoaderError):
     """Something was asked for that an optional package does."""
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from loader.errors import ShortageError
+
 
 def write_aside(path: Path, content: bytes) -> None:
     """Replace `path` by `content` in one step, so that no reader ever sees half of it."""
@@ -44,12 +46,25 @@ def remedy_for(error: OSError) -> str:
     return _REMEDIES.get(number, "").format(user=os.geteuid())
 
 
+def refuse_shortage(path: Path, error: OSError) -> None:
+    """Tell a file that is at fault from a system that has no room to open it.
+
+    Raises:
+        ShortageError: it is the system.
+    """
+    if error.errno in _SHORTAGES:
+        raise ShortageError(f"{path}: {error.strerror}; {remedy_for(error)}") from error
+
+
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
 _REMEDIES = {
     errno.ENOSPC: "make room there",
     errno.EDQUOT: "make room there, or raise the quota of user {user}",
     errno.EFBIG: "raise the limit of file sizes (ulimit -f)",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
     errno.ENFILE: "raise the system's limit of open files (fs.file-max)",
+    errno.ENOMEM: "raise the limit of memory (ulimit -v, or that of the control group)",
+    errno.EAGAIN: "raise the limit of processes (ulimit -u, or that of the control group)",
     errno.EACCES: "let user {user} write there",
     errno.EPERM: "let user {user} write there",
     errno.EROFS: "make it writable",

@@ -22,7 +22,8 @@ def interpreter_of_other_user(folder):
     if os.getuid() != 0 or setpriv is None:
         pytest.skip("only root can become another user, by setpriv of util-linux")
     read_all = "-all,+dac_read_search"
-    words = f"--reuid {USER} --regid {USER} --clear-groups --inh-caps={read_all} --ambient-caps={read_all} --bounding-set={read_all}"
+    capabilities = f"--inh-caps={read_all} --ambient-caps={read_all} --bounding-set={read_all}"
+    words = f"--reuid {USER} --regid {USER} --clear-groups {capabilities}"
     program = folder / "python"
     program.write_text(f'#!/bin/sh\nexec {setpriv} {words} {sys.executable} "$@"\n')
     program.chmod(0o755)

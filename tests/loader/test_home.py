@@ -51,7 +51,8 @@ def test_without_a_home_the_cache_is_refused_when_it_is_first_needed(no_home, tm
     settings = load_settings(path)
 
     assert str(tmp_path / "voice") == settings.voices[0].model_path
-    with pytest.raises(ConfigError, match="cache_dir: '~' means nothing here: HOME is not set .*; write an absolute path, or set HOME"):
+    expected = "cache_dir: '~' means nothing here: HOME is not set .*; write an absolute path, or set HOME"
+    with pytest.raises(ConfigError, match=expected):
         settings.cache_dir
 
 

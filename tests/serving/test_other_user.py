@@ -52,20 +52,22 @@ def test_it_bakes_into_an_absolute_cache_for_every_engine(other_user, tiny_relea
 
 
 @pytest.mark.parametrize("home", [None, "", "relative"])
-@pytest.mark.parametrize("command", [["bake"], ["say", "Hello."], ["serve", "--bind", "127.0.0.1:0"]], ids=["bake", "say", "serve"])
+@pytest.mark.parametrize("command", [["bake"], ["say", "Hello."], ["serve", "--bind", "127.0.0.1:0"]], ids=lambda words: words[0])
 def test_the_default_cache_is_refused_with_the_remedy(other_user, command, home):
     folder, run = other_user
     config = written(folder, model_path="embedded/joe")
     done = run(*command, "--config", config, **({} if home is None else {"HOME": home}))
 
     assert 78 == done.returncode, done.stderr
-    assert done.stderr.endswith("cache_dir: '~' means nothing here: HOME is not set to an absolute path; write an absolute path, or set HOME\n")
+    expected = "cache_dir: '~' means nothing here: HOME is not set to an absolute path; write an absolute path, or set HOME\n"
+    assert done.stderr.endswith(expected)
     assert 2 == len(done.stderr.splitlines())
     assert ["tts_config.yaml"] == os.listdir(folder)
 
 
 @pytest.mark.parametrize(
-    "home, remedy", [("/nonexistent", "let user 54321 write there"), ("/dev/null", "remove the file that stands in the place of a folder")]
+    "home, remedy",
+    [("/nonexistent", "let user 54321 write there"), ("/dev/null", "remove the file that stands in the place of a folder")],
 )
 def test_a_home_that_is_no_use_is_named_with_the_remedy(other_user, tiny_release, home, remedy):
     folder, run = other_user
