@@ -13,22 +13,32 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A collection in the master would move objects about that all workers share; see when_ready.
 gc.disable()
 
+from loader.standard_streams import reopen_closed_streams  # noqa: E402
+
+# Before the scoreboard and the listener, which would get the numbers of closed streams.
+reopen_closed_streams()
+
 from app import memory, process  # noqa: E402
 from app.admission import SPARE_THREADS  # noqa: E402
 from app.logs import logging_config  # noqa: E402
+from app.open_files import needed_to_serve, require_open_files  # noqa: E402
 from app.scoreboard.board import Scoreboard  # noqa: E402
-from app.start import settings_from  # noqa: E402
+from app.start import one_clear_message, settings_from  # noqa: E402
 from app.worker import SILENT_CONNECTIONS, SpeechWorker  # noqa: E402
 
 memory.keep_one_heap()
 _settings = settings_from(os.environ)
+_workers = _settings.workers or process.usable_cores()
+with one_clear_message():
+    _files = needed_to_serve(_settings, _workers)
+    require_open_files(_files, wanted=_files + SILENT_CONNECTIONS)
 _board = Scoreboard()
 _board.describe(places=_settings.threads, queue=_settings.admission.queue)
 
 wsgi_app = "app.wsgi:create()"
 preload_app = _settings.preload
 bind = _settings.bind
-workers = _settings.workers or process.usable_cores()
+workers = _workers
 worker_class = SpeechWorker
 # So many are served at a time, the others wait for their turn or are told at once that they cannot have one
 # (app.admission): for each a thread, made when it is first needed.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.start import DEFAULT_CONFIG, one_clear_message
 from loader.errors import SynthesisError
+from loader.standard_streams import reopen_closed_streams
 from loader.tts_loader import TTSLoader
 
 
@@ -31,6 +32,7 @@ async def health_check(config_path: str | Path = DEFAULT_CONFIG) -> float:
 
 def main() -> None:
     """Exit with 0 when it spoke, else with the error's documented status."""
+    reopen_closed_streams()
     with one_clear_message():
         duration_s = asyncio.run(health_check(os.environ.get("CHORUS_CONFIG") or DEFAULT_CONFIG))
     print(f"healthy: spoke {duration_s:.2f} s", file=sys.stdout)

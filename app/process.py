@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from app.listening import require_socket_places
 from app.logs import event
 from app.lookout import Lookout
 from app.replacement import Replacement
@@ -59,6 +60,8 @@ def before_start(settings: Settings) -> Callable[[Any], None]:
         # SIGUSR2 starts the next master as this one was started. gunicorn would run the file of `python -m gunicorn` as a
         # script, whose folder has an `http` that is not Python's.
         server.START_CTX["args"] = list(sys.orig_argv)
+        with one_clear_message():
+            require_socket_places(server.cfg.address, settings, os.environ)
         if settings.preload:
             return
         with one_clear_message():

@@ -6,6 +6,10 @@ from contextlib import contextmanager
 
 from loader.config import Settings, load_settings
 from loader.errors import LoaderError
+from loader.files import remedy_for
+
+#: The number of sysexits.h for reading or writing that failed.
+INPUT_OUTPUT_ERROR = 74
 
 DEFAULT_CONFIG = "tts_config.yaml"
 
@@ -18,12 +22,18 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
 
 @contextmanager
 def one_clear_message() -> Iterator[None]:
-    """End the process on a reported error with its line and its documented status, on Ctrl-C quietly with 130."""
+    """End the process on a reported error with its line and its documented status, on Ctrl-C quietly with 130.
+
+    An error of the file system that has come as far as here is reported too: it is the machine's.
+    """
     try:
         yield
     except LoaderError as error:
         print(f"chorus: {error}", file=sys.stderr, flush=True)
         sys.exit(error.exit_status)
+    except OSError as error:
+        print(f"chorus: {'; '.join(filter(None, (str(error), remedy_for(error))))}", file=sys.stderr, flush=True)
+        sys.exit(INPUT_OUTPUT_ERROR)
     except KeyboardInterrupt:
         print("\nchorus: interrupted", file=sys.stderr, flush=True)
         sys.exit(130)

@@ -17,6 +17,7 @@ from typing import Any
 
 from loader import cpu
 from loader.errors import ArtifactError, IntegrityError
+from loader.files import refuse_shortage
 
 #: Engines that artifacts are baked for, each a module of `loader.engines` and of `loader.bake`.
 ENGINES = ("onnx", "pytorch", "coqui")
@@ -184,8 +185,9 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         seal = document.pop("seal")
         form = document["format"]
     except OSError as error:
+        refuse_shortage(path, error)
         raise ArtifactError(f"{path}: cannot be read ({type(error).__name__}); {_REBAKE}") from error
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise IntegrityError(path, "a sealed manifest", "something else", _REBAKE) from error
     if form != FORMAT:
         raise ArtifactError(f"{path}: format {form}, this version reads format {FORMAT}; {_REBAKE}")
@@ -229,6 +231,7 @@ def _verified(path: Path, facts: Mapping[str, Any], map_file: bool) -> mmap.mmap
             else:
                 content = file.read()
     except OSError as error:
+        refuse_shortage(path, error)
         raise IntegrityError(path, f"{facts['bytes']} bytes", type(error).__name__, _REBAKE) from error
     found = hashlib.sha256(content).hexdigest()
     if found != facts["sha256"]:

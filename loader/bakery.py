@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from loader.errors import BakeError, MissingPackageError
+from loader.files import remedy_for
 
 _ROOT = Path(__file__).resolve().parent.parent
 _BY_HAND = "or set model_path to an artifact baked elsewhere"
@@ -33,9 +34,14 @@ def run_bake(command: str, *arguments: str | Path) -> None:
     """
     coqui_version()
     words = [sys.executable, "-m", "loader.bake", "--parent", str(os.getpid()), command, *map(str, arguments)]
-    status = subprocess.run(words, cwd=_ROOT, stdin=subprocess.DEVNULL, check=False).returncode
+    try:
+        status = subprocess.run(words, cwd=_ROOT, stdin=subprocess.DEVNULL, check=False).returncode
+    except OSError as error:
+        # Nothing of the cache folder: no more processes or open files, or an interpreter that this user may not run.
+        remedies = "; ".join(filter(None, (str(error), remedy_for(error))))
+        raise BakeError(f"the bake child cannot be started: {remedies}") from error
     if status != 0:
         ended = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        error = BakeError(f"the bake child {ended}; its last line above says why")
-        error.exit_status = status if 0 < status < 128 else BakeError.exit_status
-        raise error
+        failure = BakeError(f"the bake child {ended}; its last line above says why")
+        failure.exit_status = status if 0 < status < 128 else BakeError.exit_status
+        raise failure

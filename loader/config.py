@@ -1,6 +1,5 @@
 """tts_config.yaml to frozen dataclasses. Reads one file; knows no environment. What a key may say is in `loader.schema`."""
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,9 @@ import voluptuous as vol
 
 from loader.document import read_document
 from loader.errors import ConfigError
+from loader.home import expanded
 from loader.schema import SCHEMA, VOICE
+from loader.validation import shown
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ class Settings:
     quantization: Quantization
     engine: str
     preload: bool
-    cache_dir: Path
+    #: As `cache_dir`; None if it counts from the home folder and there is none.
+    cache_folder: Path | None
     bind: str
     workers: int | None
     threads: int
@@ -120,6 +122,20 @@ class Settings:
     watchdog: WatchdogSettings
     api_keys: ApiKeys
     speech: SpeechSettings
+
+    @property
+    def cache_dir(self) -> Path:
+        """Where artifacts and the embedded voice are kept, as an absolute path.
+
+        Raises:
+            ConfigError: it counts from the home folder, and there is none. What needs no cache does not ask.
+        """
+        if self.cache_folder is None:
+            raise ConfigError(self.path, [f"cache_dir: {_NO_HOME}"])
+        return self.cache_folder
+
+
+_NO_HOME = "'~' means nothing here: HOME is not set to an absolute path; write an absolute path, or set HOME"
 
 
 def load_settings(path: str | Path) -> Settings:
@@ -141,9 +157,9 @@ def load_settings(path: str | Path) -> Settings:
         raise ConfigError(path, problems)
     return Settings(
         path=path,
-        voices=tuple(_located(voice, path.parent) for voice in _voices(values)),
+        voices=_located(_voices(values), path),
         quantization=Quantization(**values["quantization"]),
-        cache_dir=_anchored(values["cache_dir"], path.parent),
+        cache_folder=_anchored(values["cache_dir"], path.parent),
         limits=Limits(**values["limits"]),
         admission=AdmissionSettings(**values["admission"]),
         watchdog=WatchdogSettings(**values["watchdog"]),
@@ -174,13 +190,19 @@ def _schema_problems(document: Any, error: vol.MultipleInvalid) -> list[str]:
 
 
 def _problem(error: vol.Invalid, *parents: str | int) -> str:
-    where = ".".join(str(part) for part in (*parents, *error.path)) or "the file"
+    where = ".".join(_part(part) for part in (*parents, *error.path)) or "the file"
     message = {
         "extra keys not allowed": "unknown key",
         "required key not provided": "missing",
         "expected a dictionary": "expected keys and values",
     }.get(error.msg, error.msg)
     return f"{where}: {message}"
+
+
+def _part(part: Any) -> str:
+    """Return one key of a path; what no key looks like is quoted and cut, since the file chose it."""
+    written = str(part)
+    return written if written.isprintable() and len(written) <= 60 else shown(part)
 
 
 def _voices(values: dict[str, Any]) -> list[VoiceSettings]:
@@ -221,18 +243,30 @@ def _names_used_twice(voices: list[Any]) -> list[str]:
             named += [(f"voices.{index}.aliases.{position}", alias) for position, alias in enumerate(aliases)]
         for where, name in named:
             if isinstance(name, str) and owners.setdefault(name, where) != where:
-                problems.append(f"{where}: {name!r} is already {owners[name]}")
+                problems.append(f"{where}: {shown(name)} is already {owners[name]}")
     return problems
 
 
-def _located(voice: VoiceSettings, base: Path) -> VoiceSettings:
-    """Anchor a relative model directory to the configuration file's folder."""
-    named = voice.model_path.startswith(("embedded/", "tts_models/"))
-    if named:
+def _located(voices: list[VoiceSettings], path: Path) -> tuple[VoiceSettings, ...]:
+    """Anchor relative model directories to the configuration file's folder.
+
+    Raises:
+        ConfigError: some count from the home folder, and there is none.
+    """
+    located = [_located_voice(voice, path.parent) for voice in voices]
+    problems = [f"model_path of voice {shown(voice.name)}: {_NO_HOME}" for voice, there in zip(voices, located) if there is None]
+    if problems:
+        raise ConfigError(path, problems)
+    return tuple(voice for voice in located if voice is not None)
+
+
+def _located_voice(voice: VoiceSettings, base: Path) -> VoiceSettings | None:
+    if voice.model_path.startswith(("embedded/", "tts_models/")):
         return voice
-    return replace(voice, model_path=str(_anchored(voice.model_path, base)))
+    anchored = _anchored(voice.model_path, base)
+    return None if anchored is None else replace(voice, model_path=str(anchored))
 
 
-def _anchored(written: str, base: Path) -> Path:
-    # Unlike Path.expanduser, this leaves `~somebody` alone where there is no somebody.
-    return (base / os.path.expanduser(written)).absolute()
+def _anchored(written: str, base: Path) -> Path | None:
+    path = expanded(written)
+    return None if path is None else (base / path).absolute()

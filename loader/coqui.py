@@ -7,6 +7,7 @@ import sys
 import warnings
 from typing import Any
 
+from loader.home import provide_cache_folder
 from loader.text.espeak import Espeak
 from loader.text.phonemizers import CARRIED, ESPEAK, UNSUPPORTED, require_phonemizer
 
@@ -17,7 +18,11 @@ def import_coqui() -> None:
     PyPI's torchaudio is linked to CUDA and fails to load here; inference never touches it,
     so it is registered to be loaded at first use. Coqui's espeak
     wrapper wants an executable on the PATH; ours speaks to the packaged library.
+
+    Raises:
+        StoreError: there is no folder that its libraries could keep caches in.
     """
+    provide_cache_folder()
     warnings.filterwarnings("ignore")
     import TTS  # noqa: F401  the package looks for torchaudio's metadata, which is there
 

@@ -17,8 +17,12 @@ class LoaderError(Exception):
     permanent = False
 
 
+#: Problems of a configuration that one message lists.
+_MAX_LISTED = 100
+
+
 class ConfigError(LoaderError):
-    """The configuration file has problems; all of them are listed at once."""
+    """The configuration file has problems; they are listed at once."""
 
     exit_status = 78
     permanent = True
@@ -28,7 +32,10 @@ class ConfigError(LoaderError):
         #: One line each, starting with the key's path.
         self.problems = tuple(problems)
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        super().__init__("\n".join([f"{path}: {count}", *(f"  {line}" for line in problems)]))
+        listed = list(problems[:_MAX_LISTED])
+        if len(problems) > _MAX_LISTED:
+            listed.append(f"and {len(problems) - _MAX_LISTED} more")
+        super().__init__("\n".join([f"{path}: {count}", *(f"  {line}" for line in listed)]))
 
 
 class ModelNotFoundError(LoaderError):
@@ -68,6 +75,12 @@ class StoreError(LoaderError):
     """The cache folder cannot take what was to be kept in it; nothing was published."""
 
     exit_status = 73
+
+
+class ShortageError(LoaderError):
+    """The system gives this process no more open files, processes or memory."""
+
+    exit_status = 71
 
 
 class MissingPackageError(LoaderError):

@@ -1,10 +1,13 @@
 """Files that are whole or absent: written aside, flushed to disk, renamed into place."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from loader.errors import ShortageError
 
 
 def write_aside(path: Path, content: bytes) -> None:
@@ -35,6 +38,40 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def remedy_for(error: OSError) -> str:
+    """Return what helps against an error of the file system, as a clause; empty if only its own words say."""
+    number = error.errno or 0
+    return _REMEDIES.get(number, "").format(user=os.geteuid())
+
+
+def refuse_shortage(path: Path, error: OSError) -> None:
+    """Tell a file that is at fault from a system that has no room to open it.
+
+    Raises:
+        ShortageError: it is the system.
+    """
+    if error.errno in _SHORTAGES:
+        raise ShortageError(f"{path}: {error.strerror}; {remedy_for(error)}") from error
+
+
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
+_REMEDIES = {
+    errno.ENOSPC: "make room there",
+    errno.EDQUOT: "make room there, or raise the quota of user {user}",
+    errno.EFBIG: "raise the limit of file sizes (ulimit -f)",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "raise the system's limit of open files (fs.file-max)",
+    errno.ENOMEM: "raise the limit of memory (ulimit -v, or that of the control group)",
+    errno.EAGAIN: "raise the limit of processes (ulimit -u, or that of the control group)",
+    errno.EACCES: "let user {user} write there",
+    errno.EPERM: "let user {user} write there",
+    errno.EROFS: "make it writable",
+    errno.ENOTDIR: "remove the file that stands in the place of a folder",
+    errno.EEXIST: "remove the file that stands in the place of a folder",
+    errno.ENAMETOOLONG: "choose a shorter path",
+}
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loader.errors import IntegrityError, ModelNotFoundError
-from loader.files import write_aside
+from loader.files import refuse_shortage, write_aside
 
 HASH_FILE = "hash.sha256"
 VERSION_FILE = "version.txt"
@@ -101,6 +101,8 @@ def _read_version(path: Path, expected: str | None) -> str:
     try:
         version = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError):
+            refuse_shortage(path, error)
         raise IntegrityError(path, "one line of text", type(error).__name__, _SEAL) from error
     if not version or "\n" in version:
         raise IntegrityError(path, "one line of text", repr(version[:60]), _SEAL)
@@ -113,6 +115,8 @@ def _read_hashes(path: Path) -> dict[str, str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError):
+            refuse_shortage(path, error)
         raise IntegrityError(path, "lines of sha256sum", type(error).__name__, _SEAL) from error
     hashes = {}
     for line in filter(str.strip, lines):
@@ -143,6 +147,7 @@ def _verify(path: Path, expected: str, known: "_Memory") -> None:
             return
         found = sha256_of(path)
     except OSError as error:
+        refuse_shortage(path, error)
         raise IntegrityError(path, f"sha256 {expected}", f"no readable file ({type(error).__name__})", _FETCH) from error
     if found != expected:
         size = f"sha256 {found}, {path.stat().st_size} bytes"
@@ -160,7 +165,7 @@ class _Memory:
         if path is not None and path.exists():
             try:
                 self._seen = dict(json.loads(path.read_text(encoding="utf-8")))
-            except (ValueError, TypeError, OSError):
+            except (ValueError, TypeError, OSError, RecursionError):
                 self._seen = {}
 
     def has(self, path: Path, fingerprint: str) -> bool:

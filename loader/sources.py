@@ -67,7 +67,7 @@ def read_json(path: Path) -> Mapping[str, Any]:
     """Return the object in a JSON file, an empty one where there is none."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from loader.errors import StoreError
-from loader.files import exclusive, flush, flush_tree
+from loader.files import exclusive, flush, flush_tree, remedy_for
 
 
 class Store:
@@ -36,9 +36,8 @@ class Store:
         try:
             return self._publish(key, make, anew)
         except OSError as error:
-            raise StoreError(
-                f"{self._directory}: {key} cannot be kept here ({error}); make room, or set cache_dir"
-            ) from error
+            remedies = ", or ".join(filter(None, (remedy_for(error), "set cache_dir to another folder")))
+            raise StoreError(f"{self._directory}: {key} cannot be kept here ({error}); {remedies}") from error
 
     def _publish(self, key: str, make: Callable[[Path], None], anew: bool) -> Path:
         target = self._directory / key

@@ -1,5 +1,6 @@
 """Small voluptuous validators whose messages say what was expected and what was found."""
 
+import os
 import re
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,8 @@ Check = Callable[[Any], Any]
 
 _ADDRESS = re.compile(r"unix:\S+|(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}")
 _LAST_PORT = 65_535
+#: What Linux has room for, and a byte that ends it.
+_SOCKET_PATH_BYTES = 107
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -64,7 +67,11 @@ def address(value: Any) -> str:
     """HOST:PORT or unix:PATH."""
     if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
         raise vol.Invalid(f"expected HOST:PORT or unix:PATH, found {shown(value)}")
-    if not value.startswith("unix:") and int(value.rpartition(":")[2]) > _LAST_PORT:
+    if value.startswith("unix:"):
+        length = len(os.fsencode(value.removeprefix("unix:")))
+        if length > _SOCKET_PATH_BYTES:
+            raise vol.Invalid(f"expected a socket's path of at most {_SOCKET_PATH_BYTES} bytes, found {length}")
+    elif int(value.rpartition(":")[2]) > _LAST_PORT:
         raise vol.Invalid(f"expected a port of 0 to {_LAST_PORT}, found {shown(value)}")
     return value
 

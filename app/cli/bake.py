@@ -59,7 +59,7 @@ def baked_line(voice: "VoiceSettings", settings: "Settings", anew: bool) -> str:
     from loader.sources import locate_artifact
 
     given = is_artifact(Path(voice.model_path))
-    there = set((settings.cache_dir / "artifacts").glob("*"))
+    there = set() if given else set((settings.cache_dir / "artifacts").glob("*"))
     started_s = time.monotonic()
     with watched_stages():
         directory = locate_artifact(voice, settings, anew)

@@ -62,7 +62,7 @@ def ended_clearly() -> Iterator[None]:
     except click.UsageError as error:
         print(_usage(error), file=sys.stderr)
         sys.exit(USAGE)
-    except (LoaderError, KeyboardInterrupt) as error:
+    except (LoaderError, OSError, KeyboardInterrupt) as error:
         if isinstance(error, KeyboardInterrupt):
             # What follows takes a moment, and a second Ctrl-C in it would be a traceback.
             signal.signal(signal.SIGINT, signal.SIG_IGN)

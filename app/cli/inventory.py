@@ -44,11 +44,10 @@ def release_directory(voice: VoiceSettings, settings: Settings) -> Path | None:
         ModelNotFoundError: the configuration names a directory that is not there.
     """
     name = voice.model_path
-    releases = Store(settings.cache_dir / "releases", proof=HASH_FILE)
     if name.startswith("embedded/"):
-        return releases.find(f"embedded-{EMBEDDED_VERSION}")
+        return _releases(settings).find(f"embedded-{EMBEDDED_VERSION}")
     if name.startswith("tts_models/"):
-        return releases.find(name.replace("/", "--"))
+        return _releases(settings).find(name.replace("/", "--"))
     if is_artifact(Path(name)):
         return None
     if not Path(name).is_dir():
@@ -95,7 +94,7 @@ def read_baked(directory: Path) -> Baked:
         document = json.loads(path.read_text(encoding="utf-8"))
         size_bytes = path.stat().st_size + sum(facts["bytes"] for facts in document["files"].values())
         return Baked(directory, str(document["engine"]), VoiceFacts(**document["voice"]), size_bytes)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ArtifactError(
             f"{path}: no manifest that this version reads ({type(error).__name__}); "
             "remove this directory and have it baked, or copied, again"
@@ -118,6 +117,10 @@ def claimed_release(directory: Path) -> Release:
     pairs = (line.strip().partition(" ") for line in lines if line.strip())
     hashes = {name.strip().removeprefix("*").removeprefix("./"): digest.lower() for digest, _, name in pairs}
     return Release(directory, version, hashes)
+
+
+def _releases(settings: Settings) -> Store:
+    return Store(settings.cache_dir / "releases", proof=HASH_FILE)
 
 
 def _published(release: Release, settings: Settings) -> dict[str, Path]:

@@ -134,10 +134,12 @@ def _named_format(output: str) -> str:
 
 def _opened(wanted: Wanted, config: Path) -> "Voice":
     from app.cli.display import watched_stages
+    from app.open_files import needed_to_speak, require_open_files
     from loader.config import load_settings
     from loader.voices import locate_all, open_catalogue
 
     settings = _needed(load_settings(config), wanted)
+    require_open_files(needed_to_speak(settings))
     with watched_stages():
         artifacts = locate_all(settings)
     catalogue = open_catalogue(settings, artifacts)

@@ -33,7 +33,7 @@ def written(settings: "Settings") -> str:
     """Return `settings` as YAML that `load_settings` reads again."""
     import yaml
 
-    document = asdict(settings)
+    document = {"cache_dir" if key == "cache_folder" else key: value for key, value in asdict(settings).items()}
     del document["path"]
     document["cache_dir"] = str(settings.cache_dir)
     document["voices"] = [{**asdict(voice), "aliases": list(voice.aliases)} for voice in settings.voices]

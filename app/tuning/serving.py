@@ -88,7 +88,7 @@ def document_for(document: dict[str, Any], settings: Settings, setting: Setting,
     `settings` is what `document` says, with absolute paths.
     """
     # Relative paths count from the user's file, and this one lies elsewhere.
-    located: dict[str, Any] = {"cache_dir": str(settings.cache_dir)}
+    located: dict[str, Any] = {"cache_dir": str(settings.cache_folder)} if settings.cache_folder else {}
     if document.get("voices"):
         pairs = zip(document["voices"], settings.voices)
         located["voices"] = [{**written, "model_path": voice.model_path} for written, voice in pairs]

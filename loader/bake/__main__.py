@@ -13,6 +13,8 @@ from pathlib import Path
 import click
 
 from loader.errors import LoaderError
+from loader.files import remedy_for
+from loader.standard_streams import reopen_closed_streams
 
 _PR_SET_PDEATHSIG = 1
 #: The number of sysexits.h for a disk that is full or cannot be read.
@@ -37,7 +39,8 @@ def voice(source: Path, target: Path, engine: str) -> None:
     """Bake the model directory SOURCE into the empty folder TARGET, for ENGINE."""
     from loader.bake.voice import bake_voice
 
-    bake_voice(source, target, engine, _stage)
+    with _failures_named(target):
+        bake_voice(source, target, engine, _stage)
 
 
 @main.command()
@@ -51,7 +54,8 @@ def embedded(target: Path) -> None:
     with _stage("rebuilding the embedded voice"):
         from loader.bake.embedded import build_embedded
 
-        build_embedded(target)
+        with _failures_named(target):
+            build_embedded(target)
 
 
 @main.command()
@@ -66,7 +70,8 @@ def fetch(name: str, target: Path) -> None:
     with _stage(f"downloading {name}"):
         from loader.bake.fetch import fetch_model
 
-        fetch_model(name, target)
+        with _failures_named(target):
+            fetch_model(name, target)
 
 
 def _end_with(parent: int) -> None:
@@ -86,7 +91,18 @@ def _stage(title: str) -> Iterator[None]:
         print(f" {time.monotonic() - started_s:.1f} s", file=sys.stderr, flush=True)
 
 
+@contextmanager
+def _failures_named(target: Path) -> Iterator[None]:
+    """Say of an error of the file system where it happened and what helps: its own words may name no file."""
+    try:
+        yield
+    except OSError as error:
+        remedies = ", or ".join(filter(None, (remedy_for(error), "set cache_dir to another folder")))
+        raise OSError(f"{target.parent}: {error.strerror or error}; {remedies}") from error
+
+
 if __name__ == "__main__":
+    reopen_closed_streams()
     try:
         main.main(standalone_mode=False)
     except LoaderError as error:

@@ -1,9 +1,10 @@
 """Reading what Coqui wrote: its configurations and its checkpoints."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from loader.errors import BakeError
+from loader.errors import BakeError, IntegrityError
 from loader.release import Release
 
 
@@ -36,6 +37,24 @@ def read_weights(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)["model"]
     except Exception as error:  # unpickling foreign files fails in many ways
         raise BakeError(f"{path}: torch cannot read it: {one_line(error)}") from error
+
+
+def require_finite(tensors: Mapping[str, Any], path: Path) -> None:
+    """Refuse weights that make no sound.
+
+    Args:
+        tensors: by their names, as far as speaking uses them.
+        path: the file that they were read from.
+
+    Raises:
+        IntegrityError: one holds NaN or an infinite value.
+    """
+    import torch
+
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and (count := int((~torch.isfinite(tensor)).sum())):
+            found = f"{count} of {tensor.numel()} values of {name!r} that are NaN or infinite"
+            raise IntegrityError(path, "finite weights", found, "train it again, or fetch a sound release")
 
 
 def one_line(error: Exception) -> str:

@@ -5,6 +5,7 @@ in it under the names of the original VITS code; here they get Coqui's names bac
 Weights that only training uses are not in the package and keep their initial values.
 """
 
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -53,7 +54,10 @@ def build_embedded(directory: Path) -> None:
     state = {
         key: _coqui_weight(key, initial, weights, torch) for key, initial in Vits(config).state_dict().items()
     }
-    torch.save({"model": state}, directory / "model_file.pth")
+    content = io.BytesIO()
+    torch.save({"model": state}, content)
+    # Written by Python: a disk that is full is an error of torch's own otherwise, and its reason is lost.
+    (directory / "model_file.pth").write_bytes(content.getbuffer())
     config.save_json(str(directory / "config.json"))
     seal_release(directory, EMBEDDED_VERSION, ["config.json", "model_file.pth"])
 

@@ -1,5 +1,7 @@
 """The bake for the `onnx` engine: optimised graphs with their weights beside them."""
 
+import os
+import tempfile
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from loader.bake.checkpoint import one_line
 from loader.bake.contents import Contents
 from loader.bake.decoder import Decode
 from loader.bake.graphs import encode_of, flow_of
@@ -47,6 +50,7 @@ def export_graphs(vits: Any, directory: Path) -> None:
 
     Raises:
         BakeError: a graph still draws random numbers, or cannot be written.
+        OSError: there is no room for one.
     """
     channels = vits.args.hidden_channels
     speaker = _example(vits.embedded_speaker_dim)
@@ -117,4 +121,15 @@ def _optimise(plain: Path, path: Path) -> None:
     try:
         runtime.InferenceSession(str(plain), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own errors share no base class
-        raise BakeError(f"{path}: ONNX Runtime cannot write it (is the disk full?): {error}") from error
+        _require_room(path.parent, plain.stat().st_size)
+        raise BakeError(f"{path}: ONNX Runtime cannot write it: {one_line(error)}") from error
+
+
+def _require_room(directory: Path, size_bytes: int) -> None:
+    """Find the reason that ONNX Runtime does not give.
+
+    Raises:
+        OSError: nothing of that size can be written there.
+    """
+    with tempfile.TemporaryFile(dir=directory) as file:
+        os.posix_fallocate(file.fileno(), 0, max(1, size_bytes))

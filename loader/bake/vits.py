@@ -6,7 +6,7 @@ from typing import Any
 
 from loader.acoustics import VitsFacts
 from loader.artifact import VoiceFacts
-from loader.bake.checkpoint import one_line, read_config, read_weights, some
+from loader.bake.checkpoint import one_line, read_config, read_weights, require_finite, some
 from loader.bake.decoder import decoder_margin_frames, inner_margin_frames
 from loader.engines.vits import LANGUAGES_FILE, SPEAKERS_FILE
 from loader.errors import BakeError, LoaderError, UnsupportedModelError
@@ -23,9 +23,13 @@ def load_vits(release: Release) -> Any:
     Raises:
         UnsupportedModelError: a variant this version cannot speak.
         BakeError: the checkpoint lacks a weight, or holds one that no module takes.
+        IntegrityError: a weight that speaking uses is not finite.
     """
     model = _load_fairseq(release) if is_fairseq(read_json(release.config_path)) else _load_coqui(release)
+    # Before they are fused, by the names that they have in the checkpoint; after it, since a direction of length 0 makes NaN.
+    _require_finite(model, release)
     _fuse_weight_norm(model)
+    _require_finite(model, release)
     return model.eval()
 
 
@@ -154,6 +158,15 @@ def _load_weights(model: Any, weights: Any, release: Release) -> None:
     unexpected = [key for key in result.unexpected_keys if not key.startswith((*_TRAINING_ONLY, "speaker_encoder."))]
     if missing or unexpected:
         raise BakeError(f"{path}: missing weights: {some(missing)}; weights nothing takes: {some(unexpected)}")
+
+
+def _require_finite(model: Any, release: Release) -> None:
+    import torch
+
+    spoken = {name: each for name, each in model.state_dict().items() if not name.startswith(_TRAINING_ONLY)}
+    require_finite(spoken, release.checkpoint_path)
+    if model.embedded_speaker_dim:
+        require_finite({"speakers' vectors": torch.from_numpy(_speaker_vectors(model))}, release.directory)
 
 
 def _fuse_weight_norm(model: Any) -> None:

@@ -11,10 +11,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE_S = 240
 
 
-def run_program(source, *arguments, **options):
+def run_program(source, *arguments, python=sys.executable, **options):
     """Run Python `source` with `arguments` and return the finished process."""
     return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(source), *map(str, arguments)],
+        [python, "-c", textwrap.dedent(source), *map(str, arguments)],
         cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False, **options,
     )  # fmt: skip
 

@@ -159,7 +159,7 @@ def test_a_truncated_manifest_is_refused(directory):
             open_artifact(directory, platform_of=here)
 
 
-@pytest.mark.parametrize("content", [b"[]", b"5", b"null", b'{"seal": ""}', b"\xff"])
+@pytest.mark.parametrize("content", [b"[]", b"5", b"null", b'{"seal": ""}', b"\xff", b"[" * 10_000, b"9" * 5000])
 def test_a_manifest_that_is_something_else_is_refused(directory, content):
     rewrite(directory / MANIFEST, content)
 
@@ -376,3 +376,21 @@ def test_the_health_command_names_the_tampered_file_and_exits_with_65(copied, tm
     assert 65 == done.returncode, done.stderr
     assert f"chorus: {copied / 'encode.bin'}: expected sha256 " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_system_without_open_files_is_not_taken_for_a_damaged_artifact(embedded_artifact):
+    status, message = answer_of("""
+        import json, resource, sys
+        from pathlib import Path
+        from loader.artifact import open_artifact
+        from loader.errors import LoaderError
+        resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12))
+        try:
+            open_artifact(Path(sys.argv[1]))
+        except LoaderError as error:
+            said = error.exit_status, str(error)
+        print(json.dumps(said))
+        """, embedded_artifact)
+
+    assert 71 == status
+    assert message.endswith(": Too many open files; raise the limit of open files (ulimit -n)")

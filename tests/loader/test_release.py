@@ -231,7 +231,7 @@ def test_a_refused_file_is_not_remembered(directory, memory, refused):
         refused("model_file.pth", memory=memory)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "5", "null", '["a"]', '{"a": 1}', "\udcff"])
+@pytest.mark.parametrize("content", ["", "{", "[]", "5", "null", '["a"]', '{"a": 1}', "\udcff", "[" * 10_000])
 def test_a_memory_that_makes_no_sense_is_forgotten(directory, memory, content):
     memory.parent.mkdir()
     memory.write_text(content, errors="surrogateescape")

@@ -11,7 +11,7 @@ from loader.artifact import artifact_key, this_platform
 from loader.config import load_settings
 from loader.errors import IntegrityError, ModelNotFoundError, UnsupportedModelError
 from loader.release import open_release, seal_release
-from loader.sources import locate_artifact, source_facts
+from loader.sources import locate_artifact, read_json, source_facts
 from tests.loader.children import answer_of
 
 
@@ -166,3 +166,10 @@ def test_a_voices_own_engine_is_stronger_than_the_servers(tmp_path, tiny_release
 
     assert ["pytorch", "onnx"] == asked
     assert 2 == len(directories)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "[" * 10_000, '{"a": ' + "9" * 5000 + "}"])
+def test_a_description_that_cannot_be_read_says_nothing(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+
+    assert {} == read_json(tmp_path / "config.json")

@@ -5,8 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from loader.artifact import VoiceFacts
-from loader.bake.checkpoint import one_line
+from loader.bake.checkpoint import one_line, require_finite
 from loader.bake.contents import Contents
 from loader.bake.coqui.reading import load_weights, read_checkpoint, read_statistics
 from loader.bake.stages import Stage
@@ -36,7 +38,7 @@ def bake_mel_voice(release: Release, config: Any, target: Path, stage: Stage) ->
         sample_rate_hz = _write_vocoder(release, target) or model.ap.sample_rate
         _write_statistics(release, config.audio.stats_path, config.audio.signal_norm, target / mel.STATISTICS_FILE)
         write_tensors(target / mel.WEIGHTS_FILE, model.state_dict())
-        speakers = _write_speakers(model, target)
+        speakers = _write_speakers(model, release, target)
         (target / mel.CONFIG_FILE).write_text(_closed(config, model.config, speakers), encoding="utf-8")
         copy_text_sources(target, model)
     return Contents(_voice_facts(model, speakers, sample_rate_hz), text_facts(model), {"mel": {"reduction": reduction}})
@@ -83,6 +85,7 @@ def _write_vocoder(release: Release, target: Path) -> int | None:
     generator = _built_generator(config, config_path)
     load_weights(generator, _generator_weights(read_checkpoint(path)), path)
     building.fuse_generator(generator)
+    require_finite(dict(generator.named_parameters()), path)  # a direction of length 0 makes NaN
     write_tensors(target / mel.VOCODER_WEIGHTS_FILE, generator.state_dict())
     named = config.audio.stats_path
     own = f"vocoder_{Path(named).name}" if named else None
@@ -121,7 +124,7 @@ def _write_statistics(release: Release, named: str | None, used: bool, path: Pat
     write_tensors(path, read_statistics(release.directory / name))
 
 
-def _write_speakers(model: Any, target: Path) -> list[str]:
+def _write_speakers(model: Any, release: Release, target: Path) -> list[str]:
     """Write the vectors of speakers where the voice has them, and return the speakers' names."""
     manager = model.speaker_manager
     if manager is None:
@@ -129,6 +132,7 @@ def _write_speakers(model: Any, target: Path) -> list[str]:
     if not manager.embedding_names:
         return sorted(manager.name_to_id, key=manager.name_to_id.__getitem__)
     means = {name: manager.get_mean_embedding(name).tolist() for name in manager.embedding_names}
+    require_finite({f"vector of {name}": torch.tensor(mean) for name, mean in means.items()}, release.directory)
     vectors = {name: {"name": name, "embedding": mean} for name, mean in means.items()}
     (target / mel.D_VECTORS_FILE).write_text(json.dumps(vectors), encoding="utf-8")
     return list(manager.embedding_names)

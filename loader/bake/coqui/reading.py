@@ -1,5 +1,6 @@
 """What a release holds beside the configuration: checkpoints and statistics, read without running what is in them."""
 
+import math
 import pickle
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from loader.bake.checkpoint import one_line
+from loader.bake.checkpoint import one_line, require_finite
 from loader.engines.coqui.building import STATISTICS
 from loader.errors import BakeError
 
@@ -37,11 +38,15 @@ def load_weights(module: Any, weights: Any, path: Path) -> None:
 
     Raises:
         BakeError: they do not fit.
+        IntegrityError: one of them is not finite.
     """
     try:
         module.load_state_dict(weights, strict=True)
     except (AttributeError, RuntimeError, TypeError) as error:
         raise BakeError(f"{path}: its weights do not fit the configuration: {one_line(error)}") from error
+    require_finite(dict(module.named_parameters()), path)
+    # Of the buffers some are masks, and infinite on purpose.
+    require_finite({name: each.nan_to_num(math.nan, 0.0, 0.0) for name, each in module.named_buffers()}, path)
     module.requires_grad_(False).eval()
 
 
@@ -56,9 +61,11 @@ def read_statistics(path: Path) -> dict[str, torch.Tensor]:
             version = np.lib.format.read_magic(file)
             (np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0)(file)
             statistics: Mapping[str, Any] = _ArraysOnly(file).load().item()
-        return {name: torch.from_numpy(np.array(statistics[name])) for name in STATISTICS}
+        found = {name: torch.from_numpy(np.array(statistics[name])) for name in STATISTICS}
     except Exception as error:  # a foreign file: unpickling fails in many ways
         raise BakeError(f"{path}: no statistics of Coqui's: {one_line(error)}") from error
+    require_finite(found, path)
+    return found
 
 
 class _ArraysOnly(pickle.Unpickler):

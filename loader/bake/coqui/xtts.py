@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from loader.artifact import VoiceFacts
-from loader.bake.checkpoint import one_line
+from loader.bake.checkpoint import one_line, require_finite
 from loader.bake.contents import Contents
 from loader.bake.coqui.reading import load_weights, read_checkpoint
 from loader.bake.stages import Stage
@@ -106,6 +106,7 @@ def _speakers(release: Release, model: Any) -> Iterator[tuple[str, Latents]]:
     if _SPEAKERS_FILE in release.hashes:
         for name, latents in read_checkpoint(release.directory / _SPEAKERS_FILE).items():
             for_gpt, for_decoder = latents.values()
+            require_finite({f"{name} (gpt)": for_gpt, f"{name} (decoder)": for_decoder}, release.directory / _SPEAKERS_FILE)
             yield name, (for_gpt, for_decoder)
     for file in sorted(release.hashes):
         if file.startswith(_RECORDING_PREFIX) and file.endswith(_RECORDING_SUFFIX):

@@ -46,8 +46,9 @@ def test_a_folder_that_is_no_model_directory_is_said(baked, tmp_path):
         served_artifact(voice, baked)
 
 
-def test_a_manifest_of_another_kind_is_said(baked, tmp_path):
-    (tmp_path / "manifest.json").write_text("[]")
+@pytest.mark.parametrize("content", ["[]", "[" * 10_000, "9" * 5000])
+def test_a_manifest_of_another_kind_is_said(baked, tmp_path, content):
+    (tmp_path / "manifest.json").write_text(content)
 
     with pytest.raises(ArtifactError, match="no manifest that this version reads"):
         served_artifact(replace(baked.voices[0], model_path=str(tmp_path)), baked)

@@ -20,7 +20,9 @@ CHECKPOINTS = {
 CONFIGURATIONS = {
     "unknown family": (lambda config: config.update(model="no_such_model"), "Coqui cannot read it"),
     "no family": (lambda config: config.pop("model"), "Coqui cannot read it"),
-    "no JSON": (None, "Coqui cannot read it"),
+    "no JSON": ("{", "Coqui cannot read it"),
+    "deep JSON": ('{"model": ' + "[" * 100_000, "Coqui cannot read it"),
+    "long number": ('{"model": "vits", "epochs": ' + "9" * 5000 + "}", "Coqui cannot read it"),
     "speakers elsewhere": (
         become(model_args__speakers_file="/home/trainer/speakers.pth"),
         "speakers_file names speakers.pth, which hash.sha256 does not list; add it and seal again",
@@ -46,8 +48,8 @@ def refusals(tiny_release, tmp_path_factory):
         seal_release(directory, "1", NAMES)
     for name, (change, _) in CONFIGURATIONS.items():
         directory = Path(shutil.copytree(tiny_release, base / name))
-        if change is None:
-            (directory / "config.json").write_text("{")
+        if isinstance(change, str):
+            (directory / "config.json").write_text(change)
             seal_release(directory, "1", NAMES)
         else:
             configure(directory, change)

@@ -9,7 +9,7 @@ import pytest
 from loader.errors import ModelNotFoundError
 from loader.release import HASH_FILE, VERSION_FILE, open_release, seal_release
 from tests.family_checkpoints import family_releases
-from tests.loader.children import answer_of
+from tests.loader.children import answer_of, run_program
 
 BAKE = """
     import json, sys, tempfile
@@ -92,6 +92,40 @@ def test_what_cannot_be_spoken_is_refused_with_the_file_and_the_reason(spoilt, t
     for expected, found in zip(cases, said, strict=True):
         start, _, rest = expected.partition(".*")
         assert found.startswith(start) and rest in found, found
+
+
+def test_what_is_not_finite_is_refused_by_name(spoilt):
+    def in_weights(name, row):
+        def spoil(directory):
+            done = run_program("""
+                import sys
+                import torch
+                path, row = sys.argv[1:]
+                checkpoint = torch.load(path, weights_only=True)
+                name = [name for name, each in checkpoint["model"].items() if row in name and each.is_floating_point()][0]
+                checkpoint["model"][name].view(-1)[0] = float("nan")
+                torch.save(checkpoint, path)
+                """, directory / name, row)
+            assert 0 == done.returncode, done.stderr
+
+        return spoil
+
+    def in_statistics(directory):
+        statistics = np.load(directory / "scale_stats.npy", allow_pickle=True).item()
+        statistics["mel_mean"] = np.full_like(statistics["mel_mean"], np.inf)
+        np.save(directory / "scale_stats.npy", statistics, allow_pickle=True)
+
+    said = answer_of(
+        BAKE,
+        spoilt("tacotron2", in_weights("model_file.pth", "decoder.")),
+        spoilt("tacotron2", in_weights("model_file.pth", "running_var")),
+        spoilt("overflow", in_weights("vocoder.pth", "conv_pre.bias")), spoilt("tacotron2", in_statistics),
+        spoilt("xtts", in_weights("model.pth", "hifigan_decoder.")),
+    )  # fmt: skip
+
+    files = ["model_file.pth", "model_file.pth", "vocoder.pth", "scale_stats.npy", "model.pth"]
+    for file, found in zip(files, said, strict=True):
+        assert found.startswith("IntegrityError: ") and f"{file}: expected finite weights, found " in found, found
 
 
 def test_statistics_and_speakers_that_would_run_code_are_refused_and_do_not_run_it(spoilt, tmp_path):

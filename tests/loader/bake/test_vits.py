@@ -20,6 +20,15 @@ CHECKPOINTS = {
     "numbered": ("weights = {1: 2}", "its weights do not fit config.json"),
 }  # fmt: skip
 
+#: A tensor is named as the checkpoint names it; what only training uses may hold anything.
+NOT_FINITE = {
+    "nan": ("weights['text_encoder.emb.weight'][3, 5] = float('nan')", "values of 'text_encoder.emb.weight'"),
+    "inf": ("weights['flow.flows.0.pre.bias'][0] = float('inf')", "found 1 of 32 values of 'flow.flows.0.pre.bias'"),
+    "no direction": ("weights['flow.flows.0.enc.in_layers.0.parametrizations.weight.original1'].zero_()",
+                     "values of 'flow.flows.0.enc.in_layers.0.weight' that are NaN or infinite"),
+    "training": ("[each.fill_(float('nan')) for name, each in weights.items() if name.startswith('posterior_encoder.')]", None),
+}  # fmt: skip
+
 CONFIGURATIONS = {
     "speakers": (become(model_args__use_speaker_embedding=True, model_args__num_speakers=4), 70,
                  "Coqui cannot build it: No SpeakerManager provided"),
@@ -42,7 +51,7 @@ def refusals(tiny_release, tmp_path_factory):
     """What the bake says to every foreign checkpoint and configuration, all tried in one child."""
     base = tmp_path_factory.mktemp("foreign")
     spoil_weights({
-        Path(shutil.copytree(tiny_release, base / name)): content for name, (content, _) in CHECKPOINTS.items()
+        Path(shutil.copytree(tiny_release, base / name)): content for name, (content, _) in {**CHECKPOINTS, **NOT_FINITE}.items()
     })  # fmt: skip
     for name, (change, _, _) in CONFIGURATIONS.items():
         configure(Path(shutil.copytree(tiny_release, base / name)), change)
@@ -58,6 +67,20 @@ def test_a_foreign_checkpoint_is_refused(refusals, name):
     assert message.startswith(f"{base / name / 'model_file.pth'}: ")
     assert CHECKPOINTS[name][1] in message
     assert "\n" not in message and len(message) < 700
+
+
+@pytest.mark.parametrize("name", NOT_FINITE)
+def test_weights_that_are_not_finite_are_refused_by_name_if_speaking_uses_them(refusals, name):
+    base, said = refusals
+    expected = NOT_FINITE[name][1]
+    if expected is None:
+        assert said[name] is None
+        return
+    status, message = said[name]
+
+    assert 65 == status
+    assert message.startswith(f"{base / name / 'model_file.pth'}: expected finite weights, found ")
+    assert expected in message and message.endswith("; train it again, or fetch a sound release")
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)

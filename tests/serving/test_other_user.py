@@ -1,0 +1,109 @@
+"""A user without a home and without an entry in the user database: it bakes, speaks and serves, or one line says why not."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+from tests.other_user import interpreter_of_other_user, open_folder
+from tests.serving.harness import Server
+
+WITHOUT_HOME = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture
+def other_user(tmp_path):
+    """Run a command of chorus as that user, in a folder where anybody may write."""
+    python = interpreter_of_other_user(tmp_path)
+    with open_folder() as folder:
+
+        def run(*words, **variables):
+            command = [python, "-m", "app.cli", *map(str, words)]
+            environment = {**WITHOUT_HOME, "TMPDIR": str(folder), **variables}
+            done = subprocess.run(
+                command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False
+            )
+            assert "Traceback" not in done.stdout + done.stderr, done.stderr
+            return done
+
+        yield folder, run
+
+
+def written(folder, **keys):
+    path = folder / "tts_config.yaml"
+    path.write_text(yaml.safe_dump(keys))
+    return path
+
+
+def test_it_bakes_into_an_absolute_cache_for_every_engine(other_user, tiny_release):
+    folder, run = other_user
+    config = written(folder, model_path=str(tiny_release), cache_dir=str(folder / "cache"))
+
+    for engine in ("onnx", "pytorch"):
+        done = run("bake", "--engine", engine, "--config", config)
+        assert 0 == done.returncode, done.stderr
+
+    # Nothing named `~`, and nothing left of what libraries cached.
+    assert {"cache", "tts_config.yaml"} == set(os.listdir(folder))
+    assert {"artifacts", "verified.json"} == set(os.listdir(folder / "cache"))
+
+
+@pytest.mark.parametrize("home", [None, "", "relative"])
+@pytest.mark.parametrize("command", [["bake"], ["say", "Hello."], ["serve", "--bind", "127.0.0.1:0"]], ids=lambda words: words[0])
+def test_the_default_cache_is_refused_with_the_remedy(other_user, command, home):
+    folder, run = other_user
+    config = written(folder, model_path="embedded/joe")
+    done = run(*command, "--config", config, **({} if home is None else {"HOME": home}))
+
+    assert 78 == done.returncode, done.stderr
+    expected = "cache_dir: '~' means nothing here: HOME is not set to an absolute path; write an absolute path, or set HOME\n"
+    assert done.stderr.endswith(expected)
+    assert 2 == len(done.stderr.splitlines())
+    assert ["tts_config.yaml"] == os.listdir(folder)
+
+
+@pytest.mark.parametrize(
+    "home, remedy",
+    [("/nonexistent", "let user 54321 write there"), ("/dev/null", "remove the file that stands in the place of a folder")],
+)
+def test_a_home_that_is_no_use_is_named_with_the_remedy(other_user, tiny_release, home, remedy):
+    folder, run = other_user
+    done = run("bake", "--config", written(folder, model_path=str(tiny_release)), HOME=home)
+
+    assert 73 == done.returncode, done.stderr
+    assert done.stderr.startswith(f"chorus: {home}/.cache/chorus/artifacts: ")
+    assert done.stderr.endswith(f"; {remedy}, or set cache_dir to another folder\n")
+    assert 1 == len(done.stderr.splitlines())
+
+
+def test_what_is_baked_needs_no_cache_and_so_no_home(other_user, embedded_artifact):
+    folder, run = other_user
+    config = written(folder, model_path=str(embedded_artifact))
+
+    for command in (["bake"], ["verify"], ["voices"], ["say", "Hello.", "--output", folder / "hello.wav"]):
+        done = run(*command, "--config", config)
+        assert 0 == done.returncode, done.stderr
+    assert {"tts_config.yaml", "hello.wav"} == set(os.listdir(folder))
+
+
+def test_it_serves_what_is_baked(other_user, embedded_artifact, tmp_path):
+    folder, _ = other_user
+    config = written(folder, model_path=str(embedded_artifact))
+    server = Server(config, python=without_home(tmp_path)).start().ready()
+    answer = server.speak("Hello.")
+    server.stop()
+
+    assert 200 == answer.status
+    assert ["tts_config.yaml"] == os.listdir(folder)
+    assert not Path(ROOT, "~").exists()
+
+
+def without_home(folder):
+    """Return that user's interpreter, which the harness starts with an environment like ours."""
+    program = folder / "python-without-home"
+    program.write_text(f'#!/bin/sh\nunset HOME\nexec {folder / "python"} "$@"\n')
+    program.chmod(0o755)
+    return program

@@ -1,0 +1,84 @@
+"""What a server does where it is started badly: too few open files, closed streams, no place for its socket."""
+
+import concurrent.futures
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from app.open_files import needed_to_serve
+from loader.config import load_settings
+from tests.conftest import ROOT
+from tests.serving.harness import Server
+
+
+def limited_to(files):
+    """Return what a child does before it becomes the server."""
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
+
+@pytest.mark.parametrize("files", [16, 24, 100])
+def test_too_few_open_files_are_refused_in_one_line_and_nothing_is_forked(write_config, files):
+    config = write_config(workers=2)
+    needed = needed_to_serve(load_settings(config), workers=2)
+    words = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "--bind", "127.0.0.1:0"]
+    environment = {**os.environ, "CHORUS_CONFIG": str(config)}
+    done = subprocess.run(
+        words, cwd=ROOT, env=environment, capture_output=True, text=True, preexec_fn=limited_to(files), timeout=60, check=False
+    )
+
+    assert 71 == done.returncode
+    assert done.stderr.startswith(f"chorus: this configuration needs {needed} open files in each process, the limit is {files}; ")
+    assert 1 == len(done.stderr.splitlines()) and "" == done.stdout
+
+
+def test_as_many_open_files_as_it_says_are_enough_for_all_it_admits(write_config):
+    config = write_config(workers=2, admission={"queue": 12})
+    needed = needed_to_serve(load_settings(config), workers=2)
+    server = Server(config, preexec=limited_to(needed)).start().ready()
+    with concurrent.futures.ThreadPoolExecutor(16) as clients:
+        answers = [clients.submit(server.speak, "Hello.") for _ in range(16)]
+        statuses = {answer.result().status for answer in answers}
+    log = server.log()
+    server.stop()
+
+    assert {200} == statuses
+    assert "takes_no_connection" not in log
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_nothing_else_in_any_of_its_processes(write_config, tmp_path, closed):
+    program = tmp_path / "python"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} "$@" --log-file {tmp_path / "log"} {closed}\n')
+    program.chmod(0o755)
+    config = write_config(bind=f"unix:{tmp_path / 'socket'}", workers=1)
+    words = [program, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
+    with subprocess.Popen(words, cwd=ROOT, env={**os.environ, "CHORUS_CONFIG": str(config)}) as process:
+        watcher = Server(config)
+        watcher.log = lambda: ""
+        children = watcher.eventually(lambda: _children(process.pid))
+        streams = [[os.readlink(f"/proc/{pid}/fd/{number}") for number in range(3)] for pid in (process.pid, *children)]
+        process.terminate()
+
+    assert 0 == process.returncode
+    names = {"<": 0, ">": 1, "2": 2}
+    for number in {names[word[0]] for word in closed.split()}:
+        assert {"/dev/null"} == {each[number] for each in streams}
+
+
+def _children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return file.read().split()
+
+
+def test_a_socket_without_a_folder_is_refused_at_once(write_config, tmp_path):
+    config = write_config(bind=f"unix:{tmp_path / 'none' / 'socket'}")
+    words = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
+    environment = {**os.environ, "CHORUS_CONFIG": str(config)}
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    assert 78 == done.returncode
+    assert done.stderr.endswith(f"bind: {tmp_path / 'none'}: no such folder; make it, or bind another path\n")
+    assert "Traceback" not in done.stderr and "failed" not in done.stderr
