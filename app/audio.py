@@ -1,6 +1,5 @@
 """Speech to an HTTP response: whole with exact sizes, streamed as it is made, or as server-sent events."""
 
-from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
@@ -8,12 +7,14 @@ from flask import Response
 
 from app.encoders.base import Encoder
 from app.encoding import content_type, open_encoder
+from app.errors import ServiceError, StreamCutError
 from app.events import events
-from app.length import require_length
+from app.length import require_length, require_size
 from app.listener import Listener
 from app.service import Service
 from app.speech import Speech, begin_speech
 from app.speech_request import SpeechRequest
+from app.spool import Spool
 
 
 def answer(request: SpeechRequest, service: Service, listener: Listener) -> Response:
@@ -32,7 +33,7 @@ def answer(request: SpeechRequest, service: Service, listener: Listener) -> Resp
         work.callback(service.watchdog.synthesised, request.speaking.voice.name)
         work.enter_context(service.admission.turn(listener))
         work.enter_context(service.heap.work())
-        response = _response(begin_speech(request, service.hands, listener.since_s), service, listener)
+        response = _response(begin_speech(request, service.hands, listener, service.settings.limits), service, listener)
         response.call_on_close(work.pop_all().close)
     return response
 
@@ -65,41 +66,42 @@ def _streamed(speech: Speech, encoder: Encoder) -> Response:
 
 
 def _whole(speech: Speech, encoder: Encoder, service: Service, listener: Listener) -> Response:
-    pieces = _gathered(speech, encoder, service, listener)
-    response = Response(_handed_over(pieces))
-    response.headers["Content-Length"] = str(sum(map(len, pieces)))
+    with ExitStack() as unsent:
+        spool = unsent.enter_context(closing(Spool()))
+        head = _gathered(speech, encoder, spool, service, listener)
+        response = Response(spool.read_out(head))
+        response.headers["Content-Length"] = str(len(head) + spool.size_bytes)
+        response.call_on_close(unsent.pop_all().close)
     return response
 
 
-def _gathered(speech: Speech, encoder: Encoder, service: Service, listener: Listener) -> deque[bytes]:
-    """Return the whole file, spoken to the end while somebody waits for it."""
-    pieces: deque[bytes] = deque()
+def _gathered(speech: Speech, encoder: Encoder, spool: Spool, service: Service, listener: Listener) -> bytes:
+    """Write the whole file to `spool`, spoken to the end while its client waits for it; return what belongs before that."""
+    limits = service.settings.limits
     with closing(encoder), closing(speech.stretches):
         for stretch in speech.stretches:
             if stretch.begins is not None:
-                require_length(stretch.begins.end_samples, speech.request, service.settings.limits)
-            pieces.append(encoder.encode(stretch.samples))
+                require_length(stretch.begins.end_samples, speech.request, limits)
+            spool.write(encoder.encode(stretch.samples))
+            require_size(spool.size_bytes, limits)
             listener.raise_if_gone()
-        pieces.append(encoder.finish())
-        pieces.appendleft(encoder.head())
-    return pieces
+        spool.write(encoder.finish())
+        return encoder.head()
 
 
 def _stream(speech: Speech, encoder: Encoder) -> Iterator[bytes]:
-    with closing(encoder), closing(speech.stretches):
-        for stretch in speech.stretches:
-            # An empty piece would end a chunked answer.
-            if data := encoder.encode(stretch.samples):
-                yield data
-        if data := encoder.finish():
-            yield data
+    """Yield a stream as it is made.
 
-
-def _handed_over(pieces: deque[bytes]) -> Iterator[bytes]:
-    """Yield the pieces and keep none, so that all are free when free memory is given back.
-
-    Joined into one, five minutes of speech would also leave a hole of 13 MB in the heap.
+    Raises:
+        StreamCutError: it could not be made to its end; its client sees that the last chunk is missing.
     """
-    while pieces:
-        if piece := pieces.popleft():
-            yield piece
+    with closing(encoder), closing(speech.stretches):
+        try:
+            for stretch in speech.stretches:
+                # An empty piece would end a chunked answer.
+                if data := encoder.encode(stretch.samples):
+                    yield data
+            if data := encoder.finish():
+                yield data
+        except ServiceError as error:
+            raise StreamCutError(error.message) from error

@@ -4,6 +4,7 @@ Messages are for the client: they say the value, the bound and the remedy, and n
 path, a traceback or another request's text.
 """
 
+import errno
 from collections.abc import Iterable
 
 
@@ -87,10 +88,22 @@ class TextTooLongError(BadRequestError):
 
 
 class AudioTooLongError(BadRequestError):
-    """Over `limits.audio_s`, of a whole file or of captions."""
+    """Over `limits.audio_s`, of a whole file or of captions. Children are over other bounds of an answer."""
 
     status = 413
     code = "audio_too_long"
+
+
+class AnswerTooLargeError(AudioTooLongError):
+    """Over `limits.answer_bytes`, of a whole file."""
+
+    code = "answer_too_large"
+
+
+class SilenceTooLongError(AudioTooLongError):
+    """Over `limits.silence_s`, of all pauses between sentences together."""
+
+    code = "silence_too_long"
 
 
 class RequestTimeoutError(BadRequestError):
@@ -167,6 +180,13 @@ class SpeechFailedError(ServiceError):
     code = "synthesis_failed"
 
 
+class NoRoomError(ServiceError):
+    """A whole answer could not be kept until it is complete."""
+
+    status = 503
+    code = "no_room"
+
+
 class DeadlineError(ServiceError):
     """The answer was not whole when its client waited no longer."""
 
@@ -205,3 +225,10 @@ class WaitedTooLongError(ComeBackError):
 
     code = "waited_too_long"
     why = "the request waited for its turn as long as it may, and was not begun"
+
+
+class StreamCutError(ConnectionResetError):
+    """A stream ends before its speech does. For gunicorn the connection is gone; our log has the reason."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(errno.ECONNRESET, reason)

@@ -10,10 +10,11 @@ from typing import Any
 
 from app.captions import marks_event
 from app.encoders.base import Encoder
-from app.errors import ServiceError
+from app.errors import ClientGoneError, ServiceError, StreamCutError, UnspeakableError
 from app.playing import as_played
 from app.speech import Speech
 from app.speech_request import SpeechRequest
+from loader.errors import SpeechError
 
 log = logging.getLogger("chorus.http")
 
@@ -34,6 +35,10 @@ def events(speech: Speech, encoder: Encoder) -> Iterator[bytes]:
                 yield from _audio(encoder.encode(stretch.samples))
             yield from _audio(encoder.finish())
             yield _event({"type": "speech.audio.done", "usage": _usage(request, samples)})
+        except ClientGoneError as error:
+            raise StreamCutError(error.message) from error
+        except SpeechError as error:
+            yield _event({"type": "error", "error": UnspeakableError(str(error), "input").described()})
         except ServiceError as error:
             yield _event({"type": "error", "error": error.described()})
         except Exception:  # codecs and alignment; the stream has begun, and its listener must be told

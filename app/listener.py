@@ -64,9 +64,14 @@ def listener(
 def _question(socket: Any) -> Callable[[], bool]:
     if socket is None:
         return lambda: False
-    poll = select.poll()
-    poll.register(socket, select.POLLRDHUP)
-    return lambda: any(events & _GONE for _, events in poll.poll(0))
+
+    def has_left() -> bool:
+        # One a question: two threads of a request may ask at the same time, which one poll object refuses.
+        poll = select.poll()
+        poll.register(socket, select.POLLRDHUP)
+        return any(events & _GONE for _, events in poll.poll(0))
+
+    return has_left
 
 
 def waited_s(said: str, wall_s: float) -> float:

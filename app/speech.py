@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from app.account import Account
-from app.errors import SpeechFailedError, UnspeakableError
-from app.length import require_length
+from app.errors import ServiceError, SpeechFailedError, UnspeakableError
+from app.length import require_length, require_silence
 from app.listener import Listener
 from app.logs import event
 from app.scoreboard.hands import Hands
@@ -34,24 +34,50 @@ class Speech:
     stretches: Generator[Stretch, None, None]
 
 
+class TextWork:
+    """What happens between two pieces of text: progress is shown, and a client that waits no longer ends the work.
+
+    A text without a sound is read to its end before anything is heard. One a request; called in any thread, but by
+    one at a time.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        #: Of the piece that is waited for; see `Hands.speaking`.
+        self.renew: Callable[[], None] = lambda: None
+
+    def __call__(self) -> None:
+        """Go on, or not.
+
+        Raises:
+            ClientGoneError, DeadlineError: the client waits no longer.
+        """
+        self.renew()
+        self._listener.raise_if_gone()
+
+
 def begin_speech(
-    request: SpeechRequest, hands: Hands, since_s: float | None = None, now: Callable[[], float] = time.monotonic
+    request: SpeechRequest, hands: Hands, listener: Listener, limits: Limits, now: Callable[[], float] = time.monotonic
 ) -> Speech:
     """Synthesise the first window, so that a failure is an error and never a 200.
 
     Args:
         request: what to say.
         hands: this process's; says how many threads may work on it, and counts it.
-        since_s: when the request came; default: now.
+        listener: who asked, and when.
+        limits: how much silence it may ask for.
         now: a clock, in seconds.
 
     Raises:
-        UnspeakableError: nothing in the text makes a sound.
+        SilenceTooLongError: the pauses between its sentences are too much.
+        UnspeakableError: nothing in the text makes a sound, or a part of it cannot be read.
+        ClientGoneError, DeadlineError: the client waits no longer.
         SpeechFailedError: the voice failed.
     """
-    account = Account(request, hands.seat, now, since_s)
-    spoken = request.speaking.voice.stretches(request.text, request.delivery, hands.allowed, MOST_HANDS)
-    counted = _counted(spoken, request, hands)
+    require_silence(request, limits)
+    account, text_work = Account(request, hands.seat, now, listener.since_s), TextWork(listener)
+    spoken = request.speaking.voice.stretches(request.text, request.delivery, hands.allowed, MOST_HANDS, text_work)
+    counted = _counted(spoken, request, hands, text_work)
     with answered(request, hands):
         first = account.made(counted)
     return Speech(request, _observed(account, first, spoken, counted))
@@ -61,14 +87,15 @@ def measured_speech(request: SpeechRequest, hands: Hands, listener: Listener, li
     """Return when each utterance of a request is heard, without making it audible where the voice knows before.
 
     Raises:
-        AudioTooLongError: it would be longer than captions may be.
+        AudioTooLongError, SilenceTooLongError: it would be longer than captions may be.
         ClientGoneError, DeadlineError: nobody waits any more for all to be measured.
-        UnspeakableError: nothing in the text makes a sound.
+        UnspeakableError: nothing in the text makes a sound, or a part of it cannot be read.
         SpeechFailedError: the voice failed.
     """
-    voice, timings = request.speaking.voice, []
-    passages = measured(voice.passages(request.text, request.delivery))
-    with answered(request, hands), closing(_counted(passages, request, hands)) as placed:
+    require_silence(request, limits)
+    voice, timings, text_work = request.speaking.voice, [], TextWork(listener)
+    passages = measured(voice.passages(request.text, request.delivery, text_work))
+    with answered(request, hands), closing(_counted(passages, request, hands, text_work)) as placed:
         for each in placed:
             require_length(each.end_samples, request, limits)
             timings.append(voice.timing(each))
@@ -93,10 +120,12 @@ def answered(request: SpeechRequest, hands: Hands) -> Iterator[None]:
         raise SpeechFailedError("the voice could not speak this text") from error
 
 
-def _counted(source: Iterator[_Piece], request: SpeechRequest, hands: Hands) -> Generator[_Piece, None, None]:
+def _counted(
+    source: Iterator[_Piece], request: SpeechRequest, hands: Hands, text_work: TextWork
+) -> Generator[_Piece, None, None]:
     """Pass on what is made; counts as speaking while it is waited for, and not while a slow client takes it."""
     while True:
-        with hands.speaking(request.speaking.voice.manifest.speaks_whole):
+        with hands.speaking(request.speaking.voice.manifest.speaks_whole) as text_work.renew:
             piece = next(source, None)
         if piece is None:
             return
@@ -110,6 +139,7 @@ def _observed(
 
     Raises:
         UnspeakableError: a later part of the text cannot be read.
+        ClientGoneError, DeadlineError: the client waits no longer.
         SpeechFailedError: the voice failed after the first window. Of a stream the status line is
             gone by then, and the server cuts it without its last chunk.
     """
@@ -122,6 +152,8 @@ def _observed(
     except SpeechError as error:
         outcome = "refused"
         raise UnspeakableError(str(error), "input") from error
+    except ServiceError:
+        raise  # the client waits no longer
     except Exception as error:  # engines and allocators fail in many ways; whoever listens must be told of each
         outcome, reason = "failed", f"{type(error).__name__}: {error}"[:300]
         raise SpeechFailedError("the voice could not speak this text to its end") from error

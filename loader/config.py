@@ -47,6 +47,9 @@ class Limits:
     body_bytes: int
     #: Of what is made as a whole before any of it is sent.
     audio_s: float = 7_200.0
+    answer_bytes: int = 134_217_728
+    #: Of all pauses between the sentences of one request.
+    silence_s: float = 3_600.0
 
 
 @dataclass(frozen=True)

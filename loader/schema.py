@@ -43,6 +43,8 @@ _LIMITS = vol.Schema(
     {
         _key("text_characters", 20_000, "longest text of one request; longer is refused with 413, never cut"): whole(1, 1_000_000),
         _key("audio_s", 7_200.0, "longest audio of one whole file or of captions, in seconds; longer is refused with 413; streams may be of any length"): number(1.0, 604_800.0),
+        _key("answer_bytes", 134_217_728, "largest whole answer, kept in the system's folder of temporary files while it is made; larger is refused with 413; streams may be of any size"): whole(65_536, 4_294_967_295),
+        _key("silence_s", 3_600.0, "longest silence between all sentences of one request together, in seconds; longer is refused with 413"): number(0.0, 604_800.0),
         _key("body_bytes", 262_144, "largest request body; larger is refused with 413"): whole(1_024, 16_777_216),
     }
 )

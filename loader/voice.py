@@ -49,8 +49,8 @@ class Delivery:
 class FrontEnd(Protocol):
     """A voice's way from text to ids."""
 
-    def utterances(self, sentence: str, language: str) -> Iterator[Reading]:
-        """Yield one sentence in pieces the engine can speak at once."""
+    def utterances(self, sentence: str, language: str) -> Iterator[Reading | None]:
+        """Yield one sentence in pieces the engine can speak at once; None for a piece that makes no sound."""
         ...
 
     def read(self, text: str, language: str) -> str:
@@ -64,6 +64,14 @@ class Parts:
 
     engine: Engine
     front_end: FrontEnd
+
+
+#: Called between two pieces of text, in the thread that reads them. May raise what is to end the speech.
+Checkpoint = Callable[[], None]
+
+
+def no_checkpoint() -> None:
+    """Go on reading."""
 
 
 def random_seed() -> int:
@@ -192,18 +200,19 @@ class Voice:
             yield stretch.samples
 
     def stretches(
-        self, text: str, delivery: Delivery, hands: Hands = one_hand, most: int = 1
+        self, text: str, delivery: Delivery, hands: Hands = one_hand, most: int = 1, checkpoint: Checkpoint = no_checkpoint
     ) -> Generator[Stretch, None, None]:
         """Yield what is heard, made by up to `most` threads while there are `hands`; the same whoever makes it.
 
         Raises:
-            UnspeakableTextError, UnknownSpeakerError, UnknownLanguageError, SynthesisError: see `passages`.
+            UnspeakableTextError, UnreadableTextError, UnknownSpeakerError, UnknownLanguageError, SynthesisError: see `passages`.
         """
-        results = Ahead(self.passages(text, delivery), lambda passage: passage.plan.work, hands, most).results()
+        passages = self.passages(text, delivery, checkpoint)
+        results = Ahead(passages, lambda passage: passage.plan.work, hands, most).results()
         with closing(results):
             yield from stretches(results)
 
-    def passages(self, text: str, delivery: Delivery) -> Iterator[Passage]:
+    def passages(self, text: str, delivery: Delivery, checkpoint: Checkpoint = no_checkpoint) -> Iterator[Passage]:
         """Yield the utterances of `text`, read and measured, to be made audible by whoever takes them.
 
         Text is read sentence by sentence as they are taken, so that neither time to the
@@ -212,16 +221,20 @@ class Voice:
         Raises:
             UnspeakableTextError: before the first, when nothing in `text` makes a sound.
             UnknownSpeakerError, UnknownLanguageError: before the first.
+            UnreadableTextError: a part of the text ends what reads it.
             SynthesisError: the network failed.
         """
         speaker, language = self.speaker_row(delivery.speaker), self.language_row(delivery.language)
         parts, prosody = self.open(), self._prosody_of(delivery)
         named = self.manifest.voice.languages[language]
-        pause_samples = self._pause_samples(delivery)
+        pause_samples = round(self.pause_s(delivery) * self.sample_rate_hz)
         spoken = sentences = 0
-        for sentence in split_sentences(text, without_region(named)):
+        for sentence in self._sentences(text, language):
             is_new = True
             for reading in _utterances(parts.front_end, sentence, named, self._cuts_first and not spoken):
+                checkpoint()
+                if reading is None:
+                    continue
                 pause = pause_samples if spoken and is_new else 0
                 sentences, is_new = sentences + is_new, False
                 # A stream of chance for every utterance, so that none depends on how another was cut.
@@ -252,12 +265,23 @@ class Voice:
             delivery.speed,
         )
 
-    def _pause_samples(self, delivery: Delivery) -> int:
-        pause_s = self._sentence_pause_s if delivery.sentence_pause_s is None else delivery.sentence_pause_s
-        return round(pause_s * self.sample_rate_hz)
+    def pause_s(self, delivery: Delivery) -> float:
+        """Return how long the silence between two sentences is, in seconds."""
+        return self._sentence_pause_s if delivery.sentence_pause_s is None else delivery.sentence_pause_s
+
+    def count_sentences(self, text: str, delivery: Delivery) -> int:
+        """Return how many sentences `text` has, those that make no sound included; 1 ms for 20,000 characters of prose.
+
+        Raises:
+            UnknownLanguageError: with the names there are.
+        """
+        return sum(1 for _ in self._sentences(text, self.language_row(delivery.language)))
+
+    def _sentences(self, text: str, language: int) -> Iterator[str]:
+        return split_sentences(text, without_region(self.manifest.voice.languages[language]))
 
 
-def _utterances(front_end: FrontEnd, sentence: str, language: str, cut: bool) -> Iterator[Reading]:
+def _utterances(front_end: FrontEnd, sentence: str, language: str, cut: bool) -> Iterator[Reading | None]:
     for piece in split_first_clause(sentence) if cut else (sentence,):
         yield from front_end.utterances(piece, language)
 

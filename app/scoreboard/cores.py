@@ -56,6 +56,15 @@ class Cores:
                 self._working -= 1
                 self._call()
 
+    def pass_on(self) -> None:
+        """Let the next request that waits have the core, if one does, and wait for it again. For one that has it."""
+        with self._lock:
+            if not self._queue:
+                return
+            self._working -= 1
+            self._call()
+        self._take()
+
     def _take(self) -> None:
         called = threading.Event()
         with self._lock:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.cores import Cores, share_of
@@ -58,8 +59,11 @@ class Hands:
         self.board, self.seat = board, seat
 
     @contextmanager
-    def speaking(self, whole: bool = False) -> Iterator[None]:
+    def speaking(self, whole: bool = False) -> Iterator[Callable[[], None]]:
         """Count the calling request for as long as it needs a core, to its next piece of audio; it may wait for the core.
+
+        What it yields is called when the request has done a piece of work that nothing is heard of, such as the
+        reading of a text without a sound: that is progress, and another request may have the core first.
 
         Args:
             whole: it is of an engine that speaks one utterance at a time, in one piece; see `Manifest.speaks_whole`.
@@ -67,8 +71,8 @@ class Hands:
         self._need(1)
         try:
             # Whoever waits for another's utterance is not stalled, so it waits before it is watched.
-            with self._alone if whole else nullcontext(), self._turns.one(), self._watch(_WHOLE if whole else 1):
-                yield
+            with self._alone if whole else nullcontext(), self._turns.one(), self._watch(_WHOLE if whole else 1) as number:
+                yield partial(self._renew, number, threading.get_ident())
         finally:
             self._need(-1)
 
@@ -85,17 +89,31 @@ class Hands:
             self.seat.show(speaking=self._speaking)
 
     @contextmanager
-    def _watch(self, times: int) -> Iterator[None]:
+    def _watch(self, times: int) -> Iterator[int]:
         number = next(self._numbers)
         with self._lock:
             since_s = self._now()
             self._watched[number] = since_s, since_s + times * self._stall_s
             self._show()
         try:
-            yield
+            yield number
         finally:
             with self._lock:
                 del self._watched[number]
+                self._show()
+
+    def _renew(self, number: int, holder: int) -> None:
+        """Note progress with a piece, and let another request have the core first.
+
+        A further thread may go on with a text after the piece is over, so it gives nothing away and watches nothing anew.
+        """
+        if threading.get_ident() == holder:
+            self._turns.pass_on()
+        with self._lock:
+            if number in self._watched:
+                since_s, until_s = self._watched[number]
+                now_s = self._now()
+                self._watched[number] = now_s, now_s + until_s - since_s
                 self._show()
 
     def _show(self) -> None:

@@ -18,7 +18,7 @@ ROUTES = ("speech", "captions", "coqui", "marytts", "listings", "page", "status"
 #: The statuses that are counted by themselves; others as the next lower one.
 STATUSES = (200, 304, 400, 401, 404, 405, 408, 413, 415, 422, 429, 499, 500, 503)
 #: How a speech ended.
-OUTCOMES = ("done", "failed", "abandoned")
+OUTCOMES = ("done", "failed", "abandoned", "refused")
 #: Why a request was not let in.
 REFUSALS = ("queue_full", "waited_too_long", "client_left")
 #: How a worker ended.

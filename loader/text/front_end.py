@@ -74,20 +74,23 @@ class TextFrontEnd:
         for language in languages:
             self.clean(_WARM_UP_TEXT, language)
 
-    def utterances(self, sentence: str, language: str) -> Iterator[Reading]:
-        """Yield the ids of one sentence, cut where it is too long for one pass; none where it makes no sound.
+    def utterances(self, sentence: str, language: str) -> Iterator[Reading | None]:
+        """Yield the ids of one sentence, cut if it is too long for one pass; None for a piece that makes no sound.
 
         Args:
             sentence: raw text.
             language: one of the voice's, as the manifest names it.
         """
         for piece in split_at_breaks(sentence, piece_characters(sentence)):
-            phonemes, done = self._read_aloud(piece, language), 0
+            phonemes, done, is_silent = self._read_aloud(piece, language), 0, True
             for part in split_at_breaks(phonemes, UTTERANCE_PHONEMES):
                 start = phonemes.index(part, done)
                 done = start + len(part)
                 if self.is_audible(part):
+                    is_silent = False
                     yield self.numbered(piece, phonemes, range(start, done))
+            if is_silent:
+                yield None
 
     def _read_aloud(self, piece: str, language: str) -> str:
         """Return the phonemes of a piece.

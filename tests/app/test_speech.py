@@ -10,10 +10,12 @@ from app.errors import (
     BadRequestError,
     ClientGoneError,
     DeadlineError,
+    SilenceTooLongError,
     TextTooLongError,
     UnknownVoiceRequestedError,
     UnspeakableError,
 )
+from app.length import require_silence
 from app.listener import Listener
 from app.scoreboard.hands import Hands
 from app.scoreboard.snapshot import snapshot
@@ -22,6 +24,7 @@ from app.speech_request import Speaking, SpeechRequest, checked_text, chosen, ch
 from loader.config import Limits
 
 LIMITS = Limits(text_characters=20, body_bytes=1024)
+THERE = Listener(lambda: False, 100.0)
 
 
 @pytest.mark.parametrize("text", ["a", " a ", "two\nlines\tand\r\ntabs", "Straße", "日本語", "👩‍👩‍👧", "\ufeffBOM", "x" * 20])
@@ -54,7 +57,7 @@ def test_an_unknown_voice_is_refused_with_the_known_ones(catalogue):
 def spoken(catalogue, text, cores=1):
     clock = itertools.count(100.0, 0.5)
     request = SpeechRequest(text, Speaking(catalogue.default), "wav", False, 1.0, 1, "id-1")
-    return begin_speech(request, Hands(cores), now=lambda: next(clock))
+    return begin_speech(request, Hands(cores), THERE, LIMITS, now=lambda: next(clock))
 
 
 def test_nothing_to_speak_is_refused_before_anything_is_sent(catalogue):
@@ -76,7 +79,7 @@ def test_a_speech_taken_to_its_end_is_logged_as_done(catalogue, caplog):
 def test_audio_counts_on_the_scoreboard_as_it_is_made(catalogue):
     clock, hands = itertools.count(100.0, 0.5), Hands(1)
     request = SpeechRequest("One sentence. And another one.", Speaking(catalogue.default), "wav", False, 1.0, 1, "id-1")
-    speech, counted_s = begin_speech(request, hands, now=lambda: next(clock)), []
+    speech, counted_s = begin_speech(request, hands, THERE, LIMITS, now=lambda: next(clock)), []
     for _ in speech.stretches:
         counted_s.append(snapshot(hands.board).totals.audio_s)
 
@@ -105,7 +108,7 @@ def test_further_hands_change_nothing_that_is_heard(catalogue, cores):
 def test_a_request_counts_as_speaking_only_while_it_is_waited_for(catalogue):
     hands = Hands(2)
     request = SpeechRequest("Hello there. And again.", Speaking(catalogue.default), "wav", False, 1.0, 1, "id-1")
-    speech = begin_speech(request, hands)
+    speech = begin_speech(request, hands, THERE, LIMITS)
     next(speech.stretches)
 
     assert 2 == hands.allowed()
@@ -118,7 +121,7 @@ def test_what_is_measured_is_what_is_heard(catalogue):
     text = "On the 3rd of May it cost $3.50. Nobody minded, and everybody went home."
     request = SpeechRequest(text, Speaking(catalogue.default), "wav", False, 1.0, 9, "id-1")
     timings = measured_speech(request, Hands(1), Listener(lambda: False, 0.0), LIMITS)
-    stretches = list(begin_speech(request, Hands(1)).stretches)
+    stretches = list(begin_speech(request, Hands(1), THERE, LIMITS).stretches)
     heard = [catalogue.default.timing(each.begins) for each in stretches if each.begins]
 
     assert heard == timings
@@ -143,11 +146,54 @@ def test_a_client_that_waits_no_longer_stops_the_measuring(catalogue):
 def test_the_board_has_what_was_spoken_and_how_fast(catalogue):
     hands, clock = Hands(1), itertools.count(100.0, 0.5)
     request = SpeechRequest("Hello there.", Speaking(catalogue.default), "wav", False, 1.0, 1, "id-1")
-    stretches = list(begin_speech(request, hands, since_s=90.0, now=lambda: next(clock)).stretches)
+    stretches = list(begin_speech(request, hands, Listener(lambda: False, 90.0), LIMITS, now=lambda: next(clock)).stretches)
 
     seen = snapshot(hands.board).totals
-    assert {"done": 1, "failed": 0, "abandoned": 0} == seen.outcomes
+    assert {"done": 1, "failed": 0, "abandoned": 0, "refused": 0} == seen.outcomes
     assert sum(each.samples.size for each in stretches) / 22050 == pytest.approx(seen.audio_s)
     assert 12 == seen.characters
     assert 11.0 == seen.histograms["first_audio_s"].sum
     assert seen.histograms["synthesis_s"].sum / seen.audio_s == pytest.approx(seen.histograms["rtf"].sum)
+
+
+SILENT = "\u200b! " * 300
+
+
+@pytest.mark.parametrize("begin", [
+    lambda request, listener: begin_speech(request, Hands(1), listener, LIMITS),
+    lambda request, listener: measured_speech(request, Hands(1), listener, LIMITS),
+])  # fmt: skip
+def test_a_client_that_leaves_ends_the_reading_of_a_text_without_sound(catalogue, begin):
+    questions = itertools.count()
+    listener = Listener(lambda: next(questions) >= 10, 0.0)
+
+    with pytest.raises(ClientGoneError):
+        begin(SpeechRequest(SILENT, Speaking(catalogue.default), "wav", False, 1.0, 9, "id-1"), listener)
+
+    assert 11 == next(questions)
+
+
+def test_reading_a_text_without_sound_is_progress(catalogue):
+    clock = itertools.count(100.0, 1.0)
+    hands = Hands(1, stall_s=5.0, now=lambda: next(clock))
+    overdue = []
+    listener = Listener(lambda: bool(overdue.append(next(clock) > hands.seat.row["stalls_s"])), 0.0)
+
+    with pytest.raises(UnspeakableError):
+        begin_speech(SpeechRequest(SILENT, Speaking(catalogue.default), "wav", False, 1.0, 9, "id-1"), hands, listener, LIMITS)
+
+    assert 300 == len(overdue) and not any(overdue)
+
+
+@pytest.mark.parametrize(
+    "sentence_pause_s, sentences, is_refused", [(10, 361, False), (10, 362, True), (0.45, 3000, False), (0, 5000, False)]
+)
+def test_silence_between_sentences_is_bounded_before_anything_is_spoken(catalogue, sentence_pause_s, sentences, is_refused):
+    request = SpeechRequest(
+        "A! " * sentences, Speaking(catalogue.default), "wav", False, 1.0, 9, "id-1", sentence_pause_s=sentence_pause_s
+    )
+    if is_refused:
+        with pytest.raises(SilenceTooLongError, match="362 sentences with pauses of 10 s are 3610 s of silence, limit 3600"):
+            require_silence(request, LIMITS)
+    else:
+        require_silence(request, LIMITS)

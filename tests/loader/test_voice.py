@@ -1,5 +1,6 @@
 """loader.voice: the embedded voice speaks, or says that it cannot; any text, in bounded pieces."""
 
+import contextlib
 import dataclasses
 import itertools
 import string
@@ -218,9 +219,43 @@ def test_unspeakable_text_is_refused_before_the_first_window(voice, text):
 def test_nasty_text_is_spoken_in_bounded_utterances(voice, text):
     # Phonemes, each with a blank, one blank more, and both ends.
     most_ids, front_end = 2 * UTTERANCE_PHONEMES + 3, voice.open().front_end
-    utterances = [reading.ids for sentence in split_sentences(text, "en") for reading in front_end.utterances(sentence, "en-us")]
+    readings = [reading for sentence in split_sentences(text, "en") for reading in front_end.utterances(sentence, "en-us")]
 
-    assert 0 < max(map(len, utterances)) <= most_ids
+    assert 0 < max(len(reading.ids) for reading in readings if reading) <= most_ids
+
+
+def test_every_piece_of_text_is_a_checkpoint_also_if_it_makes_no_sound(voice):
+    passed = []
+    texts = ["\u200b! " * 500, "\u200b" * 20_000, "One. Two. " * 2]
+    for text in texts:
+        count = 0
+
+        def checkpoint():
+            nonlocal count
+            count += 1
+
+        with contextlib.suppress(UnspeakableTextError):
+            list(voice.passages(text, Delivery(1), checkpoint))
+        passed.append(count)
+
+    assert [500, 20_000 // PIECE_CHARACTERS + 1, 4] == passed
+
+
+def test_a_checkpoint_can_end_the_speech(voice):
+    class EnoughError(Exception):
+        pass
+
+    def checkpoint():
+        raise EnoughError
+
+    for most in (1, 2):
+        with pytest.raises(EnoughError):
+            list(voice.stretches("\u200b! " * 500, Delivery(1), itertools.repeat(most).__next__, most, checkpoint))
+
+
+def test_pauses_and_sentences_are_known_before_anything_is_spoken(voice):
+    assert (0.45, 2.0) == (voice.pause_s(Delivery(1)), voice.pause_s(Delivery(1, sentence_pause_s=2.0)))
+    assert [1, 3, 650] == [voice.count_sentences(text, Delivery(1)) for text in ("One", "One. Two. Three", "A! " * 650)]
 
 
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY.keys())

@@ -24,12 +24,14 @@ class BpeFrontEnd:
         self._tokenizer = tokenizer
         self._most_ids = most_ids
 
-    def utterances(self, sentence: str, language: str) -> Iterator[Reading]:
-        """Yield the ids of one sentence, cut where it is too long for one pass; none where it makes no sound."""
+    def utterances(self, sentence: str, language: str) -> Iterator[Reading | None]:
+        """Yield the ids of one sentence, cut if it is too long for one pass; None for a piece that makes no sound."""
         limit = self._tokenizer.char_limits.get(language.split("-")[0], _USUAL_CHARACTERS)
         for piece in split_at_breaks(sentence, limit):
             if any(map(str.isalnum, piece)):
                 yield from self._within_limit(piece, language)
+            else:
+                yield None
 
     def read(self, text: str, language: str) -> str:
         """Return no phonemes: XTTS has none."""

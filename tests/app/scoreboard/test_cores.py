@@ -122,3 +122,33 @@ def test_a_piece_of_work_that_fails_gives_its_core_back():
             pass
     with cores.one():
         pass
+
+
+def test_one_that_passes_its_core_on_has_it_again_after_those_that_waited():
+    cores, order, waits = Cores(lambda: 1), [], threading.Event()
+
+    def other(name):
+        waits.set()
+        with cores.one():
+            order.append(name)
+
+    with ThreadPoolExecutor(2) as pool:
+        with cores.one():
+            others = [pool.submit(other, name) for name in "bc"]
+            while len(cores._queue) < 2:
+                waits.wait(0.001)
+            cores.pass_on()
+            order.append("a")
+        for each in others:
+            each.result()
+
+    assert list("bca") == order
+    assert 0 == cores._working
+
+
+def test_passing_on_costs_nothing_if_no_request_waits():
+    cores = Cores(lambda: 1)
+    with cores.one():
+        cores.pass_on()
+
+        assert 1 == cores._working

@@ -110,3 +110,35 @@ def test_who_waits_for_anothers_utterance_is_not_watched_meanwhile():
                 second.result(0.2)
             assert 1 == len(hands._watched)
         assert second.result()
+
+
+def test_progress_that_is_not_heard_begins_the_watch_anew():
+    clock = itertools.count(100.0, 10.0)
+    hands = Hands(1, stall_s=60.0, now=lambda: next(clock))
+
+    with hands.speaking() as renew:
+        stalls_s = [hands.seat.row["stalls_s"]]
+        renew()
+        stalls_s.append(hands.seat.row["stalls_s"])
+    assert [160.0, 170.0] == stalls_s
+
+
+def test_progress_after_a_piece_watches_nothing():
+    hands = Hands(1)
+    with hands.speaking() as renew:
+        pass
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(renew).result()
+
+    assert (0.0, {}) == (hands.seat.row["stalls_s"], hands._watched)
+    with hands.speaking():
+        assert 1 == hands._turns._working
+
+
+def test_progress_in_a_further_thread_keeps_the_turn():
+    hands = Hands(1)
+    with hands.speaking() as renew, ThreadPoolExecutor(1) as pool:
+        pool.submit(renew).result()
+
+        assert 1 == hands._turns._working

@@ -42,10 +42,11 @@ _WRITTEN_IN = {
 _SCRIPT_OF = {language: script for script, languages in _WRITTEN_IN.items() for language in languages.split()}
 #: Repeated and joined: affixes, abbreviations, what people paste, and what disturbs readers of text.
 _UNITS = (
-    "'s", "n't", "'ll", "auto", "non", "un", "re", "anti", "ation", "ness", "ing", "ings", "ed", "er", "ment", "able", "ge", "ver",
-    "ent", "zer", "pre", "www.", "http://", "th", "sch", "]-A", "i.e.", "U.S.", "A", "AB", "aB", "1", "0", "12", "1,000", "3.14", "1st",
-    "2nd", "II", "XIV", "é", "\u0301", "\u200d", "\u200b", "\ufe0f", "😀", "👍🏽", "🇩🇪", "中", "あ", "한", "я", "ω", "ا", "-", "--", "'",
-    "’", "_", "[[", "]]", "_^_", "[[x", "(", ")", "\u00ad", "\ufeff", "％", "①", "ⓜ", "½", "²", "Ⅳ", "٣", "३", "\x01", "\x02",
+    "'s", "n't", "'ll", "auto", "non", "un", "re", "anti", "ation", "ness", "ing", "ings", "ed", "er", "ment", "able", "ge",
+    "ver", "ent", "zer", "pre", "www.", "http://", "th", "sch", "]-A", "i.e.", "U.S.", "A", "AB", "aB", "1", "0", "12", "1,000",
+    "3.14", "1st", "2nd", "II", "XIV", "é", "\u0301", "\u200d", "\u200b", "\ufe0f", "😀", "👍🏽", "🇩🇪", "中", "あ", "한", "я", "ω",
+    "ا", "-", "--", "'", "’", "_", "[[", "]]", "_^_", "[[x", "(", ")", "\u00ad", "\ufeff", "％", "①", "ⓜ", "½", "²",
+    "Ⅳ", "٣", "३", "\x01", "\x02",
 )  # fmt: skip
 _MARKS = "'’-.,·:/&@#%$£€*+=~^°()[]{}<>|\\\"“”‘„«»!?;…–—_`´©"
 _JOINS = ("", "-", " - ", "'", ", ")
@@ -150,7 +151,8 @@ def main() -> None:
         for number, outcome in outcomes(espeak, language, range(options.patterns), options.seed):
             counts[outcome] += 1
             first.setdefault(outcome, number)
-        line = {"language": language, "patterns": options.patterns, **counts, "first": first, "s": round(time.monotonic() - began_s)}
+        took_s = round(time.monotonic() - began_s)
+        line = {"language": language, "patterns": options.patterns, **counts, "first": first, "took_s": took_s}
         print(json.dumps(line), flush=True)
 
 

@@ -89,7 +89,7 @@ def test_signals_to_the_whole_group_do_not_end_it(process):
 
 
 def test_it_has_no_descriptor_of_the_asking_process():
-    with socket.create_server(("127.0.0.1", 0)), open(os.devnull) as _file:
+    with socket.create_server(("127.0.0.1", 0)), open(os.devnull):
         process = EspeakProcess(ScriptedLibrary())
         descriptors = process.trace(b"descriptors", "en").split()
         process.close()
@@ -131,7 +131,8 @@ def test_it_ends_with_the_asking_process_however_that_ends():
         child.kill()
         os.waitpid(child.pid, 0)
         psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=30)
-        print(json.dumps([len(pids), [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]]))
+        left = [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
+        print(json.dumps([len(pids), left]))
         """
     )
 
