@@ -10,8 +10,6 @@ import math
 import os
 import re
 import string
-import tempfile
-from pathlib import Path
 
 import pytest
 import webvtt
@@ -42,11 +40,13 @@ SCRIPTS = (
     (0x12000, 0x123FF), (0x1D400, 0x1D7FF), (0x20000, 0x2A6DF),
 )  # fmt: skip
 UNITS = (
-    "9", "中", "www.", "Привет", "auto ", "don't ", "A! ", "3.14", "$1,000.50 ", "1st ", "12:30 ", "-5", "e.g. ", "U.S. ", "Dr. ",
-    "https://example.com/a?b=c&d ", "me@example.com ", "“", "”", "(", ")", "[[", "]]", "-->", "--", "…", "...", "—", "—a", "<b>", "&amp;",
-    "{\\an8}", "WEBVTT ", "NOTE\n", "\n\n", "\n", "\t", " ", "1\n\n00:00:01,000 --> 00:00:02,000\n", "👩‍👩‍👧", "❤️", "😀", "e\u0301",
-    "\u0301", "\u200b", "\u200d", "\u202e", "\u202c", "\ufeff", "\u00ad", "\u2028", "\xa0", "\u3000", "。", "、", "「", "」", "！", "？", ".", ",",
-    "\u02d0", "\u02c8", "ʰ", "①", "²", "½", "٣", "שלום", "مرحبا", "नमस्ते", "สวัสดี", "안녕", "日本語", "ﬀ", "İ", "ß", "_", "*", "#", "%", "\\", "`", "|",
+    "9", "中", "www.", "Привет", "auto ", "don't ", "A! ", "3.14", "$1,000.50 ", "1st ", "12:30 ", "-5", "e.g. ",
+    "U.S. ", "Dr. ", "https://example.com/a?b=c&d ", "me@example.com ", "“", "”", "(", ")", "[[", "]]", "-->",
+    "--", "…", "...", "—", "—a", "<b>", "&amp;", "{\\an8}", "WEBVTT ", "NOTE\n", "\n\n", "\n", "\t", " ",
+    "1\n\n00:00:01,000 --> 00:00:02,000\n", "👩‍👩‍👧", "❤️", "😀", "e\u0301", "\u0301", "\u200b", "\u200d",
+    "\u202e", "\u202c", "\ufeff", "\xad", "\u2028", "\xa0", "\u3000", "。", "、", "「", "」", "！", "？", ".", ",",
+    "ː", "ˈ", "ʰ", "①", "²", "½", "٣", "שלום", "مرحبا", "नमस्ते", "สวัสดี", "안녕", "日本語", "ﬀ", "İ", "ß", "_",
+    "*", "#", "%", "\\", "`", "|",
 )  # fmt: skip
 
 a_letter = st.sampled_from(SCRIPTS).flatmap(lambda script: st.integers(*script)).map(chr).filter(
@@ -60,17 +60,15 @@ a_run = st.tuples(st.sampled_from(UNITS) | a_letter | a_script_word, st.integers
     lambda run: (run[0] * run[1])[:59] if run[0].isascii() else (run[0] * run[1])[:120]
 )
 a_piece = st.sampled_from(UNITS) | a_script_word | st.text(any_character, max_size=10) | a_run
-#: Runs without white space stay short here: what espeak does with long ones is a matter of its own tests.
 texts = st.lists(st.tuples(a_piece, st.sampled_from(["", " ", " ", ". "])), min_size=1, max_size=12).map(
     lambda pieces: "".join(itertools.chain(*pieces)).encode()[:LONGEST_BYTES].decode(errors="ignore")
 )
 
 
 @pytest.fixture(scope="module")
-def application(artifact_of, embedded_artifact):
+def application(artifact_of, embedded_artifact, tmp_path_factory):
     """A whole server in this process: the embedded voice, which reads phonemes, and one that reads letters of three languages."""
-    directory = Path(tempfile.mkdtemp())
-    configuration = directory / "tts_config.yaml"
+    configuration = tmp_path_factory.mktemp("any_text") / "tts_config.yaml"
     configuration.write_text(
         f"cache_dir: {CACHE}\nvoices:\n  - {{name: joe, model_path: embedded/joe}}\n"
         f"  - {{name: choir, model_path: {artifact_of('languages')}}}\n"
@@ -80,11 +78,11 @@ def application(artifact_of, embedded_artifact):
         yield wsgi.create()
 
 
-
 @st.composite
 def asked(draw):
     """A body of a request for captions, valid in every field."""
     body = {
+        # Runs without white space stay short here: what espeak does with long ones is a matter of its own tests.
         "input": re.sub(r"(\S{58})(?=\S)", r"\1 ", draw(texts)),
         "caption_format": draw(st.sampled_from(["json", "srt", "vtt"])),
         "seed": draw(st.integers(0, 3)),
