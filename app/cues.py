@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 from loader.timing import Timing
@@ -37,7 +37,7 @@ class _Piece:
 
 
 def sentence_cues(parts: Sequence[Timing], sample_rate_hz: int) -> Iterator[Cue]:
-    """Yield the cues of one sentence: one, or as many as it takes.
+    """Yield the cues of one sentence: one, or as many as it takes; none if it has no text.
 
     A sentence is cut between words, rather after a clause and into cues of like length; what is
     too long for a line, such as a sentence of Chinese, also within. A cue stays until the next
@@ -48,6 +48,8 @@ def sentence_cues(parts: Sequence[Timing], sample_rate_hz: int) -> Iterator[Cue]
         sample_rate_hz: samples of one second.
     """
     groups = list(_groups(_pieces(parts)))
+    if not groups:
+        return
     ends = [group[0].start_samples for group in groups[1:]] + [parts[-1].end_samples]
     for group, end in zip(groups, ends, strict=True):
         start_ms, end_ms = (round(1000 * samples / sample_rate_hz) for samples in (group[0].start_samples, end))
@@ -56,7 +58,7 @@ def sentence_cues(parts: Sequence[Timing], sample_rate_hz: int) -> Iterator[Cue]
 
 def joined(texts: Sequence[str]) -> str:
     """Return the parts of a sentence as one text."""
-    return "".join(_spaced([text.strip() for text in texts]))
+    return "".join(_spaced([stripped for text in texts if (stripped := text.strip())]))
 
 
 def _spaced(texts: Sequence[str]) -> Iterator[str]:
@@ -66,7 +68,22 @@ def _spaced(texts: Sequence[str]) -> Iterator[str]:
         yield f"{text} " if following and not is_one_run else text
 
 
-def _pieces(parts: Sequence[Timing]) -> list[_Piece]:
+def _written(parts: Sequence[Timing]) -> list[Timing]:
+    """Return the parts that have a text; the time of each other one goes to the part before it, else to the one after.
+
+    A part has no text if it goes on with a word of the part before it, such as a number of 84 digits.
+    """
+    written: list[Timing] = []
+    for part in parts:
+        if part.text.strip():
+            written.append(part if written else replace(part, start_samples=parts[0].start_samples))
+        elif written:
+            written[-1] = replace(written[-1], end_samples=part.end_samples)
+    return written
+
+
+def _pieces(timings: Sequence[Timing]) -> list[_Piece]:
+    parts = _written(timings)
     texts = list(_spaced([" ".join(part.text.split()) for part in parts]))
     return [piece for part, text in zip(parts, texts, strict=True) for piece in _of_part(part, text)]
 

@@ -1,11 +1,12 @@
 """From the samples of each id to when words and sounds are heard."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
 
 from loader.text.alignment import WordSpan
 from loader.text.reading import Reading
-from loader.text.sentences import UTTERANCE_PHONEMES
+from loader.text.sentences import UTTERANCE_PHONEMES, split_at_breaks
 from loader.text.sounds import sounds
 from loader.timing import Mark, Timing
 
@@ -23,7 +24,7 @@ def timing_of(
 
     Args:
         reading: what is spoken.
-        words: all of `reading.text`, as they lie in `reading.phonemes`; none where nobody asks for them.
+        words: all of `reading.text`, as they lie in `reading.phonemes`.
         samples_per_id: how long each of `reading.ids` lasts.
         sentence: number of its sentence, from 0.
         start_samples: the utterance's first sample, counted from the first of the audio.
@@ -38,7 +39,7 @@ def timing_of(
     every = [(sound, _span(sound.start, sound.stop, heard)) for sound in sounds(reading.phonemes)]
     return Timing(
         sentence,
-        _part(reading, words, [span is not None for span in spans]),
+        _part(reading, words),
         start_samples,
         ends[-1],
         tuple(Mark(word.text, *span) for word, span in zip(words, spans, strict=True) if span),
@@ -70,14 +71,30 @@ def _span(first: int, last: int, heard: Mapping[int, _Span]) -> _Span | None:
     return (spans[0][0], spans[-1][1]) if spans and spans[0][0] < spans[-1][1] else None
 
 
-def _part(reading: Reading, words: Sequence[WordSpan], are_heard: Sequence[bool]) -> str:
-    """Return the text that the utterance is of; of a part, up to the words of the next one."""
+def _part(reading: Reading, words: Sequence[WordSpan]) -> str:
+    """Return the text that the utterance is of; of a part, from the first word that begins in it to those of the next part.
+
+    The parts together are the text, each character once, except words that begin in a part without a sound of the
+    voice, which is not spoken. A part in which no word begins has no text.
+    """
     text = reading.text
-    if len(reading.phonemes) <= UTTERANCE_PHONEMES or not (words and (any(are_heard) or reading.start)):
+    if len(reading.phonemes) <= UTTERANCE_PHONEMES:
         return text
-    if not any(are_heard):
-        return ""
-    first, last = are_heard.index(True), len(words) - are_heard[::-1].index(True)
-    start = words[first].start_character if first else 0
-    end = words[last].start_character if last < len(words) else len(text)
+    firsts = [word.first_phoneme for word in words]
+    before, after = (bisect_left(firsts, place) for place in (reading.start, _end_of_part(reading)))
+    if before == after:
+        return "" if words or reading.start else text
+    start = words[before].start_character if before else 0
+    end = words[after].start_character if after < len(words) else len(text)
     return text[start:end].strip()
+
+
+def _end_of_part(reading: Reading) -> int:
+    """Return where in the phonemes the next part begins, by the same cuts as the front end made."""
+    done = 0
+    for part in split_at_breaks(reading.phonemes, UTTERANCE_PHONEMES):
+        start = reading.phonemes.index(part, done)
+        if start > reading.start:
+            return start
+        done = start + len(part)
+    return len(reading.phonemes)

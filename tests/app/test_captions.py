@@ -133,6 +133,26 @@ def test_an_arrow_of_times_in_a_text_ends_no_cue():
     assert ("a --> b", "a → b") == (html.unescape(in_vtt.raw_text), in_srt.raw_text)
 
 
+@pytest.mark.parametrize("texts", [["9" * 100, ""], ["", "9" * 100], ["9" * 100, "", "", "1"], ["", "9" * 100, "", "1", ""]])
+def test_a_part_without_a_text_lengthens_the_part_before_it(texts):
+    """A number of many digits is one word, and more than one utterance."""
+    spans = [(second * RATE_HZ, (second + 1) * RATE_HZ) for second in range(len(texts))]
+    parts = [Timing(0, text, *span, (Mark(text, *span),) * bool(text)) for text, span in zip(texts, spans, strict=True)]
+    cues = subtitles(parts)
+
+    assert "".join(texts) == "".join("".join(cue.split()) for cue, _, _ in cues)
+    assert ("00:00:00.000", f"00:00:0{len(texts)}.000") == (cues[0][1], cues[-1][2])
+    assert all(end == start for (_, _, end), (_, start, _) in itertools.pairwise(cues))
+    assert " ".join(text for text in texts if text) == captions_json(parts, RATE_HZ, RATE_HZ, (), 1)["sentences"][0]["text"]
+
+
+def test_a_sentence_without_a_text_has_no_cue():
+    silent = Timing(0, "", 0, RATE_HZ)
+
+    assert "" == srt([silent], RATE_HZ)
+    assert "WEBVTT\n" == vtt([silent], RATE_HZ)
+
+
 def test_hours_are_counted():
     timing = Timing(0, "Late.", 3_599_999 * RATE_HZ // 1000, 360_000 * RATE_HZ)
 

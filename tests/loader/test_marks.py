@@ -6,6 +6,7 @@ from loader.marks import timing_of
 from loader.passages import measured
 from loader.text.alignment import WordSpan, word_spans
 from loader.text.reading import Reading
+from loader.text.sentences import UTTERANCE_PHONEMES, split_at_breaks
 from loader.timing import Mark
 from loader.voice import Delivery
 
@@ -15,8 +16,8 @@ SAMPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 WORDS = (WordSpan("A", 0, 1, 0, 1), WordSpan("B", 2, 3, 2, 4))
 
 
-def read_as(text="A B.", phonemes="a ˈb.", positions=POSITIONS):
-    return Reading([0] * len(positions), text, phonemes, positions)
+def read_as(text="A B.", phonemes="a ˈb.", positions=POSITIONS, start=0):
+    return Reading([0] * len(positions), text, phonemes, positions, start)
 
 
 def test_a_blank_is_heard_with_what_is_before_it():
@@ -54,16 +55,54 @@ def test_words_that_nobody_asks_for_are_not_there():
     assert () == timing_of(read_as(), (), SAMPLES, 0, 0).words
 
 
-def test_a_part_of_a_long_text_has_the_text_of_its_own_words():
-    phonemes = "a" * 300 + " " + "b" * 300 + " c"
-    words = [WordSpan("Aa", 1, 3, 0, 300), WordSpan("Bb", 6, 8, 301, 601), WordSpan("C", 9, 10, 602, 603)]
+def text_of_parts(text, phonemes, words, *ranges):
+    """Return the text of each part, and the words heard in it, where every symbol lasts one sample but "?", which has no id."""
 
     def part(first, last):
-        places = range(first, last)
-        return timing_of(read_as("“Aa, “Bb C.", phonemes, tuple(places)), words, [1] * len(places), 0, 0)
+        places = tuple(place for place in range(first, last) if phonemes[place] != "?")
+        timing = timing_of(read_as(text, phonemes, places, first), words, [1] * len(places), 0, 0)
+        return timing.text, [mark.text for mark in timing.words]
 
-    assert ["“Aa, “", "Bb C."] == [part(0, 300).text, part(301, 603).text]
-    assert ["Bb", "C"] == [mark.text for mark in part(301, 603).words]
+    return [part(*each) for each in ranges]
+
+
+def test_a_part_of_a_long_text_has_the_text_of_its_own_words():
+    words = [WordSpan("Aa", 1, 3, 0, 300), WordSpan("Bb", 6, 8, 301, 601), WordSpan("C", 9, 10, 602, 603)]
+    parts = text_of_parts("“Aa, “Bb C.", "a" * 300 + " " + "b" * 300 + " c", words, (0, 300), (301, 603))
+
+    assert [("“Aa, “", ["Aa"]), ("Bb C.", ["Bb", "C"])] == parts
+
+
+def test_a_word_that_the_voice_has_no_sound_for_is_written_at_either_end_of_a_part():
+    phonemes = "? " + "a" * 298 + " ? " + "? " + "b" * 298 + " ?"
+    words = [
+        WordSpan("Q", 0, 1, 0, 1), WordSpan("Aa", 2, 4, 2, 300), WordSpan("R", 5, 6, 301, 302),
+        WordSpan("S", 7, 8, 303, 304), WordSpan("Bb", 9, 11, 305, 603), WordSpan("T", 12, 13, 604, 605),
+    ]  # fmt: skip
+    first, second = list(split_at_breaks(phonemes, UTTERANCE_PHONEMES))
+    cut = phonemes.index(second, len(first))
+    parts = text_of_parts("Q Aa R S Bb T", phonemes, words, (0, len(first)), (cut, len(phonemes)))
+
+    assert "Q Aa R S Bb T" == " ".join(text for text, _ in parts)
+    assert [["Aa"], ["Bb"]] == [heard for _, heard in parts]
+
+
+def test_a_part_that_goes_on_with_a_word_has_no_text():
+    words = [WordSpan("Aa", 0, 2, 0, 900), WordSpan("B", 3, 4, 901, 902)]
+    parts = text_of_parts("Aa B.", "a" * 900 + " b.", words, (0, 500), (500, 903))
+
+    assert [("Aa", ["Aa"]), ("B.", ["B"])] == parts
+    assert ["Aa", ""] == [text for text, _ in text_of_parts("Aa", "a" * 900, words[:1], (0, 500), (500, 900))]
+
+
+def test_marks_before_the_first_part_with_a_sound_are_written_with_it():
+    words = [WordSpan("A", 600, 601, 600, 601)]
+
+    assert ["." * 600 + "A"] == [text for text, _ in text_of_parts("." * 600 + "A", "." * 600 + "a", words, (500, 601))]
+
+
+def test_a_text_of_parts_without_words_is_written_once():
+    assert ["a b", ""] == [text for text, _ in text_of_parts("a b", "a" * 900, [], (0, 500), (500, 900))]
 
 
 @pytest.mark.parametrize("seed", range(3))

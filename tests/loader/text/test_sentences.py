@@ -1,12 +1,14 @@
 """loader.text.sentences: nothing is lost but white space, and no piece is longer than its limit."""
 
 import random
+import re
 
 import pytest
 import sentencex
 
 from loader.text.sentences import (
     BLOCK_CHARACTERS,
+    MARKS_TIMES_CHARACTERS,
     PIECE_CHARACTERS,
     UTTERANCE_PHONEMES,
     WIDE_PIECE_CHARACTERS,
@@ -229,24 +231,77 @@ def test_the_first_sentence_of_a_long_text_is_out_before_the_rest_is_read():
 @pytest.fixture
 def characters_read(monkeypatch):
     """Return a list that holds how many characters each call of the library was given."""
-    counts, segment = [], sentencex.segment
-
-    def counted(language, text):
-        counts.append(len(text))
-        return segment(language, text)
-
-    monkeypatch.setattr(sentencex, "segment", counted)
-    return counts
+    return CountedTexts(monkeypatch, len)
 
 
-@pytest.mark.parametrize("text", ["“", "'", "`", "„«", "(", "a.", "語", "word ", "“Yes. ", "雨が降った。"])
+@pytest.fixture
+def texts_read(monkeypatch):
+    """Return a list that holds the text each call of the library was given."""
+    return CountedTexts(monkeypatch, str)
+
+
+class CountedTexts(list):
+    def __init__(self, monkeypatch, noted):
+        segment = sentencex.segment
+
+        def counted(language, text):
+            self.append(noted(text))
+            return segment(language, text)
+
+        monkeypatch.setattr(sentencex, "segment", counted)
+
+
+DENSE = ["“", "'", "`", "„«", "(", "a.", "‚‚„_「‘‹）", "`é。‚。‚", "‹»`" + "語" * 30 + "‚1‚", "aa.a.a.", "「」", "«a", "‛! ", "a؟"]
+
+
+@pytest.mark.parametrize("text", [*DENSE, "語", "word ", "“Yes. ", "雨が降った。", "a " + "b" * 3070, "A. " + "a " * 1600 + ". "])
 def test_a_text_is_read_in_blocks_of_one_size_and_less_than_twice(characters_read, text):
     """The library takes the square of what it is given at once."""
-    length = 100_000
+    length = 40_000
     list(split_sentences((text * length)[:length], "en"))
 
     assert max(characters_read) <= BLOCK_CHARACTERS
     assert sum(characters_read) < 2 * length
+
+
+@pytest.mark.parametrize("filler", ["", "word " * 200, "語" * 3000, "“" * 1000 + "a" * 3000])
+@pytest.mark.parametrize("text", DENSE)
+def test_the_more_quotes_and_stops_a_block_has_the_shorter_it_is(texts_read, text, filler):
+    """The library searches from each of them, as far as the end of what it is given."""
+    text = text * 300 + filler
+    list(split_sentences(text * (12_000 // len(text) + 1), "en"))
+
+    searches = [len(re.findall("[`'\"«»‘‚“„‛‟‹《「.!?。؟]", read)) * len(read) for read in texts_read]
+    # One more: the first apostrophe of several after a letter is not counted.
+    assert max(searches) <= MARKS_TIMES_CHARACTERS + BLOCK_CHARACTERS
+    # None is so short that there would be many of them.
+    assert min(map(len, texts_read[:-1])) > 1000
+
+
+def test_prose_is_read_in_whole_blocks(characters_read):
+    """Apostrophes, commas and a quote in every other line make no block shorter."""
+    line = "“I don't know,” said the boy's father, “whether it's theirs, or ours; we've none.” The rain hadn't stopped. "
+    list(split_sentences(line * 200, "en"))
+
+    assert {BLOCK_CHARACTERS} == set(characters_read[:-3])
+
+
+def test_pieces_of_a_long_text_copy_no_rest_of_it():
+    """Of a million characters each piece would take a millisecond to copy what follows it."""
+
+    class Counted(str):
+        copied = 0
+
+        def __getitem__(self, key):
+            part = str(self)[key]
+            Counted.copied += len(part)
+            return part
+
+    text = Counted("word " * 20_000)
+    pieces = list(split_at_breaks(text, PIECE_CHARACTERS))
+
+    assert without_space(text) == without_space("".join(pieces))
+    assert Counted.copied < 4 * len(text)
 
 
 @pytest.mark.parametrize("space", "\x85\xa0\u1680\u2000\u2007\u200a\u2028\u2029\u202f\u205f\u3000")
