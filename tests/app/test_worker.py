@@ -200,6 +200,7 @@ def test_a_worker_that_has_all_the_connections_it_may_have_waits_for_one_to_end(
 
 def test_a_request_for_which_the_system_has_no_thread_is_hung_up_on(worker, listener, caller, monkeypatch, caplog):
     client = caller()
+    client.sendall(b"GET /livez HTTP/1.1\r\n\r\n")
     look(worker, listener)
     connection = worker.pending_conns[0]
 
