@@ -3,7 +3,8 @@
 Events are named `noun.past_participle`: speech.done, speech.failed, speech.abandoned, captions.done,
 request.refused, request.failed, server.ready, server.refused_to_fork, server.replaces_workers,
 server.keeps_workers, worker.ready, worker.warm_up_failed, worker.not_ready, worker.replaces_itself,
-worker.takes_no_connection, worker.orphaned, worker.ended, memory.leak_suspected, tracing.off.
+worker.takes_no_connection, worker.orphaned, worker.ended, memory.leak_suspected, tracing.off,
+proxy.clock_distrusted.
 """
 
 import logging

@@ -3,6 +3,7 @@
 import logging
 import re
 import secrets
+import time
 
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -11,8 +12,10 @@ from app.api import captions, coqui, listings, marytts, metrics, openai, status
 from app.api.access import require_key
 from app.api.refusals import refusal, translated
 from app.errors import ServiceError, UnsupportedMediaTypeError
+from app.listener import WAITED_KEY
 from app.logs import event, follow_trace, place_of, trace_id_of
 from app.page import page
+from app.proxy_clock import ProxyClock
 from app.scoreboard.layout import ROUTES
 from app.service import Service
 from app.unreadable import ENVIRON_KEY, ParseError, refusal_of
@@ -40,7 +43,12 @@ def create_app(service: Service) -> Flask:
     flask.config["MAX_FORM_MEMORY_SIZE"] = service.settings.limits.body_bytes
     for blueprint in BLUEPRINTS:
         flask.register_blueprint(blueprint)
-    for before in (_name_request, _refuse_unread, require_key, _refuse_coded_body, _refuse_endless_body):
+    proxy_clock = ProxyClock(lambda: service.hands.seat.distrusted_start())
+
+    def note_wait() -> None:
+        request.environ[WAITED_KEY] = proxy_clock.waited_s(request.headers.get("X-Request-Start", ""), time.time())
+
+    for before in (_name_request, _refuse_unread, note_wait, require_key, _refuse_coded_body, _refuse_endless_body):
         flask.before_request(before)
     flask.after_request(_echo_request_id)
     flask.after_request(_count)
