@@ -29,13 +29,17 @@ _CHUNKED_FACTOR = 2
 _END = b"\r\n\r\n"
 #: What no head may have anywhere: controls, and line ends that are not CRLF. A CR at the end may still get its LF.
 _UNREADABLE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
-_NOT_ASCII = re.compile(rb"[^\x20-\x7e]")
+_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
+#: What no request line may have; of a CR that is not its end `_UNREADABLE` knows.
+_NOT_ASCII = re.compile(rb"[^\x20-\x7e\r]")
 _VERSION = re.compile(rb".* HTTP/1\.\d")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*(?=\r\n)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r]*chunked", re.IGNORECASE)
 _EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?", re.DOTALL)
+#: The beginning of one, and how much of it is looked at before its end is there.
 _CHUNK_SIZE_SO_FAR = re.compile(rb"[0-9a-fA-F]{0,15}(?:[ \t]+|[ \t]*;.*)?\r?", re.DOTALL)
+_SIZE_BYTES = 20
 _TARGET = re.compile(rb"(?:\r\n)?([A-Z]{1,20}) (?:https?://[^/ ]{0,255})?(/[A-Za-z0-9/._~-]*)")
 
 _LINE_REMEDY = "send `METHOD /path HTTP/1.1` and CRLF, with every other character than printable ASCII percent-encoded"
@@ -60,6 +64,9 @@ class RequestBuffer:
             patience: how long one that has begun is waited for.
         """
         self.data = bytearray()
+        # Of these bytes it is known that they end nothing. What comes a byte at a time must not be searched as often.
+        self._seen = 0
+        self._is_line_read = False
         self._patience = patience
         self._max_body_bytes = max_body_bytes
         #: When to give up, by the monotonic clock, unless something comes.
@@ -68,8 +75,10 @@ class RequestBuffer:
         # Where the body begins, once the head is whole, and how many bytes it has; None if it is chunked.
         self._body_at: int | None = None
         self._length: int | None = 0
-        # Where the next chunk begins, and how much content the chunks before it have.
+        # Where the next chunk begins, how much content the chunks before it have, and where it ends once its size is known.
         self._chunk_at, self._content_bytes = 0, 0
+        self._chunk_ends: int | None = None
+        self._trailer_at: int | None = None
         self._is_waiting_for_continue = False
 
     def add(self, piece: bytes, now_s: float) -> bool:
@@ -78,10 +87,10 @@ class RequestBuffer:
         Raises:
             BadRequestError: one of its children; it is no request, or more than is taken.
         """
-        seen = len(self.data)
+        self._seen = len(self.data)
         self.data += piece
         self.ends_s = min(self._last_s, now_s + self._patience.silence_s)
-        if self._body_at is None and not self._is_head_whole(seen):
+        if self._body_at is None and not self._is_head_whole():
             return False
         return self._is_body_whole()
 
@@ -109,13 +118,13 @@ class RequestBuffer:
         self._body_at = self._chunk_at = at - (len(head) - len(_EXPECT.sub(b"", head)))
         return True
 
-    def _is_head_whole(self, seen: int) -> bool:
-        """Look at what came after the first `seen` bytes."""
+    def _is_head_whole(self) -> bool:
         begin = 2 if self.data.startswith(b"\r\n") else 0  # one empty line may come first (RFC 9112, 2.2)
-        end = self.data.find(_END, max(begin, seen - 3))
+        end = self.data.find(_END, max(begin, self._seen - 3))
         head_end = len(self.data) if end < 0 else end + len(_END)
-        self._refuse_unreadable_line(begin)
-        if _UNREADABLE.search(self.data, max(0, seen - 1), head_end):
+        if not self._is_line_read:
+            self._read_line(begin)
+        if _UNREADABLE.search(self.data, max(0, self._seen - 1), head_end):
             raise MalformedRequestError("the head has control characters, or line ends that are not CRLF; leave them out")
         if head_end > MAX_HEAD_BYTES:
             raise HeadersTooLargeError(f"the head is over {MAX_HEAD_BYTES} bytes; send fewer or shorter headers")
@@ -124,13 +133,14 @@ class RequestBuffer:
         self._begin_body(head_end)
         return True
 
-    def _refuse_unreadable_line(self, begin: int) -> None:
-        end = self.data.find(b"\r\n", begin)
-        line = self.data[begin : end if end >= 0 else None]
-        if len(line) > MAX_LINE_BYTES:
+    def _read_line(self, begin: int) -> None:
+        end = self.data.find(b"\r\n", max(begin, self._seen - 1))
+        line_end = len(self.data) if end < 0 else end
+        if line_end - begin > MAX_LINE_BYTES:
             raise RequestLineTooLongError(f"the request line is over {MAX_LINE_BYTES} bytes; send long texts by POST")
-        is_readable = _VERSION.fullmatch(line) if end >= 0 else True
-        if _NOT_ASCII.search(line.removesuffix(b"\r")) or not is_readable:
+        self._is_line_read = end >= 0
+        is_readable = end < 0 or _VERSION.fullmatch(self.data, begin, end)
+        if _NOT_ASCII.search(self.data, max(begin, self._seen - 1), line_end) or not is_readable:
             raise MalformedRequestError(f"the request line cannot be read; {_LINE_REMEDY}")
 
     def _begin_body(self, head_end: int) -> None:
@@ -150,40 +160,47 @@ class RequestBuffer:
         most_bytes = _CHUNKED_FACTOR * self._max_body_bytes + MAX_HEAD_BYTES
         if len(self.data) - (self._body_at or 0) > most_bytes:
             raise BodyTooLargeError(f"the body is over {most_bytes} bytes with its chunks' sizes; send larger chunks, or fewer")
-        while self._content_bytes <= self._max_body_bytes:
-            is_whole = self._pass_chunk()
-            if is_whole is not None:
-                return is_whole
-        return True  # too large: the application says so
+        while self._trailer_at is None:
+            if self._chunk_ends is None:
+                if (is_whole := self._read_size()) is not None:
+                    return is_whole
+            elif len(self.data) < self._chunk_ends:
+                missing_bytes = max(0, self._chunk_ends - 2 - len(self.data))
+                return self._content_bytes - missing_bytes > self._max_body_bytes
+            elif self.data[self._chunk_ends - 2 : self._chunk_ends] != b"\r\n" or self._content_bytes > self._max_body_bytes:
+                return True
+            else:
+                self._chunk_at, self._chunk_ends = self._chunk_ends, None
+        return self._is_trailer_whole(self._trailer_at)
 
-    def _pass_chunk(self) -> bool | None:
-        """Pass one chunk. Return whether the request is whole, which one that gunicorn refuses is too; None to go on."""
-        end = self.data.find(b"\r\n", self._chunk_at)
+    def _read_size(self) -> bool | None:
+        """Read a chunk's size. Return whether the request is whole, as one is that gunicorn refuses by it; None to go on."""
+        end = self.data.find(b"\r\n", max(self._chunk_at, self._seen - 1))
         if end < 0:
             return self._refuse_endless_size()
         size = _CHUNK_SIZE.fullmatch(self.data, self._chunk_at, end)
         if size is None:
             return True
-        if not (size_bytes := int(size[1], 16)):
-            return self._is_trailer_whole(end + 2)
-        there_bytes = len(self.data) - (end + 2)
-        if there_bytes < size_bytes + 2:
-            return self._content_bytes + there_bytes > self._max_body_bytes
-        self._chunk_at = end + 2 + size_bytes + 2
-        self._content_bytes += size_bytes
-        return True if self.data[self._chunk_at - 2 : self._chunk_at] != b"\r\n" else None
+        if size_bytes := int(size[1], 16):
+            self._chunk_ends = end + 2 + size_bytes + 2
+            self._content_bytes += size_bytes
+        else:
+            self._trailer_at = end + 2
+        return None
 
     def _refuse_endless_size(self) -> bool:
         """Refuse what can be no chunk's size, for whose end gunicorn would wait."""
-        size = self.data[self._chunk_at :]
-        if len(size) > MAX_LINE_BYTES or not _CHUNK_SIZE_SO_FAR.fullmatch(size) or _UNREADABLE.search(size):
+        size = self.data[self._chunk_at : self._chunk_at + _SIZE_BYTES]
+        is_endless = len(self.data) - self._chunk_at > MAX_LINE_BYTES
+        is_odd = _UNREADABLE.search(self.data, max(self._chunk_at, self._seen - 1))
+        if is_endless or is_odd or not _CHUNK_SIZE_SO_FAR.fullmatch(size):
             raise MalformedRequestError("a chunk of the body has no size that can be read; send it in hexadecimal, and CRLF")
         return False
 
     def _is_trailer_whole(self, at: int) -> bool:
         if len(self.data) - at > MAX_HEAD_BYTES:
             raise HeadersTooLargeError(f"the trailers are over {MAX_HEAD_BYTES} bytes; leave them out")
-        if self.data[at : at + 2] == b"\r\n":
+        if self.data[at : at + 2] == b"\r\n" or self.data.find(_END, max(at, self._seen - 3)) >= 0:
             return True
         # gunicorn refuses one with bare line feeds at once.
-        return self.data.find(_END, at) >= 0 or bool(re.compile(rb"(?<!\r)\n").search(self.data, at))
+        return bool(_BARE_LINE_FEED.search(self.data, max(at, self._seen - 1)))
