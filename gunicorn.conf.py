@@ -22,6 +22,7 @@ from app import memory, process  # noqa: E402
 from app.admission import SPARE_THREADS  # noqa: E402
 from app.logs import logging_config  # noqa: E402
 from app.open_files import needed_to_serve, require_open_files  # noqa: E402
+from app.request_buffer import MAX_LINE_BYTES  # noqa: E402
 from app.scoreboard.board import Scoreboard  # noqa: E402
 from app.start import one_clear_message, settings_from  # noqa: E402
 from app.worker import SILENT_CONNECTIONS, SpeechWorker  # noqa: E402
@@ -46,7 +47,11 @@ threads = _settings.threads + _settings.admission.queue + SPARE_THREADS
 # Clients that have said nothing yet have no thread, and must not keep those out that have.
 worker_connections = threads + SILENT_CONNECTIONS
 keepalive = 0
-limit_request_line = 8190  # GET /api/tts carries its text there
+limit_request_line = MAX_LINE_BYTES  # GET /api/tts carries its text there
+# gunicorn takes SCRIPT_NAME and PATH_INFO from headers of clients it trusts, and refuses headers that contradict each other
+# about the scheme. Nothing here is served below another path, and no URL is made of the scheme.
+forwarder_headers = ""
+secure_scheme_headers = {}
 graceful_timeout = int(_settings.request_timeout_s)
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 control_socket_disable = True  # it is a thread in the master

@@ -106,6 +106,33 @@ class SilenceTooLongError(AudioTooLongError):
     code = "silence_too_long"
 
 
+class MalformedRequestError(BadRequestError):
+    """The bytes are no request of HTTP/1.1. The message never quotes them: nobody knows what they are."""
+
+    code = "malformed_request"
+
+
+class RequestLineTooLongError(BadRequestError):
+    """The request line is longer than is read."""
+
+    status = 414
+    code = "request_line_too_long"
+
+
+class HeadersTooLargeError(BadRequestError):
+    """The headers or trailers are more than is read."""
+
+    status = 431
+    code = "headers_too_large"
+
+
+class ExpectationFailedError(BadRequestError):
+    """`Expect` has another value than `100-continue`."""
+
+    status = 417
+    code = "expectation_failed"
+
+
 class RequestTimeoutError(BadRequestError):
     """The client took too long to send its request."""
 

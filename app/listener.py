@@ -1,7 +1,6 @@
 """Who a request came from: whether they still wait for the answer, and how long they will."""
 
 import math
-import re
 import select
 import time
 from collections.abc import Callable, Mapping
@@ -11,10 +10,8 @@ from typing import Any
 from app.errors import BadRequestError, ClientGoneError, DeadlineError
 
 _GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
-#: What nginx writes of the time at which a request came to it: seconds, with milliseconds after the point.
-_START = re.compile(r"t=(\d{9,11}\.\d{3})")
-#: Clocks of two machines are no further apart; a request that says it is older is as old as this.
-_OLDEST_S = 3600.0
+#: Where the application notes how long the proxy had a request, in seconds.
+WAITED_KEY = "chorus.waited_s"
 LONGEST_S = 86_400.0
 
 
@@ -42,22 +39,19 @@ class Listener:
             raise DeadlineError("the answer was not whole within X-Request-Timeout; ask for a stream, or allow more")
 
 
-def listener(
-    environ: Mapping[str, Any], now: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time
-) -> Listener:
+def listener(environ: Mapping[str, Any], now: Callable[[], float] = time.monotonic) -> Listener:
     """Return who waits for the answer to a request.
 
     As nginx does, a client is taken to have left when it closed its sending side.
 
     Args:
-        environ: the request's, as gunicorn made it. `X-Request-Start` is nginx's, `X-Request-Timeout` the client's.
+        environ: the request's, as gunicorn and `create_app` made it. `X-Request-Timeout` is the client's.
         now: the monotonic clock.
-        wall: Unix time.
 
     Raises:
         BadRequestError: the timeout is no number of seconds.
     """
-    since_s = now() - waited_s(environ.get("HTTP_X_REQUEST_START", ""), wall())
+    since_s: float = now() - environ.get(WAITED_KEY, 0.0)
     return Listener(_question(environ.get("gunicorn.socket")), since_s, since_s + _timeout_s(environ))
 
 
@@ -72,12 +66,6 @@ def _question(socket: Any) -> Callable[[], bool]:
         return any(events & _GONE for _, events in poll.poll(0))
 
     return has_left
-
-
-def waited_s(said: str, wall_s: float) -> float:
-    """Return how long ago a request came to nginx, which has `said` so in `X-Request-Start`; 0 where it has not."""
-    found = _START.fullmatch(said)
-    return min(_OLDEST_S, max(0.0, wall_s - float(found[1]))) if found else 0.0
 
 
 def _timeout_s(environ: Mapping[str, Any]) -> float:

@@ -3,12 +3,15 @@
 Events are named `noun.past_participle`: speech.done, speech.failed, speech.abandoned, captions.done,
 request.refused, request.failed, server.ready, server.refused_to_fork, server.replaces_workers,
 server.keeps_workers, worker.ready, worker.warm_up_failed, worker.not_ready, worker.replaces_itself,
-worker.takes_no_connection, worker.ended, memory.leak_suspected, tracing.off.
+worker.takes_no_connection, worker.orphaned, worker.ended, memory.leak_suspected, tracing.off,
+proxy.clock_distrusted.
 """
 
 import logging
 import re
+import traceback
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?", re.ASCII)
@@ -44,6 +47,21 @@ def event(log: logging.Logger, name: str, level: int = logging.INFO, **fields: A
     log.log(level, {"event": name, **fields})
 
 
+def place_of(error: BaseException) -> str:
+    """Return the last three places an error went through, the one that raised it first: its message may quote a client."""
+    frames = traceback.extract_tb(error.__traceback__)[:-4:-1]
+    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames) or "an unknown place"
+
+
+class HideExceptions(logging.Filter):
+    """Has gunicorn's lines name exceptions instead of quoting them: its own contain what the client sent."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(type(each).__name__ if isinstance(each, BaseException) else each for each in record.args)
+        return True
+
+
 def logging_config(log_format: str) -> dict[str, Any]:
     """Return the `logging.config` dictionary for gunicorn's, Flask's and our own lines."""
     formatter: dict[str, Any]
@@ -68,12 +86,14 @@ def logging_config(log_format: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": formatter},
-        "filters": {"trace": {"()": NameTrace}},
+        "filters": {"trace": {"()": NameTrace}, "exceptions": {"()": HideExceptions}},
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler", "formatter": "line", "filters": ["trace"], "stream": "ext://sys.stderr",
             }
         },
         "root": {"level": "INFO", "handlers": ["stderr"]},
-        "loggers": {"gunicorn.error": through_root, "gunicorn.access": silent, "chorus": {"level": "INFO"}},
+        "loggers": {
+            "gunicorn.error": {**through_root, "filters": ["exceptions"]}, "gunicorn.access": silent, "chorus": {"level": "INFO"},
+        },
     }

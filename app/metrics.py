@@ -6,7 +6,8 @@ needed, and none of their ends is missed.
 
 import importlib.metadata
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import accumulate
 
@@ -36,6 +37,7 @@ _HISTOGRAMS = {
     "synthesis_s": ("tts_synthesis_seconds", "Time spent on making a speech, not on waiting for whoever takes it."),
     "rtf": ("tts_real_time_factor", "Seconds of synthesis for a second of audio; below 1 it is faster than it is heard."),
 }
+_ODD_VERSION = re.compile(r"version=(?!\d{1,3}(?:\.\d{1,3}){0,2}\s*(?:[;,]|$))", re.ASCII)
 #: Of a worker, as the watchdog last measured it.
 _MEMORY = {
     "live_bytes": ("tts_worker_live_bytes", "Memory of the native heap that is in use."),
@@ -54,12 +56,17 @@ def exposition(service: Service, accept: str) -> tuple[bytes, str]:
 
     Args:
         service: of the worker that answers.
-        accept: what the scraper asked for; OpenMetrics where it did, else the text format of Prometheus.
+        accept: what the scraper asked for; OpenMetrics if it did, else the text format of Prometheus.
     """
     registry = CollectorRegistry()
     registry.register(_Scrape(service))
-    encode, content_type = choose_encoder(accept)
+    encode, content_type = _encoder(accept)
     return encode(registry), content_type
+
+
+def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    """Return who writes the format that is asked for; the plain one if a version is none: the library would compare it."""
+    return choose_encoder("" if _ODD_VERSION.search(accept) else accept)
 
 
 class _Scrape(Collector):
@@ -97,6 +104,11 @@ def _requests(totals: Totals) -> Iterator[Metric]:
             answers.add_metric((route, str(status)), count)
     yield answers
     yield _counters("tts_rejected", "Requests for speech that were not let in, and why.", "reason", totals.refusals)
+    yield CounterMetricFamily(
+        "tts_distrusted_request_starts",
+        "Requests whose X-Request-Start was not believed: the proxy's clock is ahead of ours, or too far behind.",
+        value=totals.distrusted_starts,
+    )
     yield _counters("tts_speeches", "Speeches that ended, and how.", "outcome", totals.outcomes)
     yield CounterMetricFamily("tts_audio_seconds", "Seconds of audio that were made.", value=totals.audio_s)
     yield CounterMetricFamily("tts_input_characters", "Characters of the texts that were spoken.", value=totals.characters)

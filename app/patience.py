@@ -35,6 +35,9 @@ class PatientSocket(socket.socket):
     _patience: Patience
     _now: Callable[[], float]
     _ends_s: float | None = None
+    #: What was read of the request before a thread took it, and how much of that the thread has not read yet.
+    collected: bytes = b""
+    _unread: memoryview = memoryview(b"")
 
     @classmethod
     def taking(cls, client: socket.socket, patience: Patience = Patience(), now: Callable[[], float] = time.monotonic) -> Self:
@@ -46,12 +49,19 @@ class PatientSocket(socket.socket):
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(patience.stuck_s))
         return taken
 
+    def give_back(self, data: bytes) -> None:
+        """Have `recv` return `data` before it reads any more."""
+        self.collected, self._unread = data, memoryview(data)
+
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Return what the client sent next.
 
         Raises:
             SlowClientError: it sent nothing for too long, or takes too long for all of it.
         """
+        if self._unread:
+            piece, self._unread = bytes(self._unread[:size]), self._unread[size:]
+            return piece
         if not self.getblocking():
             return super().recv(size, flags)
         if self._ends_s is None:

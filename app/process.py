@@ -105,6 +105,7 @@ def begin_work(worker: Any) -> None:
     """Begin, in the worker, what its application could not do before the fork."""
     _dump_when_aborted()
     service = _service(worker)
+    worker.max_body_bytes = service.settings.limits.body_bytes
     if worker.seat is not None:
         service.hands.join(worker.board, worker.seat)
         service.admission.join(worker.board, worker.seat)

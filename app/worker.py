@@ -8,6 +8,7 @@ that hangs is never noticed.
 import errno
 import logging
 import math
+import os
 import selectors
 import signal
 import socket
@@ -18,12 +19,16 @@ from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from app.errors import RequestTimeoutError, ServiceError
 from app.farewells import Farewells
 from app.handover import AnswerSocket
-from app.logs import event
+from app.logs import event, place_of
+from app.parent import signal_on_parent_death
+from app.request_buffer import RequestBuffer, target_of
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import State
 from app.scoreboard.seat import Seat
+from app.unreadable import answer_without_request, refusal_of
 
 log = logging.getLogger("chorus.process")
 
@@ -36,6 +41,10 @@ _SHORT_OF_RESOURCES_S = 1.0
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 #: How long a client may send nothing before it is hung up on. It costs no thread meanwhile.
 _SILENCE_S = 5.0
+#: What is read of a client at once.
+_PIECE_BYTES = 64 * 1024
+#: What all requests of a worker that are not whole yet may take: 1000 heads of 32 KiB, or 128 bodies of 256 KiB.
+_MAX_COLLECTED_BYTES = 32 * 1024 * 1024
 
 
 class Pulse:
@@ -64,10 +73,50 @@ class Pulse:
 class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
     """A client's connection, which once answered takes no thread's time, nor the worker's, to be closed."""
 
-    def __init__(self, farewells: Farewells, *arguments: Any) -> None:
+    def __init__(self, farewells: Farewells, request: RequestBuffer, *arguments: Any) -> None:
         """Take over a connection that was just accepted."""
         super().__init__(*arguments)
         self._farewells = farewells
+        self.request = request
+        #: Why the request is not to be read any further.
+        self.refusal: ServiceError | None = None
+
+    @property
+    def timeout(self) -> float:
+        """When to give up waiting for the request, by the monotonic clock."""
+        return self.request.ends_s
+
+    @timeout.setter
+    def timeout(self, ends_s: float | None) -> None:
+        if ends_s is not None:
+            self.request.ends_s = ends_s
+
+    def collect(self) -> bool:
+        """Read what the client has sent. Return whether a thread can go on: with a whole request, a wrong one or none at all."""
+        try:
+            piece = self.sock.recv(_PIECE_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError:
+            piece = b""
+        try:
+            if piece:
+                return self.request.add(piece, time.monotonic()) or not self._continue()
+            if self.request.data:
+                self.refusal = self.request.closed()
+        except ServiceError as error:
+            self.refusal = error
+        return True
+
+    def _continue(self) -> bool:
+        """Ask for the body if the client waits for that. Return whether it can still come."""
+        if not self.request.take_continue():
+            return True
+        try:
+            self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        except OSError:
+            return False
+        return True
 
     def close(self, graceful: bool = False) -> None:
         """Close it at once, or as soon as the client has done so."""
@@ -78,12 +127,18 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
 
 
 class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """Takes a connection only where no other worker has fewer, and a thread only once a client has said something."""
+    """Takes a connection only where no other worker has fewer, and a thread only once a request is whole."""
 
     #: Set by the master before the fork; None where the board has no place left.
     board: Scoreboard | None = None
     seat: Seat | None = None
+    #: The largest body that is collected before it has a thread; set once the application is there.
+    max_body_bytes = 0
+    #: The listeners.
+    sockets: list[Any]
     _back_at_s = 0.0
+    #: Of all connections whose request is not whole yet.
+    _collected_bytes = 0
 
     def __init__(self, *arguments: Any) -> None:
         """Made in the master, before the fork."""
@@ -99,19 +154,36 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Serve until the worker is to end and has answered everybody."""
         self.poller.register(self.farewells, selectors.EVENT_READ, lambda _: self.farewells.read())
         super().run()
+        if self._is_orphan() and self.nr_conns:
+            self.cfg.worker_int(self)  # no master is there to end a worker whose threads never end
         self.farewells.finish()
         # The master says it again until the process is gone, and nobody would catch it while Python ends.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    def init_signals(self) -> None:
+        """Take signals, the one that comes when the master dies too."""
+        super().init_signals()
+        signal_on_parent_death(signal.SIGTERM)
+        if self._is_orphan():  # it died before the kernel was asked
+            self.handle_exit(signal.SIGTERM, None)
+
+    def is_parent_alive(self) -> bool:
+        """Return whether the master is there. gunicorn asks with every turn of its loop, and ends the loop if not."""
+        if self._is_orphan():
+            self.handle_exit(signal.SIGTERM, None)
+        return not self._is_orphan()
 
     def handle_quit(self, sig: int, frame: Any) -> None:
         """End now. gunicorn would lock its pool first, which this thread may have locked when the signal came."""
         self.cfg.worker_int(self)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """Take no more requests, and end after the ones there are."""
+        """Take no more requests, and end after the ones there are. Without a master, leave its address at once."""
         if self.seat is not None:
             self.seat.become(State.DRAINING)
         super().handle_exit(sig, frame)
+        if self._is_orphan():
+            self.method_queue.defer(self._leave_address)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Look at the listeners, or not. gunicorn asks for it with every turn of its loop."""
@@ -126,7 +198,9 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().wait_for_and_dispatch_events(timeout)
 
     def accept(self, listener: socket.socket) -> None:
-        """Take a connection, unless a freer worker may, and wait for its first byte without a thread."""
+        """Take a connection, unless a freer worker may, and wait for its request without a thread."""
+        if not self._accepting:
+            return  # since the poller looked, the listener was closed or is not to be looked at
         now_s = time.monotonic()
         # Whoever was left a connection by stepping back is there in time, or does not come at all.
         if now_s - self._back_at_s > 2 * _STEP_BACK_S and self._is_another_freer():
@@ -140,10 +214,22 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             if error.errno not in _SHORTAGES:
                 raise
             event(log, "worker.takes_no_connection", logging.WARNING, reason=str(error), for_s=_SHORT_OF_RESOURCES_S)
+            self._give_up_oldest(len(self.pending_conns) // 2)
             self._step_back(_SHORT_OF_RESOURCES_S)
             return
         taken = AnswerSocket.taking(client)
-        self._welcome(Connection(self.farewells, self.cfg, taken, address, listener.getsockname()), now_s)
+        request = RequestBuffer(now_s, self.max_body_bytes, _SILENCE_S)
+        self._welcome(Connection(self.farewells, request, self.cfg, taken, address, listener.getsockname()))
+
+    def on_pending_socket_readable(self, conn: Any, client: Any) -> None:
+        """Collect what a client has sent, and give its request to a thread once that is whole or wrong."""
+        before_bytes = len(conn.request.data)
+        is_whole = not self._is_plain_http or conn.collect()
+        self._collected_bytes += len(conn.request.data) - before_bytes
+        if is_whole:
+            self._to_thread(conn)
+        while self._collected_bytes > max(_MAX_COLLECTED_BYTES, 3 * self.max_body_bytes) and len(self.pending_conns) > 1:
+            self._give_up_oldest(1)
 
     def enqueue_req(self, conn: Any) -> None:
         """Give a request to a thread, or hang up where the system has none for it."""
@@ -157,7 +243,32 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def handle(self, conn: Any) -> Any:
         """Serve one request, in a thread; not where it was hung up on before a thread came for it."""
-        return False if conn.sock.fileno() == -1 else super().handle(conn)
+        if conn.sock.fileno() == -1:
+            return False
+        conn.sock.setblocking(True)
+        conn.sock.give_back(bytes(conn.request.data))
+        conn.request.data.clear()
+        if conn.refusal is not None:
+            self._say(conn.sock, conn.refusal)
+            return False
+        return super().handle(conn)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer a request that gunicorn could not read, or for a defect of ours. Never logs what the client sent."""
+        error: ServiceError | None = refusal_of(exc)
+        if error is None:
+            event(log, "request.failed", logging.ERROR, reason=type(exc).__name__, at=place_of(exc))
+            if self.seat is not None:
+                self.seat.failed(f"{type(exc).__name__} at {place_of(exc)}")
+            error = ServiceError("internal error")
+        self._say(client, error)
+
+    def _say(self, client: Any, error: ServiceError) -> None:
+        method, path = target_of(getattr(client, "collected", b""))
+        try:
+            client.sendall(answer_without_request(self.wsgi, error, method, path))
+        except OSError:
+            pass  # the client has left
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Note that a connection is over."""
@@ -165,23 +276,63 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._show_connections()
 
     def murder_pending(self) -> None:
-        """Hang up on clients that said nothing, and on those who do not hang up."""
-        super().murder_pending()
+        """Hang up on clients that said nothing, refuse those that take too long, and close answered connections."""
+        now_s = time.monotonic()
+        for conn in [each for each in self.pending_conns if each.timeout <= now_s]:
+            self._give_up(conn, conn.request.overdue(now_s))
         self.farewells.end_overdue()
         self._show_connections()
+
+    def _is_orphan(self) -> bool:
+        return bool(self.ppid != os.getppid())
+
+    def _leave_address(self) -> None:
+        """Close the listeners, which a new master needs. Connections that were accepted go on."""
+        if not self.sockets:
+            return
+        self.set_accept_enabled(False)
+        for listener in self.sockets:
+            listener.close()
+        self.sockets = []
+        event(log, "worker.orphaned", logging.WARNING, connections=self.nr_conns)
 
     def _step_back(self, pause_s: float) -> None:
         self._back_at_s = time.monotonic() + pause_s
         self.set_accept_enabled(False)
 
-    def _welcome(self, connection: Any, now_s: float) -> None:
+    def _welcome(self, connection: Any) -> None:
         self.nr_conns += 1
         self._show_connections()
-        connection.timeout = now_s + _SILENCE_S
         self.pending_conns.append(connection)
         self.poller.register(
             connection.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, connection)
         )
+        # One place less than there are, so that clients that send slowly never keep others out.
+        self._give_up_oldest(len(self.pending_conns) - (SILENT_CONNECTIONS - 1))
+
+    @cached_property
+    def _is_plain_http(self) -> bool:
+        """Whether a client's first bytes are those of its request."""
+        return not self.cfg.is_ssl and self.cfg.proxy_protocol == "off" and self.cfg.http2_cleartext == "off"
+
+    def _to_thread(self, conn: Any) -> None:
+        self._collected_bytes -= len(conn.request.data)
+        super().on_pending_socket_readable(conn, conn.sock)
+
+    def _give_up_oldest(self, count: int) -> None:
+        for conn in list(self.pending_conns)[: max(0, count)]:
+            self._give_up(conn, RequestTimeoutError("too many requests are not whole yet; send each in one go"))
+
+    def _give_up(self, conn: Any, error: ServiceError) -> None:
+        """Wait no longer for a request: refuse it, or hang up if nothing of it came."""
+        if conn.request.data:
+            conn.refusal = error
+            self._to_thread(conn)
+            return
+        self.pending_conns.remove(conn)
+        self.poller.unregister(conn.sock)
+        self.nr_conns -= 1
+        conn.close()
 
     def _is_another_freer(self) -> bool:
         if self.board is None or self.nr_conns == 0:

@@ -134,4 +134,5 @@ def _is_of_this_format(descriptor: int) -> bool:
     if len(content) < HEADER.itemsize:
         return False
     header = np.frombuffer(content, HEADER, 1)[0]
-    return bool(header["format"] == FORMAT and header["name"] == NAME.encode())
+    is_whole = os.fstat(descriptor).st_size == HEADER.itemsize + int(header["slots"]) * SLOT.itemsize
+    return bool(header["format"] == FORMAT and header["name"] == NAME.encode() and is_whole)

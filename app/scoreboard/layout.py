@@ -12,11 +12,11 @@ import numpy as np
 #: The name of the memory among a process's descriptors, and what it begins with.
 NAME = "chorus-scoreboard"
 #: Raise it when anything below changes.
-FORMAT = 2
+FORMAT = 4
 
 ROUTES = ("speech", "captions", "coqui", "marytts", "listings", "page", "status", "other")
 #: The statuses that are counted by themselves; others as the next lower one.
-STATUSES = (200, 304, 400, 401, 404, 405, 408, 413, 415, 422, 429, 499, 500, 503)
+STATUSES = (200, 304, 400, 401, 404, 405, 408, 413, 414, 415, 422, 429, 431, 499, 500, 503)
 #: How a speech ended.
 OUTCOMES = ("done", "failed", "abandoned", "refused")
 #: Why a request was not let in.
@@ -80,7 +80,7 @@ GAUGES = [
 TOTALS = [
     ("forks", "i8"), ("answers", "i8", (len(ROUTES), len(STATUSES))),
     ("outcomes", "i8", len(OUTCOMES)), ("refusals", "i8", len(REFUSALS)), ("endings", "i8", len(ENDINGS)),
-    ("leaks", "i8", len(LEAKS)), ("audio_s", "f8"), ("characters", "i8"),
+    ("leaks", "i8", len(LEAKS)), ("audio_s", "f8"), ("characters", "i8"), ("distrusted_starts", "i8"),
     *(word for name, bounds in HISTOGRAMS.items() for word in _histogram(name, bounds)),
 ]  # fmt: skip
 

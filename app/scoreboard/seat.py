@@ -51,6 +51,11 @@ class Seat:
         with self._lock:
             self.row["leaks"][LEAKS.index(what)] += 1
 
+    def distrusted_start(self) -> None:
+        """Count a request whose proxy says an impossible time for its beginning."""
+        with self._lock:
+            self.row["distrusted_starts"] += 1
+
     def observed(self, measured: Mapping[str, float]) -> None:
         """Put each value into the histogram of its name."""
         with self._lock:

@@ -82,6 +82,8 @@ class Totals:
     leaks: dict[str, int]
     audio_s: float
     characters: int
+    #: Requests whose proxy has a clock that is off.
+    distrusted_starts: int
     histograms: dict[str, Histogram]
 
 
@@ -149,6 +151,7 @@ def _totals(rows: Any) -> Totals:
         leaks=_named(LEAKS, rows["leaks"].sum(axis=0)),
         audio_s=float(rows["audio_s"].sum()),
         characters=int(rows["characters"].sum()),
+        distrusted_starts=int(rows["distrusted_starts"].sum()),
         histograms={name: _histogram(rows, name, bounds) for name, bounds in HISTOGRAMS.items()},
     )
 

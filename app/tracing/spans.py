@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, StatusCode, get_current_span, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from app.listener import waited_s
+from app.proxy_clock import is_possible, waited_s
 
 #: How long a worker that ends tries to send what is left; a collector that is gone would have it wait for 30 s.
 _LAST_WORDS_S = 2.0
@@ -68,7 +68,8 @@ class Tracing:
             return self._wsgi(environ, start_response)
         method = environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in _METHODS else "_OTHER"
         now_s = time.time()
-        came_ns = _ns(now_s - waited_s(environ.get("HTTP_X_REQUEST_START", ""), now_s))
+        seems_s = waited_s(environ.get("HTTP_X_REQUEST_START", ""), now_s) or 0.0
+        came_ns = _ns(now_s - (max(0.0, seems_s) if is_possible(seems_s) else 0.0))
         span = self._tracer.start_span(
             method, _parent.extract(_told(environ), context.Context()), SpanKind.SERVER,
             {"http.request.method": method}, start_time=came_ns,

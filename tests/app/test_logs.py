@@ -1,12 +1,14 @@
 """app.logs: one line an event, in either format."""
 
 import json
+import logging
+import re
 import subprocess
 import sys
 
 import pytest
 
-from app.logs import trace_id_of
+from app.logs import HideExceptions, logging_config, place_of, trace_id_of
 from tests.conftest import ROOT
 
 PROGRAM = """
@@ -75,3 +77,19 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 )
 def test_a_trace_is_followed_only_where_its_parent_is_valid(traceparent, found):
     assert found == trace_id_of(traceparent)
+
+
+def test_gunicorns_lines_name_exceptions_and_quote_none():
+    record = logging.LogRecord("gunicorn.error", logging.DEBUG, __file__, 1, "Ignored. %s after %d", (OSError("secret"), 3), None)
+
+    assert HideExceptions().filter(record)
+    assert "Ignored. OSError after 3" == record.getMessage()
+    assert "filters" in logging_config("logfmt")["loggers"]["gunicorn.error"]
+
+
+def test_the_place_of_an_error_is_where_it_was_raised_first():
+    try:
+        int("secret")
+    except ValueError as error:
+        assert re.fullmatch(r"test_logs\.py:\d+", place_of(error))
+    assert "an unknown place" == place_of(ValueError())

@@ -2,11 +2,14 @@
 
 import gc
 import math
+import os
 import resource
 import selectors
 import socket
 import time
 import weakref
+from concurrent.futures import Future
+from types import SimpleNamespace
 
 import pytest
 from gunicorn.config import Config
@@ -64,6 +67,16 @@ def caller(listener):
 
     yield call
     for each in made:
+        each.close()
+
+
+@pytest.fixture
+def given(worker, monkeypatch):
+    """The connections that were given to a thread, which none takes."""
+    connections = []
+    monkeypatch.setattr(worker.tpool, "submit", lambda work, connection: connections.append(connection) or Future())
+    yield connections
+    for each in connections:
         each.close()
 
 
@@ -161,6 +174,91 @@ def test_a_client_that_says_nothing_has_no_thread_and_is_hung_up_on(worker, list
     assert b"" == silent.recv(1)
 
 
+def test_a_request_has_a_thread_once_it_is_whole(worker, listener, caller, given):
+    client = caller()
+    look(worker, listener)
+    connection = worker.pending_conns[0]
+    for piece in (b"GET /livez HT", b"TP/1.1\r\nHost: x\r\n", b"\r\n"):
+        assert not given
+        client.sendall(piece)
+        worker.on_pending_socket_readable(connection, connection.sock)
+
+    assert [connection] == given
+    assert 0 == worker._collected_bytes == len(worker.pending_conns)
+
+
+@pytest.mark.parametrize("sent, said", [(b"GET /", "nothing was sent for 10 s"), (b"", None)])
+def test_a_request_that_does_not_come_is_refused_and_a_client_that_says_nothing_hung_up_on(
+    worker, listener, caller, given, sent, said
+):
+    client = caller()
+    look(worker, listener)
+    client.sendall(sent)
+    connection = worker.pending_conns[0]
+    worker.on_pending_socket_readable(connection, connection.sock)
+    connection.timeout = time.monotonic() - 0.001
+    worker.murder_pending()
+
+    assert 0 == len(worker.pending_conns)
+    assert ([said] if said else []) == [each.refusal.message.partition(": ")[2] for each in given]
+
+
+def test_the_oldest_unfinished_requests_give_way_where_all_take_too_much(worker, listener, caller, given, monkeypatch):
+    monkeypatch.setattr("app.worker._MAX_COLLECTED_BYTES", 1000)
+    for _ in range(3):
+        client = caller()
+        look(worker, listener)
+        client.sendall(b"GET /" + b"a" * 400)
+        worker.on_pending_socket_readable(worker.pending_conns[-1], worker.pending_conns[-1].sock)
+
+    assert (1, 2) == (len(given), len(worker.pending_conns))
+    assert worker._collected_bytes == sum(len(each.request.data) for each in worker.pending_conns) == 810
+    assert 408 == given[0].refusal.status
+
+
+def test_more_connections_than_may_be_silent_end_the_oldest(worker, listener, caller, monkeypatch):
+    monkeypatch.setattr("app.worker.SILENT_CONNECTIONS", 3)
+    clients = []
+    for _ in range(3):
+        clients.append(caller())
+        look(worker, listener)
+
+    assert 2 == len(worker.pending_conns) == worker.nr_conns
+    assert b"" == clients[0].recv(1)
+
+
+def test_a_worker_without_a_master_leaves_its_address_and_ends(worker, listener, caplog):
+    assert worker.alive and worker._is_orphan()  # the test is its parent, and the worker thinks that 0 is
+    assert not worker.is_parent_alive()
+    worker.method_queue.run_callbacks(None)
+
+    assert (False, State.DRAINING, -1) == (worker.alive, worker.seat.row["state"], listener.fileno())
+    assert ["worker.orphaned"] == [record.msg["event"] for record in caplog.records]
+    worker.accept(listener)  # the poller had seen somebody there before
+
+
+def test_a_worker_whose_master_lives_keeps_its_address(worker, listener):
+    worker.ppid = os.getppid()
+
+    assert worker.is_parent_alive()
+    worker.handle_exit(None, None)
+    worker.method_queue.run_callbacks(None)
+    assert listener.fileno() > 0
+
+
+def test_a_defect_of_ours_is_logged_by_its_place_and_quotes_nobody(worker, caplog):
+    said = []
+    worker.wsgi = lambda environ, start_response: [start_response("500 X", []) or b"x"]
+    try:
+        raise ValueError("secret text")
+    except ValueError as error:
+        worker.handle_error(None, SimpleNamespace(sendall=said.append), ("127.0.0.1", 1), error)
+
+    assert "secret" not in caplog.text and "secret" not in str(worker.seat.row["error"])
+    assert "test_worker.py:" in caplog.text and b"ValueError at test_worker.py:" in worker.seat.row["error"]
+    assert [b"HTTP/1.1 500 X\r\nConnection: close\r\n\r\nx"] == said
+
+
 def test_its_heart_beats_until_a_synthesis_is_stalled(worker):
     worker.tmp.notify()
     beat_s = worker.tmp.last_update()
@@ -200,6 +298,7 @@ def test_a_worker_that_has_all_the_connections_it_may_have_waits_for_one_to_end(
 
 def test_a_request_for_which_the_system_has_no_thread_is_hung_up_on(worker, listener, caller, monkeypatch, caplog):
     client = caller()
+    client.sendall(b"GET /livez HTTP/1.1\r\n\r\n")
     look(worker, listener)
     connection = worker.pending_conns[0]
 

@@ -1,6 +1,7 @@
 """More requests than the workers can speak: some wait, the rest is told when to come back, and probes are answered."""
 
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -58,12 +59,26 @@ def test_a_request_that_waited_too_long_is_not_begun(alone):
 
 
 def test_a_request_that_nginx_had_for_too_long_is_not_begun(small):
-    late = small.ask(
-        "POST", "/v1/audio/speech", {"input": "Too late."}, {"X-Request-Timeout": "60", "X-Request-Start": "t=1700000000.000"}
-    )
+    came = {"X-Request-Timeout": "2", "X-Request-Start": f"t={time.time() - 5.0:.3f}"}
+    late = small.ask("POST", "/v1/audio/speech", {"input": "Too late."}, came)
 
     assert (503, "waited_too_long") == (late.status, late.json()["error"]["code"])
     assert "event=speech" not in small.log()
+
+
+@pytest.mark.parametrize("off_s", [-31.0, 31.0, 3600.0])
+def test_a_proxy_whose_clock_is_off_loses_no_request(server, off_s):
+    def distrusted():
+        return server.ask("GET", "/status").json()["totals"]["distrusted_starts"]
+
+    before = distrusted()
+    answer = server.ask(
+        "POST", "/v1/audio/speech", {"input": "In time."}, {"X-Request-Start": f"t={time.time() - off_s:.3f}"}
+    )
+
+    assert 200 == answer.status
+    assert 1 == distrusted() - before
+    assert b"tts_distrusted_request_starts_total" in server.ask("GET", "/metrics").body
 
 
 def test_a_whole_answer_stops_when_its_client_waits_no_longer(small):
