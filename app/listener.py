@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import BadRequestError, ClientGoneError, DeadlineError
+from app.patience import PatientSocket
 
 _GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 #: What nginx writes of the time at which a request came to it: seconds, with milliseconds after the point.
@@ -28,6 +29,8 @@ class Listener:
     since_s: float
     #: When the client waits no longer; infinity where it has not said.
     until_s: float = math.inf
+    #: What the answer is sent through; None if the server does not show it.
+    connection: PatientSocket | None = None
 
     def raise_if_gone(self, now: Callable[[], float] = time.monotonic) -> None:
         """Stop the work of an answer that nobody will hear.
@@ -58,7 +61,9 @@ def listener(
         BadRequestError: the timeout is no number of seconds.
     """
     since_s = now() - waited_s(environ.get("HTTP_X_REQUEST_START", ""), wall())
-    return Listener(_question(environ.get("gunicorn.socket")), since_s, since_s + _timeout_s(environ))
+    connection = environ.get("gunicorn.socket")
+    own = connection if isinstance(connection, PatientSocket) else None
+    return Listener(_question(connection), since_s, since_s + _timeout_s(environ), own)
 
 
 def _question(socket: Any) -> Callable[[], bool]:

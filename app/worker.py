@@ -13,6 +13,8 @@ import signal
 import socket
 import time
 import weakref
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from typing import Any
 
@@ -21,6 +23,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from app.farewells import Farewells
 from app.handover import AnswerSocket
 from app.logs import event
+from app.patience import PatientSocket
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import State
 from app.scoreboard.seat import Seat
@@ -83,6 +86,8 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     #: Set by the master before the fork; None where the board has no place left.
     board: Scoreboard | None = None
     seat: Seat | None = None
+    #: Of every connection, see `PatientSocket`; set in the worker.
+    while_waiting: Callable[[PatientSocket], AbstractContextManager[None]] | None = None
     _back_at_s = 0.0
 
     def __init__(self, *arguments: Any) -> None:
@@ -143,6 +148,8 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._step_back(_SHORT_OF_RESOURCES_S)
             return
         taken = AnswerSocket.taking(client)
+        if self.while_waiting is not None:
+            taken.while_waiting = self.while_waiting
         self._welcome(Connection(self.farewells, self.cfg, taken, address, listener.getsockname()), now_s)
 
     def enqueue_req(self, conn: Any) -> None:
@@ -186,7 +193,9 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _is_another_freer(self) -> bool:
         if self.board is None or self.nr_conns == 0:
             return False
-        return any(row["connections"] < self.nr_conns for row in self.board.working())
+        # Answers that wait for their clients need no core.
+        parked = 0 if self.seat is None else int(self.seat.row["parked"])
+        return any(row["connections"] - row["parked"] < self.nr_conns - parked for row in self.board.working())
 
     def _show_connections(self) -> None:
         if self.seat is not None:

@@ -66,6 +66,8 @@ class AdmissionSettings:
     wait_s: float
     #: How long a worker may take for the next piece of audio.
     stall_s: float
+    #: Answers of one worker that wait for slow clients.
+    parked: int = 64
 
 
 @dataclass(frozen=True)
