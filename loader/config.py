@@ -67,7 +67,7 @@ class AdmissionSettings:
     #: How long a worker may take for the next piece of audio.
     stall_s: float
     #: Answers of one worker that wait for slow clients.
-    parked: int = 64
+    parked: int = 32
 
 
 @dataclass(frozen=True)
