@@ -22,11 +22,11 @@ from loader.passages import Stretch
 log = logging.getLogger("chorus.http")
 
 #: Seconds of audio that a client has to take in a second; one that takes less may be cut.
-LEAST_PACE = 0.5
+MIN_PACE = 0.5
 #: A client is not judged before it was waited for so long in all: a network may be slow to begin.
-JUDGED_AFTER_S = 10.0
+MIN_WAITED_S = 10.0
 #: Of whole answers that are made and not sent. Streams hold a piece each.
-MOST_UNSENT_BYTES = 128 * 1024 * 1024
+MAX_UNSENT_BYTES = 128 * 1024 * 1024
 #: So much of an answer that is no audio counts as a second of it.
 _BYTES_A_SECOND = 8_000
 
@@ -81,7 +81,7 @@ class Delivery:
     def pace(self) -> float:
         """Return how many seconds of audio the client took in each second it was waited for; infinity before it can be judged."""
         connection = self.connection
-        if connection is None or (waited_s := connection.waited_s()) < JUDGED_AFTER_S:
+        if connection is None or (waited_s := connection.waited_s()) < MIN_WAITED_S:
             return math.inf
         taken_bytes = connection.taken_bytes()
         if not self._audio_s:
@@ -111,17 +111,17 @@ class Delivery:
 class Parking:
     """The answers of one worker that wait for their clients. Used by many threads, each with a request."""
 
-    def __init__(self, most: int, places: int, heap: IdleHeap, seat: Seat) -> None:
+    def __init__(self, max_parked: int, places: int, heap: IdleHeap, seat: Seat) -> None:
         """Park nothing yet.
 
         Args:
-            most: answers at a time.
+            max_parked: answers at a time.
             places: how many of the streams among them make a piece at the same time, beside the requests that have turns.
             heap: of this worker. A parked answer needs it for the pieces it makes only.
             seat: this worker's.
         """
         self.heap = heap
-        self._most = most
+        self._max_parked = max_parked
         self._places = threading.Semaphore(places)
         self._lock = threading.Lock()
         self._parked: set[Delivery] = set()
@@ -164,12 +164,12 @@ class Parking:
     def admit(self, delivery: Delivery) -> bool:
         """Park an answer, for which slower ones are cut if there is no room; return false if there is none to cut."""
         size_bytes = delivery.unsent_bytes()
-        if size_bytes > MOST_UNSENT_BYTES:
+        if size_bytes > MAX_UNSENT_BYTES:
             return False
         with self._lock:
             while not self._has_room(size_bytes):
                 slowest = min(self._parked, key=Delivery.pace)
-                if slowest.pace() >= LEAST_PACE:
+                if slowest.pace() >= MIN_PACE:
                     return False
                 self._cut(slowest)
             self._parked.add(delivery)
@@ -183,9 +183,9 @@ class Parking:
             self._show()
 
     def _has_room(self, size_bytes: int) -> bool:
-        if len(self._parked) >= self._most:
+        if len(self._parked) >= self._max_parked:
             return False
-        return size_bytes + sum(each.unsent_bytes() for each in self._parked) <= MOST_UNSENT_BYTES
+        return size_bytes + sum(each.unsent_bytes() for each in self._parked) <= MAX_UNSENT_BYTES
 
     def _cut(self, delivery: Delivery) -> None:
         self._parked.remove(delivery)

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 #: The kernel keeps no more of an answer that it cannot send yet, beyond the piece that is being written. On loopback it would
 #: take 33 MB, minutes of audio, and every slow client's buffer counts as memory of the server.
-_UNSENT_BYTES = 256 * 1024
+_MAX_UNSENT_BYTES = 256 * 1024
 #: A client that takes the next bytes within this time is not waited for: its thread was only not scheduled yet.
 _GRACE_S = 0.1
 #: How often it is looked whether a client that is waited for has taken something.
@@ -64,7 +64,7 @@ class PatientSocket(socket.socket):
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(patience.silence_s))
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(patience.stuck_s))
         if taken.family in (socket.AF_INET, socket.AF_INET6):
-            taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+            taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MAX_UNSENT_BYTES)
         return taken
 
     def recv(self, size: int, flags: int = 0) -> bytes:

@@ -1,4 +1,4 @@
-"""What readers of 1 kB/s cost honest clients: twenty take a long stream, in turn with no one, without nginx and behind it."""
+"""What readers of 1 kB/s cost honest clients: twenty take a long stream, in turn with none, without nginx and behind it."""
 
 import http.client
 import itertools

@@ -1,4 +1,4 @@
-"""app.parking: who is waited for without a turn, who is cut for whom, and what an answer that waits needs."""
+"""app.parking: answers that wait without a turn, what they need meanwhile, and which one is cut for the next."""
 
 import math
 import socket
@@ -11,7 +11,7 @@ import pytest
 from app.admission import Turn
 from app.handover import AnswerSocket
 from app.memory import IdleHeap
-from app.parking import JUDGED_AFTER_S, MOST_UNSENT_BYTES, Parking
+from app.parking import MIN_WAITED_S, MAX_UNSENT_BYTES, Parking
 from app.patience import Patience, SlowClientError
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.snapshot import snapshot
@@ -92,11 +92,11 @@ def made(audio_s):
 class Yard:
     """A parking of a board of its own, and answers in it."""
 
-    def __init__(self, most=4, places=1):
+    def __init__(self, max_parked=4, places=1):
         self.board = Scoreboard(1)
         self.seat = self.board.take_seat()
         self.heap = IdleHeap(lambda: None, NeverCalled)
-        self.parking = Parking(most, places, self.heap, self.seat)
+        self.parking = Parking(max_parked, places, self.heap, self.seat)
         self.stack = ExitStack()
 
     def answer(self, **options):
@@ -206,15 +206,15 @@ def test_a_whole_answer_gives_its_turn_back_before_it_is_sent(yard):
 def test_whole_answers_of_more_bytes_than_may_wait_keep_their_turns(yard):
     busy = yard()
     answers = [busy.answer(audio_s=1.0) for _ in range(3)]
-    answers[0].delivery.is_made(MOST_UNSENT_BYTES + 1)
-    answers[1].delivery.is_made(MOST_UNSENT_BYTES)
+    answers[0].delivery.is_made(MAX_UNSENT_BYTES + 1)
+    answers[1].delivery.is_made(MAX_UNSENT_BYTES)
     answers[2].delivery.is_made(1)
 
     assert [0, 1, 0] == [each.turns_given_back for each in answers]
 
 
 def test_for_one_more_than_may_be_parked_the_one_that_is_furthest_below_real_time_is_cut(yard):
-    busy = yard(most=2)
+    busy = yard(max_parked=2)
     slow, slowest = (busy.parked(busy.answer(audio_s=100.0)) for _ in range(2))
     slow.take(600_000)
     until(lambda: slow.connection.taken_bytes() >= 500_000 and slow.waits())
@@ -230,8 +230,8 @@ def test_for_one_more_than_may_be_parked_the_one_that_is_furthest_below_real_tim
     assert {"too_slow": 1, "stuck": 0} == busy.cuts()
 
 
-def test_nobody_is_cut_who_takes_half_of_real_time_and_one_more_keeps_its_turn(yard):
-    busy = yard(most=1)
+def test_a_client_that_takes_half_of_real_time_is_not_cut_and_one_more_keeps_its_turn(yard):
+    busy = yard(max_parked=1)
     player = busy.parked(busy.answer(audio_s=100.0))
     player.take(1_200_000)
     until(lambda: player.connection.taken_bytes() >= 1_000_000 and player.waits())
@@ -244,14 +244,14 @@ def test_nobody_is_cut_who_takes_half_of_real_time_and_one_more_keeps_its_turn(y
     assert {"too_slow": 0, "stuck": 0} == busy.cuts()
 
 
-def test_nobody_is_judged_before_it_was_waited_for_for_some_seconds(yard):
-    busy = yard(most=1)
+def test_a_client_is_not_judged_before_it_was_waited_for_some_seconds(yard):
+    busy = yard(max_parked=1)
     waited = busy.parked(busy.answer(audio_s=1.0))
-    waited.now_s = JUDGED_AFTER_S - 0.1
+    waited.now_s = MIN_WAITED_S - 0.1
     assert math.inf == waited.delivery.pace()
     early = busy.answer(audio_s=1.0)
     early.delivery.is_made(1)
-    waited.now_s = JUDGED_AFTER_S + 10.0
+    waited.now_s = MIN_WAITED_S + 10.0
     late = busy.answer(audio_s=1.0)
     late.delivery.is_made(1)
 
@@ -259,7 +259,7 @@ def test_nobody_is_judged_before_it_was_waited_for_for_some_seconds(yard):
 
 
 def test_a_stream_that_found_no_room_asks_again_while_it_waits(yard):
-    busy = yard(most=1)
+    busy = yard(max_parked=1)
     first = busy.parked(busy.answer(audio_s=1.0))
     second = busy.answer(audio_s=1.0)
     second.send()
@@ -282,7 +282,7 @@ def test_a_client_that_takes_nothing_is_counted_as_stuck(yard):
 
 
 def test_answers_that_are_no_speech_are_parked_while_they_wait_and_may_be_cut(yard):
-    busy = yard(most=1)
+    busy = yard(max_parked=1)
     page = Answer(busy)
     page.connection.while_waiting = busy.parking.waiting
     page.send()

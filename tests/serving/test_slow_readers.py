@@ -1,4 +1,4 @@
-"""Clients that read slowly keep nobody out: they are waited for without a turn, and the slowest is cut if there are too many."""
+"""Clients that read slowly do not keep others out: they are waited for without a turn, and if they are too many some are cut."""
 
 import json
 import re
@@ -94,7 +94,7 @@ def test_they_are_served_behind_nginx_too(write_config):
 
 
 @pytest.mark.parametrize("how", [{"stream_format": "sse"}, {"stream": False, "input": "A whole answer of some length. " * 12}])
-def test_events_and_whole_answers_that_are_read_slowly_keep_nobody_out(start, how):
+def test_events_and_whole_answers_that_are_read_slowly_do_not_keep_others_out(start, how):
     server = start(keys={"admission": ADMISSION, "threads": 2}).ready()
     with Readers() as readers:
         for number in range(6):
