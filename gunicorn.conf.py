@@ -42,8 +42,8 @@ bind = _settings.bind
 workers = _workers
 worker_class = SpeechWorker
 # So many are served at a time, the others wait for their turn or are told at once that they cannot have one
-# (app.admission): for each a thread, made when it is first needed.
-threads = _settings.threads + _settings.admission.queue + SPARE_THREADS
+# (app.admission), and so many answers wait for slow clients (app.parking): for each a thread, made when it is first needed.
+threads = _settings.threads + _settings.admission.queue + _settings.admission.parked + SPARE_THREADS
 # Clients that have said nothing yet have no thread, and must not keep those out that have.
 worker_connections = threads + SILENT_CONNECTIONS
 keepalive = 0

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from app.errors import ClientGoneError, OverloadedError, WaitedTooLongError
 from app.listener import Listener
@@ -23,6 +24,21 @@ SPARE_THREADS = 16
 _LOOK_S = 0.5
 #: Nobody is sent away for longer: the queue may be shorter by then.
 _LONGEST_RETRY_S = 120
+
+
+class Turn:
+    """One request's permission to use the processor. For the thread of that request alone."""
+
+    def __init__(self, end: Callable[[], None]) -> None:
+        """Have it; `end` is called when it is given back, once."""
+        self._end = end
+        self._is_held = True
+
+    def give_back(self) -> None:
+        """Let the next request begin; nothing happens if it was given back before."""
+        if self._is_held:
+            self._is_held = False
+            self._end()
 
 
 class Admission:
@@ -52,8 +68,8 @@ class Admission:
         self._board, self._seat = board, seat
 
     @contextmanager
-    def turn(self, listener: Listener) -> Iterator[None]:
-        """Wait for a turn, and have it for as long as this lasts.
+    def turn(self, listener: Listener) -> Iterator[Turn]:
+        """Wait for a turn, and have it for as long as this lasts, or until it is given back.
 
         Raises:
             OverloadedError: too many wait already.
@@ -63,13 +79,16 @@ class Admission:
         self._wait(listener)
         began_s = self._now()
         self._seat.observed({"queue_s": began_s - listener.since_s})
+        turn = Turn(partial(self._end, began_s))
         try:
-            yield
+            yield turn
         finally:
-            ended_s = self._now()
-            self._seat.served(ended_s - began_s)
-            self._seat.observed({"request_s": ended_s - listener.since_s})
-            self._pass_on()
+            turn.give_back()
+            self._seat.observed({"request_s": self._now() - listener.since_s})
+
+    def _end(self, began_s: float) -> None:
+        self._seat.served(self._now() - began_s)
+        self._pass_on()
 
     def _wait(self, listener: Listener) -> None:
         called = self._line_up()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 
 from flask import Response
 
@@ -22,7 +23,7 @@ def answer(request: SpeechRequest, service: Service, listener: Listener) -> Resp
 
     Args:
         request: what to say.
-        service: who lets it in, whose hands do it, and whose heap is told when the work begins and ends.
+        service: who lets it in, whose hands do it, and where it is parked when its client is slow.
         listener: who asked; looked after between windows, but for a stream, which finds out by itself.
 
     Raises:
@@ -31,9 +32,13 @@ def answer(request: SpeechRequest, service: Service, listener: Listener) -> Resp
     """
     with ExitStack() as work:
         work.callback(service.watchdog.synthesised, request.speaking.voice.name)
-        work.enter_context(service.admission.turn(listener))
-        work.enter_context(service.heap.work())
-        response = _response(begin_speech(request, service.hands, listener, service.settings.limits), service, listener)
+        turn = work.enter_context(service.admission.turn(listener))
+        delivery = work.enter_context(service.parking.delivery(request.request_id, turn, listener.connection))
+        speech = begin_speech(request, service.hands, listener, service.settings.limits)
+        rate_hz = request.speaking.voice.sample_rate_hz
+        response = _response(replace(speech, stretches=delivery.paced(speech.stretches, rate_hz)), service, listener)
+        if not request.streamed:
+            delivery.is_made(int(response.headers["Content-Length"]))
         response.call_on_close(work.pop_all().close)
     return response
 

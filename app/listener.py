@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import BadRequestError, ClientGoneError, DeadlineError
+from app.patience import PatientSocket
 
 _GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 #: Where the application notes how long the proxy had a request, in seconds.
@@ -25,6 +26,8 @@ class Listener:
     since_s: float
     #: When the client waits no longer; infinity where it has not said.
     until_s: float = math.inf
+    #: What the answer is sent through; None if the server does not show it.
+    connection: PatientSocket | None = None
 
     def raise_if_gone(self, now: Callable[[], float] = time.monotonic) -> None:
         """Stop the work of an answer that nobody will hear.
@@ -52,7 +55,9 @@ def listener(environ: Mapping[str, Any], now: Callable[[], float] = time.monoton
         BadRequestError: the timeout is no number of seconds.
     """
     since_s: float = now() - environ.get(WAITED_KEY, 0.0)
-    return Listener(_question(environ.get("gunicorn.socket")), since_s, since_s + _timeout_s(environ))
+    connection = environ.get("gunicorn.socket")
+    own = connection if isinstance(connection, PatientSocket) else None
+    return Listener(_question(connection), since_s, since_s + _timeout_s(environ), own)
 
 
 def _question(socket: Any) -> Callable[[], bool]:

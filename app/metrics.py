@@ -109,6 +109,10 @@ def _requests(totals: Totals) -> Iterator[Metric]:
         "Requests whose X-Request-Start was not believed: the proxy's clock is ahead of ours, or too far behind.",
         value=totals.distrusted_starts,
     )
+    yield _counters(
+        "tts_answers_cut", "Answers that were cut, because their clients took them more slowly than others, or took nothing.",
+        "reason", totals.cuts,
+    )  # fmt: skip
     yield _counters("tts_speeches", "Speeches that ended, and how.", "outcome", totals.outcomes)
     yield CounterMetricFamily("tts_audio_seconds", "Seconds of audio that were made.", value=totals.audio_s)
     yield CounterMetricFamily("tts_input_characters", "Characters of the texts that were spoken.", value=totals.characters)
@@ -124,6 +128,8 @@ def _now(shot: Snapshot) -> Iterator[Metric]:
     # Two words of a slot are not read at one moment.
     in_progress = max(0, sum(worker.active - worker.waiting for worker in shot.workers))
     yield GaugeMetricFamily("tts_requests_in_progress", "Requests for speech that have their turn.", in_progress)
+    parked = sum(worker.parked for worker in shot.workers)
+    yield GaugeMetricFamily("tts_answers_parked", "Answers that wait for their clients, without a turn.", parked)
     yield GaugeMetricFamily("tts_queue_depth", "Requests for speech that wait for their turn.", shot.waiting)
     yield GaugeMetricFamily("tts_queue_limit", "Requests that may wait; more are refused.", shot.queue)
     yield GaugeMetricFamily("tts_worker_places", "Requests for speech that each worker serves at a time.", shot.places)

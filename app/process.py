@@ -109,6 +109,8 @@ def begin_work(worker: Any) -> None:
     if worker.seat is not None:
         service.hands.join(worker.board, worker.seat)
         service.admission.join(worker.board, worker.seat)
+        service.parking.join(worker.seat)
+    worker.while_waiting = service.parking.waiting
     switch.begin(worker.wsgi, None if worker.seat is None else worker.seat.slot)
     try:
         service.warm_up.start_reader()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.admission import Admission
 from app.memory import IdleHeap
+from app.parking import Parking
 from app.scoreboard.hands import Hands
 from app.warm_up import WarmUp
 from app.watchdog.watchdog import Watchdog
@@ -22,6 +23,7 @@ class Service:
     heap: IdleHeap
     hands: Hands
     admission: Admission
+    parking: Parking
     watchdog: Watchdog
 
     @property

@@ -14,6 +14,8 @@ import signal
 import socket
 import time
 import weakref
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from typing import Any
 
@@ -24,6 +26,7 @@ from app.farewells import Farewells
 from app.handover import AnswerSocket
 from app.logs import event, place_of
 from app.parent import signal_on_parent_death
+from app.patience import PatientSocket
 from app.request_buffer import RequestBuffer, target_of
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import State
@@ -136,6 +139,8 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     max_body_bytes = 0
     #: The listeners.
     sockets: list[Any]
+    #: Of every connection, see `PatientSocket`; set in the worker.
+    while_waiting: Callable[[PatientSocket], AbstractContextManager[None]] | None = None
     _back_at_s = 0.0
     #: Of all connections whose request is not whole yet.
     _collected_bytes = 0
@@ -218,6 +223,8 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._step_back(_SHORT_OF_RESOURCES_S)
             return
         taken = AnswerSocket.taking(client)
+        if self.while_waiting is not None:
+            taken.while_waiting = self.while_waiting
         request = RequestBuffer(now_s, self.max_body_bytes, _SILENCE_S)
         self._welcome(Connection(self.farewells, request, self.cfg, taken, address, listener.getsockname()))
 
@@ -337,7 +344,9 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _is_another_freer(self) -> bool:
         if self.board is None or self.nr_conns == 0:
             return False
-        return any(row["connections"] < self.nr_conns for row in self.board.working())
+        # Answers that wait for their clients need no core.
+        parked = 0 if self.seat is None else int(self.seat.row["parked"])
+        return any(row["connections"] - row["parked"] < self.nr_conns - parked for row in self.board.working())
 
     def _show_connections(self) -> None:
         if self.seat is not None:

@@ -9,6 +9,7 @@ from flask import Flask
 
 from app.admission import Admission
 from app.memory import IdleHeap
+from app.parking import Parking
 from app.scoreboard.hands import Hands
 from app.scoreboard.layout import SAMPLED
 from app.server import create_app
@@ -67,5 +68,7 @@ def create(
             warm_up.open()
     hands = _hands(settings)
     admission = Admission(settings.threads, settings.admission, hands.board, hands.seat)
+    heap = IdleHeap()
+    parking = Parking(settings.admission.parked, settings.threads, heap, hands.seat)
     watchdog = _watchdog(settings, hands, warm_up)
-    return create_app(Service(settings, warm_up, int(time.time()), IdleHeap(), hands, admission, watchdog))
+    return create_app(Service(settings, warm_up, int(time.time()), heap, hands, admission, parking, watchdog))

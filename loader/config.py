@@ -70,6 +70,8 @@ class AdmissionSettings:
     wait_s: float
     #: How long a worker may take for the next piece of audio.
     stall_s: float
+    #: Answers of one worker that wait for slow clients.
+    parked: int = 32
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,7 @@ _ADMISSION = vol.Schema(
         _key("wait_s", 30.0, "how long a request may wait for its turn, in seconds; a client may ask for less with `X-Request-Timeout`"): number(0.0, 3600.0),
         _key("stall_s", 60.0, "a worker that makes no next piece of audio for so long is dumped, killed and replaced, in seconds; "
              "whole utterances of the `coqui` engine have ten times as long"): number(1.0, 3600.0),
+        _key("parked", 32, "answers of each worker that may wait for slow clients, a thread each; for one more the slowest is cut"): whole(1, 1_000),
     }
 )
 

@@ -21,6 +21,8 @@ STATUSES = (200, 304, 400, 401, 404, 405, 408, 413, 414, 415, 422, 429, 431, 499
 OUTCOMES = ("done", "failed", "abandoned", "refused")
 #: Why a request was not let in.
 REFUSALS = ("queue_full", "waited_too_long", "client_left")
+#: Why an answer was cut: its client took it more slowly than the others that were waited for, or took nothing.
+CUTS = ("too_slow", "stuck")
 #: How a worker ended.
 ENDINGS = ("stopped", "failed", "killed", "stalled")
 #: What grew when the watchdog raised an alert.
@@ -69,9 +71,11 @@ GAUGES = [
     # One more than the index of how it is ending in `ENDINGS`, once it knows.
     ("ending", "i8"),
     ("voices", "i8"), ("connections", "i8"), ("active", "i8"), ("waiting", "i8"), ("speaking", "i8"),
+    # Answers that wait for their clients, without a turn.
+    ("parked", "i8"),
     # Since when the oldest request is spoken, and when its worker is stalled; 0 where there is none.
     ("request_since_s", "f8"), ("stalls_s", "f8"),
-    # Of a request, from its turn to its end, recent ones counting more.
+    # How long a request has its turn, recent ones counting more.
     ("service_s", "f8"),
     ("sampled_at_s", "f8"), *((name, "f8") for name in SAMPLED),
 ]  # fmt: skip
@@ -79,8 +83,9 @@ GAUGES = [
 #: Of all workers that ever had the slot; they only grow.
 TOTALS = [
     ("forks", "i8"), ("answers", "i8", (len(ROUTES), len(STATUSES))),
-    ("outcomes", "i8", len(OUTCOMES)), ("refusals", "i8", len(REFUSALS)), ("endings", "i8", len(ENDINGS)),
-    ("leaks", "i8", len(LEAKS)), ("audio_s", "f8"), ("characters", "i8"), ("distrusted_starts", "i8"),
+    ("outcomes", "i8", len(OUTCOMES)), ("refusals", "i8", len(REFUSALS)), ("cuts", "i8", len(CUTS)),
+    ("endings", "i8", len(ENDINGS)), ("leaks", "i8", len(LEAKS)), ("audio_s", "f8"), ("characters", "i8"),
+    ("distrusted_starts", "i8"),
     *(word for name, bounds in HISTOGRAMS.items() for word in _histogram(name, bounds)),
 ]  # fmt: skip
 

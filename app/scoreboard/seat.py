@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from app.scoreboard.layout import HISTOGRAMS, LEAKS, OUTCOMES, REFUSALS, ROUTES, STATUSES, State
+from app.scoreboard.layout import CUTS, HISTOGRAMS, LEAKS, OUTCOMES, REFUSALS, ROUTES, STATUSES, State
 
 #: What a new service time counts against those before it.
 _WEIGHT = 0.1
@@ -46,6 +46,11 @@ class Seat:
         with self._lock:
             self.row["refusals"][REFUSALS.index(why)] += 1
 
+    def cut(self, why: str) -> None:
+        """Count an answer that was cut."""
+        with self._lock:
+            self.row["cuts"][CUTS.index(why)] += 1
+
     def leaked(self, what: str) -> None:
         """Count an alert of the watchdog."""
         with self._lock:
@@ -75,7 +80,7 @@ class Seat:
             self.row["characters"] += characters
 
     def served(self, service_s: float) -> None:
-        """Note how long a request took from its turn to its end."""
+        """Note how long a request had its turn."""
         with self._lock:
             before = self.row["service_s"]
             self.row["service_s"] = before + _WEIGHT * (service_s - before) if before else service_s

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from app.scoreboard.board import Scoreboard
-from app.scoreboard.layout import ENDINGS, HISTOGRAMS, LEAKS, OUTCOMES, REFUSALS, ROUTES, SAMPLED, STATUSES, State
+from app.scoreboard.layout import CUTS, ENDINGS, HISTOGRAMS, LEAKS, OUTCOMES, REFUSALS, ROUTES, SAMPLED, STATUSES, State
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,13 @@ class Worker:
     active: int
     waiting: int
     speaking: int
+    #: Answers that wait for their clients, without a turn.
+    parked: int
     #: How long the oldest piece of audio has been worked on; None where none is.
     speaking_for_s: float | None
     #: Until the master takes it for stalled and ends it.
     stalls_in_s: float | None
-    #: Of a request, recent ones counting more.
+    #: How long a request has its turn, recent ones counting more.
     service_s: float
     speeches: int
     audio_s: float
@@ -78,6 +80,7 @@ class Totals:
     answers: dict[str, dict[int, int]]
     outcomes: dict[str, int]
     refusals: dict[str, int]
+    cuts: dict[str, int]
     endings: dict[str, int]
     leaks: dict[str, int]
     audio_s: float
@@ -132,7 +135,7 @@ def _worker(slot: int, row: Any, now_s: float) -> Worker:
         speeches=int(row["outcomes"].sum()),
         audio_s=float(row["audio_s"]),
         memory={name: int(row[name]) for name in SAMPLED if row[name]},
-        **{name: int(row[name]) for name in ("voices", "connections", "active", "waiting", "speaking")},
+        **{name: int(row[name]) for name in ("voices", "connections", "active", "waiting", "speaking", "parked")},
     )
 
 
@@ -147,6 +150,7 @@ def _totals(rows: Any) -> Totals:
         answers={route: _named(STATUSES, counts) for route, counts in zip(ROUTES, answers, strict=True)},
         outcomes=_named(OUTCOMES, rows["outcomes"].sum(axis=0)),
         refusals=_named(REFUSALS, rows["refusals"].sum(axis=0)),
+        cuts=_named(CUTS, rows["cuts"].sum(axis=0)),
         endings=_named(ENDINGS, rows["endings"].sum(axis=0)),
         leaks=_named(LEAKS, rows["leaks"].sum(axis=0)),
         audio_s=float(rows["audio_s"].sum()),

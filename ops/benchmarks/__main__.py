@@ -24,6 +24,7 @@ from . import (
     nginx,
     overload,
     respawn,
+    slow_readers,
     throughput,
     tune,
     watchdog,
@@ -45,6 +46,8 @@ def main() -> None:
 
 def _benchmark(rounds: int, *options: _Option) -> Callable[[_Measure], click.Command]:
     def command(measure: _Measure) -> click.Command:
+        name = measure.__name__.replace("_", "-")
+
         @click.option("--rounds", default=rounds, show_default=True, type=click.IntRange(1), help="How often.")
         @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write JSON too.")
         def run(rounds: int, json_path: Path | None, **chosen: Any) -> None:
@@ -53,9 +56,9 @@ def _benchmark(rounds: int, *options: _Option) -> Callable[[_Measure], click.Com
             with tempfile.TemporaryDirectory(prefix="chorus-bench-") as scratch:
                 report = measure(rounds, Path(scratch), **chosen)
             others = used_by_others(before, usage_now())
-            print_report(report, Setting(measure.__name__, machine, others), json_path)
+            print_report(report, Setting(name, machine, others), json_path)
 
-        made = main.command(measure.__name__, help=measure.__doc__)(run)
+        made = main.command(name, help=measure.__doc__)(run)
         for option in options:
             made = option(made)
         return made
@@ -72,6 +75,7 @@ _benchmark(1, *health.OPTIONS)(health.health)
 _benchmark(3, *overload.OPTIONS)(overload.overload)
 _benchmark(3, *fairness.OPTIONS)(fairness.fairness)
 _benchmark(rounds=3)(nginx.nginx)
+_benchmark(rounds=3)(slow_readers.slow_readers)
 _benchmark(3, *engines.OPTIONS)(engines.engines)
 _benchmark(rounds=3)(formats.formats)
 _benchmark(3, *latency.OPTIONS)(latency.latency)

@@ -57,7 +57,9 @@ _NOTES = (
 
 def _round(number: int, config_path: Path, scratch: Path) -> Round:
     # Paths of sockets are short.
-    with tempfile.TemporaryDirectory(prefix="chorus-") as folder, _pair(place_in(Path(folder)), config_path, scratch) as place:
+    with ExitStack() as stack:
+        place = place_in(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chorus-"))))
+        stack.enter_context(pair(place, config_path, scratch))
         asked = _Honest(place)
         asked.all()
         quiet_s: list[float] = []
@@ -72,14 +74,15 @@ def _round(number: int, config_path: Path, scratch: Path) -> Round:
 
 
 @contextmanager
-def _pair(place: Place, config_path: Path, scratch: Path) -> Iterator[Place]:
-    """Run gunicorn on a unix socket, and nginx before it."""
+def pair(place: Place, config_path: Path, scratch: Path) -> Iterator[Server]:
+    """Run gunicorn on a unix socket, and nginx before it; yields the server as nginx shows it on its port."""
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "--bind", f"unix:{place.upstream}"]
     write_configuration(place)
     kind = ours(config_path)
     with serving(gunicorn, scratch / "ours.log", kind.environment) as child, _edge(place, scratch / "nginx.log"):
-        Server(kind, child, place.port).await_ready()
-        yield place
+        server = Server(kind, child, place.port)
+        server.await_ready()
+        yield server
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """app.patience: how long a client is waited for, also where its answer is held back to leave in one piece."""
 
 import socket
+from contextlib import contextmanager
 
 import pytest
 
@@ -57,3 +58,48 @@ def test_a_client_that_takes_nothing_of_its_answer_counts_as_gone(impatient, hea
 
     with pytest.raises(SlowClientError, match="nothing of the answer was taken"):
         server.sendall(bytes(50_000_000))
+
+
+def test_a_client_that_takes_a_little_again_and_again_is_waited_for(impatient):
+    server, client, _ = impatient
+    taken = []
+
+    @contextmanager
+    def a_little_is_taken(_connection):
+        taken.append(len(client.recv(65_536)))
+        yield
+
+    server.while_waiting = a_little_is_taken
+    server.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    server.sendall(bytes(2_000_000))
+
+    assert len(taken) > 5
+    assert (2_000_019, 2_000_019) == (server.handed_bytes, server.sent_bytes)
+
+
+def test_who_does_not_block_does_not_wait_for_the_client(impatient):
+    server, _, _ = impatient
+    server.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    server.setblocking(False)
+    server.while_waiting = None
+
+    with pytest.raises(SlowClientError):
+        server.sendall(bytes(50_000_000))
+
+
+def test_how_long_a_client_was_waited_for_is_known_also_meanwhile(impatient):
+    server, _, clock = impatient
+    seen = []
+
+    @contextmanager
+    def a_second_passes(connection):
+        clock[0] += 1.0
+        seen.append(connection.waited_s())
+        yield
+
+    server.while_waiting = a_second_passes
+    server.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    with pytest.raises(SlowClientError):
+        server.sendall(bytes(50_000_000))
+
+    assert ([1.0], 1.0) == (seen, server.waited_s())
