@@ -11,7 +11,7 @@ import pytest
 from app.admission import Turn
 from app.handover import AnswerSocket
 from app.memory import IdleHeap
-from app.parking import MIN_WAITED_S, MAX_UNSENT_BYTES, Parking
+from app.parking import MAX_UNSENT_BYTES, MIN_WAITED_S, Parking
 from app.patience import Patience, SlowClientError
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.snapshot import snapshot
