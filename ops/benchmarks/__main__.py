@@ -18,6 +18,7 @@ from . import (
     formats,
     hang,
     health,
+    hostile,
     latency,
     longtext,
     memory,
@@ -75,6 +76,7 @@ _benchmark(1, *health.OPTIONS)(health.health)
 _benchmark(3, *overload.OPTIONS)(overload.overload)
 _benchmark(3, *fairness.OPTIONS)(fairness.fairness)
 _benchmark(rounds=3)(nginx.nginx)
+_benchmark(1, *hostile.OPTIONS)(hostile.hostile)
 _benchmark(rounds=3)(slow_readers.slow_readers)
 _benchmark(3, *engines.OPTIONS)(engines.engines)
 _benchmark(rounds=3)(formats.formats)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
-from .pages import Pages, pages_of, pages_together, peak_pss
+import psutil
+
+from .pages import Pages, pages_together, peak_pss
 from .processes import conversing, hear, say
 from .report import Figure, Report, Target, figure, progress
 from .servers import Kind, Server, ours, started
@@ -90,10 +92,10 @@ def ours_spoken(server_kind: Kind, sentences: Sequence[str], scratch: Path) -> S
     """Start a server of 4 workers, have each speak at least as many sentences as given, and end it."""
     with started(server_kind, scratch / "ours.log") as server:
         workers = untouched_workers(server, _WORKERS)
-        idle_uss_bytes, idle = _uss_of(workers), pages_together([server.child.pid, *workers])
+        idle_uss_bytes, idle = _uss_of(workers), pages_together(server.processes())
         speak_until_each_has(sentences, server, workers)
         time.sleep(_SETTLE_S)
-        return Spoken(idle_uss_bytes, idle, pages_together([server.child.pid, *workers]), _uss_of(workers))
+        return Spoken(idle_uss_bytes, idle, pages_together(server.processes()), _uss_of(workers))
 
 
 def untouched_workers(server: Server, count: int, within_s: float = 60.0) -> list[int]:
@@ -143,8 +145,10 @@ def _lines(log: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
 
-def _uss_of(pids: Sequence[int]) -> tuple[int, ...]:
-    return tuple(pages_of(pid).uss_bytes for pid in pids)
+def _uss_of(workers: Sequence[int]) -> tuple[int, ...]:
+    """Return the memory that each worker has for itself, with the processes that read text for it."""
+    families = ([pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))] for pid in workers)
+    return tuple(pages_together(family).uss_bytes for family in families)
 
 
 def native_spoken(
@@ -168,7 +172,7 @@ def _one_text(voice: Measured, text: str, scratch: Path) -> OneText:
     config_path = write_config(scratch, voice.model_path, _WORKERS, limits=limits)
     with started(ours(config_path), scratch / "ours.log") as server:
         server.await_ready()
-        pids = [server.child.pid, *server.workers()]
+        pids = server.processes()
         with peak_pss(pids) as samples:
             audio = server.speak(text)
             time.sleep(_SETTLE_S)

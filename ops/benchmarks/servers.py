@@ -111,6 +111,10 @@ class Server:
         """Return the process ids of its workers: none where one process does it all."""
         return [child.pid for child in psutil.Process(self.child.pid).children()]
 
+    def processes(self) -> list[int]:
+        """Return the process ids of all of it: the first process, its workers, and those that read text for them."""
+        return [self.child.pid, *(child.pid for child in psutil.Process(self.child.pid).children(recursive=True))]
+
     def await_ready(self, within_s: float = 120.0) -> float:
         """Return how many seconds after its start the server first said it was ready.
 
