@@ -109,6 +109,10 @@ def _requests(totals: Totals) -> Iterator[Metric]:
         "Requests whose X-Request-Start was not believed: the proxy's clock is ahead of ours, or too far behind.",
         value=totals.distrusted_starts,
     )
+    yield CounterMetricFamily(
+        "tts_reader_ends", "Texts that ended the process which reads them; they were read in parts, or refused.",
+        value=totals.reader_ends,
+    )  # fmt: skip
     yield _counters(
         "tts_answers_cut", "Answers that were cut, because their clients took them more slowly than others, or took nothing.",
         "reason", totals.cuts,

@@ -113,7 +113,7 @@ def begin_work(worker: Any) -> None:
     worker.while_waiting = service.parking.waiting
     switch.begin(worker.wsgi, None if worker.seat is None else worker.seat.slot)
     try:
-        service.warm_up.start_reader()
+        service.warm_up.start_reader(lambda: service.hands.seat.reader_ended())
         service.watchdog.begin()
         service.warm_up.begin(partial(_take_work, worker, service))
     except (OSError, RuntimeError) as error:  # no process or no thread can be started now

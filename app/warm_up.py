@@ -75,6 +75,7 @@ class WarmUp:
         self._catalogue: Catalogue | None = None
         self._thread: threading.Thread | None = None
         self._ready = False
+        self._when_reader_ended: Callable[[], None] = lambda: None
         #: Read by requests while the thread goes on.
         self.progress = Progress(1, backoff.tries)
         #: What this worker is to end with; 0 unless warming up failed for good.
@@ -112,14 +113,18 @@ class WarmUp:
         self._catalogue = self._open_voices()
         self._ready = self._catalogue.accelerator is None
 
-    def start_reader(self) -> None:
+    def start_reader(self, when_ended: Callable[[], None]) -> None:
         """Start the process that reads text, if the voices are open. Runs in a worker, after the fork, before its threads.
+
+        Args:
+            when_ended: called whenever a text has ended that process.
 
         Raises:
             OSError: the system has no process or descriptor for it.
         """
+        self._when_reader_ended = when_ended
         if self._catalogue is not None:
-            self._catalogue.start_reader()
+            self._catalogue.start_reader(when_ended)
 
     def begin(self, when_ready: Callable[[], None] = lambda: None) -> None:
         """Start what is left to do, in a thread, and call back once the voices are ready. Runs in a worker, after the fork."""
@@ -150,6 +155,7 @@ class WarmUp:
             return False
         if self._catalogue is None:
             self._catalogue = self._open_voices()
+            self._catalogue.start_reader(self._when_reader_ended)
         self._catalogue.enter_device()
         if self._catalogue.accelerator is not None:
             # Not before: one that is lost while warming up must not be replaced without a pause.

@@ -64,16 +64,19 @@ class Catalogue:
         known = sorted({known for voice in self._voices for known in voice.languages if known})
         raise UnknownLanguageError(language, "no voice speaks", known)
 
-    def start_reader(self) -> None:
+    def start_reader(self, when_ended: Callable[[], None]) -> None:
         """Start the process that reads text for this one, if a voice uses espeak-ng.
 
         Call it in a worker right after the fork, before it has a second thread; else the first text starts it.
+
+        Args:
+            when_ended: called whenever a text has ended the process; another one is started.
 
         Raises:
             OSError: the system has no process or descriptor for it.
         """
         if self._espeak is not None and any(_uses_espeak(voice) for voice in self._voices):
-            self._espeak.start()
+            self._espeak.start(when_ended)
 
     def enter_device(self) -> None:
         """Enter the device and have every open voice speak on it, so that no request waits for that.

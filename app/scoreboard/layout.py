@@ -85,7 +85,7 @@ TOTALS = [
     ("forks", "i8"), ("answers", "i8", (len(ROUTES), len(STATUSES))),
     ("outcomes", "i8", len(OUTCOMES)), ("refusals", "i8", len(REFUSALS)), ("cuts", "i8", len(CUTS)),
     ("endings", "i8", len(ENDINGS)), ("leaks", "i8", len(LEAKS)), ("audio_s", "f8"), ("characters", "i8"),
-    ("distrusted_starts", "i8"),
+    ("distrusted_starts", "i8"), ("reader_ends", "i8"),
     *(word for name, bounds in HISTOGRAMS.items() for word in _histogram(name, bounds)),
 ]  # fmt: skip
 

@@ -61,6 +61,11 @@ class Seat:
         with self._lock:
             self.row["distrusted_starts"] += 1
 
+    def reader_ended(self) -> None:
+        """Count a text that ended the process which reads for this worker."""
+        with self._lock:
+            self.row["reader_ends"] += 1
+
     def observed(self, measured: Mapping[str, float]) -> None:
         """Put each value into the histogram of its name."""
         with self._lock:

@@ -87,6 +87,8 @@ class Totals:
     characters: int
     #: Requests whose proxy has a clock that is off.
     distrusted_starts: int
+    #: Texts that ended the process which reads them.
+    reader_ends: int
     histograms: dict[str, Histogram]
 
 
@@ -156,6 +158,7 @@ def _totals(rows: Any) -> Totals:
         audio_s=float(rows["audio_s"].sum()),
         characters=int(rows["characters"].sum()),
         distrusted_starts=int(rows["distrusted_starts"].sum()),
+        reader_ends=int(rows["reader_ends"].sum()),
         histograms={name: _histogram(rows, name, bounds) for name, bounds in HISTOGRAMS.items()},
     )
 

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import threading
+from collections.abc import Callable
 
 from loader.errors import UnreadableTextError
 from loader.text.espeak_library import EspeakError, EspeakLibrary
@@ -53,13 +54,17 @@ class Espeak:
         with self._shared.lock:
             return self._shared.library.languages()
 
-    def start(self) -> None:
+    def start(self, when_ended: Callable[[], None]) -> None:
         """Start the reading process now, and not with the first text. Call it in a worker while it has one thread.
+
+        Args:
+            when_ended: called whenever a text has ended the process, in the thread that reads.
 
         Raises:
             OSError: the system has no process or descriptor for it.
         """
         with self._shared.lock:
+            self._shared.when_ended = when_ended
             self._shared.process()
 
     def stop(self) -> None:
@@ -81,6 +86,7 @@ class Espeak:
             except ReaderEndedError as error:
                 why = error
             log.warning("espeak-ng ended over a text of %d characters in %s (%s); read in parts", len(text), language, why)
+            self._shared.when_ended()
             return self._phonemize_parts(plain, language)
 
     def _phonemize_parts(self, text: str, language: str) -> str:
@@ -106,6 +112,7 @@ class _Shared:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.library = EspeakLibrary()
+        self.when_ended: Callable[[], None] = lambda: None
         self._process: EspeakProcess | None = None
 
     def process(self) -> EspeakProcess:

@@ -44,6 +44,7 @@ def test_no_text_ends_a_worker(server, how):
 
     assert {200} == {answer.status for answer in answers}
     assert before == {worker.pid for worker in server.workers()}
+    assert server.ask("GET", "/status").json()["totals"]["reader_ends"] > 0
     assert server.speak("Hello there.", seed=3).body == server.speak("Hello there.", seed=3).body
 
 
