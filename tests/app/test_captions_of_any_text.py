@@ -9,6 +9,7 @@ import itertools
 import math
 import os
 import string
+import unicodedata
 
 import pytest
 import webvtt
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from app import wsgi
 from app.captions import GRANULARITIES
 from loader.text.front_end import without_region
-from loader.text.sentences import split_first_clause, split_sentences
+from loader.text.sentences import UTTERANCE_PHONEMES, split_first_clause, split_sentences
 from tests.checkpoints import LANGUAGES
 from tests.conftest import CACHE
 
@@ -103,7 +104,7 @@ def without_space(text):
 
 
 def spoken_sentences(application, body):
-    """Return what of each sentence is spoken, without white space: its pieces that make a sound."""
+    """Return the readings of each sentence, one of each of its pieces that make a sound."""
     voice = application.extensions["chorus"].catalogue.voice(body["voice"], None)
     front_end, language = voice.open().front_end, voice.manifest.voice.languages[voice.language_row(body.get("language"))]
     sentences = []
@@ -111,10 +112,13 @@ def spoken_sentences(application, body):
         parts = (sentence,) if sentences else split_first_clause(sentence)
         readings = [reading for part in parts for reading in front_end.utterances(part, language) if reading]
         # Parts of one piece have the same phonemes, not only equal ones.
-        pieces = {id(reading.phonemes): reading.text for reading in readings}
-        if pieces:
-            sentences.append(without_space("".join(pieces.values())))
+        if pieces := {id(reading.phonemes): reading for reading in readings}:
+            sentences.append(list(pieces.values()))
     return sentences
+
+
+def text_of(readings):
+    return without_space("".join(reading.text for reading in readings))
 
 
 def require_order(times, end_s):
@@ -128,13 +132,15 @@ def require_order(times, end_s):
 def require_document(answer, body, sentences):
     document = answer.json
     shown = document["sentences"]
-    assert sentences == [without_space(sentence["text"]) for sentence in shown]
+    assert [text_of(sentence) for sentence in sentences] == [without_space(sentence["text"]) for sentence in shown]
     require_order([(each["start_s"], each["end_s"]) for each in shown], document["duration_s"])
-    for sentence in shown:
+    for readings, sentence in zip(sentences, shown, strict=True):
         place = 0
         for word in sentence.get("words", ()):
             place = sentence["text"].index(word["text"], place) + len(word["text"])
-        if "words" in sentence and body["voice"] == "joe":
+        # espeak leaves out what follows some 1,000 phonemes of one clause, so words may be missing from long ones.
+        is_read_whole = all(len(reading.phonemes) <= UTTERANCE_PHONEMES for reading in readings)
+        if "words" in sentence and body["voice"] == "joe" and is_read_whole:
             assert letters(sentence["text"], body) == letters("".join(word["text"] for word in sentence["words"]), body)
         for marks in (sentence.get("words", ()), sentence.get("phonemes", ())):
             times = [sentence["start_s"], *(mark[edge] for mark in marks for edge in ("start_s", "end_s")), sentence["end_s"]]
@@ -146,7 +152,7 @@ def require_subtitles(answer, body, sentences, end_s):
     cues = list(webvtt.from_buffer(io.StringIO(answer.text), format=form))
     texts = [html.unescape(cue.raw_text) if form == "vtt" else cue.raw_text for cue in cues]
     # SubRip knows no escape, so an arrow of times is written as one character there, unless a line ends within it.
-    assert with_one_arrow("".join(sentences)) == with_one_arrow(without_space("".join(texts)))
+    assert with_one_arrow("".join(map(text_of, sentences))) == with_one_arrow(without_space("".join(texts)))
     require_order([(seconds(cue.start), seconds(cue.end)) for cue in cues], end_s)
 
 
@@ -160,8 +166,9 @@ def with_one_arrow(text):
 
 
 def letters(text, body):
+    """Return the letters and digits that the voice reads; one with a mark over it is another letter."""
     read = READ if body["voice"] == "joe" else LETTERS
-    return [character for character in text if character in read]
+    return [character for character in unicodedata.normalize("NFC", without_space(text)) if character in read]
 
 
 def require_captions(application, body):
@@ -175,9 +182,9 @@ def require_captions(application, body):
         assert not letters(body["input"], body)
         return
     sentences = spoken_sentences(application, body)
-    assert letters(body["input"], body) == letters("".join(sentences), body)
+    assert letters(body["input"], body) == letters("".join(map(text_of, sentences)), body)
     written = iter(without_space(body["input"]))
-    assert all(character in written for character in "".join(sentences)), "out of order, or more than once"
+    assert all(character in written for character in "".join(map(text_of, sentences))), "out of order, or more than once"
     if body["caption_format"] == "json":
         require_document(answer, body, sentences)
     else:
