@@ -91,6 +91,8 @@ def _gathered(speech: Speech, encoder: Encoder, spool: Spool, service: Service, 
             require_size(spool.size_bytes, limits)
             listener.raise_if_gone()
         spool.write(encoder.finish())
+        require_size(spool.size_bytes, limits)
+        spool.finish()
         return encoder.head()
 
 

@@ -207,13 +207,6 @@ class SpeechFailedError(ServiceError):
     code = "synthesis_failed"
 
 
-class NoRoomError(ServiceError):
-    """A whole answer could not be kept until it is complete."""
-
-    status = 503
-    code = "no_room"
-
-
 class DeadlineError(ServiceError):
     """The answer was not whole when its client waited no longer."""
 
@@ -231,6 +224,13 @@ class ComeBackError(ServiceError):
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(f"{self.why}; try again in {retry_after_s} s")
         self.retry_after_s = retry_after_s
+
+
+class NoRoomError(ComeBackError):
+    """A whole answer could not be kept until it is complete."""
+
+    code = "no_room"
+    why = "there is no room to keep a whole answer; ask for a stream (`stream: true`)"
 
 
 class WarmingUpError(ComeBackError):

@@ -9,6 +9,8 @@ from loader.errors import ShortageError
 _PROCESS_FILES = 48
 #: A mapped artifact holds each of its files open: 19 at most so far, and espeak-ng reads one at a time.
 _VOICE_FILES = 32
+#: Connections of probes, listings and refusals, which need no turn.
+_SPARE_FILES = 16
 #: What the master holds open for a worker.
 _WORKER_FILES = 2
 
@@ -20,7 +22,10 @@ def needed_to_speak(settings: Settings) -> int:
 
 def needed_to_serve(settings: Settings, workers: int) -> int:
     """Return how many a server needs in each of its processes: all requests that it admits have a connection."""
-    return needed_to_speak(settings) + _WORKER_FILES * workers + settings.threads + settings.admission.queue
+    admission = settings.admission
+    # An answer that is made or waits for its client may have a temporary file besides its connection.
+    answers = 2 * (settings.threads + admission.parked) + admission.queue + _SPARE_FILES
+    return needed_to_speak(settings) + _WORKER_FILES * workers + answers
 
 
 def require_open_files(needed: int, wanted: int = 0) -> None:

@@ -33,7 +33,8 @@ _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 #: What no request line may have; of a CR that is not its end `_UNREADABLE` knows.
 _NOT_ASCII = re.compile(rb"[^\x20-\x7e\r]")
 _VERSION = re.compile(rb".* HTTP/1\.\d")
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*(?=\r\n)", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*0*(\d{1,18})[ \t]*(?=\r\n)", re.IGNORECASE)
+_LENGTH_NAME = re.compile(rb"\r\ncontent-length[ \t]*:", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r]*chunked", re.IGNORECASE)
 _EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?", re.DOTALL)
@@ -114,8 +115,14 @@ class RequestBuffer:
         self._is_waiting_for_continue = False
         # gunicorn would send it a second time.
         at, head = self._body_at or 0, bytes(self.data[: self._body_at])
-        self.data[:at] = _EXPECT.sub(b"", head)
-        self._body_at = self._chunk_at = at - (len(head) - len(_EXPECT.sub(b"", head)))
+        self.data[:at] = shorter = _EXPECT.sub(b"", head)
+        # What was found of the body lies so much earlier now.
+        moved = len(head) - len(shorter)
+        self._body_at, self._chunk_at = at - moved, self._chunk_at - moved
+        if self._chunk_ends is not None:
+            self._chunk_ends -= moved
+        if self._trailer_at is not None:
+            self._trailer_at -= moved
         return True
 
     def _is_head_whole(self) -> bool:
@@ -146,7 +153,9 @@ class RequestBuffer:
     def _begin_body(self, head_end: int) -> None:
         head = bytes(self.data[: head_end - 2])
         self._body_at = self._chunk_at = head_end
-        lengths, is_old = _LENGTH.findall(head), b" HTTP/1.0\r\n" in head
+        lengths, is_old = _LENGTH.findall(head), head.lstrip(b"\r\n").partition(b"\r\n")[0].endswith(b" HTTP/1.0")
+        if len(lengths) != len(_LENGTH_NAME.findall(head)):
+            raise MalformedRequestError("Content-Length is no number of bytes; send it in digits, 18 at most")
         # With a contradiction there is no body to wait for: gunicorn refuses the head.
         if _CHUNKED.search(head):
             self._length = 0 if lengths or is_old else None

@@ -1,10 +1,11 @@
 """The pipeline of one request: checked text in, speech that has begun out."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from app.account import Account
@@ -46,6 +47,10 @@ class TextWork:
         #: Of the piece that is waited for; see `Hands.speaking`.
         self.renew: Callable[[], None] = lambda: None
 
+    def forget_deadline(self) -> None:
+        """Go on for as long as the client is there: its stream has begun in time."""
+        self._listener = replace(self._listener, until_s=math.inf)
+
     def __call__(self) -> None:
         """Go on, or not.
 
@@ -80,6 +85,8 @@ def begin_speech(
     counted = _counted(spoken, request, hands, text_work)
     with answered(request, hands):
         first = account.made(counted)
+    if request.streamed:
+        text_work.forget_deadline()
     return Speech(request, _observed(account, first, spoken, counted))
 
 

@@ -8,6 +8,7 @@ there.
 import logging
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from app.errors import NoRoomError
 from app.logs import event
@@ -16,6 +17,8 @@ log = logging.getLogger("chorus.http")
 
 #: 24 s of speech as WAV at 22.05 kHz.
 MEMORY_BYTES = 1024 * 1024
+#: Answers that are being sent make room by then.
+RETRY_AFTER_S = 30
 _PIECE_BYTES = 64 * 1024
 
 
@@ -33,12 +36,18 @@ class Spool:
         Raises:
             NoRoomError: there is no folder for temporary files, or no room in it.
         """
-        try:
+        with _kept_or_refused():
             self._file.write(data)
-        except OSError as error:
-            event(log, "answer.not_kept", logging.ERROR, reason=str(error), remedy="make room, or set TMPDIR")
-            raise NoRoomError("there is no room to keep a whole answer; ask for a stream (`stream: true`)") from error
         self.size_bytes += len(data)
+
+    def finish(self) -> None:
+        """Add no more; the file may hold the last of it back until now.
+
+        Raises:
+            NoRoomError: there is no room for that.
+        """
+        with _kept_or_refused():
+            self._file.flush()
 
     def read_out(self, head: bytes) -> Iterator[bytes]:
         """Yield `head`, then all that was written, in pieces."""
@@ -50,4 +59,14 @@ class Spool:
 
     def close(self) -> None:
         """Free the memory, or the file. May be called twice."""
-        self._file.close()
+        with suppress(OSError):  # of what could not be written there is nothing to keep
+            self._file.close()
+
+
+@contextmanager
+def _kept_or_refused() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        event(log, "answer.not_kept", logging.ERROR, reason=str(error), remedy="make room, or set TMPDIR")
+        raise NoRoomError(RETRY_AFTER_S) from error

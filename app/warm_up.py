@@ -155,7 +155,7 @@ class WarmUp:
             return False
         if self._catalogue is None:
             self._catalogue = self._open_voices()
-            self._catalogue.start_reader(self._when_reader_ended)
+        self._catalogue.start_reader(self._when_reader_ended)
         self._catalogue.enter_device()
         if self._catalogue.accelerator is not None:
             # Not before: one that is lost while warming up must not be replaced without a pause.

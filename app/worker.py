@@ -235,8 +235,12 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._collected_bytes += len(conn.request.data) - before_bytes
         if is_whole:
             self._to_thread(conn)
-        while self._collected_bytes > max(_MAX_COLLECTED_BYTES, 3 * self.max_body_bytes) and len(self.pending_conns) > 1:
-            self._give_up_oldest(1)
+        while self._collected_bytes > max(_MAX_COLLECTED_BYTES, 3 * self.max_body_bytes):
+            # Those that have sent nothing hold nothing.
+            oldest = next((each for each in self.pending_conns if each.request.data and each is not conn), None)
+            if oldest is None:
+                break
+            self._give_up(oldest, _too_many())
 
     def enqueue_req(self, conn: Any) -> None:
         """Give a request to a thread, or hang up where the system has none for it."""
@@ -328,7 +332,7 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _give_up_oldest(self, count: int) -> None:
         for conn in list(self.pending_conns)[: max(0, count)]:
-            self._give_up(conn, RequestTimeoutError("too many requests are not whole yet; send each in one go"))
+            self._give_up(conn, _too_many())
 
     def _give_up(self, conn: Any, error: ServiceError) -> None:
         """Wait no longer for a request: refuse it, or hang up if nothing of it came."""
@@ -351,3 +355,7 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _show_connections(self) -> None:
         if self.seat is not None:
             self.seat.show(connections=self.nr_conns)
+
+
+def _too_many() -> RequestTimeoutError:
+    return RequestTimeoutError("too many requests are not whole yet; send each in one go")

@@ -67,7 +67,8 @@ class Catalogue:
     def start_reader(self, when_ended: Callable[[], None]) -> None:
         """Start the process that reads text for this one, if a voice uses espeak-ng.
 
-        Call it in a worker right after the fork, before it has a second thread; else the first text starts it.
+        Best called in a worker right after the fork, before it has a second thread and a larger heap; without it the
+        first text starts the process. Does nothing if it is there.
 
         Args:
             when_ended: called whenever a text has ended the process; another one is started.

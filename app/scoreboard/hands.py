@@ -107,11 +107,19 @@ class Hands:
 
         A further thread may go on with a text after the piece is over, so it gives nothing away and watches nothing anew.
         """
+        with self._lock:
+            watched = self._watched.get(number)
+            if watched is None:
+                return
+            if threading.get_ident() == holder:
+                # One that waits for its turn is not stalled.
+                del self._watched[number]
+                self._show()
         if threading.get_ident() == holder:
             self._turns.pass_on()
         with self._lock:
-            if number in self._watched:
-                since_s, until_s = self._watched[number]
+            if threading.get_ident() == holder or number in self._watched:
+                since_s, until_s = watched
                 now_s = self._now()
                 self._watched[number] = now_s, now_s + until_s - since_s
                 self._show()

@@ -13,10 +13,11 @@ import re
 import threading
 from collections.abc import Callable
 
-from loader.errors import UnreadableTextError
+from loader.errors import SynthesisError, UnreadableTextError
 from loader.text.espeak_library import EspeakError, EspeakLibrary
 from loader.text.espeak_process import EspeakProcess, ReaderEndedError
 from loader.text.long_words import split_long_words
+from loader.text.sentences import split_at_breaks
 
 __all__ = ["Espeak", "EspeakError"]
 
@@ -27,6 +28,12 @@ _LANGUAGE_FLAG = re.compile(r"\(.+?\)")
 _COMMAND_MARKS = {0x01: " ", 0x02: " "}
 #: Runs of letters and digits with the marks that belong to them, and every other character by itself.
 _PARTS = re.compile(r"[^\W_]+|\S")
+#: Of one clause. espeak-ng 1.52 has room for 1000 phonemes, of one to three characters each with their marks, and drops
+#: what comes after them: the shortest traces that were cut have 728 characters (2026-11-30).
+MAX_CLAUSE_PHONEMES = 600
+#: It has 800 bytes for a clause, and writes each of these in nine.
+MAX_HANGUL_SYLLABLES = 80
+_HANGUL = re.compile("[\uac00-\ud7a3]")
 
 
 class Espeak:
@@ -55,7 +62,7 @@ class Espeak:
             return self._shared.library.languages()
 
     def start(self, when_ended: Callable[[], None]) -> None:
-        """Start the reading process now, and not with the first text. Call it in a worker while it has one thread.
+        """Start the reading process now, if there is none, and not with the first text. Best called while there is one thread.
 
         Args:
             when_ended: called whenever a text has ended the process, in the thread that reads.
@@ -78,16 +85,22 @@ class Espeak:
         Raises:
             EspeakError: espeak-ng has no such language.
             UnreadableTextError: a part of the text ends espeak-ng, even if it is read alone.
+            SynthesisError: the system has no process to read with.
         """
         plain = split_long_words(text.translate(_COMMAND_MARKS))
         with self._shared.lock:
-            try:
-                return _joined(self._shared.trace(plain, language))
-            except ReaderEndedError as error:
-                why = error
-            log.warning("espeak-ng ended over a text of %d characters in %s (%s); read in parts", len(text), language, why)
+            return self._phonemize(plain, language)
+
+    def _phonemize(self, text: str, language: str) -> str:
+        try:
+            trace = self._shared.trace(text, language)
+        except ReaderEndedError as error:
+            log.warning("espeak-ng ended over a text of %d characters in %s (%s); read in parts", len(text), language, error)
             self._shared.when_ended()
-            return self._phonemize_parts(plain, language)
+            return self._phonemize_parts(text, language)
+        if _may_be_cut(text, trace) and len(halves := list(split_at_breaks(text, -(-len(text) // 2)))) > 1:
+            return " ".join(self._phonemize(half, language) for half in halves)
+        return _joined(trace)
 
     def _phonemize_parts(self, text: str, language: str) -> str:
         """Return the phonemes of each word of `text`, with a space between them: what they do to each other is lost."""
@@ -98,6 +111,11 @@ class Espeak:
             except ReaderEndedError as error:
                 raise UnreadableTextError(part, language) from error
         return " ".join(filter(None, phonemes))
+
+
+def _may_be_cut(text: str, trace: str) -> bool:
+    """Whether espeak-ng may have dropped the end of a clause, as it does without a word."""
+    return max(map(len, trace.split("\n"))) > MAX_CLAUSE_PHONEMES or len(_HANGUL.findall(text)) > MAX_HANGUL_SYLLABLES
 
 
 def _joined(trace: str) -> str:
@@ -124,14 +142,23 @@ class _Shared:
         return self._process
 
     def trace(self, text: str, language: str) -> str:
-        """Return what the library writes of `text`. If the process was ended from outside, another is started once."""
+        """Return what the library writes of `text`. If the process was ended from outside, another is started once.
+
+        Raises:
+            ReaderEndedError, EspeakError: see `EspeakProcess.trace`.
+            SynthesisError: the system has no process to read with.
+        """
         encoded = text.encode("utf-8", "ignore")
         try:
-            return self.process().trace(encoded, language)
-        except ConnectionError:
-            log.warning("the processes that read with espeak-ng were ended from outside; they are started again")
+            try:
+                return self.process().trace(encoded, language)
+            except (ConnectionError, TimeoutError):
+                log.warning("the processes that read with espeak-ng were ended from outside; they are started again")
+                self.stop()
+                return self.process().trace(encoded, language)
+        except OSError as error:
             self.stop()
-            return self.process().trace(encoded, language)
+            raise SynthesisError(f"no process can be had to read the text: {error}") from error
 
     def stop(self) -> None:
         if self._process is not None:

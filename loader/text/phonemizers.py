@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Protocol
 
-from loader.errors import MissingPackageError, SpeechError, UnsupportedModelError
+from loader.errors import MissingPackageError, SpeechError, SynthesisError, UnsupportedModelError
 from loader.text import chinese, korean
 from loader.text.espeak import Espeak
 from loader.text.packages import Needs, require
@@ -155,7 +155,7 @@ def read_what_can_be_read(phonemizer: Phonemizer, text: str) -> str:
     """
     try:
         return phonemizer.phonemize(text)
-    except (MemoryError, SpeechError):
+    except (MemoryError, SpeechError, SynthesisError):
         raise
     except Exception as error:  # third-party code over any text; its errors share no base class
         if len(text) < 2:

@@ -45,9 +45,9 @@ def test_a_system_that_allows_too_few_is_refused_with_the_number():
 
 
 def test_every_voice_worker_and_admitted_request_counts():
-    settings = SimpleNamespace(voices=["joe"], threads=4, admission=SimpleNamespace(queue=64))
+    settings = SimpleNamespace(voices=["joe"], threads=4, admission=SimpleNamespace(queue=64, parked=32))
     needed = needed_to_serve(settings, workers=2)
-    two = SimpleNamespace(voices=["joe", "amy"], threads=4, admission=SimpleNamespace(queue=64))
+    two = SimpleNamespace(voices=["joe", "amy"], threads=4, admission=SimpleNamespace(queue=64, parked=32))
 
     assert needed_to_speak(settings) < needed_to_speak(two)
     assert needed_to_serve(two, workers=2) - needed == needed_to_speak(two) - needed_to_speak(settings)

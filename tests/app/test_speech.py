@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import time
 
 import numpy as np
 import pytest
@@ -197,3 +198,18 @@ def test_silence_between_sentences_is_bounded_before_anything_is_spoken(catalogu
             require_silence(request, LIMITS)
     else:
         require_silence(request, LIMITS)
+
+
+def test_a_stream_that_began_in_time_has_no_deadline(catalogue):
+    text = "One sentence. And another one. And a third one."
+    listener = Listener(lambda: False, 0.0, until_s=time.monotonic() + 3600)
+    speaking = (catalogue.default,)
+    streamed, whole = (
+        begin_speech(SpeechRequest(text, Speaking(*speaking), "pcm", is_streamed, 1.0, 9, "id-1"), Hands(1), late, LIMITS)
+        for is_streamed, late in ((True, listener), (False, listener))
+    )
+    object.__setattr__(listener, "until_s", 1.0)
+
+    assert len(list(streamed.stretches)) > 2
+    with pytest.raises(DeadlineError):
+        list(whole.stretches)

@@ -51,6 +51,20 @@ def test_without_room_the_answer_is_refused_and_a_stream_is_named():
     assert (503, "no_room") == (caught.value.status, caught.value.code)
 
 
+def test_room_that_is_missing_for_the_last_of_it_is_found_before_it_is_sent():
+    spool = Spool(memory_bytes=1000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        spool.write(b"a" * 2000)
+        spool.write(b"a" * 3000)  # the file keeps it back
+        with pytest.raises(NoRoomError):
+            spool.finish()
+        spool.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 def test_without_a_folder_for_it_the_answer_is_refused(monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", "/proc/none")
     spool = Spool(memory_bytes=10)

@@ -1,6 +1,7 @@
 """loader.text.espeak: one library in one process, for many threads and for forked children."""
 
 import collections
+import errno
 import faulthandler
 import gc
 import itertools
@@ -10,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from loader.errors import UnreadableTextError
+from loader.errors import SynthesisError, UnreadableTextError
 from loader.text.espeak import Espeak, EspeakError
 from loader.text.espeak_library import EspeakLibrary
+from loader.text.phonemizers import read_what_can_be_read
 from tests.loader.children import answer_of
 from tests.loader.text.corpus import CORPUS
 from tests.loader.text.crashing import CRASHING, UNREADABLE
@@ -251,6 +253,40 @@ def test_nothing_of_a_long_word_is_lost(espeak, unit, language, heard):
     phonemes = espeak.phonemize(unit * 100, language)
 
     assert 100 == phonemes.replace("ˈ", "").replace("ˌ", "").count(heard)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "heard", "times"),
+    [
+        ("7 " * 150, "en-us", "sˈɛvən", 150), ("ՠ" * 46 + " auto" * 6, "en-us", "ɔː", 6),
+        ("한" * 150, "ko", "h", 150), ("中" * 150, "en-us", "tʃ", 150),
+    ],
+)
+def test_nothing_of_a_long_clause_is_lost(espeak, text, language, heard, times):
+    assert times <= espeak.phonemize(text, language).count(heard)
+
+
+def test_without_a_process_to_read_with_no_text_is_dropped(espeak, monkeypatch):
+    def no_fork():
+        raise OSError(errno.EAGAIN, "no process")
+
+    espeak.stop()
+    monkeypatch.setattr(os, "fork", no_fork)
+    with pytest.raises(SynthesisError, match="no process"):
+        read_what_can_be_read(_Reads(espeak), "Hello there, you.")
+    monkeypatch.undo()
+
+    assert "həlˈoʊ" == espeak.phonemize("Hello", "en-us")
+
+
+class _Reads:
+    """A phonemizer over espeak."""
+
+    def __init__(self, espeak):
+        self._espeak = espeak
+
+    def phonemize(self, text):
+        return self._espeak.phonemize(text, "en-us")
 
 
 @pytest.mark.parametrize("language", ["vi", "vi-vn-x-central", "vi-vn-x-south"])

@@ -1,8 +1,11 @@
 """loader.text.espeak_process: what a text can do to it, and what ends it."""
 
+import contextlib
 import os
 import signal
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -36,7 +39,7 @@ class ScriptedLibrary:
 
 @pytest.fixture
 def process():
-    made = EspeakProcess(ScriptedLibrary(), timeout_s=0.2)
+    made = EspeakProcess(ScriptedLibrary(), timeout_s=0.2, lost_after_s=5.0)
     yield made
     made.close()
 
@@ -65,7 +68,7 @@ def test_a_text_that_takes_too_long_ends_the_reader(process):
     with pytest.raises(ReaderEndedError) as caught:
         process.trace(b"loop", "en")
 
-    assert signal.SIGALRM == caught.value.signal_number
+    assert signal.SIGPROF == caught.value.signal_number
     assert "1 texts, b" == process.trace(b"b", "en")
 
 
@@ -95,6 +98,54 @@ def test_it_has_no_descriptor_of_the_asking_process():
         process.close()
 
     assert 5 == len(descriptors)  # the standard three, the connection, and the folder that is listed
+
+
+def test_a_reader_that_ends_with_nothing_to_do_is_replaced_and_answers_stay_with_their_questions(process):
+    for number in range(20):
+        process.trace(b"a", "en")
+        reader = family_of(process)[1]
+        reader.kill()
+        reader.wait()
+
+        assert f"1 texts, {number}" == process.trace(str(number).encode(), "en")
+        assert "2 texts, c" == process.trace(b"c", "en")
+
+
+def test_answers_stay_with_their_questions_whenever_the_reader_ends(process):
+    """Killed at any moment, a question is answered, or said to have ended the reader, and never by the answer to another."""
+    over = threading.Event()
+
+    def kill():
+        while not over.wait(0.0005):
+            for each in family_of(process)[1:]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
+
+    with ThreadPoolExecutor(1) as pool:
+        killing = pool.submit(kill)
+        ended = 0
+        for number in range(3000):
+            try:
+                assert process.trace(str(number).encode(), "en").endswith(f", {number}")
+            except ReaderEndedError:
+                ended += 1
+        over.set()
+        killing.result()
+
+    assert "after" == process.trace(b"after", "en").split(", ")[1]
+    assert ended > 0
+
+
+def test_children_that_do_not_answer_are_taken_for_lost():
+    process = EspeakProcess(ScriptedLibrary(), timeout_s=60.0, lost_after_s=0.05)
+    family = family_of(process)
+    try:
+        with pytest.raises(TimeoutError):
+            process.trace(b"loop", "en")
+    finally:
+        for each in psutil.Process(family[0].pid).children():
+            each.kill()
+        process.close()
 
 
 def test_closing_it_leaves_no_process(process):
