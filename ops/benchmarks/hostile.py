@@ -1,4 +1,4 @@
-"""Honest clients beside hostile ones: texts that end espeak-ng, slow readers, requests that are none, silence, drips."""
+"""Honest clients beside hostile ones: texts that ended workers, readers of text killed, slow clients, requests that are none."""
 
 import hashlib
 import http.client
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
+import psutil
 
 from .machine import usable_cores
 from .pages import pages_together
@@ -62,7 +63,7 @@ class _Tally:
 
 
 def hostile(rounds: int, scratch: Path, minutes: float) -> Report:
-    """Honest clients beside texts that end espeak-ng, slow readers, broken requests, silence and drips: none may fail."""
+    """Honest clients beside texts that ended workers, slow readers, broken requests, silence and drips: none may fail."""
     config_path = write_config(scratch, embedded_voice(scratch).model_path, usable_cores())
     measured = [_round(number, config_path, scratch, minutes * 60) for number in range(1, rounds + 1)]
     return Report(_figures(measured), _notes(measured))
@@ -86,7 +87,7 @@ def _round(number: int, config_path: Path, scratch: Path, lasts_s: float) -> _Ta
             port = server.port
             acts = (
                 (0.2, _Killing(port, tally)), (0.1, _Broken(port, tally)), (1.0, _Silent(port, tally)),
-                (5.0, _Soundless(port, tally)), (0.5, _Dripping(port, stack)),
+                (5.0, _Soundless(port, tally)), (0.5, _Dripping(port, stack)), (1.0, _Ending(server, tally)),
             )  # fmt: skip
             disturbing = [pool.submit(_again_and_again, over, every_s, act) for every_s, act in acts]
             _ask_honestly(server, references, tally, tally.beside_s, lasts_s * (1 - _ALONE_SHARE))
@@ -125,7 +126,7 @@ def _again_and_again(over: threading.Event, every_s: float, act: Callable[[], No
 
 @dataclass
 class _Killing:
-    """Asks for a text that ends espeak-ng, to be spoken or, which takes less time, to be captioned."""
+    """Asks for a text that ended a worker once, to be spoken or, which takes less time, to be captioned."""
 
     port: int
     tally: _Tally
@@ -134,7 +135,22 @@ class _Killing:
 
     def __call__(self) -> None:
         path, body = next(self.paths), json.dumps({"input": f"Say {next(self.texts)} now."}).encode()
-        self.tally.hostile[f"a text that ends espeak-ng: {_exchange(self.port, path, body)[0]}"] += 1
+        self.tally.hostile[f"a text that ended a worker once: {_exchange(self.port, path, body)[0]}"] += 1
+
+
+@dataclass
+class _Ending:
+    """Kills a process that reads text for a worker, as a text in some languages does, whatever it is doing."""
+
+    server: Server
+    tally: _Tally
+
+    def __call__(self) -> None:
+        workers = [psutil.Process(pid) for pid in self.server.workers()]
+        keepers = [keeper for worker in workers for keeper in worker.children()]
+        for reader in [reader for keeper in keepers for reader in keeper.children()][:1]:
+            reader.kill()
+            self.tally.hostile["a reading process: killed"] += 1
 
 
 @dataclass
