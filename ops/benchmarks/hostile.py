@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -146,11 +146,11 @@ class _Ending:
     tally: _Tally
 
     def __call__(self) -> None:
-        workers = [psutil.Process(pid) for pid in self.server.workers()]
-        keepers = [keeper for worker in workers for keeper in worker.children()]
-        for reader in [reader for keeper in keepers for reader in keeper.children()][:1]:
-            reader.kill()
-            self.tally.hostile["a reading process: killed"] += 1
+        with suppress(psutil.NoSuchProcess):  # one that has just ended by itself
+            keepers = [keeper for pid in self.server.workers() for keeper in psutil.Process(pid).children()]
+            for reader in [reader for keeper in keepers for reader in keeper.children()][:1]:
+                reader.kill()
+                self.tally.hostile["a reading process: killed"] += 1
 
 
 @dataclass
