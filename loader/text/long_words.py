@@ -1,7 +1,7 @@
 """Words that are too long for espeak-ng, cut where it is heard least.
 
 espeak-ng 1.52 keeps the phonemes of one word in 200 bytes and drops the rest without a word: of 60 times
-`w`, which it spells, it says 15, and of 84 nines the first 32. Words far over that overflow its buffers.
+`w`, which it spells, it says 19, and of 84 nines 44. Words far over that overflow its buffers.
 So each character has a cost, the bytes that its phonemes may take, and a word is cut before its sum is over
 MAX_WORD_COST. Measured 2026-11-30: letters that are read take 1 to 3 bytes, digits 4 to 6, syllables of
 other scripts 2 to 4, letters that are spelled 4 to 13.

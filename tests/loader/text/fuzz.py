@@ -14,9 +14,10 @@ import random
 import time
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 
 from loader.errors import UnreadableTextError
-from loader.text.espeak import Espeak
+from loader.text.espeak import Espeak, EspeakError
 from loader.text.espeak_process import ReaderEndedError
 
 MAX_CHARACTERS = 320
@@ -146,7 +147,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     espeak = Espeak()
-    for language in options.languages or list(dict.fromkeys(espeak.languages())):
+    for language in options.languages or list(_known(espeak)):
         began_s = time.monotonic()
         counts: collections.Counter[str] = collections.Counter()
         first: dict[str, int] = {}
@@ -156,6 +157,14 @@ def main() -> None:
         took_s = round(time.monotonic() - began_s)
         line = {"language": language, "patterns": options.patterns, **counts, "first": first, "took_s": took_s}
         print(json.dumps(line), flush=True)
+
+
+def _known(espeak: Espeak) -> Iterator[str]:
+    """Yield espeak-ng's languages but for the one that it does not find by the name it gives it."""
+    for language in dict.fromkeys(espeak.languages()):
+        with suppress(EspeakError):
+            espeak.select(language)
+            yield language
 
 
 if __name__ == "__main__":
