@@ -1,6 +1,5 @@
 """app.scoreboard.board: seats are taken and left, totals only grow, and every process reads what the others wrote."""
 
-import gc
 import os
 import signal
 import subprocess
@@ -98,18 +97,19 @@ def test_where_all_seats_are_taken_a_worker_does_without():
 
 
 def test_a_board_is_found_by_the_process_that_has_it_and_cannot_be_written_from_outside():
-    gc.collect()  # boards of other tests, of which this process has none to show
-    board = Scoreboard(2)
-    board.take_seat().show(pid=4711, state=State.READY)
-    read = (
-        "import sys; from app.scoreboard.board import Scoreboard; from app.scoreboard.snapshot import snapshot\n"
-        "board = Scoreboard.of_process(int(sys.argv[1])); print(snapshot(board).workers[0].pid)\n"
-        "try: board.rows[0]['pid'] = 1\n"
-        "except ValueError as error: print('read-only' in str(error))"
+    make = (
+        "from app.scoreboard.board import Scoreboard; from app.scoreboard.layout import State\n"
+        "board = Scoreboard(2); board.take_seat().show(pid=4711, state=State.READY); print(flush=True); input()"
     )
-    found = subprocess.run([sys.executable, "-c", read, str(os.getpid())], capture_output=True, text=True, check=True)
+    # A process of its own: this one may still have the boards of other tests.
+    with subprocess.Popen([sys.executable, "-c", make], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        child.stdout.readline()
+        found = Scoreboard.of_process(child.pid)
+        child.communicate(b"\n")
 
-    assert ["4711", "True"] == found.stdout.split()
+    assert [4711] == [worker.pid for worker in snapshot(found).workers]
+    with pytest.raises(ValueError, match="read-only"):
+        found.rows[0]["pid"] = 1
 
 
 def test_a_process_without_a_board_has_none():
