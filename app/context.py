@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from app.admission import Admission
-from app.memory import IdleHeap
-from app.parking import Parking
-from app.scoreboard.hands import Hands
-from app.warm_up import WarmUp
+from app.scheduling.admission import Admission
+from app.scheduling.cpu import Hands
+from app.scheduling.parking import Parking
+from app.system.heap import IdleHeap
+from app.warmup import WarmUp
 from app.watchdog.watchdog import Watchdog
-from loader.config import Settings
-from loader.voices import Catalogue
+from loader.config.settings import Settings
+from loader.voices.catalog import Catalogue
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from loader.config import Settings, load_settings
+from loader.artifacts.fs import remedy_for
+from loader.config.settings import Settings, load_settings
 from loader.errors import LoaderError
-from loader.files import remedy_for
 
 #: The number of sysexits.h for reading or writing that failed.
 INPUT_OUTPUT_ERROR = 74

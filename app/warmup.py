@@ -12,7 +12,7 @@ from app.errors import WarmingUpError
 from app.logs import event
 from loader.errors import LoaderError
 from loader.retry import Backoff, described, with_retries
-from loader.voices import Catalogue
+from loader.voices.catalog import Catalogue
 
 log = logging.getLogger("chorus.process")
 

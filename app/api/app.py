@@ -8,23 +8,23 @@ import time
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from app.api import captions, coqui, listings, marytts, metrics, openai, status
-from app.api.access import require_key
-from app.api.refusals import refusal, translated
+from app.api import captions, catalog, coqui, marytts, metrics, openai, status
+from app.api.auth import require_key
+from app.api.errors import refusal, translated
+from app.context import Service
 from app.errors import ServiceError, UnsupportedMediaTypeError
-from app.listener import WAITED_KEY
 from app.logs import event, follow_trace, place_of, trace_id_of
 from app.page import page
-from app.proxy_clock import ProxyClock
+from app.scheduling.deadline import WAITED_KEY
+from app.scheduling.proxy_clock import ProxyClock
 from app.scoreboard.layout import ROUTES
-from app.service import Service
-from app.unreadable import ENVIRON_KEY, ParseError, refusal_of
+from app.serving.unreadable import ENVIRON_KEY, ParseError, refusal_of
 
 log = logging.getLogger("chorus.http")
 
 #: Every dialect, and what is no dialect.
 BLUEPRINTS = (
-    openai.openai, captions.captions, listings.listings, coqui.coqui, marytts.marytts, marytts.marytts_listings,
+    openai.openai, captions.captions, catalog.listings, coqui.coqui, marytts.marytts, marytts.marytts_listings,
     status.status, metrics.metrics, page,
 )  # fmt: skip
 #: Blueprints whose answers are not counted under their own name.

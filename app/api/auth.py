@@ -2,9 +2,9 @@
 
 from flask import current_app, request
 
+from app.api.keys import is_known, presented
+from app.context import Service
 from app.errors import UnauthorizedError
-from app.keys import is_known, presented
-from app.service import Service
 
 #: Blueprints for everybody: probes and scrapers know no keys, and the page asks for one itself.
 OPEN = ("status", "metrics", "page")

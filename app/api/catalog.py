@@ -4,10 +4,10 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
+from app.context import Service
 from app.errors import UnknownModelRequestedError
-from app.naming import STOCK_MODELS, divided, is_ours
-from app.service import Service
-from loader.voice import Voice
+from app.synthesis.voices import STOCK_MODELS, divided, is_ours
+from loader.voices.voice import Voice
 
 listings = Blueprint("listings", __name__, url_prefix="/v1")
 

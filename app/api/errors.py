@@ -15,7 +15,7 @@ from app.errors import (
     ServiceError,
     UnsupportedMediaTypeError,
 )
-from app.patience import SlowClientError
+from app.scheduling.socket_timeout import SlowClientError
 
 
 def refusal(error: ServiceError) -> Response:

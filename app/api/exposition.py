@@ -22,13 +22,13 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from app.context import Service
 from app.errors import WarmingUpError
-from app.groups import GroupMemory, fullest_group
 from app.scoreboard.layout import State
 from app.scoreboard.snapshot import Histogram, Snapshot, Totals, snapshot
-from app.service import Service
-from loader.engines.device import State as DeviceState
-from loader.voices import Catalogue
+from app.system.cgroup import GroupMemory, fullest_group
+from loader.devices.accelerator import State as DeviceState
+from loader.voices.catalog import Catalogue
 
 _HISTOGRAMS = {
     "request_s": ("tts_request_duration_seconds", "From when a request for speech came until its answer was sent whole."),

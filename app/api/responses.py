@@ -6,16 +6,16 @@ from dataclasses import replace
 
 from flask import Response
 
-from app.encoders.base import Encoder
-from app.encoding import content_type, open_encoder
+from app.api.spool import Spool
+from app.api.sse import events
+from app.codecs.base import Encoder
+from app.codecs.registry import content_type, open_encoder
+from app.context import Service
 from app.errors import ServiceError, StreamCutError
-from app.events import events
-from app.length import require_length, require_size
-from app.listener import Listener
-from app.service import Service
-from app.speech import Speech, begin_speech
-from app.speech_request import SpeechRequest
-from app.spool import Spool
+from app.scheduling.deadline import Listener
+from app.synthesis.bounds import require_length, require_size
+from app.synthesis.job import Speech, begin_speech
+from app.synthesis.request import SpeechRequest
 
 
 def answer(request: SpeechRequest, service: Service, listener: Listener) -> Response:

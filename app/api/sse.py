@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-from app.captions import marks_event
-from app.encoders.base import Encoder
+from app.codecs.base import Encoder
 from app.errors import ClientGoneError, ServiceError, StreamCutError, UnspeakableError
-from app.playing import as_played
-from app.speech import Speech
-from app.speech_request import SpeechRequest
+from app.synthesis.captions import as_played, marks_event
+from app.synthesis.job import Speech
+from app.synthesis.request import SpeechRequest
 from loader.errors import SpeechError
 
 log = logging.getLogger("chorus.http")

@@ -8,7 +8,7 @@ from functools import cache
 import av
 import numpy as np
 
-from app.encoders.forms import Form
+from app.codecs.formats import Form
 from loader.engines.base import Samples
 from loader.wav import pcm16
 

@@ -1,8 +1,8 @@
 """Which audio formats there are, and an encoder for each. Heavy libraries are imported by whoever first needs them."""
 
-from app.encoders.base import Encoder
-from app.encoders.forms import FORMS
-from app.encoders.plain import PlainEncoder
+from app.codecs.base import Encoder
+from app.codecs.formats import FORMS
+from app.codecs.pcm import PlainEncoder
 
 #: What this server can send.
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
@@ -40,7 +40,7 @@ def open_encoder(audio_format: str, voice_rate_hz: int, sample_rate_hz: int, str
         encoder = _compressed(audio_format, voice_rate_hz, sample_rate_hz, streamed)
     if encoder.input_rate_hz == voice_rate_hz:
         return encoder
-    from app.encoders.resampling import Resampled
+    from app.codecs.resample import Resampled
 
     return Resampled(encoder, voice_rate_hz)
 
@@ -52,7 +52,7 @@ def _plain(audio_format: str, sample_rate_hz: int, streamed: bool) -> Encoder | 
 
 
 def _compressed(audio_format: str, voice_rate_hz: int, sample_rate_hz: int, streamed: bool) -> Encoder:
-    from app.encoders.compressed import CompressedEncoder
+    from app.codecs.ffmpeg import CompressedEncoder
 
     form = FORMS[audio_format]
     return CompressedEncoder(form, form.input_rate_hz(voice_rate_hz, sample_rate_hz), streamed)

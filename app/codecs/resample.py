@@ -8,7 +8,7 @@ time a second of speech (all measured 2026-11-24).
 import numpy as np
 import soxr
 
-from app.encoders.base import Encoder
+from app.codecs.base import Encoder
 from loader.engines.base import Samples
 
 _NOTHING = np.zeros(0, np.float32)

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from functools import partial
 
 from app.errors import ClientGoneError, OverloadedError, WaitedTooLongError
-from app.listener import Listener
+from app.scheduling.deadline import Listener
 from app.scoreboard.board import Scoreboard
-from app.scoreboard.seat import Seat
-from loader.config import AdmissionSettings
+from app.scoreboard.slot import Seat
+from loader.config.settings import AdmissionSettings
 
 #: Of a worker, beyond those that speak or wait: for probes, listings, the page and refusals.
 SPARE_THREADS = 16

@@ -1,7 +1,7 @@
 """Who is speaking: how many hands a request may use, and which worker makes no progress.
 
 A request may use a further thread while cores are idle, and gives it up with the window
-after which they are not (`loader.ahead`). Nobody can ask another process how busy it is,
+after which they are not (`loader.voices.prefetch`). Nobody can ask another process how busy it is,
 so each worker writes it down, and all read all.
 """
 
@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 
+from app.scheduling.core_turns import Cores, share_of
 from app.scoreboard.board import Scoreboard
-from app.scoreboard.cores import Cores, share_of
-from app.scoreboard.seat import Seat
-from loader.ahead import MOST_HANDS
+from app.scoreboard.slot import Seat
+from loader.voices.prefetch import MOST_HANDS
 
 #: So many times as long as a window may a whole utterance take: XTTS needs ten seconds of a core for one of audio.
 _WHOLE = 10

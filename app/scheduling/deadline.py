@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import BadRequestError, ClientGoneError, DeadlineError
-from app.patience import PatientSocket
+from app.scheduling.socket_timeout import PatientSocket
 
 _GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 #: Where the application notes how long the proxy had a request, in seconds.

@@ -12,12 +12,12 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from typing import Self
 
-from app.admission import Turn
 from app.logs import event
-from app.memory import IdleHeap
-from app.patience import PatientSocket, SlowClientError
-from app.scoreboard.seat import Seat
-from loader.passages import Stretch
+from app.scheduling.admission import Turn
+from app.scheduling.socket_timeout import PatientSocket, SlowClientError
+from app.scoreboard.slot import Seat
+from app.system.heap import IdleHeap
+from loader.voices.segments import Stretch
 
 log = logging.getLogger("chorus.http")
 

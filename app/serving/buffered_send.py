@@ -9,7 +9,7 @@ import re
 from contextlib import suppress
 from typing import Any
 
-from app.patience import PatientSocket
+from app.scheduling.socket_timeout import PatientSocket
 
 #: What a socket's buffer takes in one go on every Linux; of more than this, the rest follows.
 _MOST_BYTES = 160 * 1024

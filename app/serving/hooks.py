@@ -15,18 +15,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app.listening import require_socket_places
+from app.context import Service
 from app.logs import event
-from app.lookout import Lookout
-from app.replacement import Replacement
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import ENDINGS, State
-from app.service import Service
-from app.start import one_clear_message
+from app.serving.heartbeat import Lookout
+from app.serving.rolling_restart import Replacement
+from app.serving.sockets import require_socket_places
+from app.startup import one_clear_message
 from app.tracing import switch
-from loader.config import Settings
+from loader.config.settings import Settings
 from loader.errors import WarmUpError
-from loader.voices import locate_all, verify_all
+from loader.voices.catalog import locate_all, verify_all
 
 log = logging.getLogger("chorus.process")
 

@@ -17,7 +17,7 @@ from app.errors import (
     RequestLineTooLongError,
     RequestTimeoutError,
 )
-from app.patience import Patience
+from app.scheduling.socket_timeout import Patience
 
 #: gunicorn's `limit_request_line`: GET /api/tts carries its text there.
 MAX_LINE_BYTES = 8190

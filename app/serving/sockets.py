@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from loader.config import Settings
+from loader.config.settings import Settings
 from loader.errors import ConfigError
 
 #: Set when the listeners come from systemd or from the master before this one.

@@ -22,16 +22,16 @@ from typing import Any
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from app.errors import RequestTimeoutError, ServiceError
-from app.farewells import Farewells
-from app.handover import AnswerSocket
 from app.logs import event, place_of
-from app.parent import signal_on_parent_death
-from app.patience import PatientSocket
-from app.request_buffer import RequestBuffer, target_of
+from app.scheduling.socket_timeout import PatientSocket
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import State
-from app.scoreboard.seat import Seat
-from app.unreadable import answer_without_request, refusal_of
+from app.scoreboard.slot import Seat
+from app.serving.buffered_send import AnswerSocket
+from app.serving.lingering_close import Farewells
+from app.serving.parent import signal_on_parent_death
+from app.serving.request_buffer import RequestBuffer, target_of
+from app.serving.unreadable import answer_without_request, refusal_of
 
 log = logging.getLogger("chorus.process")
 

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Callable, Iterator
 
 from app.logs import event
-from app.scoreboard.seat import Seat
-from app.speech_request import SpeechRequest
-from loader.passages import Stretch
+from app.scoreboard.slot import Seat
+from app.synthesis.request import SpeechRequest
+from loader.voices.segments import Stretch
 
 log = logging.getLogger("chorus.speech")
 

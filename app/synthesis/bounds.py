@@ -5,8 +5,8 @@ kilobytes is 650 sentences, and with pauses of ten seconds as many megabytes of 
 """
 
 from app.errors import AnswerTooLargeError, AudioTooLongError, SilenceTooLongError
-from app.speech_request import SpeechRequest
-from loader.config import Limits
+from app.synthesis.request import SpeechRequest
+from loader.config.settings import Limits
 
 _STREAM = "ask /v1/audio/speech for a stream of it (`stream: true`)"
 

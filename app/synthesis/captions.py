@@ -11,14 +11,23 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from app.cues import Cue, joined, sentence_cues
-from loader.timing import Mark, Timing
+from app.codecs.registry import delay_s
+from app.synthesis.request import SpeechRequest
+from app.synthesis.subtitles import Cue, joined, sentence_cues
+from loader.timing.timings import Mark, Timing
 
 SENTENCE, WORD, PHONEME = "sentence", "word", "phoneme"
 #: What timings can be asked for.
 GRANULARITIES = (SENTENCE, WORD, PHONEME)
 #: How captions can be had, and the media type of each.
 CONTENT_TYPES = {"json": "application/json", "srt": "application/x-subrip; charset=utf-8", "vtt": "text/vtt; charset=utf-8"}
+
+
+def as_played(timing: Timing, request: SpeechRequest) -> Timing:
+    """Return `timing` as a player shows it: MP3 streams and AAC begin with silence that players cannot skip."""
+    rate_hz = request.speaking.voice.sample_rate_hz
+    delay = delay_s(request.audio_format, rate_hz, request.wanted_rate_hz, request.streamed)
+    return timing.later(round(delay * rate_hz)) if delay else timing
 
 
 def marks_event(timing: Timing, sample_rate_hz: int, granularities: Collection[str]) -> dict[str, Any]:

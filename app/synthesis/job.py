@@ -8,18 +8,18 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from app.account import Account
 from app.errors import ServiceError, SpeechFailedError, UnspeakableError
-from app.length import require_length, require_silence
-from app.listener import Listener
 from app.logs import event
-from app.scoreboard.hands import Hands
-from app.speech_request import SpeechRequest
-from loader.ahead import MOST_HANDS
-from loader.config import Limits
+from app.scheduling.cpu import Hands
+from app.scheduling.deadline import Listener
+from app.synthesis.account import Account
+from app.synthesis.bounds import require_length, require_silence
+from app.synthesis.request import SpeechRequest
+from loader.config.settings import Limits
 from loader.errors import SpeechError, SynthesisError
-from loader.passages import Stretch, measured
-from loader.timing import Timing
+from loader.timing.timings import Timing
+from loader.voices.prefetch import MOST_HANDS
+from loader.voices.segments import Stretch, measured
 
 log = logging.getLogger("chorus.speech")
 

@@ -10,10 +10,10 @@ from app.errors import (
     UnknownSpeakerRequestedError,
     UnknownVoiceRequestedError,
 )
-from loader.config import Limits
+from loader.config.settings import Limits
 from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnknownVoiceError
-from loader.voice import Delivery, Voice, random_seed
-from loader.voices import Catalogue
+from loader.voices.catalog import Catalogue
+from loader.voices.voice import Delivery, Voice, random_seed
 
 MOST_SEED = 2**63 - 1
 _SPACES = "\t\n\r"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
-from loader.timing import Timing
+from loader.timing.timings import Timing
 
 #: Most characters of a line, of which a cue has two at most; one of Chinese or Japanese is as wide as two.
 LINE_WIDTH = 42

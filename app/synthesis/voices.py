@@ -1,7 +1,7 @@
 """Which voice a client means, where it knows only the names of OpenAI's, or can name but one thing."""
 
-from app.speech_request import Speaking, chosen
-from loader.voices import Catalogue
+from app.synthesis.request import Speaking, chosen
+from loader.voices.catalog import Catalogue
 
 #: What OpenAI calls its own voices. Clients have these built in and cannot always name another.
 STOCK_VOICES = (

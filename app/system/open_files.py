@@ -2,7 +2,7 @@
 
 import resource
 
-from loader.config import Settings
+from loader.config.settings import Settings
 from loader.errors import ShortageError
 
 #: An interpreter, its libraries, the scoreboard, the log, the listener: 21 were open at most (measured 2026-11-30).

@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from loader import cpu
+from loader.artifacts import cpu
+from loader.artifacts.fs import refuse_shortage
 from loader.errors import ArtifactError, IntegrityError
-from loader.files import refuse_shortage
 
 #: Engines that artifacts are baked for, each a module of `loader.engines` and of `loader.bake`.
 ENGINES = ("onnx", "pytorch", "coqui")

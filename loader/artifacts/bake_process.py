@@ -7,10 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from loader.artifacts.fs import remedy_for
 from loader.errors import BakeError, MissingPackageError
-from loader.files import remedy_for
 
-_ROOT = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parents[2]
 _BY_HAND = "or set model_path to an artifact baked elsewhere"
 
 

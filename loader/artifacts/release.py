@@ -11,8 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from loader.artifacts.fs import refuse_shortage, write_aside
 from loader.errors import IntegrityError, ModelNotFoundError
-from loader.files import refuse_shortage, write_aside
 
 HASH_FILE = "hash.sha256"
 VERSION_FILE = "version.txt"

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from loader import bakery
-from loader.artifact import MANIFEST, artifact_key, is_artifact, this_platform
-from loader.config import Settings, VoiceSettings
+from loader.artifacts import bake_process
+from loader.artifacts.artifact import MANIFEST, artifact_key, is_artifact, this_platform
+from loader.artifacts.release import HASH_FILE, Release, open_release
+from loader.artifacts.store import Store
+from loader.config.settings import Settings, VoiceSettings
 from loader.errors import IntegrityError, ModelNotFoundError, UnsupportedModelError
-from loader.release import HASH_FILE, Release, open_release
-from loader.store import Store
 
 #: Raised whenever the embedded voice is built in another way.
 EMBEDDED_VERSION = "joe-1.0.0"
@@ -40,7 +40,7 @@ def locate_artifact(voice: VoiceSettings, settings: Settings, anew: bool = False
     artifacts = Store(settings.cache_dir / "artifacts", proof=MANIFEST)
     if not anew and (found := artifacts.find(key)):
         return found
-    return artifacts.publish(key, lambda folder: bakery.run_bake("voice", release.directory, folder, engine), anew)
+    return artifacts.publish(key, lambda folder: bake_process.run_bake("voice", release.directory, folder, engine), anew)
 
 
 def source_facts(release: Release) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def source_facts(release: Release) -> dict[str, Any]:
     return {
         "version": release.version,
         "hashes": dict(release.hashes),
-        "coqui_tts": bakery.coqui_version(),
+        "coqui_tts": bake_process.coqui_version(),
     }
 
 
@@ -110,7 +110,7 @@ def _embedded(voice: VoiceSettings, releases: Store, memory: Path) -> Release:
     key = f"embedded-{EMBEDDED_VERSION}"
 
     def build(folder: Path) -> None:
-        bakery.run_bake("embedded", folder)
+        bake_process.run_bake("embedded", folder)
 
     directory = releases.find(key) or releases.publish(key, build)
     try:
@@ -124,4 +124,4 @@ def _fetched(name: str, releases: Store) -> Path:
     if not _COQUI_NAME.fullmatch(name):
         raise ModelNotFoundError(f"model_path {name!r}: a Coqui model name has the form tts_models/en/ljspeech/vits")
     key = name.replace("/", "--")
-    return releases.find(key) or releases.publish(key, lambda folder: bakery.run_bake("fetch", name, folder))
+    return releases.find(key) or releases.publish(key, lambda folder: bake_process.run_bake("fetch", name, folder))

@@ -7,7 +7,7 @@ from typing import Any
 
 import voluptuous as vol
 
-from loader.validation import absent_or, address, device, digest, flag, label, number, one_of, text, whole
+from loader.config.validators import absent_or, address, device, digest, flag, label, number, one_of, text, whole
 
 
 def _key(name: str, default: Any, description: str) -> vol.Optional:

@@ -1,4 +1,4 @@
-"""tts_config.yaml to frozen dataclasses. Reads one file; knows no environment. What a key may say is in `loader.schema`."""
+"""Settings: frozen dataclasses from tts_config.yaml. Reads one file and no environment. Bounds are in `loader.config.schema`."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -6,11 +6,11 @@ from typing import Any
 
 import voluptuous as vol
 
-from loader.document import read_document
+from loader.config.home import expanded
+from loader.config.schema import SCHEMA, VOICE
+from loader.config.validators import shown
+from loader.config.yaml import read_document
 from loader.errors import ConfigError
-from loader.home import expanded
-from loader.schema import SCHEMA, VOICE
-from loader.validation import shown
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from loader.fallback import Fallback, Marker
+from loader.devices.marker import Fallback, Marker
 from loader.retry import described
 
 log = logging.getLogger("chorus.loader")

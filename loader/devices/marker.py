@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from loader.files import write_aside
+from loader.artifacts.fs import write_aside
 
 MARKER = "device-fallback.json"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from loader.engines.device import Accelerator, State, Trouble
+from loader.devices.accelerator import Accelerator, State, Trouble
 
 log = logging.getLogger("chorus.loader")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from loader.text.sounds import Sound, sounds
+from loader.timing.phones import Sound, sounds
 
 #: A run without white space. Long dashes, several dots or hyphens and the marks of Chinese and
 #: Japanese, which need no space beside them, end one as well.

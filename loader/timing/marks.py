@@ -4,11 +4,11 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
 
-from loader.text.alignment import WordSpan
-from loader.text.reading import Reading
 from loader.text.sentences import UTTERANCE_PHONEMES, split_at_breaks
-from loader.text.sounds import sounds
-from loader.timing import Mark, Timing
+from loader.text.utterance import Reading
+from loader.timing.alignment import WordSpan
+from loader.timing.phones import sounds
+from loader.timing.timings import Mark, Timing
 
 #: The first sample, and the first that follows; counted from the first of the audio.
 _Span = tuple[int, int]

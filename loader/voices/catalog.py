@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from loader.artifact import open_artifact
-from loader.config import Settings, VoiceSettings
-from loader.engines.device import Accelerator, Device
+from loader.artifacts.artifact import open_artifact
+from loader.artifacts.resolve import locate_artifact
+from loader.config.settings import Settings, VoiceSettings
+from loader.devices.accelerator import Accelerator, Device
+from loader.devices.marker import Marker
 from loader.errors import DeviceError, UnknownLanguageError, UnknownVoiceError, UnspeakableTextError
-from loader.fallback import Marker
-from loader.opening import import_libraries, named_device, open_parts
-from loader.sources import locate_artifact
 from loader.text.espeak import Espeak
 from loader.text.phonemizers import ESPEAK
-from loader.voice import Delivery, Voice
+from loader.voices.opening import import_libraries, named_device, open_parts
+from loader.voices.voice import Delivery, Voice
 
 log = logging.getLogger("chorus.loader")
 

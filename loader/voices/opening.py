@@ -5,11 +5,11 @@ import logging
 import threading
 import time
 
-from loader.artifact import Artifact
-from loader.engines.device import Accelerator, Device
+from loader.artifacts.artifact import Artifact
+from loader.devices.accelerator import Accelerator, Device
 from loader.text.espeak import Espeak
 from loader.text.front_end import TextFrontEnd
-from loader.voice import Parts
+from loader.voices.voice import Parts
 
 log = logging.getLogger("chorus.loader")
 
@@ -24,7 +24,7 @@ def import_libraries(engine: str) -> None:
 
 def named_device(name: str) -> Device:
     """Return the device of that name, such as `cuda:0`. Touches nothing, imports no library of it."""
-    device: Device = importlib.import_module("loader.engines.cuda").CudaDevice(name)
+    device: Device = importlib.import_module("loader.devices.cuda").CudaDevice(name)
     return device
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from loader.engines.base import Plan, Samples
-from loader.text.reading import Reading
+from loader.text.utterance import Reading
 
 
 @dataclass(frozen=True)

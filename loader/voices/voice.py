@@ -10,18 +10,18 @@ from typing import Protocol
 
 import numpy as np
 
-from loader.ahead import Ahead, Hands, one_hand
-from loader.artifact import Manifest
-from loader.config import SpeechSettings, VoiceSettings
+from loader.artifacts.artifact import Manifest
+from loader.config.settings import SpeechSettings, VoiceSettings
 from loader.engines.base import Engine, Prosody, Samples, Utterance
 from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnspeakableTextError
-from loader.marks import timing_of
-from loader.passages import Passage, Placed, Stretch, stretches
-from loader.text.alignment import word_spans
 from loader.text.front_end import without_region
-from loader.text.reading import Reading
 from loader.text.sentences import split_first_clause, split_sentences
-from loader.timing import Timing
+from loader.text.utterance import Reading
+from loader.timing.alignment import word_spans
+from loader.timing.marks import timing_of
+from loader.timing.timings import Timing
+from loader.voices.prefetch import Ahead, Hands, one_hand
+from loader.voices.segments import Passage, Placed, Stretch, stretches
 
 #: Speeds a request may ask for, as OpenAI's endpoint bounds them.
 SLOWEST, FASTEST = 0.25, 4.0

@@ -1,4 +1,4 @@
-"""app.warm_up: what a worker does before its first request, with a catalogue that fails by plan and a pause that remembers."""
+"""app.warmup: what a worker does before its first request, with a catalogue that fails by plan and a pause that remembers."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app.errors import WarmingUpError
-from app.warm_up import Progress, WarmUp
-from loader.engines.device import Accelerator
+from app.warmup import Progress, WarmUp
+from loader.devices.accelerator import Accelerator
+from loader.devices.marker import Marker
 from loader.errors import DeviceError, IntegrityError
-from loader.fallback import Marker
 from loader.retry import Backoff
-from loader.voices import Catalogue
-from tests.fake_device import FakeDevice, FullError
+from loader.voices.catalog import Catalogue
+from tests.support.fake_device import FakeDevice, FullError
 
 
 class Worker:

@@ -1,4 +1,4 @@
-"""Random Coqui checkpoints: `python -m tests.checkpoints NAME DIRECTORY` writes a sealed release.
+"""Random Coqui checkpoints: `python -m tests.support.checkpoints NAME DIRECTORY` writes a sealed release.
 
 Run as a program, so that the process that asks for one does not import torch and TTS.
 """
@@ -26,12 +26,12 @@ _ELSEWHERE = "/home/trainer/run-1"
 
 def write_random_release(name: str, directory: Path) -> None:
     """Write checkpoint, `config.json`, what else the variant has, `version.txt` and `hash.sha256`."""
-    from loader.coqui import import_coqui
+    from loader.engines.compat.coqui_package import import_coqui
 
     import_coqui()
     import torch
 
-    from loader.release import seal_release
+    from loader.artifacts.release import seal_release
 
     torch.manual_seed(7)
     directory.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,11 @@
 """Coqui's own `tts-server` with espeak-ng in its process, so that no program of that name need be installed.
 
-A program: `python -m tests.coqui_server --model_path ...`.
+A program: `python -m tests.support.coqui_server --model_path ...`.
 """
 
 import runpy
 
-from loader.coqui import import_coqui
+from loader.engines.compat.coqui_package import import_coqui
 
 if __name__ == "__main__":
     import_coqui()

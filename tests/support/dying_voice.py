@@ -1,6 +1,6 @@
 """A WSGI application over the real voice that ends its worker at once, as the kernel does, while it is told to.
 
-gunicorn serves `tests.serving.dying_voice:create()`; the file CHORUS_POISON tells it to.
+gunicorn serves `tests.support.dying_voice:create()`; the file CHORUS_POISON tells it to.
 """
 
 import os
@@ -11,7 +11,7 @@ from flask import Flask
 
 from app import wsgi
 from loader.engines.onnx import OnnxNetworks
-from tests.serving.other_networks import open_with
+from tests.support.other_networks import open_with
 
 
 class DyingNetworks(OnnxNetworks):

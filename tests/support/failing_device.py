@@ -1,6 +1,6 @@
 """A WSGI application on a device that fails by plan; the device is the CPU in truth, so that the audio can be compared.
 
-gunicorn serves `tests.serving.failing_device:create()`. CHORUS_FAKE_DEVICE holds the plan as JSON: what is called to the
+gunicorn serves `tests.support.failing_device:create()`. CHORUS_FAKE_DEVICE holds the plan as JSON: what is called to the
 numbers of the calls that fail ("always" for all) and how (full, lost or broken); CHORUS_FIRST_PAUSE_S the first pause
 between tries to warm up. Where CHORUS_ONE_ONLY names a file that is not there, the plan is for the one worker that makes it.
 """
@@ -13,11 +13,11 @@ from pathlib import Path
 from flask import Flask
 
 from app import wsgi
-from loader.config import Settings
+from loader.config.settings import Settings
 from loader.errors import DeviceError
 from loader.retry import Backoff
-from loader.voices import Catalogue, locate_all, open_catalogue
-from tests.fake_device import FakeDevice, FullError, LostError
+from loader.voices.catalog import Catalogue, locate_all, open_catalogue
+from tests.support.fake_device import FakeDevice, FullError, LostError
 
 log = logging.getLogger("chorus.fake")
 

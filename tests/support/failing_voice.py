@@ -1,6 +1,6 @@
 """A WSGI application over the real voice whose decoder fails from a chosen window on.
 
-gunicorn serves `tests.serving.failing_voice:create()`; CHORUS_FAIL_AT is the window, counted from 0;
+gunicorn serves `tests.support.failing_voice:create()`; CHORUS_FAIL_AT is the window, counted from 0;
 with CHORUS_FAIL_WITH it raises instead of returning what is no audio.
 """
 
@@ -12,7 +12,7 @@ from flask import Flask
 
 from app import wsgi
 from loader.engines.onnx import OnnxNetworks
-from tests.serving.other_networks import open_with
+from tests.support.other_networks import open_with
 
 
 class FailingNetworks(OnnxNetworks):

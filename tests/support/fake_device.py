@@ -19,7 +19,7 @@ ALWAYS = "always"
 
 
 class FakeDevice:
-    """Implements `loader.engines.device.Device`.
+    """Implements `loader.devices.accelerator.Device`.
 
     Its name is one that torch takes for the CPU, so that what is copied to it is a copy that works.
     """

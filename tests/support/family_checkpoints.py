@@ -1,4 +1,4 @@
-"""Random Coqui checkpoints: `python -m tests.family_checkpoints FAMILY DIRECTORY` writes a sealed release of any family.
+"""Random Coqui checkpoints: `python -m tests.support.family_checkpoints FAMILY DIRECTORY` writes a sealed release of any family.
 
 Small, but real: Coqui's own classes and configurations, in the formats that Coqui's
 trainer writes. Run as a program, so that the process that asks for one imports no torch.
@@ -9,12 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from loader.config import load_settings
-from loader.release import HASH_FILE
-from loader.sources import locate_artifact
-from loader.store import Store
+from loader.artifacts.release import HASH_FILE
+from loader.artifacts.resolve import locate_artifact
+from loader.artifacts.store import Store
+from loader.config.settings import load_settings
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "tests" / ".cache"
 #: Raised whenever a release comes out otherwise.
 _VERSION = 1
@@ -46,7 +46,7 @@ def family_releases() -> dict[str, Path]:
     """Return a sealed release of every family, kept in tests/.cache and written where it is missing, by one process."""
     releases = Store(CACHE / "releases", proof=HASH_FILE)
     if not all(releases.find(_key(family)) for family in FAMILIES):
-        subprocess.run([sys.executable, "-m", "tests.family_checkpoints"], cwd=ROOT, check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "tests.support.family_checkpoints"], cwd=ROOT, check=True, capture_output=True)
     return {family: CACHE / "releases" / _key(family) for family in FAMILIES}
 
 
@@ -71,8 +71,8 @@ def _publish_releases() -> None:
 
 def write_family_release(family: str, directory: Path) -> None:
     """Write everything that a release of this family consists of, and seal it."""
-    from loader.coqui import import_coqui
-    from loader.release import seal_release
+    from loader.artifacts.release import seal_release
+    from loader.engines.compat.coqui_package import import_coqui
 
     import_coqui()
     import torch
@@ -80,7 +80,7 @@ def write_family_release(family: str, directory: Path) -> None:
     torch.manual_seed(7)
     directory.mkdir(parents=True, exist_ok=True)
     if family == "xtts":
-        from tests.xtts_checkpoint import write_xtts
+        from tests.support.xtts_checkpoint import write_xtts
 
         write_xtts(directory)
     else:

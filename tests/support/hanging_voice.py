@@ -1,6 +1,6 @@
 """A WSGI application over the real voice that hangs once when it is told to.
 
-gunicorn serves `tests.serving.hanging_voice:create()`; while the file CHORUS_HANG_NOW is there, the next window takes it
+gunicorn serves `tests.support.hanging_voice:create()`; while the file CHORUS_HANG_NOW is there, the next window takes it
 away and hangs in the way that is written in it.
 """
 
@@ -14,7 +14,7 @@ from flask import Flask
 
 from app import wsgi
 from loader.engines.onnx import OnnxNetworks
-from tests.serving.other_networks import open_with
+from tests.support.other_networks import open_with
 
 
 def hang_in_python() -> None:

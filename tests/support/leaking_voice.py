@@ -1,6 +1,6 @@
 """A WSGI application over the real voice whose decoder leaves something behind with every window.
 
-gunicorn serves `tests.serving.leaking_voice:create()`; CHORUS_LEAK names one of `tests.app.watchdog.leaks`, and
+gunicorn serves `tests.support.leaking_voice:create()`; CHORUS_LEAK names one of `tests.app.watchdog.leaks`, and
 CHORUS_LEAK_BYTES says how much it keeps.
 """
 
@@ -12,7 +12,7 @@ from flask import Flask
 from app import wsgi
 from loader.engines.onnx import OnnxNetworks
 from tests.app.watchdog import leaks
-from tests.serving.other_networks import open_with
+from tests.support.other_networks import open_with
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Coqui's own voice speaks: `python -m tests.native_speech RELEASE TARGET` reads sentences from standard input.
+"""Coqui's own voice speaks: `python -m tests.support.native_speech RELEASE TARGET` reads sentences from standard input.
 
 One WAV file a line, named by the line's number. A program, so that the process that
 asks for it imports neither torch nor TTS.
@@ -10,7 +10,7 @@ from pathlib import Path
 
 def speak_lines(release: Path, target: Path, lines: list[str]) -> None:
     """Speak with `TTS.tts.models.vits.Vits`, as Coqui loads and drives it."""
-    from loader.coqui import import_coqui
+    from loader.engines.compat.coqui_package import import_coqui
 
     import_coqui()
     import torch

@@ -23,7 +23,7 @@ from ops.benchmarks.edge import (
     place_in,
     write_configuration,
 )
-from tests.serving.harness import Answer, Server
+from tests.support.harness import Answer, Server
 
 needs_nginx = pytest.mark.skipif(found_nginx() is None, reason="there is no nginx; Debian's package is `nginx`")
 

@@ -3,9 +3,9 @@
 import dataclasses
 
 from app import wsgi
-from loader.config import Settings
+from loader.config.settings import Settings
 from loader.engines.onnx import OnnxNetworks
-from loader.voices import Catalogue
+from loader.voices.catalog import Catalogue
 
 
 def open_with(networks: type[OnnxNetworks], settings: Settings) -> Catalogue:

@@ -1,6 +1,6 @@
 """A WSGI application over the real voice that stops in mid-speech until it is told to go on.
 
-gunicorn serves `tests.serving.pausing_voice:create()`; after its first two windows every speech waits for the file
+gunicorn serves `tests.support.pausing_voice:create()`; after its first two windows every speech waits for the file
 CHORUS_GO_ON to be there.
 """
 
@@ -12,7 +12,7 @@ from flask import Flask
 
 from app import wsgi
 from loader.engines.onnx import OnnxNetworks
-from tests.serving.other_networks import open_with
+from tests.support.other_networks import open_with
 
 
 class PausingNetworks(OnnxNetworks):

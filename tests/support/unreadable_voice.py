@@ -1,6 +1,6 @@
 """A WSGI application over the real voice, whose espeak-ng is ended by a word that the real one reads.
 
-gunicorn serves `tests.serving.unreadable_voice:create()`; texts with `xyzzy` end the process that reads them, as some
+gunicorn serves `tests.support.unreadable_voice:create()`; texts with `xyzzy` end the process that reads them, as some
 texts in other languages than English do.
 """
 

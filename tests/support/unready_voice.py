@@ -5,10 +5,10 @@ import os
 from flask import Flask
 
 from app import wsgi
-from loader.config import Settings
+from loader.config.settings import Settings
 from loader.errors import WarmUpError
 from loader.retry import Backoff
-from loader.voices import Catalogue
+from loader.voices.catalog import Catalogue
 
 
 def open_unless_told(settings: Settings) -> Catalogue:

@@ -12,7 +12,7 @@ def write_xtts(directory: Path) -> None:
     import torch
 
     from loader.engines.coqui.xtts import build_xtts
-    from tests.family_checkpoints import RECORDED, fill
+    from tests.support.family_checkpoints import RECORDED, fill
 
     tokens = _write_vocabulary(directory / "vocab.json")
     config = _config()

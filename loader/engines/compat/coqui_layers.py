@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from loader.errors import MissingPackageError
-from loader.text.private_import import import_privately
+from loader.text.isolated_import import import_privately
 
 _MODULES = (
     "TTS.tts.layers.vits.networks",

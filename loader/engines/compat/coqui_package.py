@@ -7,7 +7,7 @@ import sys
 import warnings
 from typing import Any
 
-from loader.home import provide_cache_folder
+from loader.config.home import provide_cache_folder
 from loader.text.espeak import Espeak
 from loader.text.phonemizers import CARRIED, ESPEAK, UNSUPPORTED, require_phonemizer
 

@@ -11,7 +11,7 @@ _NAME = "torchaudio"
 def load_torchaudio() -> None:
     """Load torchaudio, but for its library, which is linked to CUDA and does not load beside a CPU build of torch.
 
-    `loader.coqui` defers loading it to the first touch, which may have failed already;
+    `loader.engines.compat.coqui_package` defers loading it to the first touch, which may have failed already;
     Coqui's modules hold the module object, so it is that one which is filled.
     """
     module = sys.modules.get(_NAME)

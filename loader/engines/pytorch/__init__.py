@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from loader.acoustics import Array, Condition, Encoding, Frames, VitsEngine, VitsFacts
-from loader.artifact import Artifact
-from loader.engines import lean_torch
+from loader.artifacts.artifact import Artifact
+from loader.devices.accelerator import Accelerator
+from loader.devices.placement import Placement
 from loader.engines.base import Samples
-from loader.engines.device import Accelerator
-from loader.engines.placement import Placement
-from loader.engines.vits import vits_engine
+from loader.engines.compat import lean_torch
+from loader.engines.vits.inference import Array, Condition, Encoding, Frames, VitsEngine, VitsFacts
+from loader.engines.vits.tables import vits_engine
 
 if TYPE_CHECKING:
-    from loader.engines.torch_vits import TorchVits
+    from loader.engines.pytorch.networks import TorchVits
 
 
 #: Most core frames of a window: what two windows share is decoded twice, and most sentences are shorter than this.
@@ -66,7 +66,7 @@ class TorchNetworks:
 def import_libraries() -> None:
     """Import torch and Coqui's layers. Runs in the master, starts no thread."""
     lean_torch.import_torch()
-    from loader.engines import coqui_layers
+    from loader.engines.compat import coqui_layers
 
     coqui_layers.import_layers()
 
@@ -78,7 +78,7 @@ def open_engine(artifact: Artifact, accelerator: Accelerator | None = None) -> V
         ArtifactError: the artifact's weights do not fit its description.
     """
     import_libraries()
-    from loader.engines.torch_vits import copied_to, open_vits
+    from loader.engines.pytorch.networks import copied_to, open_vits
 
     facts = VitsFacts(**artifact.manifest.network["vits"])
     placement = Placement(open_vits(artifact), accelerator, copied_to)

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from loader.acoustics import Array, Condition, Encoding, Frames
-from loader.artifact import Artifact
-from loader.engines import coqui_layers
+from loader.artifacts.artifact import Artifact
 from loader.engines.base import Samples
-from loader.engines.torch_decoder import Decoder
-from loader.engines.vits_layers import Encode, Flow
+from loader.engines.compat import coqui_layers
+from loader.engines.pytorch.decoder import Decoder
+from loader.engines.pytorch.layers import Encode, Flow
+from loader.engines.vits.inference import Array, Condition, Encoding, Frames
 from loader.engines.weights import assign, mapped_tensors, without_initialisation
 
 WEIGHTS_FILE = "weights.safetensors"

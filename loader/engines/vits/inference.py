@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from loader.engines.base import NO_SAMPLES, Plan, Samples, Utterance, Work
+from loader.engines.vits.windows import Window, plan_windows
 from loader.errors import SynthesisError
-from loader.windows import Window, plan_windows
 
 Array = npt.NDArray[np.float32]
 #: [from, to), counted from the first frame of a window.

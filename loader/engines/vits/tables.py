@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from loader.acoustics import WINDOW_FRAMES, Array, Conditions, Networks, VitsEngine, VitsFacts
-from loader.artifact import Artifact
+from loader.artifacts.artifact import Artifact
+from loader.engines.vits.inference import WINDOW_FRAMES, Array, Conditions, Networks, VitsEngine, VitsFacts
 
 #: Float32, a row for each of the manifest's speakers or languages. Absent where a voice has no such choice.
 SPEAKERS_FILE, LANGUAGES_FILE = "speakers.f32", "languages.f32"

@@ -1,4 +1,4 @@
-"""app.metrics: what a board holds is what a scrape says."""
+"""app.api.exposition: what a board holds is what a scrape says."""
 
 import subprocess
 import sys
@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.groups import GroupMemory
-from app.metrics import exposition
-from app.scoreboard.hands import Hands
+from app.api.exposition import exposition
+from app.scheduling.cpu import Hands
 from app.scoreboard.layout import State
+from app.system.cgroup import GroupMemory
 from tests.conftest import ROOT
 
 
@@ -45,7 +45,7 @@ def test_only_memory_that_was_measured_has_a_series_and_by_its_slot(hands, scrap
 
 @pytest.mark.parametrize("group, said", [(GroupMemory(512, 300), [512, 300]), (None, [])])
 def test_the_room_of_a_container_has_series_and_none_where_nothing_is_limited(scrape, monkeypatch, group, said):
-    monkeypatch.setattr("app.metrics.fullest_group", lambda: group)
+    monkeypatch.setattr("app.api.exposition.fullest_group", lambda: group)
     series = scrape()
 
     assert said == [series[name,] for name in ("tts_memory_limit_bytes", "tts_memory_working_set_bytes") if (name,) in series]
@@ -100,7 +100,7 @@ def test_a_voice_that_was_constructed_twice_shows(scrape, catalogue, monkeypatch
 
 
 def test_nobody_pays_for_the_library_before_the_first_scrape():
-    program = "import sys, app.wsgi, app.server; print('prometheus_client' in sys.modules)"
+    program = "import sys, app.wsgi, app.api.app; print('prometheus_client' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert "False\n" == result.stdout

@@ -1,10 +1,10 @@
-"""app.keys: what a request brings, and whether it is known."""
+"""app.api.keys: what a request brings, and whether it is known."""
 
 import hashlib
 
 import pytest
 
-from app.keys import drawn_key, hashed, is_known, presented
+from app.api.keys import drawn_key, hashed, is_known, presented
 
 KNOWN = [hashed("first"), hashed("second"), hashed("third")]
 

@@ -1,4 +1,4 @@
-"""app.spool: an answer in memory, then in a file, and what becomes of it when there is no room."""
+"""app.api.spool: an answer in memory, then in a file, and what becomes of it when there is no room."""
 
 import errno
 import os
@@ -7,8 +7,8 @@ import tempfile
 
 import pytest
 
+from app.api.spool import Spool
 from app.errors import NoRoomError
-from app.spool import Spool
 
 
 @pytest.mark.parametrize("pieces", [[], [b"a"], [b"ab", b"", b"c" * 70_000], [b"0123456789" * 10_000] * 30])

@@ -1,4 +1,4 @@
-"""app.encoders.compressed: no thread, no leak, no word, and bytes as early as the format allows."""
+"""app.codecs.ffmpeg: no thread, no leak, no word, and bytes as early as the format allows."""
 
 import io
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from app.encoders.forms import FORMS
-from app.encoding import open_encoder
-from tests.app.encoders.sound import by_ffmpeg, uneven, written
+from app.codecs.formats import FORMS
+from app.codecs.registry import open_encoder
+from tests.app.codecs.sound import by_ffmpeg, uneven, written
 from tests.loader.children import answer_of, run_program
 
 NOISE = np.random.default_rng(0).uniform(-0.3, 0.3, 60_000).astype(np.float32)
@@ -17,15 +17,15 @@ CHILD = """
 import gc, json, os
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as gunicorn.conf.py does
 import numpy as np
-from app import memory
-from app.encoding import open_encoder
+from app.system import heap
+from app.codecs.registry import open_encoder
 
-memory.keep_one_heap()
+heap.keep_one_heap()
 gc.disable()  # an encoder that waits for the collector stays for as long as there is none
 noise = np.random.default_rng(0).uniform(-0.3, 0.3, 60_000).astype(np.float32)
 
 def own_kib():
-    memory.return_free_memory()
+    heap.return_free_memory()
     with open("/proc/self/smaps_rollup") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("Anonymous"))
 """

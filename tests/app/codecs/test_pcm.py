@@ -1,9 +1,9 @@
-"""app.encoders.plain: headers where they belong, and no file that its header cannot describe."""
+"""app.codecs.pcm: headers where they belong, and no file that its header cannot describe."""
 
 import numpy as np
 import pytest
 
-from app.encoders.plain import PlainEncoder
+from app.codecs.pcm import PlainEncoder
 from app.errors import TextTooLongError
 from loader.wav import wav_header
 

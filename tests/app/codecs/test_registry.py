@@ -1,4 +1,4 @@
-"""app.encoding: every format, whole and streamed, says when decoded again what the voice said."""
+"""app.codecs.registry: every format, whole and streamed, says when decoded again what the voice said."""
 
 import io
 import wave
@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import soxr
 
-from app.encoding import FORMATS, content_type, open_encoder
-from loader.voice import Delivery
+from app.codecs.registry import FORMATS, content_type, open_encoder
+from loader.voices.voice import Delivery
 from loader.wav import pcm16, wav_header
-from tests.app.encoders.sound import (
+from tests.app.codecs.sound import (
     Likeness,
     by_ffmpeg,
     by_libsndfile,
@@ -249,7 +249,7 @@ def test_every_format_has_its_own_content_type():
 IMPORTED = """
 import json, sys
 import numpy as np
-from app.encoding import open_encoder
+from app.codecs.registry import open_encoder
 
 def imported(audio_format, rate_hz):
     encoder = open_encoder(audio_format, 22050, rate_hz, True)

@@ -1,11 +1,11 @@
-"""app.encoders.resampling: tones stay tones, what no rate can hold is gone, and windows do not matter."""
+"""app.codecs.resample: tones stay tones, what no rate can hold is gone, and windows do not matter."""
 
 import numpy as np
 import pytest
 
-from app.encoders.plain import PlainEncoder
-from app.encoders.resampling import Resampled
-from tests.app.encoders.sound import uneven, written
+from app.codecs.pcm import PlainEncoder
+from app.codecs.resample import Resampled
+from tests.app.codecs.sound import uneven, written
 
 
 def tone(frequency_hz, rate_hz, seconds=2.0):

@@ -1,16 +1,16 @@
-"""app.admission: who has a turn, who waits, who is told to come back."""
+"""app.scheduling.admission: who has a turn, who waits, who is told to come back."""
 
 import threading
 
 import pytest
 
-from app.admission import Admission
 from app.errors import ClientGoneError, OverloadedError, WaitedTooLongError
-from app.listener import Listener
+from app.scheduling.admission import Admission
+from app.scheduling.deadline import Listener
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import State
 from app.scoreboard.snapshot import snapshot
-from loader.config import AdmissionSettings
+from loader.config.settings import AdmissionSettings
 
 STAYS = Listener(lambda: False, 0.0)
 

@@ -1,4 +1,4 @@
-"""app.scoreboard.cores: requests take turns, in order, and none for ever."""
+"""app.scheduling.core_turns: requests take turns, in order, and none for ever."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from app.scoreboard.cores import Cores, share_of
+from app.scheduling.core_turns import Cores, share_of
 
 
 @pytest.mark.parametrize(

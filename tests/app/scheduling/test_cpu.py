@@ -1,4 +1,4 @@
-"""app.scoreboard.hands: how many requests are spoken by all workers, so how many hands each may use, and who is stalled."""
+"""app.scheduling.cpu: how many requests are spoken by all workers, so how many hands each may use, and who is stalled."""
 
 import itertools
 import threading
@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from app.scheduling.cpu import Hands
 from app.scoreboard.board import Scoreboard
-from app.scoreboard.hands import Hands
 
 
 @pytest.mark.parametrize(

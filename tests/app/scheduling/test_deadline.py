@@ -1,4 +1,4 @@
-"""app.listener: who closed the connection has left, who only waits has not."""
+"""app.scheduling.deadline: who closed the connection has left, who only waits has not."""
 
 import math
 import socket
@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from app.errors import BadRequestError, ClientGoneError, DeadlineError
-from app.listener import WAITED_KEY, Listener, listener
+from app.scheduling.deadline import WAITED_KEY, Listener, listener
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""app.parking: answers that wait without a turn, what they need meanwhile, and which one is cut for the next."""
+"""app.scheduling.parking: answers that wait without a turn, what they need meanwhile, and which one is cut for the next."""
 
 import math
 import socket
@@ -8,14 +8,14 @@ from contextlib import ExitStack, closing
 import numpy as np
 import pytest
 
-from app.admission import Turn
-from app.handover import AnswerSocket
-from app.memory import IdleHeap
-from app.parking import MAX_UNSENT_BYTES, MIN_WAITED_S, Parking
-from app.patience import Patience, SlowClientError
+from app.scheduling.admission import Turn
+from app.scheduling.parking import MAX_UNSENT_BYTES, MIN_WAITED_S, Parking
+from app.scheduling.socket_timeout import Patience, SlowClientError
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.snapshot import snapshot
-from loader.passages import Stretch
+from app.serving.buffered_send import AnswerSocket
+from app.system.heap import IdleHeap
+from loader.voices.segments import Stretch
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 RATE_HZ = 1000

@@ -1,8 +1,8 @@
-"""app.proxy_clock: what a proxy says of the past is believed as far as its clock can be."""
+"""app.scheduling.proxy_clock: what a proxy says of the past is believed as far as its clock can be."""
 
 import pytest
 
-from app.proxy_clock import MAX_WAIT_S, ProxyClock
+from app.scheduling.proxy_clock import MAX_WAIT_S, ProxyClock
 
 WALL_S = 1_700_000_000.0
 

@@ -1,12 +1,12 @@
-"""app.patience: how long a client is waited for, also where its answer is held back to leave in one piece."""
+"""app.scheduling.socket_timeout: how long a client is waited for, also where its answer is held back to leave in one piece."""
 
 import socket
 from contextlib import contextmanager
 
 import pytest
 
-from app.handover import AnswerSocket
-from app.patience import Patience, SlowClientError
+from app.scheduling.socket_timeout import Patience, SlowClientError
+from app.serving.buffered_send import AnswerSocket
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
-"""app.handover: an answer of known length leaves in one piece; a stream as it comes."""
+"""app.serving.buffered_send: an answer of known length leaves in one piece; a stream as it comes."""
 
 import socket
 
 import pytest
 
-from app.handover import AnswerSocket
+from app.serving.buffered_send import AnswerSocket
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
-"""app.lookout: when the master looks at its workers again, with a server that only remembers."""
+"""app.serving.heartbeat: when the master looks at its workers again, with a server that only remembers."""
 
 from types import SimpleNamespace
 
 import pytest
 
-from app.lookout import Lookout
 from app.scoreboard.board import Scoreboard
+from app.serving.heartbeat import Lookout
 
 NOW_S = 1000.0
 

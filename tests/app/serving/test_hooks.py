@@ -1,4 +1,4 @@
-"""app.process: the hooks around a fork, with a server that only remembers."""
+"""app.serving.hooks: the hooks around a fork, with a server that only remembers."""
 
 import gc
 import os
@@ -7,8 +7,8 @@ import threading
 import pytest
 from flask import Flask
 
-from app import process
 from app.scoreboard.board import Scoreboard
+from app.serving import hooks
 from loader.errors import LoaderError
 
 
@@ -24,11 +24,11 @@ class RememberingServer:
 
 
 def test_tasks_are_counted_native_ones_included():
-    before = process.task_count()
+    before = hooks.task_count()
     done = threading.Event()
     thread = threading.Thread(target=done.wait)
     thread.start()
-    during = process.task_count()
+    during = hooks.task_count()
     done.set()
     thread.join()
 
@@ -45,7 +45,7 @@ def test_a_fork_is_refused_only_while_there_is_a_second_thread(threads):
         for thread in waiting:
             thread.start()
         server = RememberingServer()
-        process.refuse_to_fork_with_threads(server, None)
+        hooks.refuse_to_fork_with_threads(server, None)
         os.write(writer, repr(server.halted).encode())
         os._exit(0)
     os.waitpid(child, 0)
@@ -60,8 +60,8 @@ def test_the_workers_collector_runs_and_leaves_the_frozen_heap_alone():
     child = os.fork()
     if child == 0:
         gc.disable()
-        process.freeze(RememberingServer())
-        process.thaw(None, WorkerToBe())
+        hooks.freeze(RememberingServer())
+        hooks.thaw(None, WorkerToBe())
         os._exit(0 if gc.isenabled() and gc.get_freeze_count() > 10_000 else 1)
 
     assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -77,14 +77,14 @@ class WorkerToBe:
 
 def test_a_worker_has_a_seat_for_as_long_as_it_lives(monkeypatch):
     board, worker = Scoreboard(1), WorkerToBe()
-    monkeypatch.setattr(process, "refuse_to_fork_with_threads", lambda server, worker: None)
-    process.before_fork(board)(None, worker)
+    monkeypatch.setattr(hooks, "refuse_to_fork_with_threads", lambda server, worker: None)
+    hooks.before_fork(board)(None, worker)
     worker.seat.show(speaking=3)
 
     assert 3 == board.speaking()
     assert board.take_seat() is None
 
-    process.report_lost_worker(None, worker)
+    hooks.report_lost_worker(None, worker)
 
     assert 0 == board.speaking()
     assert board.take_seat() is not None
@@ -109,21 +109,21 @@ class Worker:
 
 def test_a_worker_that_could_not_get_ready_ends_with_its_status():
     with pytest.raises(SystemExit) as ended:
-        process.end_with_status(None, Worker(os.getpid(), 75))
+        hooks.end_with_status(None, Worker(os.getpid(), 75))
 
     assert 75 == ended.value.code
 
 
 def test_a_worker_that_was_ready_ends_as_it_would_and_stops_waiting():
     worker = Worker(os.getpid(), 0)
-    process.end_with_status(None, worker)
+    hooks.end_with_status(None, worker)
 
     assert 1 == worker.abandoned
 
 
 def test_the_master_does_not_end_for_a_worker_that_it_finds_gone():
     worker = Worker(os.getppid(), 75)
-    process.end_with_status(None, worker)
+    hooks.end_with_status(None, worker)
 
     assert 0 == worker.abandoned
 

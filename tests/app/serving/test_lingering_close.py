@@ -1,12 +1,12 @@
-"""app.farewells: a client that still sends gets its answer; one that never closes holds up nobody. On real connections."""
+"""Lingering close, on real connections: a client that still sends gets its answer; one that never closes delays no other."""
 
 import select
 import socket
 
 import pytest
 
-import app.farewells
-from app.farewells import Farewells
+import app.serving.lingering_close
+from app.serving.lingering_close import Farewells
 
 ANSWER = b"HTTP/1.1 413 Too Large\r\n\r\n"
 
@@ -121,7 +121,7 @@ def test_a_connection_that_is_gone_is_closed(farewells, connect):
 
 
 def test_of_too_many_the_oldest_is_closed(farewells, connect, monkeypatch):
-    monkeypatch.setattr(app.farewells, "_MOST", 2)
+    monkeypatch.setattr(app.serving.lingering_close, "_MOST", 2)
     servers = [connect()[0] for _ in range(3)]
     for each in servers:
         farewells.say(each)

@@ -1,4 +1,4 @@
-"""app.parent: the kernel says when the parent has ended."""
+"""app.serving.parent: the kernel says when the parent has ended."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from tests.conftest import ROOT
 #: A parent that forks, has its child ask the kernel, and is killed; the child says what it got.
 PROGRAM = """
 import os, signal, sys
-from app.parent import signal_on_parent_death
+from app.serving.parent import signal_on_parent_death
 ready, told = os.pipe()
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 if os.fork() == 0:

@@ -1,4 +1,4 @@
-"""app.request_buffer: where a request ends, however it is cut, and what is refused before its end."""
+"""app.serving.request_buffer: where a request ends, however it is cut, and what is refused before its end."""
 
 import pytest
 
@@ -8,8 +8,8 @@ from app.errors import (
     MalformedRequestError,
     RequestLineTooLongError,
 )
-from app.patience import Patience
-from app.request_buffer import MAX_HEAD_BYTES, RequestBuffer, target_of
+from app.scheduling.socket_timeout import Patience
+from app.serving.request_buffer import MAX_HEAD_BYTES, RequestBuffer, target_of
 
 POST = b"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -1,4 +1,4 @@
-"""app.listening: a socket that cannot be made is refused before gunicorn tries."""
+"""app.serving.sockets: a socket that cannot be made is refused before gunicorn tries."""
 
 import os
 import socket
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.listening import require_socket_places
+from app.serving.sockets import require_socket_places
 from loader.errors import ConfigError
 
 SETTINGS = SimpleNamespace(path=Path("tts_config.yaml"))

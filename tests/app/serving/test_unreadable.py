@@ -1,4 +1,4 @@
-"""app.unreadable: every way in which gunicorn refuses to read has an answer of ours, which quotes nothing."""
+"""app.serving.unreadable: every way in which gunicorn refuses to read has an answer of ours, which quotes nothing."""
 
 import inspect
 
@@ -6,7 +6,7 @@ import pytest
 from gunicorn.http import errors as gunicorn_errors
 
 from app.errors import RequestTimeoutError
-from app.unreadable import _REFUSALS, ENVIRON_KEY, OURS, answer_without_request, refusal_of
+from app.serving.unreadable import _REFUSALS, ENVIRON_KEY, OURS, answer_without_request, refusal_of
 
 PARSE_ERRORS = {
     name: each
@@ -19,8 +19,8 @@ def test_gunicorns_errors_are_the_ones_that_are_known_here():
     known = {name for name, _, _ in _REFUSALS} | set(OURS)
 
     assert known == set(PARSE_ERRORS), (
-        "this gunicorn has other errors of parsing than 27.0.1: give each new one in app/unreadable.py a message for the client,"
-        " or put it among OURS"
+        "this gunicorn has other errors of parsing than 27.0.1: give each new one in app/serving/unreadable.py a message for"
+        " the client, or put it among OURS"
     )
 
 

@@ -1,4 +1,4 @@
-"""app.worker: which connections a worker takes, and what its heartbeat says; on real sockets, in this process."""
+"""app.serving.worker: which connections a worker takes, and what its heartbeat says; on real sockets, in this process."""
 
 import gc
 import math
@@ -17,7 +17,7 @@ from gunicorn.glogging import Logger
 
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import State
-from app.worker import SpeechWorker
+from app.serving.worker import SpeechWorker
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_a_request_that_does_not_come_is_refused_and_a_client_that_says_nothing_
 
 
 def test_the_oldest_unfinished_requests_give_way_where_all_take_too_much(worker, listener, caller, given, monkeypatch):
-    monkeypatch.setattr("app.worker._MAX_COLLECTED_BYTES", 1000)
+    monkeypatch.setattr("app.serving.worker._MAX_COLLECTED_BYTES", 1000)
     for _ in range(3):
         client = caller()
         look(worker, listener)
@@ -217,7 +217,7 @@ def test_the_oldest_unfinished_requests_give_way_where_all_take_too_much(worker,
 
 
 def test_more_connections_than_may_be_silent_end_the_oldest(worker, listener, caller, monkeypatch):
-    monkeypatch.setattr("app.worker.SILENT_CONNECTIONS", 3)
+    monkeypatch.setattr("app.serving.worker.SILENT_CONNECTIONS", 3)
     clients = []
     for _ in range(3):
         clients.append(caller())

@@ -1,4 +1,4 @@
-"""app.captions: what was said when, as JSON, as events and as subtitles that a reader of subtitles reads."""
+"""app.synthesis.captions: what was said when, as JSON, as events and as subtitles that a reader of subtitles reads."""
 
 import html
 import io
@@ -8,8 +8,8 @@ import json
 import pytest
 import webvtt
 
-from app.captions import GRANULARITIES, captions_json, marks_event, srt, vtt
-from loader.timing import Mark, Timing
+from app.synthesis.captions import GRANULARITIES, captions_json, marks_event, srt, vtt
+from loader.timing.timings import Mark, Timing
 
 RATE_HZ = 16000
 

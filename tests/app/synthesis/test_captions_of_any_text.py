@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from app import wsgi
-from app.captions import GRANULARITIES
+from app.synthesis.captions import GRANULARITIES
 from loader.text.front_end import without_region
 from loader.text.sentences import UTTERANCE_PHONEMES, split_first_clause, split_sentences
-from tests.checkpoints import LANGUAGES
 from tests.conftest import CACHE
+from tests.support.checkpoints import LANGUAGES
 
 #: What runs unless somebody asks for more: the same texts every time.
 CASES = 500

@@ -1,4 +1,4 @@
-"""app.speech: what is let in, and how a speech is logged when it ends."""
+"""app.synthesis.job: what is let in, and how a speech is logged when it ends."""
 
 import itertools
 import logging
@@ -16,13 +16,13 @@ from app.errors import (
     UnknownVoiceRequestedError,
     UnspeakableError,
 )
-from app.length import require_silence
-from app.listener import Listener
-from app.scoreboard.hands import Hands
+from app.scheduling.cpu import Hands
+from app.scheduling.deadline import Listener
 from app.scoreboard.snapshot import snapshot
-from app.speech import begin_speech, measured_speech
-from app.speech_request import Speaking, SpeechRequest, checked_text, chosen, chosen_seed
-from loader.config import Limits
+from app.synthesis.bounds import require_silence
+from app.synthesis.job import begin_speech, measured_speech
+from app.synthesis.request import Speaking, SpeechRequest, checked_text, chosen, chosen_seed
+from loader.config.settings import Limits
 
 LIMITS = Limits(text_characters=20, body_bytes=1024)
 THERE = Listener(lambda: False, 100.0)

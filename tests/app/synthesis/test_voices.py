@@ -1,12 +1,12 @@
-"""app.naming: whom a client means that knows only OpenAI's names, or can name but one thing."""
+"""app.synthesis.voices: whom a client means that knows only OpenAI's names, or can name but one thing."""
 
 import pytest
 import yaml
 
 from app.errors import UnknownLanguageRequestedError, UnknownSpeakerRequestedError, UnknownVoiceRequestedError
-from app.naming import STOCK_VOICES, is_ours, speaking, with_speaker
-from loader.config import load_settings
-from loader.voices import locate_all, open_catalogue
+from app.synthesis.voices import STOCK_VOICES, is_ours, speaking, with_speaker
+from loader.config.settings import load_settings
+from loader.voices.catalog import locate_all, open_catalogue
 from tests.conftest import CACHE
 
 

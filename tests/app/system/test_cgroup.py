@@ -1,8 +1,8 @@
-"""app.groups: how near the memory of a container is to its limit."""
+"""app.system.cgroup: how near the memory of a container is to its limit."""
 
 import pytest
 
-from app.groups import GroupMemory, Groups, fullest_group
+from app.system.cgroup import GroupMemory, Groups, fullest_group
 
 MIB = 2**20
 

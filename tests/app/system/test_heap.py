@@ -1,22 +1,22 @@
-"""app.memory: freed pages go back."""
+"""app.system.heap: freed pages go back."""
 
 import subprocess
 import sys
 
 import pytest
 
-from app.memory import IdleHeap
+from app.system.heap import IdleHeap
 from tests.conftest import ROOT
 
 PROGRAM = """
 import ctypes, threading
-from app import memory
+from app.system import heap
 
 def anonymous_mib():
     with open("/proc/self/smaps_rollup") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("Anonymous")) / 1024
 
-memory.keep_one_heap()
+heap.keep_one_heap()
 before = anonymous_mib()
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
@@ -35,7 +35,7 @@ for thread in threads:
 for thread in threads:
     thread.join()
 kept = anonymous_mib() - before
-memory.return_free_memory()
+heap.return_free_memory()
 print(kept, anonymous_mib() - before)
 """
 

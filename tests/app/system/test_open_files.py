@@ -1,16 +1,16 @@
-"""app.open_files: the limit is raised as far as it may be, and a process that cannot work within it does not begin."""
+"""app.system.open_files: the limit is raised as far as it may be, and a process that cannot work within it does not begin."""
 
 import re
 from types import SimpleNamespace
 
 import pytest
 
-from app.open_files import needed_to_serve, needed_to_speak
+from app.system.open_files import needed_to_serve, needed_to_speak
 from tests.loader.children import answer_of
 
 REQUIRE = """
     import json, resource, sys
-    from app.open_files import require_open_files
+    from app.system.open_files import require_open_files
     from loader.errors import ShortageError
     soft, hard, needed, wanted = map(int, sys.argv[1:])
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

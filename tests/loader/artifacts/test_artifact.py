@@ -1,4 +1,4 @@
-"""loader.artifact: what was sealed is what is used, or nothing is; weights are mapped, shared and read-only."""
+"""loader.artifacts.artifact: what was sealed is what is used, or nothing is; weights are mapped, shared and read-only."""
 
 import hashlib
 import importlib.metadata
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from loader import cpu
-from loader.artifact import (  # fmt: skip
+from loader.artifacts import cpu
+from loader.artifacts.artifact import (  # fmt: skip
     ENGINES,
     FORMAT,
     MANIFEST,
@@ -239,7 +239,7 @@ def test_only_the_graphs_are_tied_to_a_processor_and_to_one_version_of_their_run
 def test_naming_this_platform_imports_no_library():
     assert [] == answer_of("""
         import json, sys
-        from loader.artifact import ENGINES, this_platform
+        from loader.artifacts.artifact import ENGINES, this_platform
         assert all(this_platform(engine) for engine in ENGINES)
         print(json.dumps([name for name in ("onnxruntime", "torch", "TTS", "onnx") if name in sys.modules]))
         """)
@@ -257,7 +257,7 @@ def test_a_mapped_file_costs_nothing_until_it_is_read(embedded_artifact):
     resident_kib, size_bytes = answer_of("""
         import json, sys
         from pathlib import Path
-        from loader.artifact import open_artifact
+        from loader.artifacts.artifact import open_artifact
         artifact = open_artifact(Path(sys.argv[1]))
         mapped, resident_kib = False, 0
         for line in open("/proc/self/smaps"):
@@ -277,7 +277,7 @@ def test_every_file_is_mapped_once_read_only_and_shared(embedded_artifact):
     answer = answer_of("""
         import json, sys
         from pathlib import Path
-        from loader.artifact import open_artifact
+        from loader.artifacts.artifact import open_artifact
         from loader.engines import onnx
         artifact = open_artifact(Path(sys.argv[1]))
         networks = onnx.OnnxNetworks(artifact)
@@ -304,7 +304,7 @@ def test_a_stray_native_write_ends_the_process_and_leaves_the_file(directory):
         import ctypes, sys
         from pathlib import Path
         import numpy
-        from loader.artifact import Platform, open_artifact
+        from loader.artifacts.artifact import Platform, open_artifact
         artifact = open_artifact(Path(sys.argv[1]), platform_of=lambda engine: Platform(*sys.argv[2:]))
         weights = numpy.frombuffer(artifact.buffers["decode.bin"], dtype=numpy.uint8)
         assert not weights.flags.writeable
@@ -350,9 +350,9 @@ def test_a_process_that_refuses_an_artifact_has_not_even_imported_the_runtime(co
 
     loaded = answer_of("""
         import json, sys
-        from loader.config import load_settings
+        from loader.config.settings import load_settings
         from loader.errors import IntegrityError
-        from loader.voices import locate_all, open_catalogue
+        from loader.voices.catalog import locate_all, open_catalogue
         settings = load_settings(sys.argv[1])
         try:
             open_catalogue(settings, locate_all(settings))
@@ -382,7 +382,7 @@ def test_a_system_without_open_files_is_not_taken_for_a_damaged_artifact(embedde
     status, message = answer_of("""
         import json, resource, sys
         from pathlib import Path
-        from loader.artifact import open_artifact
+        from loader.artifacts.artifact import open_artifact
         from loader.errors import LoaderError
         resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12))
         try:

@@ -1,11 +1,11 @@
-"""loader.cpu: what an optimised graph depends on, read from the kernel's own words."""
+"""loader.artifacts.cpu: what an optimised graph depends on, read from the kernel's own words."""
 
 import platform
 from pathlib import Path
 
 import pytest
 
-from loader.cpu import feature_level
+from loader.artifacts.cpu import feature_level
 
 V3 = "fpu sse4_2 avx f16c movbe fma avx2 bmi1 bmi2"
 V4 = f"{V3} avx512f avx512bw avx512cd avx512dq avx512vl"

@@ -1,11 +1,11 @@
-"""loader.files: whole or absent, and one at a time."""
+"""loader.artifacts.fs: whole or absent, and one at a time."""
 
 import json
 import os
 
 import pytest
 
-from loader.files import exclusive, flush_tree, write_aside
+from loader.artifacts.fs import exclusive, flush_tree, write_aside
 from tests.loader.children import answer_of, run_program
 
 
@@ -33,7 +33,7 @@ def test_a_file_larger_than_allowed_keeps_the_old_content(tmp_path):
     names = answer_of("""
         import json, os, resource, signal, sys
         from pathlib import Path
-        from loader.files import write_aside
+        from loader.artifacts.fs import write_aside
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         try:
@@ -51,7 +51,7 @@ def test_a_reader_never_sees_half_of_a_file(tmp_path):
     sizes = answer_of("""
         import json, os, sys
         from pathlib import Path
-        from loader.files import write_aside
+        from loader.artifacts.fs import write_aside
         path = Path(sys.argv[1])
         write_aside(path, b"a" * 10000)
         writers = []
@@ -89,7 +89,7 @@ def test_a_lock_is_held_by_one_and_freed_by_death(tmp_path):
     done = run_program("""
         import json, os, signal, sys
         from pathlib import Path
-        from loader.files import exclusive
+        from loader.artifacts.fs import exclusive
         lock, counter = Path(sys.argv[1]) / "new" / "lock", Path(sys.argv[1]) / "counter"
         counter.write_text("0")
         children = []

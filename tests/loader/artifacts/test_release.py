@@ -1,4 +1,4 @@
-"""loader.release: nothing is read from a model directory that is not what its release says."""
+"""loader.artifacts.release: nothing is read from a model directory that is not what its release says."""
 
 import hashlib
 import json
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from loader.artifacts.release import open_release, seal_release, sha256_of
 from loader.errors import IntegrityError, LoaderError, ModelNotFoundError
-from loader.release import open_release, seal_release, sha256_of
 
 CHECKPOINT, CONFIG = b"weights " * 1000, b'{"model": "vits"}'
 

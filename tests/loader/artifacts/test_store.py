@@ -1,4 +1,4 @@
-"""loader.store: a folder is whole or not there, whoever is killed, however many publish, whatever disk is full."""
+"""loader.artifacts.store: a folder is whole or not there, whoever is killed, however many publish, whatever disk is full."""
 
 import json
 import subprocess
@@ -7,8 +7,8 @@ import textwrap
 
 import pytest
 
+from loader.artifacts.store import Store
 from loader.errors import StoreError
-from loader.store import Store
 from tests.loader.children import ROOT, run_program
 
 #: What a whole folder holds, the proof last.
@@ -17,7 +17,7 @@ FILES = {f"{name}.bin": name.encode() * 3000 for name in "abcdef"} | {"proof": b
 PUBLISH = """
     import json, os, shutil, signal, subprocess, sys
     from pathlib import Path
-    from loader.store import Store
+    from loader.artifacts.store import Store
 
     def make(folder, mark=b""):
         for name in "abcdef":

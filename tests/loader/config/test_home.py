@@ -1,17 +1,16 @@
-"""loader.home: what `~` is, and a folder for the caches of libraries, if there is no home too."""
+"""loader.config.home: what `~` is, and a folder for the caches of libraries, if there is no home too."""
 
 import os
 from types import SimpleNamespace
 
 import pytest
 
-from loader import home
-from loader.config import load_settings
+from loader.config.home import expanded, home_folder, provide_cache_folder
+from loader.config.settings import home, load_settings
 from loader.errors import ConfigError, StoreError
-from loader.home import expanded, home_folder, provide_cache_folder
 from tests.conftest import ROOT
 from tests.loader.children import answer_of
-from tests.other_user import interpreter_of_other_user, open_folder
+from tests.support.other_user import interpreter_of_other_user, open_folder
 
 
 @pytest.fixture
@@ -76,7 +75,7 @@ def test_an_absolute_cache_needs_no_home(no_home, tmp_path):
 
 CACHE = """
     import json, os
-    from loader.home import provide_cache_folder
+    from loader.config.home import provide_cache_folder
     before = os.environ.get("XDG_CACHE_HOME")
     provide_cache_folder()
     chosen = os.environ.get("XDG_CACHE_HOME")

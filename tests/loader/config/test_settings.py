@@ -1,4 +1,4 @@
-"""loader.config: every problem of a file at once, each with its key's path."""
+"""loader.config.settings: every problem of a file at once, each with its key's path."""
 
 import os
 import subprocess
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from loader.config import ApiKeys, Quantization, VoiceSettings, load_settings
+from loader.config.settings import ApiKeys, Quantization, VoiceSettings, load_settings
 from loader.errors import ConfigError
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture

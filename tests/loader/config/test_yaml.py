@@ -1,4 +1,4 @@
-"""loader.document: what is no configuration is refused by the line that breaks a bound, before anything large is built."""
+"""loader.config.yaml: what is no configuration is refused by the line that breaks a bound, before anything large is built."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from loader.document import MAX_BYTES, MAX_DEPTH, MAX_NODES, MAX_NUMBER_CHARACTERS, read_document
+from loader.config.yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES, MAX_NUMBER_CHARACTERS, read_document
 from loader.errors import ConfigError
 from tests.conftest import ROOT
 
@@ -170,7 +170,7 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path):
     path = tmp_path / "tts_config.yaml"
     path.write_text("model_path: a")
     path.chmod(0)
-    program = "import sys; from loader.document import read_document; read_document(sys.argv[1])"
+    program = "import sys; from loader.config.yaml import read_document; read_document(sys.argv[1])"
     setpriv = shutil.which("setpriv")
     if os.getuid() == 0 and setpriv is None:
         pytest.skip("root reads any file, and setpriv is not on this machine")

@@ -1,13 +1,13 @@
-"""loader.engines.device: who may use a device, and when it is left, with a device that fails by plan."""
+"""loader.devices.accelerator: who may use a device, and when it is left, with a device that fails by plan."""
 
 import os
 import threading
 
 import pytest
 
-from loader.engines.device import Accelerator, State
-from loader.fallback import Marker
-from tests.fake_device import ALWAYS, FakeDevice, FullError, LostError
+from loader.devices.accelerator import Accelerator, State
+from loader.devices.marker import Marker
+from tests.support.fake_device import ALWAYS, FakeDevice, FullError, LostError
 
 
 @pytest.fixture

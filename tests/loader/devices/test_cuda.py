@@ -1,4 +1,4 @@
-"""loader.engines.cuda, as far as a machine without CUDA can tell: in a child process, which imports torch."""
+"""loader.devices.cuda, as far as a machine without CUDA can tell: in a child process, which imports torch."""
 
 import json
 
@@ -8,7 +8,7 @@ from tests.loader.children import answer_of
 
 OPENED = """
     import json, sys
-    from loader.engines.cuda import CudaDevice
+    from loader.devices.cuda import CudaDevice
     device = CudaDevice("cuda:0")
     before = "torch" in sys.modules
     import torch

@@ -1,11 +1,11 @@
-"""loader.fallback: a marker that all processes honour, until it is reset or its time is over."""
+"""loader.devices.marker: a marker that all processes honour, until it is reset or its time is over."""
 
 import json
 import os
 
 import pytest
 
-from loader.fallback import MARKER, Marker
+from loader.devices.marker import MARKER, Marker
 from tests.loader.children import answer_of
 
 NOON_S = 1_795_435_200.0
@@ -47,7 +47,7 @@ def test_another_process_reads_it(tmp_path):
 
     assert ["full", "cuda:0", None] == answer_of("""
         import json, pathlib, sys
-        from loader.fallback import Marker
+        from loader.devices.marker import Marker
         read = Marker(pathlib.Path(sys.argv[1])).read()
         print(json.dumps([read.why, read.device, read.free_bytes]))
         """, tmp_path)

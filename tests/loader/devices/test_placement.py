@@ -1,4 +1,4 @@
-"""loader.engines.placement: whoever asks a model gets an answer, from the device or from the CPU."""
+"""loader.devices.placement: whoever asks a model gets an answer, from the device or from the CPU."""
 
 import gc
 import threading
@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from loader.engines.device import Accelerator, State
-from loader.engines.placement import Placement
-from loader.fallback import Marker
-from tests.fake_device import ALWAYS, Block, FakeDevice, FullError, LostError
+from loader.devices.accelerator import Accelerator, State
+from loader.devices.marker import Marker
+from loader.devices.placement import Placement
+from tests.support.fake_device import ALWAYS, Block, FakeDevice, FullError, LostError
 
 WEIGHTS_BYTES = 400
 

@@ -1,11 +1,11 @@
-"""loader.text.private_import: a few modules of a package that is never imported itself."""
+"""loader.text.isolated_import: a few modules of a package that is never imported itself."""
 
 import sys
 from types import ModuleType
 
 import pytest
 
-from loader.text.private_import import import_privately
+from loader.text.isolated_import import import_privately
 
 ROOT = "whole_package"
 

@@ -1,4 +1,4 @@
-"""loader.text.alignment: words as they are written, each in the phonemes it is heard in."""
+"""loader.timing.alignment: words as they are written, each in the phonemes it is heard in."""
 
 import itertools
 import random
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from loader.text.alignment import word_spans
-from loader.text.sounds import sounds
+from loader.timing.alignment import word_spans
+from loader.timing.phones import sounds
 from tests.loader.text.corpus import ABBREVIATIONS, CORPUS, MONEY, QUOTES
 from tests.loader.text.text_voices import voices
 

@@ -1,14 +1,14 @@
-"""loader.marks: each sound and word gets its own time, and what is no sound gets none."""
+"""loader.timing.marks: each sound and word gets its own time, and what is no sound gets none."""
 
 import pytest
 
-from loader.marks import timing_of
-from loader.passages import measured
-from loader.text.alignment import WordSpan, word_spans
-from loader.text.reading import Reading
 from loader.text.sentences import UTTERANCE_PHONEMES, split_at_breaks
-from loader.timing import Mark
-from loader.voice import Delivery
+from loader.text.utterance import Reading
+from loader.timing.alignment import WordSpan, word_spans
+from loader.timing.marks import timing_of
+from loader.timing.timings import Mark
+from loader.voices.segments import measured
+from loader.voices.voice import Delivery
 
 #: Beginning, "a", space, "ˈ", "b", full stop and end, with blanks between; each lasts another time.
 POSITIONS = (None, None, 0, None, 1, None, 2, None, 3, None, 4, None, None)

@@ -1,8 +1,8 @@
-"""loader.text.sounds: a letter with its marks is one sound."""
+"""loader.timing.phones: a letter with its marks is one sound."""
 
 import pytest
 
-from loader.text.sounds import sounds
+from loader.timing.phones import sounds
 
 
 @pytest.mark.parametrize(

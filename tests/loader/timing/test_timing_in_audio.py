@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from faster_whisper import WhisperModel
 
-from loader.voice import Delivery
+from loader.voices.voice import Delivery
 from loader.wav import wav_file
 from tests.serving.test_intelligible import SENTENCES
 

@@ -1,4 +1,4 @@
-"""loader.voices: who is chosen, when a voice is opened, and how one takes another's place while somebody listens."""
+"""loader.voices.catalog: who is chosen, when a voice is opened, and how one takes another's place while somebody listens."""
 
 import contextlib
 import re
@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import yaml
 
-from loader.artifact import open_artifact
-from loader.config import SpeechSettings, VoiceSettings, load_settings
+from loader.artifacts.artifact import open_artifact
+from loader.config.settings import SpeechSettings, VoiceSettings, load_settings
 from loader.errors import SynthesisError, UnknownLanguageError, UnknownSpeakerError, UnknownVoiceError
-from loader.opening import open_parts
 from loader.text.espeak import Espeak
-from loader.voice import Delivery, Voice
-from loader.voices import locate_all, open_catalogue
-from tests.checkpoints import LANGUAGES
+from loader.voices.catalog import locate_all, open_catalogue
+from loader.voices.opening import open_parts
+from loader.voices.voice import Delivery, Voice
 from tests.conftest import CACHE
 from tests.loader.children import answer_of
+from tests.support.checkpoints import LANGUAGES
 
 SENTENCES = "The first sentence is spoken. The second sentence follows it. And here is a third one."
 
@@ -238,12 +238,12 @@ def test_the_old_mapping_ends_with_the_last_speech_that_uses_it(config, artifact
     while_speaking, afterwards, new_ones = answer_of("""
         import gc, json, sys
         from pathlib import Path
-        from loader.artifact import open_artifact
-        from loader.config import load_settings
-        from loader.opening import open_parts
+        from loader.artifacts.artifact import open_artifact
+        from loader.config.settings import load_settings
+        from loader.voices.opening import open_parts
         from loader.text.espeak import Espeak
-        from loader.voice import Delivery, Voice
-        from loader.voices import locate_all, open_catalogue
+        from loader.voices.voice import Delivery, Voice
+        from loader.voices.catalog import locate_all, open_catalogue
 
         def mappings(directory):
             return sum(directory in line for line in open("/proc/self/maps"))

@@ -1,8 +1,8 @@
-"""loader.opening: one voice at a time."""
+"""loader.voices.opening: one voice at a time."""
 
 import threading
 
-from loader import opening
+from loader.voices.catalog import opening
 
 
 def test_two_voices_are_not_opened_at_once(monkeypatch):

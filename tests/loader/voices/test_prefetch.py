@@ -1,4 +1,4 @@
-"""loader.ahead: the same results in the same order, whoever made them and whenever."""
+"""loader.voices.prefetch: the same results in the same order, whoever made them and whenever."""
 
 import random
 import threading
@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from loader.ahead import Ahead, one_hand
+from loader.voices.prefetch import Ahead, one_hand
 
 PATIENCE_S = 60
 #: More than the machine has addresses for: a thread with such a stack is one that the system does not start.

@@ -1,11 +1,11 @@
-"""loader.passages: what is heard, in order, with silence between sentences, and where each passage stands."""
+"""loader.voices.segments: what is heard, in order, with silence between sentences, and where each passage stands."""
 
 import numpy as np
 
-from loader.ahead import Ahead, one_hand
 from loader.engines.base import NO_SAMPLES, Plan
-from loader.passages import Passage, measured, stretches
-from loader.text.reading import Reading
+from loader.text.utterance import Reading
+from loader.voices.prefetch import Ahead, one_hand
+from loader.voices.segments import Passage, measured, stretches
 
 
 def passage(sentence, lengths, windows, pause=0):

@@ -1,4 +1,4 @@
-"""loader.voice: the embedded voice speaks, or says that it cannot; any text, in bounded pieces."""
+"""loader.voices.voice: the embedded voice speaks, or says that it cannot; any text, in bounded pieces."""
 
 import contextlib
 import dataclasses
@@ -10,15 +10,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loader.acoustics import FIRST_WINDOWS_FRAMES, WINDOW_FRAMES
-from loader.artifact import open_artifact
-from loader.config import SpeechSettings, VoiceSettings
+from loader.artifacts.artifact import open_artifact
+from loader.config.settings import SpeechSettings, VoiceSettings
+from loader.engines.vits.inference import FIRST_WINDOWS_FRAMES, WINDOW_FRAMES
 from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnspeakableTextError
-from loader.opening import open_parts
 from loader.text.espeak import Espeak
 from loader.text.sentences import PIECE_CHARACTERS, UTTERANCE_PHONEMES, split_sentences
-from loader.voice import FASTEST, SLOWEST, Delivery, Voice, random_seed
-from tests.checkpoints import LANGUAGES, SPEAKERS
+from loader.voices.opening import open_parts
+from loader.voices.voice import FASTEST, SLOWEST, Delivery, Voice, random_seed
+from tests.support.checkpoints import LANGUAGES, SPEAKERS
 
 SPEECH = SpeechSettings(0.45, None, None, None)
 LONG = "When the rain had stopped at last, the river went back, and everybody who had left came home again by and by."

@@ -1,4 +1,4 @@
-"""loader.engines.torch_decoder: Coqui's samples in another order of memory, and no weight is copied on the way to torch."""
+"""loader.engines.pytorch.decoder: Coqui's samples in another order of memory, and no weight is copied on the way to torch."""
 
 import pytest
 
@@ -8,12 +8,12 @@ from tests.loader.children import answer_of
 BESIDE = """
     import json, os, sys
     os.environ.update(OMP_NUM_THREADS="1")
-    from loader.coqui import import_coqui
+    from loader.engines.compat.coqui_package import import_coqui
     import_coqui()
     import torch
     from TTS.vocoder.models.hifigan_generator import HifiganGenerator
     from torch.nn.utils import parametrize
-    from loader.engines.torch_decoder import Decoder, layers_of, weights_of
+    from loader.engines.pytorch.decoder import Decoder, layers_of, weights_of
     from loader.engines.weights import assign
 
     def coquis(speaker, kind, upsamplings, blocks):

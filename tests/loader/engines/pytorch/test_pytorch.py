@@ -6,9 +6,9 @@ import hashlib
 import numpy as np
 import pytest
 
-from loader.artifact import open_artifact
+from loader.artifacts.artifact import open_artifact
+from loader.artifacts.resolve import locate_artifact
 from loader.engines.base import Prosody, Utterance
-from loader.sources import locate_artifact
 from tests.loader.children import answer_of
 from tests.loader.engines.speaking import windows_of
 
@@ -17,8 +17,8 @@ OPEN = """
     from pathlib import Path
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     import numpy as np
-    from loader.acoustics import Condition
-    from loader.artifact import open_artifact
+    from loader.engines.vits.inference import Condition
+    from loader.artifacts.artifact import open_artifact
     from loader.engines import pytorch
     from loader.engines.base import Prosody, Utterance
     from tests.loader.engines.speaking import windows_of
@@ -165,7 +165,7 @@ def test_what_torch_leaves_out_changes_no_sample(torch_artifact):
 
 def test_what_torch_left_out_can_be_had_later(torch_artifact):
     shape = answer_of(OPEN + """
-    from loader.engines import lean_torch
+    from loader.engines.compat import lean_torch
     lean_torch.import_torch()
     lean_torch.complete_torch()
     import torch

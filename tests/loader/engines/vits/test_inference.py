@@ -1,4 +1,4 @@
-"""loader.acoustics: durations, windows, and that joins are exact."""
+"""loader.engines.vits.inference: durations, windows, and that joins are exact."""
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
@@ -6,7 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from loader.acoustics import (
+from loader.artifacts.artifact import Artifact
+from loader.engines import onnx
+from loader.engines.base import Prosody, Utterance
+from loader.engines.onnx import OnnxNetworks
+from loader.engines.vits.inference import (
     FIRST_WINDOWS_FRAMES,
     FLOW_FRAMES,
     WINDOW_FRAMES,
@@ -15,12 +19,8 @@ from loader.acoustics import (
     VitsFacts,
     frames_per_id,
 )
-from loader.artifact import Artifact
-from loader.engines import onnx
-from loader.engines.base import Prosody, Utterance
-from loader.engines.onnx import OnnxNetworks
+from loader.engines.vits.windows import plan_windows
 from loader.errors import SynthesisError
-from loader.windows import plan_windows
 from tests.loader.engines.speaking import windows_of
 
 

@@ -1,8 +1,8 @@
-"""loader.windows: every frame once, with the whole margin where it is needed."""
+"""loader.engines.vits.windows: every frame once, with the whole margin where it is needed."""
 
 import pytest
 
-from loader.windows import plan_windows
+from loader.engines.vits.windows import plan_windows
 
 FIRST = (32, 64, 128)
 
