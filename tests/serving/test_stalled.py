@@ -10,7 +10,7 @@ import pytest
 from tests.support.harness import ROOT
 
 APPLICATION = "tests.support.hanging_voice:create()"
-HANGS = re.findall(r"^def (hang_\w+)", (ROOT / "tests" / "serving" / "hanging_voice.py").read_text(), re.MULTILINE)
+HANGS = re.findall(r"^def (hang_\w+)", (ROOT / "tests" / "support" / "hanging_voice.py").read_text(), re.MULTILINE)
 
 
 @pytest.fixture

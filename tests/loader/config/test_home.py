@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from loader.config import home
 from loader.config.home import expanded, home_folder, provide_cache_folder
-from loader.config.settings import home, load_settings
+from loader.config.settings import load_settings
 from loader.errors import ConfigError, StoreError
 from tests.conftest import ROOT
 from tests.loader.children import answer_of

@@ -2,7 +2,7 @@
 
 import threading
 
-from loader.voices.catalog import opening
+from loader.voices import opening
 
 
 def test_two_voices_are_not_opened_at_once(monkeypatch):
