@@ -1,4 +1,4 @@
-"""app.watchdog.room: after how many requests like the last ones nothing is left, on the machine or in a container."""
+"""Alert: the requests that are left at the rate of a leak, on the machine or in a container."""
 
 import resource
 from dataclasses import replace
@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from app.system.cgroup import Groups
-from app.watchdog.room import memory_room, requests_left
-from app.watchdog.sample import MemorySample
-from app.watchdog.signals import Signal
+from app.watchdog.alert import memory_headroom_bytes, requests_left
+from app.watchdog.sampler import MemorySample
+from app.watchdog.trend import Signal
 
 MIB = 2**20
 NOW = MemorySample(1000, None, None, 0, None, 0, 24, 8, None, None)
@@ -27,7 +27,7 @@ def room(tmp_path):
             (folder / "memory.max").write_text(f"{limit}\n")
             (folder / "memory.current").write_text(f"{used_mib * MIB}\n")
             (folder / "memory.stat").write_text(f"inactive_file {idle_mib * MIB}\n")
-        return memory_room(tmp_path / "meminfo", Groups(tmp_path, tmp_path / "mount")) / MIB
+        return memory_headroom_bytes(tmp_path / "meminfo", Groups(tmp_path, tmp_path / "mount")) / MIB
 
     return room
 
