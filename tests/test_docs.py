@@ -116,7 +116,7 @@ def test_code_blocks_can_be_read(name):
 
 
 def test_the_configuration_of_the_readme_is_valid(tmp_path):
-    from loader.config import load_settings
+    from loader.config.settings import load_settings
 
     (block,) = code_blocks(README, "yaml")
     (tmp_path / "tts_config.yaml").write_text(block)
@@ -171,3 +171,12 @@ def test_every_alert_has_its_row_in_the_runbook():
     alerts = [rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule]
 
     assert alerts == [row.split("`")[1] for row in rows]
+
+
+def test_every_package_has_its_line_in_the_architecture():
+    rows = table_rows(section(TEXTS["docs/architecture.md"], "## Packages"))
+    listed = {name for row in rows for name in re.findall(r"^\| `((?:app|loader)/\w+)/` \|", row)}
+
+    packages = {path.parent for folder in ("app", "loader") for path in ROOT.glob(f"{folder}/*/__init__.py")}
+
+    assert {path.relative_to(ROOT).as_posix() for path in packages} == listed

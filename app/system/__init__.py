@@ -1,0 +1,1 @@
+"""What the operating system limits and reports: memory, CPU quota, open files."""
