@@ -5,11 +5,11 @@ import re
 import pytest
 from flask import Flask
 
-import app.page
-from app.page import page
+import app.web
+from app.web import page
 
-FOLDER = app.page._FOLDER
-PARTS = sorted(path.name for path in FOLDER.iterdir() if path.suffix in app.page._TYPES)
+FOLDER = app.web._FOLDER
+PARTS = sorted(path.name for path in FOLDER.iterdir() if path.suffix in app.web._TYPES)
 #: What a file of the page may name another by: relative to the page, or to the file itself.
 REFERENCE = re.compile(r"""(?:href|src)="([^"]*)"|from "([^"]*)"|import\("?([^)"]*)|\burl\(["']?([^)"']*)""")
 
@@ -78,5 +78,5 @@ def test_an_install_carries_every_part():
     build = distribution.get_command_obj("build_py")
     build.ensure_finalized()
 
-    carried = next(names for package, _, _, names in build.data_files if package == "app.page")
+    carried = next(names for package, _, _, names in build.data_files if package == "app.web")
     assert PARTS == sorted(carried)
