@@ -1,4 +1,4 @@
-"""What `chorus top` shows: a server's looks as rich draws them, within 80 columns."""
+"""The view of `chorus top`: snapshots as rich renderables, within 80 columns."""
 
 import time
 from collections.abc import Iterator
@@ -11,39 +11,38 @@ from app.scoreboard.layout import ENDINGS, REFUSALS
 from app.scoreboard.rates import Looks, Pace
 from app.scoreboard.snapshot import Failure, Histogram, Snapshot, Worker
 
-#: Errors shown at most.
-_FAILURES = 5
-#: Lines beside workers and errors.
-_FURNITURE = 11
-#: What is shown of a minute's histograms, each with its unit.
+MAX_FAILURES = 5
+#: Lines besides those of workers and errors.
+_FIXED_LINES = 11
+#: Title, name and unit of each histogram.
 _HISTOGRAMS = (
-    ("request", "request_s", " s"), ("first audio", "first_audio_s", " s"), ("waiting", "queue_s", " s"), ("rtf", "rtf", ""),
+    ("request", "request_s", " s"), ("first audio", "first_audio_s", " s"), ("queue", "queue_s", " s"), ("rtf", "rtf", ""),
 )  # fmt: skip
 _COLORS = {"ready": "green", "starting": "yellow", "draining": "yellow"}
-#: Names of columns, and whether their values are numbers.
+#: Titles of the columns, and whether their values are numbers.
 _COLUMNS = (
-    ("slot", True), ("pid", True), ("state", False), ("gen", True), ("con", True), ("a/w/s", False), ("oldest s", True),
+    ("slot", True), ("pid", True), ("state", False), ("gen", True), ("con", True), ("a/w/s/p", False), ("oldest s", True),
     ("took s", True), ("audio", True), ("mem MB", True), ("fds", True), ("thr", True),
 )  # fmt: skip
 
 
 def view(looks: Looks, lines: int | None = None, note: str = "") -> RenderableType:
-    """Return all that is shown.
+    """Return the whole view.
 
     Args:
-        looks: at least one.
-        lines: of the terminal; None is for as many as it takes.
-        note: what else is to be said, such as which keys there are.
+        looks: at least one snapshot.
+        lines: height of the terminal; None is unlimited.
+        note: the last line, such as the keys.
     """
     now, pace = looks.now, looks.pace()
-    failures = now.failures[:_FAILURES]
-    room = None if lines is None else max(1, lines - _FURNITURE - len(failures))
+    failures = now.failures[:MAX_FAILURES]
+    room = None if lines is None else max(1, lines - _FIXED_LINES - len(failures))
     parts: list[RenderableType] = [_line(text) for text in (*_server(now, pace), *_times(looks), _ends(now))]
     parts += [Text(""), _workers(now.workers[:room], pace)]
     if room is not None and len(now.workers) > room:
         parts.append(Text(f"and {len(now.workers) - room} more workers", style="dim"))
     if failures:
-        parts += [Text("last errors", style="bold"), *map(_failure, failures)]
+        parts += [Text("recent errors", style="bold"), *map(_failure, failures)]
     return Group(*parts, Text(note, style="dim", no_wrap=True, overflow="ellipsis")) if note else Group(*parts)
 
 
@@ -64,23 +63,24 @@ def _line(text: str) -> Text:
 
 
 def _server(now: Snapshot, pace: Pace | None) -> Iterator[str]:
-    yield f"chorus {now.master}   up {duration(now.up_s)}   {now.cores} cores   {len(now.workers)} workers x {now.places} places"
+    workers = f"{len(now.workers)} workers x {now.places} requests"
+    yield f"chorus {now.master}   up {duration(now.up_s)}   {now.cores} cores   {workers}"
     requests, audio = (f"{pace.requests_per_s:.1f}", f"{pace.audio_s_per_s:.1f}") if pace else ("-", "-")
     yield f"queue {now.waiting} of {now.queue}   requests {requests}/s   audio {audio} s/s"
 
 
 def _times(looks: Looks) -> Iterator[str]:
-    """Yield a line of quantiles: recent ones, or where nothing ended recently those since the server began."""
+    """Yield a line of quantiles per histogram: of the last minute, or since the start if the minute has no values."""
     for title, name, unit in _HISTOGRAMS:
         recent, ever = looks.recent(name), looks.now.totals.histograms[name]
-        since = "last minute" if recent else "since the start"
+        since = "last minute" if recent else "since start"
         values = recent or ever
         low, high = quantile(values, 0.5, unit), quantile(values, 0.95, unit)
         yield f"{title:<12}p50 {low}   p95 {high}   of {values.count}, {since}"
 
 
 def quantile(values: Histogram, share: float, unit: str = " s") -> str:
-    """Return in which bucket that share of the values ends."""
+    """Return the bound of the bucket that holds the quantile."""
     bound = values.quantile(share)
     if bound is None:
         return "-"
@@ -90,12 +90,13 @@ def quantile(values: Histogram, share: float, unit: str = " s") -> str:
 
 def _ends(now: Snapshot) -> str:
     refused = _counts(now.totals.refusals, REFUSALS)
-    return f"refused {refused}   workers ended {_counts(now.totals.endings, ENDINGS)}"
+    ended = _counts(now.totals.endings, ENDINGS)
+    return f"refused {refused}   workers ended {ended}   text readers ended {now.totals.reader_ends or 'none'}"
 
 
 def _counts(counted: dict[str, int], names: tuple[str, ...]) -> str:
-    there = [f"{counted.get(name, 0)} {name.replace('_', ' ')}" for name in names if counted.get(name)]
-    return ", ".join(there) or "none"
+    counts = [f"{counted.get(name, 0)} {name.replace('_', ' ')}" for name in names if counted.get(name)]
+    return ", ".join(counts) or "none"
 
 
 def _workers(workers: tuple[Worker, ...], pace: Pace | None) -> Table:
@@ -111,7 +112,7 @@ def _row(worker: Worker, pace: Pace | None) -> Iterator[Text]:
     audio = f"{pace.by_slot.get(worker.slot, 0.0):.1f}" if pace else "-"
     yield from map(Text, (str(worker.slot), str(worker.pid)))
     yield Text(printable(worker.state), style=_COLORS.get(worker.state, ""))
-    load = f"{worker.active}/{worker.waiting}/{worker.speaking}"
+    load = f"{worker.active}/{worker.waiting}/{worker.speaking}/{worker.parked}"
     yield from map(Text, (str(worker.generation), str(worker.connections), load))
     yield _oldest(worker)
     yield from map(Text, (_seconds(worker.service_s), audio, _memory(worker)))
@@ -119,7 +120,7 @@ def _row(worker: Worker, pace: Pace | None) -> Iterator[Text]:
 
 
 def _oldest(worker: Worker) -> Text:
-    """Return the age of the oldest piece and when it counts as stalled, the worse the redder."""
+    """Return the age of the oldest chunk, and the age at which it counts as stalled."""
     if worker.speaking_for_s is None or worker.stalls_in_s is None:
         return Text("-")
     stall_s = worker.speaking_for_s + worker.stalls_in_s
@@ -147,5 +148,5 @@ def _failure(failure: Failure) -> Text:
 
 
 def printable(text: str) -> str:
-    """Return text without what would command a terminal."""
+    """Replace the control characters of `text`: they would command the terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)

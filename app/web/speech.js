@@ -1,73 +1,160 @@
-/* One speech: asked for, received, and what is known about it. */
+/* One request for speech: its event stream, its audio, and the times of its words. */
 
-import { events } from "./events.js";
-import { Broken } from "./failures.js";
-import { streamed } from "./server.js";
-import { Sound } from "./sound.js";
-import { Words } from "./words.js";
+import { IncompleteError, streamSpeech } from "./api.js";
+import { AudioData } from "./player.js";
+
+/** How long a word stays highlighted after its end; short gaps would flicker. */
+const HOLD_S = 0.25;
 
 export class Speech {
-  #leaving = new AbortController();
+  #abort = new AbortController();
 
   constructor(request, rate_hz) {
-    /** The seed is in it once the server has begun. */
-    this.request = request;
-    this.sound = new Sound(rate_hz);
-    this.words = new Words(request.input);
-    /** Seconds from asking to the first audio, and to the last; null until then. */
-    this.firstAudio_s = null;
-    this.made_s = null;
+    this.request = request; // includes the seed after the server's response headers
+    this.audio = new AudioData(rate_hz);
+    this.words = new WordTimes(request.input);
+    this.firstAudio_s = null; // seconds from the request to the first audio
+    this.total_s = null; // and to the end of the stream
   }
 
   /**
-   * Ask for it and take it in; calls `came()` after every event.
+   * Send the request and read the stream; calls `received()` after each event.
    *
-   * Throws a Refusal or Unreachable before it began, Broken after.
+   * Throws HttpError or ConnectionError before the stream begins, IncompleteError after.
    */
-  async receive(key, came) {
-    const asked_ms = performance.now();
-    const elapsed_s = () => (performance.now() - asked_ms) / 1000;
+  async receive(key, received) {
+    const sent_ms = performance.now();
+    const elapsed_s = () => (performance.now() - sent_ms) / 1000;
     try {
-      const response = await streamed(this.request, this.sound.rate_hz, key, this.#leaving.signal);
+      const response = await streamSpeech(this.request, this.audio.rate_hz, key, this.#abort.signal);
       this.request = { ...this.request, seed: response.headers.get("X-Seed") };
-      for await (const event of this.#unbroken(response)) {
-        this.#take(event);
-        if (this.sound.samples) this.firstAudio_s ??= elapsed_s();
-        came();
+      for await (const event of this.#completeEvents(response)) {
+        if (event.type === "speech.audio.marks") this.words.add(event);
+        if (event.type === "speech.audio.delta") {
+          this.audio.append(Uint8Array.from(atob(event.audio), (character) => character.charCodeAt(0)));
+        }
+        if (this.audio.samples) this.firstAudio_s ??= elapsed_s();
+        received();
       }
-      this.made_s = elapsed_s();
+      this.total_s = elapsed_s();
     } finally {
-      this.sound.isComplete = true;
+      this.audio.isComplete = true;
     }
   }
 
-  /** Leave. The server notices and stops its work; what has come stays. */
-  leave() {
-    this.#leaving.abort();
+  /** Disconnect: the server stops synthesis. Received audio stays. */
+  cancel() {
+    this.#abort.abort();
   }
 
-  get hasLeft() {
-    return this.#leaving.signal.aborted;
+  get isCancelled() {
+    return this.#abort.signal.aborted;
   }
 
-  /** Pass events on up to the last. The end of the stream alone is none: it may have been cut. */
-  async *#unbroken(response) {
+  /** Yield events up to speech.audio.done; a stream that ends without it was cut. */
+  async *#completeEvents(response) {
     try {
-      for await (const event of events(response.body)) {
-        if (event.type === "error") throw new Broken(event.error.message, this.sound.duration_s);
+      for await (const event of parseEvents(response.body)) {
+        if (event.type === "error") throw new IncompleteError(event.error.message, this.audio.duration_s);
         yield event;
         if (event.type === "speech.audio.done") return;
       }
     } catch (error) {
-      if (error instanceof Broken || this.hasLeft) throw error;
+      if (error instanceof IncompleteError || this.isCancelled) throw error;
     }
-    throw new Broken("The connection was lost", this.sound.duration_s);
+    throw new IncompleteError("The connection was lost", this.audio.duration_s);
+  }
+}
+
+/** Word times: where in the text each spoken word is, and when it is heard. */
+class WordTimes {
+  #text;
+  #words = []; // {start, end: UTF-16 offsets in the text; start_s, end_s}, in order
+  #cursor = 0;
+  #until_s = 0;
+
+  constructor(text) {
+    this.#text = text;
   }
 
-  #take(event) {
-    if (event.type === "speech.audio.marks") this.words.add(event);
-    if (event.type === "speech.audio.delta") {
-      this.sound.append(Uint8Array.from(atob(event.audio), (character) => character.charCodeAt(0)));
+  get length() {
+    return this.#words.length;
+  }
+
+  get(index) {
+    return this.#words[index];
+  }
+
+  /** Add the words of one speech.audio.marks event: one segment, or the segment itself if it has no word times. */
+  add(marks) {
+    const segment = this.#find(marks.text);
+    // A cleaner may have changed a word; its text must not match pages later.
+    const limit = segment ? segment.end : this.#cursor + 2 * marks.text.length;
+    for (const { text, start_s, end_s } of marks.words?.length ? marks.words : [marks]) {
+      const place = this.#find(text);
+      if (!place || place.end > limit) continue;
+      this.#words.push({ ...place, start_s, end_s });
+      this.#cursor = place.end;
     }
+    if (segment) this.#cursor = segment.end;
+    this.#until_s = marks.end_s;
+  }
+
+  /** Estimate the duration of the whole text from the part that has times. */
+  estimateDuration_s() {
+    return this.#cursor ? (this.#until_s * this.#text.trimEnd().length) / this.#cursor : 0;
+  }
+
+  /** Index of the last word that starts at or before that time; -1 if none does. */
+  indexAt(time_s) {
+    return this.#findLast((word) => word.start_s <= time_s);
+  }
+
+  /** The word heard at that time, or undefined. */
+  wordAt(time_s) {
+    const word = this.#words[this.indexAt(time_s)];
+    return word && time_s < word.end_s + HOLD_S ? word : undefined;
+  }
+
+  /** The word at or before a text offset, or undefined. */
+  wordAtOffset(offset) {
+    return this.#words[this.#findLast((word) => word.start <= offset)];
+  }
+
+  #find(text) {
+    const start = this.#text.indexOf(text, this.#cursor);
+    return start < 0 ? null : { start, end: start + text.length };
+  }
+
+  #findLast(matches) {
+    let low = -1;
+    let high = this.#words.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (matches(this.#words[middle])) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+}
+
+/** Yield the JSON of each server-sent event that ends with a blank line. EventSource cannot POST. */
+async function* parseEvents(stream) {
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  let buffer = "";
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const blocks = (buffer + value).split(/\r?\n\r?\n/);
+      buffer = blocks.pop();
+      for (const block of blocks) {
+        const lines = block.split(/\r?\n/).filter((line) => line.startsWith("data:"));
+        const data = lines.map((line) => line.slice(5).trimStart()).join("\n");
+        if (data) yield JSON.parse(data);
+      }
+    }
+  } finally {
+    reader.cancel().catch(() => {}); // disconnects, so the server stops
   }
 }

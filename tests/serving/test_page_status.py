@@ -1,10 +1,11 @@
-"""The page's tab of the server in a real Chromium: what it shows, when it asks, and what it says where it may not."""
+"""The page's Server tab in Chromium: what it shows, when it polls /status, and its messages if /status fails."""
 
 import http.server
 import threading
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 
 import pytest
 
@@ -14,6 +15,7 @@ from selenium.webdriver.common.keys import Keys  # noqa: E402
 
 from tests.serving.test_page import (  # noqa: E402, F401  fixtures
     LONG,
+    SCREENS,
     SHORT,
     browser,
     opened,
@@ -21,12 +23,11 @@ from tests.serving.test_page import (  # noqa: E402, F401  fixtures
     photographed,
     spoken,
 )
-from tests.support import browser as chromium  # noqa: E402
-from tests.support.browser import DESKTOP, PHONE, SMALL_PHONE, Browser  # noqa: E402
+from tests.support.browser import CHROMIUM, DRIVER, Browser  # noqa: E402
 from tests.support.harness import Server  # noqa: E402
 
 pytestmark = pytest.mark.skipif(
-    not (chromium.CHROMIUM and chromium.DRIVER), reason="Debian's chromium and chromium-driver are not installed"
+    not (CHROMIUM and DRIVER), reason="Debian's chromium and chromium-driver are not installed"
 )
 
 ROWS = "return [...document.querySelectorAll('#workers tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"
@@ -58,22 +59,27 @@ def test_every_worker_is_shown(tab, server):
     assert tab.script(FACTS)["Workers"].startswith("4 × ")
 
 
+def test_parked_answers_and_ended_text_readers_are_shown(tab, server):
+    assert {"0"} == {row[8] for row in tab.script(ROWS)}
+    assert ("0, waiting for their clients", "none") == itemgetter("Answers parked", "Text readers ended")(tab.script(FACTS))
+
+
 def test_numbers_change_while_speech_is_made(tab, server):
     with ThreadPoolExecutor(1) as pool:
         speech = pool.submit(server.speak, LONG * 4)
-        server.eventually(lambda: any(row[7] == "1" and " of " in row[8] for row in tab.script(ROWS)))
+        server.eventually(lambda: any(row[7] == "1" and " of " in row[9] for row in tab.script(ROWS)))
         assert 200 == speech.result().status
     server.eventually(lambda: tab.script(FACTS)["Audio"] not in ("–", "0.0 s per second"))
-    server.eventually(lambda: "last minute" in tab.script(FACTS)["A request takes"])
+    server.eventually(lambda: "last minute" in tab.script(FACTS)["Request time"])
 
-    points = tab.script("return document.querySelector('#audio-line polyline').getAttribute('points').split(' ').length")
+    points = tab.script("return document.querySelector('#audio-chart polyline').getAttribute('points').split(' ').length")
     assert points > 1
     photographed(tab, "server-after-speech")
 
 
 def test_nothing_is_asked_before_somebody_looks_nor_when_nobody_does_any_more(page, server):  # noqa: F811
     urls = page.requested()
-    assert [] == [url for url in urls if "status" in url or url.endswith("pace.js")]
+    assert [] == [url for url in urls if "status" in url or url.endswith("status.js")]
     page.press("server-tab")
     count = 0
 
@@ -85,7 +91,7 @@ def test_nothing_is_asked_before_somebody_looks_nor_when_nobody_does_any_more(pa
     server.eventually(often)
     page.press("speech-tab")
     asked(page)
-    page.write(LONG * 2)
+    page.write(LONG)
     spoken(page, server)  # which takes longer than from one question to the next
 
     assert 0 == asked(page)
@@ -96,7 +102,7 @@ def test_a_page_that_is_not_seen_asks_nothing(tab, server):
     tell = "document.dispatchEvent(new Event('visibilitychange'))"
     tab.script(hide + tell, "hidden")
     asked(tab)
-    server.speak(LONG * 2)  # which takes longer than from one question to the next
+    server.speak(LONG)  # which takes longer than from one question to the next
     assert 0 == asked(tab)
     tab.script(hide + tell, "visible")
 
@@ -125,8 +131,8 @@ def test_a_keyboard_goes_from_tab_to_tab(page, server):  # noqa: F811
 def test_a_screen_reader_is_told_of_tabs_and_of_columns(tab, server):
     outline = tab.outline()
 
-    for part in [("tablist", "What is shown"), ("tab", "Speech"), ("tab", "Server"), ("tabpanel", "Server"),
-                 ("region", "Workers"), ("columnheader", "Generation"), ("heading", "Last errors")]:  # fmt: skip
+    for part in [("tablist", "Views"), ("tab", "Speech"), ("tab", "Server"), ("tabpanel", "Server"),
+                 ("region", "Workers"), ("columnheader", "Generation"), ("heading", "Recent errors")]:  # fmt: skip
         assert part in outline
     assert ("button", "Speak") not in outline
 
@@ -155,15 +161,15 @@ def test_what_is_written_and_heard_stays_while_the_other_tab_is_looked_at(page, 
 
 @pytest.mark.parametrize(
     ("status", "says"),
-    [(403, "A proxy between here and the server does not show /status (it answers 403)."),
-     (502, "cannot be reached behind its proxy"), (200, "is no server of this version")],
+    [(403, "A proxy does not forward /status (it answers 403)."),
+     (502, "The proxy cannot reach the server"), (200, "is not from a server of this version")],
 )  # fmt: skip
 def test_a_proxy_that_does_not_show_it_is_said_in_words(browser, server, status, says):  # noqa: F811
     with proxy(server, status) as port:
         browser.open(f"http://127.0.0.1:{port}/#server")
 
         assert says in server.eventually(lambda: browser.text("server-alert"))
-        assert not browser.element("server-seen").is_displayed()
+        assert not browser.element("server-content").is_displayed()
         # What was asked of the proxy is asked by its address.
         browser.requested()
 
@@ -179,14 +185,13 @@ def test_a_server_that_ends_is_said_and_what_was_seen_stays(browser, start):  # 
     assert browser.script(ROWS)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, PHONE, SMALL_PHONE], ids=["desktop", "phone", "small-phone"])
-def test_it_fits_in_either_light(tab, server, size, scheme, request):
-    tab.emulate(size, prefers_color_scheme=scheme)
+def test_it_fits_every_screen_in_either_scheme(tab, server):
     server.eventually(lambda: "per second" in tab.script(FACTS)["Requests"])
-    photographed(tab, f"server-{request.node.callspec.id}")
-
-    assert tab.script("return document.documentElement.scrollWidth") <= size[0]
+    for name, size in SCREENS.items():
+        for scheme in ("light", "dark"):
+            tab.emulate(size, prefers_color_scheme=scheme)
+            photographed(tab, f"server-{name}-{scheme}")
+            assert tab.script("return document.documentElement.scrollWidth") <= size[0]
 
 
 class proxy:
