@@ -132,13 +132,13 @@ def _of_process(pid: int) -> "Found":
 def _print_once(server: WatchedServer, interval_s: float, console: "Console") -> None:
     """Print one view; rates need two snapshots."""
     from app.cli.top_view import view
-    from app.scoreboard.rates import Looks
+    from app.scoreboard.rates import History
 
-    looks = Looks()
-    looks.add(server.snapshot())
+    history = History()
+    history.add(server.snapshot())
     time.sleep(interval_s)
-    looks.add(server.snapshot())
-    console.print(view(looks))
+    history.add(server.snapshot())
+    console.print(view(history))
 
 
 def _watch(server: WatchedServer, interval_s: float, console: "Console") -> None:
@@ -150,13 +150,13 @@ def _watch(server: WatchedServer, interval_s: float, console: "Console") -> None
     from rich.live import Live
 
     from app.cli.top_view import view
-    from app.scoreboard.rates import Looks
+    from app.scoreboard.rates import History
 
-    looks = Looks()
+    history = History()
     with _keys() as wait_for_key, Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
-            looks.add(server.snapshot())
-            live.update(view(looks, console.height, _KEYS), refresh=True)
+            history.add(server.snapshot())
+            live.update(view(history, console.height, _KEYS), refresh=True)
             if wait_for_key(interval_s) in ("q", "Q", "\x03"):
                 return
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.scoreboard.layout import ENDINGS, REFUSALS
-from app.scoreboard.rates import Looks, Pace
+from app.scoreboard.rates import History, Rates
 from app.scoreboard.snapshot import Failure, Histogram, Snapshot, Worker
 
 MAX_FAILURES = 5
@@ -26,19 +26,19 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def view(looks: Looks, lines: int | None = None, note: str = "") -> RenderableType:
+def view(history: History, lines: int | None = None, note: str = "") -> RenderableType:
     """Return the whole view.
 
     Args:
-        looks: at least one snapshot.
+        history: at least one snapshot.
         lines: height of the terminal; None is unlimited.
         note: the last line, such as the keys.
     """
-    now, pace = looks.now, looks.pace()
+    now, rates = history.now, history.rates()
     failures = now.failures[:MAX_FAILURES]
     room = None if lines is None else max(1, lines - _FIXED_LINES - len(failures))
-    parts: list[RenderableType] = [_line(text) for text in (*_server(now, pace), *_times(looks), _ends(now))]
-    parts += [Text(""), _workers(now.workers[:room], pace)]
+    parts: list[RenderableType] = [_line(text) for text in (*_server(now, rates), *_times(history), _ends(now))]
+    parts += [Text(""), _workers(now.workers[:room], rates)]
     if room is not None and len(now.workers) > room:
         parts.append(Text(f"and {len(now.workers) - room} more workers", style="dim"))
     if failures:
@@ -62,19 +62,21 @@ def _line(text: str) -> Text:
     return Text(text, no_wrap=True, overflow="ellipsis")
 
 
-def _server(now: Snapshot, pace: Pace | None) -> Iterator[str]:
+def _server(now: Snapshot, rates: Rates | None) -> Iterator[str]:
     workers = f"{len(now.workers)} workers x {now.places} requests"
     yield f"chorus {now.master}   up {duration(now.up_s)}   {now.cores} cores   {workers}"
-    requests, audio = (f"{pace.requests_per_s:.1f}", f"{pace.audio_s_per_s:.1f}") if pace else ("-", "-")
-    yield f"queue {now.waiting} of {now.queue}   requests {requests}/s   audio {audio} s/s"
+    requests, audio = (f"{rates.requests_per_s:.1f}", f"{rates.audio_s_per_s:.1f}") if rates else ("-", "-")
+    # Processes that read texts, which a text can end; separate from workers.
+    readers = f"readers ended {now.totals.reader_ends}"
+    yield f"queue {now.waiting} of {now.queue}   requests {requests}/s   audio {audio} s/s   {readers}"
 
 
-def _times(looks: Looks) -> Iterator[str]:
+def _times(history: History) -> Iterator[str]:
     """Yield a line of quantiles per histogram: of the last minute, or since the start if the minute has no values."""
     for title, name, unit in _HISTOGRAMS:
-        recent, ever = looks.recent(name), looks.now.totals.histograms[name]
+        recent, total = history.recent(name), history.now.totals.histograms[name]
         since = "last minute" if recent else "since start"
-        values = recent or ever
+        values = recent or total
         low, high = quantile(values, 0.5, unit), quantile(values, 0.95, unit)
         yield f"{title:<12}p50 {low}   p95 {high}   of {values.count}, {since}"
 
@@ -90,8 +92,7 @@ def quantile(values: Histogram, share: float, unit: str = " s") -> str:
 
 def _ends(now: Snapshot) -> str:
     refused = _counts(now.totals.refusals, REFUSALS)
-    ended = _counts(now.totals.endings, ENDINGS)
-    return f"refused {refused}   workers ended {ended}   text readers ended {now.totals.reader_ends or 'none'}"
+    return f"refused {refused}   workers ended {_counts(now.totals.endings, ENDINGS)}"
 
 
 def _counts(counted: dict[str, int], names: tuple[str, ...]) -> str:
@@ -99,17 +100,17 @@ def _counts(counted: dict[str, int], names: tuple[str, ...]) -> str:
     return ", ".join(counts) or "none"
 
 
-def _workers(workers: tuple[Worker, ...], pace: Pace | None) -> Table:
+def _workers(workers: tuple[Worker, ...], rates: Rates | None) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold reverse", expand=True)
     for name, is_number in _COLUMNS:
         table.add_column(name, justify="right" if is_number else "left", no_wrap=True, overflow="ellipsis")
     for each in workers:
-        table.add_row(*_row(each, pace))
+        table.add_row(*_row(each, rates))
     return table
 
 
-def _row(worker: Worker, pace: Pace | None) -> Iterator[Text]:
-    audio = f"{pace.by_slot.get(worker.slot, 0.0):.1f}" if pace else "-"
+def _row(worker: Worker, rates: Rates | None) -> Iterator[Text]:
+    audio = f"{rates.audio_by_slot.get(worker.slot, 0.0):.1f}" if rates else "-"
     yield from map(Text, (str(worker.slot), str(worker.pid)))
     yield Text(printable(worker.state), style=_COLORS.get(worker.state, ""))
     load = f"{worker.active}/{worker.waiting}/{worker.speaking}/{worker.parked}"

@@ -35,12 +35,12 @@ pytestmark = pytest.mark.skipif(
 )
 
 SHORT = "The quick brown fox jumps over the lazy dog."
-#: The same words again and again, marks that no word has, and what JSON and a shell would trip over.
+#: Repeated words, punctuation between them, and characters that JSON and a shell must escape.
 TRICKY = "“Don’t,” said the old man — the old, old man!\n\nIt's $5 for a dozen \\ or two? The old man said so."
 LONG = " ".join([SHORT] * 15)
 LAPTOP = (1280, 800)
 SCREENS = {"desktop": DESKTOP, "phone": PHONE, "small-phone": SMALL_PHONE}
-#: Holds the next listing of voices back until `listed()`, which comes back once the page has read and shown it.
+#: Delays the next response of the voice list until `listed()`, which resolves when the page has drawn it.
 HELD_LISTING = """
   const ask = window.fetch;
   const next = (frame) => new Promise((resolve) => requestAnimationFrame(resolve));
@@ -76,7 +76,7 @@ def browser(chromium: Any, tmp_path: Path) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Browser:
-    """The page of the shared server, ready to speak."""
+    """The page of the shared server, with its voices listed."""
     return opened(browser, server)
 
 
@@ -107,20 +107,20 @@ def all_received(page: Browser, server: Server) -> None:
 
 
 def captions(page: Browser, server: Server, text: str) -> list[dict[str, Any]]:
-    """Return the words of what was just spoken, as the server times them in the stream of PCM that was heard."""
+    """Return the word times of the speech that was just played, from the captions endpoint."""
     asked = {"input": text, "voice": "joe", "seed": int(page.attribute("seed", "value")), "timestamp_granularities": ["word"]}
     answer = server.ask("POST", "/v1/audio/captions", {**asked, "response_format": "pcm", "stream": True})
     return [word for sentence in answer.json()["sentences"] for word in sentence["words"]]
 
 
 def kept(page: Browser, server: Server, form: str) -> bytes:
-    """Return the file that the page lets its user keep."""
+    """Return the file that the Download button saves."""
     page.press("download")
     return downloaded(page, f"speech.{form}", server.eventually)
 
 
 def made_by_command(page: Browser, folder: Path, form: str) -> bytes:
-    """Return the file that the command on the page writes."""
+    """Return the file that the curl command of the page writes."""
     if not shutil.which("curl"):
         pytest.skip("curl is not installed")
     subprocess.run(["sh", "-c", page.text("curl")], cwd=folder, check=True, capture_output=True)
@@ -128,11 +128,11 @@ def made_by_command(page: Browser, folder: Path, form: str) -> bytes:
 
 
 def said(page: Browser, server: Server) -> str:
-    """Return what the page says is wrong, once it does."""
+    """Return the alert, once there is one."""
     return server.eventually(lambda: page.text("alert"))
 
 
-def test_sound_and_light_begin_before_the_response_has_ended(page, server):
+def test_audio_and_highlights_start_before_the_response_ends(page, server):
     page.write(LONG)
     page.press("speak")
     server.eventually(lambda: page.words)
@@ -148,7 +148,7 @@ def test_sound_and_light_begin_before_the_response_has_ended(page, server):
     assert "Playing." == page.text("status")
 
 
-def test_pieces_are_played_at_the_voices_rate_and_join_on_the_sample(page, server):
+def test_chunks_play_at_the_voice_rate_and_join_on_the_sample(page, server):
     page.write(LONG)
     spoken(page, server)
     page.press("stop")
@@ -163,7 +163,7 @@ def test_pieces_are_played_at_the_voices_rate_and_join_on_the_sample(page, serve
     assert all(abs(sound["due_s"] * 22050 - round(sound["due_s"] * 22050)) < 1e-4 for sound in sounds)
 
 
-def test_words_are_lit_once_and_in_order_as_they_are_heard(page, server):
+def test_words_are_highlighted_once_and_in_order(page, server):
     page.write(TRICKY)
     page.press("speak")
     server.eventually(lambda: page.text("status") == "Finished.")
@@ -172,13 +172,13 @@ def test_words_are_lit_once_and_in_order_as_they_are_heard(page, server):
     offsets = [word["offset"] for word in lit]
     assert offsets == sorted(set(offsets))
     assert all(TRICKY[word["offset"] :].startswith(word["text"]) for word in lit)
-    # A busy machine may draw no frame while a short word is heard, but not for most of them.
+    # A busy machine may draw no frame during a short word, but it does for most words.
     heard = iter(word["text"] for word in captions(page, server, TRICKY))
     assert all(word["text"] in heard for word in lit)
     assert len(lit) > 10
 
 
-def test_arrow_keys_go_through_every_word_that_the_server_timed(page, server):
+def test_arrow_keys_visit_every_word_that_has_a_time(page, server):
     page.write(TRICKY)
     spoken(page, server)
     page.press("stop")
@@ -223,7 +223,7 @@ def test_a_click_on_the_waveform_goes_there(page, server):
     assert "Paused." == page.text("status")
 
 
-def test_stop_leaves_and_the_server_stops_its_work(page, server):
+def test_stop_cancels_the_request_on_the_server(page, server):
     abandoned = server.log().count("event=speech.abandoned")
     page.write(LONG * 20)
     page.press("speak")
@@ -236,7 +236,7 @@ def test_stop_leaves_and_the_server_stops_its_work(page, server):
     assert "true" == page.attribute("stop", "aria-disabled")
 
 
-def test_speaking_anew_leaves_the_speech_before(page, server):
+def test_a_new_request_cancels_the_previous_one(page, server):
     abandoned = server.log().count("event=speech.abandoned")
     page.write(LONG * 20)
     page.press("speak")
@@ -249,7 +249,7 @@ def test_speaking_anew_leaves_the_speech_before(page, server):
     assert "Something" in [word["text"] for word in page.words]
 
 
-def test_the_status_says_why_it_is_silent(page, server):
+def test_the_status_line_explains_silence(page, server):
     page.write(LONG)
     spoken(page, server)
     page.press("play")
@@ -270,22 +270,22 @@ def test_the_status_says_why_it_is_silent(page, server):
     assert "Finished." == page.text("status")
 
 
-def test_how_fast_it_was_made_is_said_in_words(page, server):
+def test_the_pace_of_synthesis_is_shown(page, server):
     page.write(SHORT)
     spoken(page, server)
 
     assert re.fullmatch(r"in real time|[\d.]+× (faster|slower) than real time", page.script("return pace.textContent"))
 
 
-def test_a_long_text_scrolls_by_itself_and_the_lit_word_stays_in_view(page, server):
+def test_a_long_text_scrolls_with_the_highlighted_word(page, server):
     page.emulate(DESKTOP, prefers_reduced_motion="reduce")
-    page.write(LONG * 4)
+    page.write(LONG * 2)
     assert page.script("return writing.offsetHeight / innerHeight") < 0.56
     assert page.script("return form.offsetHeight") < 1.5 * DESKTOP[1]
     spoken(page, server)
     page.press("play")
     page.script("waveform.focus()")
-    page.script(NOTE_WHERE_IT_IS_LIT)
+    page.script(RECORD_HIGHLIGHTS)
     page.keys(*[Keys.ARROW_RIGHT] * 9 * 20)
 
     seen = server.eventually(lambda: page.script("return lit.length > 20 && lit"))
@@ -294,8 +294,8 @@ def test_a_long_text_scrolls_by_itself_and_the_lit_word_stays_in_view(page, serv
     assert all(word["top"] >= word["frame"][0] and word["bottom"] <= word["frame"][1] for word in seen)
 
 
-#: Notes in every frame where the lit word is, and its frame on the screen, in CSS pixels.
-NOTE_WHERE_IT_IS_LIT = """
+#: Records in every frame the place of the highlighted word and of the visible text, in CSS pixels.
+RECORD_HIGHLIGHTS = """
 window.lit = [];
 const look = () => {
   const [range] = CSS.highlights.get("word") ?? [];
@@ -308,7 +308,7 @@ requestAnimationFrame(() => requestAnimationFrame(look));
 """
 
 
-def test_what_only_a_keyboard_has_is_not_spoken_of_on_a_touch_screen(page, server):
+def test_a_touch_screen_gets_no_keyboard_help(page, server):
     assert page.element("keys").is_displayed()
     assert "click one" in page.attribute("text", "value")
     page.emulate(PHONE)
@@ -321,7 +321,7 @@ def test_what_only_a_keyboard_has_is_not_spoken_of_on_a_touch_screen(page, serve
 
 
 @pytest.mark.parametrize("size", [LAPTOP, DESKTOP], ids=["laptop", "desktop"])
-def test_nothing_is_under_the_player_as_the_page_opens(page, size):
+def test_the_player_covers_nothing_when_the_page_opens(page, size):
     page.emulate(size)
     assert page.script("return curl.textContent")
     photographed(page, f"opened-{size[0]}x{size[1]}")
@@ -330,7 +330,7 @@ def test_nothing_is_under_the_player_as_the_page_opens(page, size):
 
 
 @pytest.mark.parametrize("size", [LAPTOP, DESKTOP, PHONE, (640, 480)], ids=["laptop", "desktop", "phone", "low"])
-def test_nothing_that_is_scrolled_to_comes_to_rest_under_the_player(page, size):
+def test_focused_fields_scroll_above_the_player(page, size):
     page.emulate(size)
     page.write(f"{LONG}\n" * 4)
     for _ in range(3):
@@ -342,7 +342,7 @@ def test_nothing_that_is_scrolled_to_comes_to_rest_under_the_player(page, size):
     assert [] == page.script(UNDER_THE_PLAYER)
 
 
-#: Returns what of the page, but for what is in the text's own frame, has its lower edge below the upper edge of the player.
+#: Returns the elements whose lower edge is below the player's upper edge, except inside the text's frame.
 UNDER_THE_PLAYER = """
 const top = player.getBoundingClientRect().top;
 return [...document.querySelectorAll("header *, main *")]
@@ -351,7 +351,7 @@ return [...document.querySelectorAll("header *, main *")]
   .filter((element) => element.getBoundingClientRect().bottom > top + 0.5)
   .map((element) => element.id || element.tagName);
 """
-#: Calls back with what can be gone to by keyboard below the text and is then under the player.
+#: Calls back with the focusable elements below the text that the player covers once they have the focus.
 SCROLLED_UNDER_THE_PLAYER = """
 const drawn = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
 const can = [...document.querySelectorAll("#settings *, #save *")].filter(({ tabIndex }) => tabIndex >= 0);
@@ -371,7 +371,7 @@ under().then(arguments[0]);
 """
 
 
-def test_editing_puts_the_light_out(page, server):
+def test_editing_clears_the_highlights(page, server):
     page.write(SHORT)
     page.press("speak")
     server.eventually(lambda: page.words)
@@ -381,7 +381,7 @@ def test_editing_puts_the_light_out(page, server):
     assert "highlighted" not in page.attribute("writing", "class")
 
 
-def test_the_seed_is_shown_and_can_be_kept(page, server):
+def test_the_seed_is_shown_and_can_be_reused(page, server):
     page.write(SHORT)
     spoken(page, server)
     first = page.attribute("seed", "value")
@@ -394,7 +394,7 @@ def test_the_seed_is_shown_and_can_be_kept(page, server):
     assert second == page.attribute("seed", "value")
 
 
-def test_every_file_and_its_command_are_of_the_speech_that_was_heard(page, server, tmp_path):
+def test_files_and_commands_give_the_speech_that_was_played(page, server, tmp_path):
     page.write(TRICKY)
     page.set("speed", "0.5")
     spoken(page, server)
@@ -427,7 +427,7 @@ def test_the_command_can_be_copied(page, server):
     assert copied == page.script("return curl.textContent")
 
 
-def test_a_voice_that_knows_no_words_lights_its_sentences_and_its_speakers_can_be_chosen(browser, start, tmp_path):
+def test_a_voice_without_word_times_highlights_sentences_and_offers_speakers(browser, start, tmp_path):
     artifact = family_artifacts(tmp_path)["glow_tts"]
     voices = [{"name": "joe", "model_path": "embedded/joe"}, {"name": "choir", "model_path": str(artifact), "preload": True}]
     server = start(keys={"voices": voices}).ready()
@@ -457,7 +457,7 @@ def test_settings_survive_a_reload(page, server):
     assert page.element("fixed").is_selected()
 
 
-def test_a_keyboard_is_enough(page, server):
+def test_the_keyboard_operates_everything(page, server):
     page.write("")
     page.script("document.activeElement.blur()")
     page.keys(Keys.TAB)
@@ -483,7 +483,7 @@ def test_a_keyboard_is_enough(page, server):
     assert "Play" == page.attribute("play", "aria-label")
 
 
-def test_a_screen_reader_is_told_what_everything_is(page, server):
+def test_every_control_has_a_role_and_a_name(page, server):
     outline = page.outline()
 
     for role, name in [
@@ -499,7 +499,7 @@ def test_a_screen_reader_is_told_what_everything_is(page, server):
     assert [] == [role for role, name in outline if role in unnamed and not name]
 
 
-def test_it_fits_every_screen_and_can_be_read_in_either_scheme(page, server):
+def test_the_page_fits_every_screen_with_enough_contrast(page, server):
     page.write(f"{SHORT} {'Donaudampfschifffahrtsgesellschaft' * 3} {SHORT}")
     spoken(page, server)
 
@@ -514,7 +514,7 @@ def test_it_fits_every_screen_and_can_be_read_in_either_scheme(page, server):
             assert [] == page.script(CONTRASTS)
 
 
-#: Returns every element with text of its own whose letters and ground are less than 4.5 to 1 apart.
+#: Returns the elements whose own text has a contrast below 4.5 to 1.
 CONTRASTS = """
 const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
 const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
@@ -536,7 +536,7 @@ return [...document.body.querySelectorAll("*")]
 """
 
 
-def test_what_cannot_be_spoken_is_said_in_words(page, server):
+def test_invalid_requests_are_explained(page, server):
     page.write("   ")
     page.press("speak")
     assert "There is no text to speak. Enter some text first." == said(page, server)
@@ -565,7 +565,7 @@ def test_what_cannot_be_spoken_is_said_in_words(page, server):
     assert "" == page.text("alert")
 
 
-def test_a_voice_that_fails_midway_is_said_in_words(browser, start):
+def test_a_voice_that_fails_midway_is_reported(browser, start):
     server = start("tests.support.failing_voice:create()", environment={"CHORUS_FAIL_AT": "3"}, expects_errors=True).ready()
     opened(browser, server).write(LONG)
     browser.press("speak")
@@ -575,7 +575,7 @@ def test_a_voice_that_fails_midway_is_said_in_words(browser, start):
     assert "voice could not speak" in words
 
 
-def test_a_server_that_dies_midway_is_said_in_words(browser, start):
+def test_a_worker_that_dies_midway_is_reported(browser, start):
     server = start(expected_deaths=1, expects_errors=True).ready()
     opened(browser, server).write(LONG * 20)
     browser.press("speak")
@@ -588,7 +588,7 @@ def test_a_server_that_dies_midway_is_said_in_words(browser, start):
     assert "false" == browser.attribute("play", "aria-disabled")
 
 
-def test_a_server_that_is_gone_is_said_in_words(browser, start):
+def test_an_unreachable_server_is_reported(browser, start):
     server = start().ready()
     opened(browser, server)
     server.stop()
@@ -598,7 +598,7 @@ def test_a_server_that_is_gone_is_said_in_words(browser, start):
     assert "The server cannot be reached. Check that it is running and that you are online." == words
 
 
-def test_a_server_that_is_not_ready_says_when_to_try_again(browser, start_on):  # noqa: F811
+def test_a_starting_server_says_when_to_retry(browser, start_on):  # noqa: F811
     server = start_on({"open": ["always", "broken"]}, "--workers", "1", environment={"CHORUS_FIRST_PAUSE_S": "3600"})
     server.eventually(lambda: "event=worker.warm_up_failed" in server.log())
     server.remember_descriptors()
@@ -607,7 +607,7 @@ def test_a_server_that_is_not_ready_says_when_to_try_again(browser, start_on):  
     assert "The server is busy or still starting. Try again in 2 hours." == said(browser, server)
 
 
-def test_an_api_key_is_asked_for_where_the_server_wants_one(browser, start):
+def test_the_key_field_appears_if_the_server_requires_a_key(browser, start):
     key = drawn_key()
     server = start(keys={"api_keys": {"sha256": [hashed(key)]}}).ready()
     opened(browser, server).write(SHORT)
@@ -630,7 +630,7 @@ def test_an_api_key_is_asked_for_where_the_server_wants_one(browser, start):
     assert key not in json.dumps(browser.script("return {...localStorage}"))
 
 
-def test_voices_that_are_listed_late_do_not_hide_why_a_request_was_refused(browser, start):
+def test_a_late_voice_list_keeps_the_alert_of_a_refused_request(browser, start):
     server = start(keys={"api_keys": {"sha256": [hashed(drawn_key())]}}).ready()
     opened(browser, server).write(SHORT)
     browser.press("speak")

@@ -13,7 +13,7 @@ from app.cli.top_view import view
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.discovery import server_of, servers
 from app.scoreboard.layout import State
-from app.scoreboard.rates import Looks
+from app.scoreboard.rates import History
 from app.scoreboard.snapshot import snapshot
 from tests.conftest import ROOT
 
@@ -55,16 +55,16 @@ def serving():
 
 
 def looked(*snapshots):
-    looks = Looks()
+    history = History()
     for each in snapshots:
-        looks.add(each)
-    return looks
+        history.add(each)
+    return history
 
 
-def shown(looks, width=80, **options):
+def shown(history, width=80, **options):
     console = Console(width=width, record=True, file=open(os.devnull, "w"))
     with console.file:
-        console.print(view(looks, **options))
+        console.print(view(history, **options))
     return console.export_text()
 
 
@@ -113,9 +113,9 @@ def test_quantiles_are_of_the_last_minute_and_say_where_they_end(board, worker):
 
 def test_what_was_seen_of_another_server_at_the_same_place_makes_no_rates(board, worker):
     worker.made(50.0)
-    looks = looked(snapshot(board), snapshot(Scoreboard(1)))
+    history = looked(snapshot(board), snapshot(Scoreboard(1)))
 
-    assert looks.pace() is None or looks.pace().audio_s_per_s == 0
+    assert history.rates() is None or history.rates().audio_s_per_s == 0
 
 
 def test_the_queue_refusals_and_ended_processes_are_shown(board, worker):
@@ -126,7 +126,8 @@ def test_the_queue_refusals_and_ended_processes_are_shown(board, worker):
     text = shown(looked(snapshot(board)))
 
     assert "queue 5 of 64" in text
-    assert "refused 1 queue full   workers ended 1 stalled   text readers ended 2" in text
+    assert "audio - s/s   readers ended 2" in text
+    assert "refused 1 queue full   workers ended 1 stalled" in text
 
 
 def test_an_error_that_would_command_the_terminal_is_only_shown(board, worker):
