@@ -1,7 +1,6 @@
-"""The page at `/` and what it is made of: files of this folder, sent as they are. Knows no voice and no dialect.
+"""The web page at `/`: static files of this folder, served without a build step.
 
-The files are the page's source: nothing builds or bundles them, and none refers to
-anything outside this server.
+The page loads nothing from other servers.
 """
 
 from pathlib import Path
@@ -19,7 +18,7 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 _HEADERS = {
-    # Whatever text or voice name finds its way into the page, it runs nothing and reaches nobody else.
+    # Text and voice names cannot inject scripts or requests to other hosts.
     "Content-Security-Policy": "; ".join((
         "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
         "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
@@ -28,31 +27,31 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
-    # Kept, but asked after every time: a server that was replaced shows its own page at once.
+    # Cached, but revalidated each time: an upgraded server's page shows at once.
     "Cache-Control": "no-cache",
 }  # fmt: skip
 
 
 @page.get("/")
 def index() -> Response:
-    """Send the page."""
-    return _sent(_INDEX)
+    """Return the page."""
+    return _file(_INDEX)
 
 
 @page.get("/page/<name>")
-def part(name: str) -> Response:
-    """Send one of the files that the page refers to."""
-    return _sent(name)
+def asset(name: str) -> Response:
+    """Return a script, style sheet or image of the page."""
+    return _file(name)
 
 
-def _sent(name: str) -> Response:
-    """Return the file, or that the client has it already: the tag is of its content, equal on every machine."""
+def _file(name: str) -> Response:
+    """Return a file with a content hash as ETag, or 304; other names are 404."""
     path = _FOLDER / name
     content_type = _TYPES.get(path.suffix)
-    # No file system has longer names; asking for one is an error of its own.
-    is_name = len(name.encode()) <= 255
-    if not is_name or content_type is None or path.parent != _FOLDER or not path.is_file():
-        abort(404, f"no part of the page is called {name[:40]!r}")
+    # is_file() raises OSError for names over 255 bytes.
+    is_valid = len(name.encode()) <= 255
+    if not is_valid or content_type is None or path.parent != _FOLDER or not path.is_file():
+        abort(404, f"the page has no file {name[:40]!r}")
     response = Response(path.read_bytes(), headers=_HEADERS, content_type=content_type)
     response.add_etag()
     response.make_conditional(request)

@@ -1,40 +1,39 @@
-/* The sound as far as it has come, drawn from left to right; what is to come, as a line of dots. */
+/* The waveform slider: received audio as bars, expected audio as dots. */
 
-import { PEAKS_HZ } from "./sound.js";
+import { PEAKS_HZ } from "./player.js";
 
-const BAR = 2;
-const STEP = 4;
-/** Speech seldom comes near full scale; all of it is lifted to be seen, the quiet parts most. */
-const LIFT = 1.6;
-const SHAPE = 0.65;
+const BAR_PX = 2;
+const STEP_PX = 4;
+/** Speech rarely reaches full scale: scale all levels up, quiet ones most. */
+const GAIN = 1.6;
+const EXPONENT = 0.65;
 
 export class Waveform {
   #canvas;
   #slider;
-  #shown_s = 0; // what the whole width stands for; glides towards the estimate
+  #shown_s = 0; // duration of the full width; moves smoothly to the estimate
 
-  /** `seek(share)` is called with how much of the width was pointed at, `turn(key)` for keys. */
-  constructor(slider, { seek, turn }) {
+  /** `seek(time_s)` is called for pointers, `pressKey(key)` for keys; it returns whether it used the key. */
+  constructor(slider, { seek, pressKey }) {
     this.#slider = slider;
     this.#canvas = slider.querySelector("canvas");
     slider.addEventListener("pointerdown", (event) => {
       slider.setPointerCapture(event.pointerId);
-      seek(this.#second(event));
+      seek(this.#timeAt(event));
     });
     slider.addEventListener("keydown", (event) => {
-      if (!event.ctrlKey && !event.altKey && !event.metaKey && turn(event.key)) event.preventDefault();
+      if (!event.ctrlKey && !event.altKey && !event.metaKey && pressKey(event.key)) event.preventDefault();
     });
   }
 
-  /** Whether the width is still on its way to what it is to stand for. */
-  isGliding = false;
+  /** Whether the duration of the width still changes. */
+  isAnimating = false;
 
-  /** Begin with an empty line. */
-  clear() {
+  reset() {
     this.#shown_s = 0;
   }
 
-  /** Say in words and numbers where the position is. */
+  /** Set the position for screen readers. */
   describe({ position_s, duration_s, word }) {
     const set = (name, value) => this.#slider.setAttribute(name, value);
     set("aria-valuemax", duration_s.toFixed(3));
@@ -43,20 +42,20 @@ export class Waveform {
     set("aria-disabled", duration_s === 0);
   }
 
-  /** Draw; `peaks` are of hundredths of a second, `whole_s` how long all of it may become. */
-  draw({ peaks, duration_s, whole_s, position_s }) {
-    const { width, height, pen, colour } = this.#prepared();
-    this.#glide(Math.max(whole_s, duration_s));
+  /** Draw the peaks of AudioData; `expected_s` is the estimated duration of all audio. */
+  draw({ peaks, duration_s, expected_s, position_s }) {
+    const { width, height, pen, colour } = this.#clear();
+    this.#animateTo(Math.max(expected_s, duration_s));
     const middle = height / 2;
     const perPixel_s = this.#shown_s / width;
-    for (let x = 0; x < width; x += STEP) {
+    for (let x = 0; x < width; x += STEP_PX) {
       const from_s = x * perPixel_s;
-      const isThere = perPixel_s > 0 && from_s < duration_s;
-      pen.fillStyle = colour(!isThere ? "--faint" : from_s < position_s ? "--rubric" : "--quiet");
-      const level = isThere ? (LIFT * loudness(peaks, from_s, from_s + STEP * perPixel_s)) ** SHAPE : 0;
-      const half = Math.max(BAR / 2, Math.min(1, level) * middle);
+      const isReceived = perPixel_s > 0 && from_s < duration_s;
+      pen.fillStyle = colour(!isReceived ? "--faint" : from_s < position_s ? "--rubric" : "--quiet");
+      const level = isReceived ? (GAIN * loudness(peaks, from_s, from_s + STEP_PX * perPixel_s)) ** EXPONENT : 0;
+      const half = Math.max(BAR_PX / 2, Math.min(1, level) * middle);
       pen.beginPath();
-      pen.roundRect(x, middle - half, BAR, 2 * half, BAR / 2);
+      pen.roundRect(x, middle - half, BAR_PX, 2 * half, BAR_PX / 2);
       pen.fill();
     }
     if (!duration_s || !perPixel_s) return;
@@ -64,7 +63,7 @@ export class Waveform {
     pen.fillRect(Math.min(position_s / perPixel_s, width - 1.5), 0, 1.5, height);
   }
 
-  #prepared() {
+  #clear() {
     const canvas = this.#canvas;
     const { clientWidth: width, clientHeight: height } = canvas;
     const scale = devicePixelRatio;
@@ -80,21 +79,21 @@ export class Waveform {
     return { width, height, pen, colour: (name) => colours.get(name) };
   }
 
-  #glide(whole_s) {
+  #animateTo(whole_s) {
     const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const share = isStill || !this.#shown_s ? 1 : 0.12;
     this.#shown_s += (whole_s - this.#shown_s) * share;
     if (Math.abs(whole_s - this.#shown_s) < 0.01) this.#shown_s = whole_s;
-    this.isGliding = this.#shown_s !== whole_s;
+    this.isAnimating = this.#shown_s !== whole_s;
   }
 
-  #second(event) {
+  #timeAt(event) {
     const box = this.#canvas.getBoundingClientRect();
     return ((event.clientX - box.left) / box.width) * this.#shown_s;
   }
 }
 
-/** How loud it is between two seconds: neither the one loudest moment, which every long stretch has, nor the mean. */
+/** Root mean square of the peaks between two times: every long span has one loud peak, so the maximum shows nothing. */
 function loudness(peaks, from_s, to_s) {
   const from = Math.floor(from_s * PEAKS_HZ);
   const to = Math.max(from + 1, Math.ceil(to_s * PEAKS_HZ));
