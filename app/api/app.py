@@ -18,7 +18,7 @@ from app.page import page
 from app.scheduling.deadline import WAITED_KEY
 from app.scheduling.proxy_clock import ProxyClock
 from app.scoreboard.layout import ROUTES
-from app.serving.unreadable import ENVIRON_KEY, ParseError, refusal_of
+from app.serving.request_errors import ENVIRON_KEY, ParseError, refusal_of
 
 log = logging.getLogger("chorus.http")
 
