@@ -3,6 +3,7 @@
 An exception in a hook ends the master, and with it every healthy worker.
 """
 
+import ctypes
 import faulthandler
 import gc
 import logging
@@ -22,7 +23,6 @@ from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import ENDINGS, State
 from app.serving import arbiter
 from app.serving.sockets import require_socket_paths
-from app.serving.worker import signal_on_parent_death
 from app.startup import one_clear_message
 from app.tracing import switch
 from loader.config.settings import Settings
@@ -36,6 +36,10 @@ UNSAFE_TO_FORK = 71
 #: The exit status of a worker that could not get ready, unless its error has one. gunicorn ends the whole server
 #: on 3 and 4 only.
 TEMPORARY_FAILURE = WarmUpError.exit_status
+
+_PR_SET_PDEATHSIG = 1
+# Loaded once, in the master: no worker has a copy of its own.
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def usable_cores() -> int:
@@ -97,6 +101,15 @@ def post_fork(server: Any, worker: Any) -> None:
     signal_on_parent_death(signal.SIGTERM)
     if worker.slot is not None:
         worker.slot.sit(os.getpid())
+
+
+def signal_on_parent_death(number: signal.Signals) -> bool:
+    """Have the kernel send this process a signal when its parent ends, however it ends. Runs after the fork.
+
+    A check of `os.getppid()` once a second finds out late, and not at all while a worker starts. A parent that ended before
+    this call is not noticed: compare `os.getppid()` afterwards. Return whether the kernel agreed; a sandbox may forbid it.
+    """
+    return bool(_libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0) == 0)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -55,7 +55,9 @@ def parse_target(data: bytes) -> tuple[str, str]:
 class RequestBuffer:
     """The bytes of one request, from the connection's acceptance until a thread takes it."""
 
-    def __init__(self, now_s: float, max_body_bytes: int, first_byte_s: float, timeouts: SocketTimeouts = SocketTimeouts()) -> None:
+    def __init__(
+        self, now_s: float, max_body_bytes: int, first_byte_s: float, timeouts: SocketTimeouts = SocketTimeouts()
+    ) -> None:
         """Start without a byte.
 
         Args:

@@ -1,4 +1,4 @@
-"""Sockets: paths to listen on are checked before the start; answered connections are closed with a lingering close."""
+"""Sockets from the start to the end: paths to listen on, a connection while its request is collected, the lingering close."""
 
 import os
 import selectors
@@ -9,13 +9,18 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from app.errors import ServiceError
+from app.scheduling.client_socket import ClientSocket
+from app.serving.request_buffer import RequestBuffer
 from loader.config.settings import Settings
 from loader.errors import ConfigError
 
 #: Set when the listeners are inherited, from systemd or from the previous master.
 _INHERITED = ("LISTEN_FDS", "GUNICORN_FD")
-_READ_BYTES = 256 * 1024
+_READ_BYTES = 64 * 1024
+_DRAIN_BYTES = 256 * 1024
 #: A client is given up after this long without a byte, or after this long in all; nginx has 5 and 30 s.
 _SILENCE_S = 2.0
 _MAX_LINGER_S = 30.0
@@ -50,6 +55,50 @@ def _problem(path: Path) -> str | None:
     except OSError as error:
         return f"{path}: {error.strerror}"
     return None if stat.S_ISSOCK(mode) else f"{path}: not a socket; remove it, or bind another path"
+
+
+@dataclass(eq=False)
+class Connection:
+    """A client's connection until its answer is sent."""
+
+    socket: ClientSocket
+    #: Of the client and of this server, as `socket` returns them.
+    address: Any
+    server: Any
+    request: RequestBuffer
+    #: Why the request is refused before it is parsed.
+    refusal: ServiceError | None = None
+
+    def getsockname(self) -> Any:
+        """Return the server's address: all that gunicorn needs of the listener, which may be closed by then."""
+        return self.server
+
+    def collect(self) -> bool:
+        """Read what the client has sent. Return whether a thread can go on: the request is complete, refused, or never comes."""
+        try:
+            piece = self.socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError:
+            piece = b""
+        try:
+            if piece:
+                return self.request.add(piece, time.monotonic()) or not self._send_continue()
+            if self.request.data:
+                self.refusal = self.request.closed()
+        except ServiceError as error:
+            self.refusal = error
+        return True
+
+    def _send_continue(self) -> bool:
+        """Ask for the body if the client waits for that. Return whether the client is still there."""
+        if not self.request.take_continue():
+            return True
+        try:
+            self.socket.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        except OSError:
+            return False
+        return True
 
 
 @dataclass
@@ -122,7 +171,7 @@ class LingeringClose:
 
     def _read(self, connection: socket.socket) -> None:
         try:
-            size_bytes = len(connection.recv(_READ_BYTES))
+            size_bytes = len(connection.recv(_DRAIN_BYTES))
         except BlockingIOError:
             return
         except OSError:

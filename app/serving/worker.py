@@ -6,7 +6,6 @@ no other worker has fewer, collects the request in its main thread, and answers 
 the request and writes the answer. A connection has one request: nginx keeps the connections of its clients itself.
 """
 
-import ctypes
 import errno
 import logging
 import math
@@ -19,7 +18,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 from gunicorn.http import get_parser
@@ -33,7 +31,7 @@ from app.scoreboard.layout import State
 from app.scoreboard.slot import Seat
 from app.serving.request_buffer import RequestBuffer, parse_target
 from app.serving.request_errors import answer_without_request, refusal_of
-from app.serving.sockets import LingeringClose
+from app.serving.sockets import Connection, LingeringClose
 
 log = logging.getLogger("chorus.process")
 
@@ -46,67 +44,9 @@ _SHORTAGE_S = 1.0
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 #: A client that sends nothing for this long is disconnected. It has no thread.
 _FIRST_BYTE_S = 5.0
-_READ_BYTES = 64 * 1024
 #: What all incomplete requests of a worker may take: 1000 heads of 32 KiB, or 128 bodies of 256 KiB.
 _MAX_COLLECTED_BYTES = 32 * 1024 * 1024
 _DISCONNECTS = (None, errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
-
-_PR_SET_PDEATHSIG = 1
-# Loaded once, in the master: no worker has a copy of its own.
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def signal_on_parent_death(number: signal.Signals) -> bool:
-    """Have the kernel send this process a signal when its parent ends, however it ends. Runs after the fork.
-
-    A check of `os.getppid()` once a second finds out late, and not at all while a worker starts. A parent that ended before
-    this call is not noticed: compare `os.getppid()` afterwards. Return whether the kernel agreed; a sandbox may forbid it.
-    """
-    return bool(_libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0) == 0)
-
-
-@dataclass(eq=False)
-class Connection:
-    """A client's connection until its answer is sent."""
-
-    socket: ClientSocket
-    #: Of the client and of this server, as `socket` returns them.
-    address: Any
-    server: Any
-    request: RequestBuffer
-    #: Why the request is refused before it is parsed.
-    refusal: ServiceError | None = None
-
-    def getsockname(self) -> Any:
-        """Return the server's address: all that gunicorn needs of the listener, which may be closed by then."""
-        return self.server
-
-    def collect(self) -> bool:
-        """Read what the client has sent. Return whether a thread can go on: the request is complete, refused, or never comes."""
-        try:
-            piece = self.socket.recv(_READ_BYTES)
-        except BlockingIOError:
-            return False
-        except OSError:
-            piece = b""
-        try:
-            if piece:
-                return self.request.add(piece, time.monotonic()) or not self._send_continue()
-            if self.request.data:
-                self.refusal = self.request.closed()
-        except ServiceError as error:
-            self.refusal = error
-        return True
-
-    def _send_continue(self) -> bool:
-        """Ask for the body if the client waits for that. Return whether the client is still there."""
-        if not self.request.take_continue():
-            return True
-        try:
-            self.socket.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        except OSError:
-            return False
-        return True
 
 
 class SpeechWorker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types

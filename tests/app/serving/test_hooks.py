@@ -2,6 +2,8 @@
 
 import gc
 import os
+import subprocess
+import sys
 import threading
 from types import SimpleNamespace
 
@@ -11,6 +13,7 @@ from flask import Flask
 from app.scoreboard.board import Scoreboard
 from app.serving import hooks
 from loader.errors import LoaderError
+from tests.conftest import ROOT
 
 
 class RecordingMaster:
@@ -133,3 +136,27 @@ def test_no_error_has_an_exit_status_with_which_gunicorn_ends_the_server():
         return {kind}.union(*(below(child) for child in kind.__subclasses__()))
 
     assert not {kind.__name__ for kind in below(LoaderError) if kind.exit_status in (0, 3, 4)}
+
+
+#: A parent that forks, has its child ask the kernel for a signal, and is killed; the child prints what it got.
+PARENT = """
+import os, signal
+from app.serving.hooks import signal_on_parent_death
+ready, asked = os.pipe()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+parent = os.getpid()
+if os.fork() == 0:
+    agreed = signal_on_parent_death(signal.SIGTERM)
+    os.write(asked, b"x")
+    got = signal.sigtimedwait([signal.SIGTERM], 60)
+    print(agreed, got and got.si_signo == signal.SIGTERM, os.getppid() != parent, flush=True)
+    os._exit(0)
+os.read(ready, 1)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_kernel_sends_a_signal_when_the_parent_is_killed():
+    result = subprocess.run([sys.executable, "-c", PARENT], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert "True True True\n" == result.stdout, result.stderr

@@ -4,8 +4,6 @@ import os
 import resource
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import Future
@@ -18,7 +16,6 @@ from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import State
 from app.serving.request_errors import ENVIRON_KEY
 from app.serving.worker import SpeechWorker
-from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -43,7 +40,7 @@ def forked(listener):
 
 @pytest.fixture
 def worker(forked):
-    """A worker that is ready; it accepts and collects only if it is told to."""
+    """A worker that is ready; it accepts and collects only if the test calls for it."""
     forked.slot.become(State.READY)
     forked.open()
     forked.set_accepting(True)
@@ -342,27 +339,3 @@ def test_a_defect_is_logged_by_its_place_and_quotes_no_client(worker, listener, 
     assert "secret" not in caplog.text and "secret" not in str(worker.slot.row["error"])
     assert "test_worker.py:" in caplog.text and b"ValueError at test_worker.py:" in worker.slot.row["error"]
     assert b"HTTP/1.1 500 X\r\nConnection: close\r\n\r\nx" == client.recv(1000)
-
-
-#: A parent that forks, has its child ask the kernel for a signal, and is killed; the child prints what it got.
-PARENT = """
-import os, signal
-from app.serving.worker import signal_on_parent_death
-ready, asked = os.pipe()
-signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-parent = os.getpid()
-if os.fork() == 0:
-    agreed = signal_on_parent_death(signal.SIGTERM)
-    os.write(asked, b"x")
-    got = signal.sigtimedwait([signal.SIGTERM], 60)
-    print(agreed, got and got.si_signo == signal.SIGTERM, os.getppid() != parent, flush=True)
-    os._exit(0)
-os.read(ready, 1)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_the_kernel_sends_a_signal_when_the_parent_is_killed():
-    result = subprocess.run([sys.executable, "-c", PARENT], cwd=ROOT, capture_output=True, text=True, check=False)
-
-    assert "True True True\n" == result.stdout, result.stderr
