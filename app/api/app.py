@@ -17,7 +17,7 @@ from app.logs import event, follow_trace, place_of, trace_id_of
 from app.scheduling.deadline import WAITED_KEY
 from app.scheduling.proxy_clock import ProxyClock
 from app.scoreboard.layout import ROUTES
-from app.serving.unreadable import ENVIRON_KEY, ParseError, refusal_of
+from app.serving.request_errors import ENVIRON_KEY, ParseError, refusal_of
 from app.web import page
 
 log = logging.getLogger("chorus.http")

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 from app.scheduling.admission import Turn
+from app.scheduling.client_socket import ClientSocket, SlowClientError, SocketTimeouts
 from app.scheduling.parking import MAX_UNSENT_BYTES, MIN_WAITED_S, Parking
-from app.scheduling.socket_timeout import Patience, SlowClientError
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.snapshot import snapshot
-from app.serving.buffered_send import AnswerSocket
 from app.system.heap import IdleHeap
 from loader.voices.segments import Stretch
 
@@ -39,10 +38,10 @@ class NeverCalled:
 class Answer:
     """A speech on its way to a client that takes nothing by itself, sent in a thread."""
 
-    def __init__(self, yard, audio_s=0.0, patience=Patience()):
+    def __init__(self, yard, audio_s=0.0, timeouts=SocketTimeouts()):
         server, self.client = socket.socketpair()
         self.now_s = 0.0
-        self.connection = AnswerSocket.taking(server, patience, lambda: self.now_s)
+        self.connection = ClientSocket.wrap(server, timeouts, lambda: self.now_s)
         self.turns_given_back = 0
         self.delivery = yard.parking.delivery("id", Turn(self._give_back), self.connection)
         self.failure = None
@@ -273,7 +272,7 @@ def test_a_stream_that_found_no_room_asks_again_while_it_waits(yard):
 
 def test_a_client_that_takes_nothing_is_counted_as_stuck(yard):
     busy = yard()
-    answer = busy.answer(audio_s=1.0, patience=Patience(stuck_s=0.02))
+    answer = busy.answer(audio_s=1.0, timeouts=SocketTimeouts(stuck_s=0.02))
     answer.send()
     answer._thread.join(30)
 

@@ -112,7 +112,7 @@ def test_where_a_new_worker_cannot_get_ready_the_old_ones_stay(start, write_conf
     before = {worker.pid for worker in server.workers()}
     (tmp_path / "unready").touch()
     hang_up(server)
-    server.eventually(lambda: "event=server.keeps_workers" in server.log())
+    server.eventually(lambda: "event=restart.abandoned" in server.log())
 
     assert before <= {worker.pid for worker in server.workers()}
     assert 200 == server.speak("Hello.").status
