@@ -148,7 +148,7 @@ class UnreadableTextError(SpeechError):
 
 
 class UnknownVoiceError(SpeechError):
-    """No voice of that name or alias is in the catalogue."""
+    """No voice of that name or alias is in the catalog."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         self.name = name

@@ -58,7 +58,7 @@ def with_retries(
     def give_up(state: "RetryCallState") -> Result:
         note(state)
         assert state.outcome is not None and (error := state.outcome.exception()) is not None
-        raise WarmUpError(f"failed {backoff.tries} times, at last with: {described(error)}") from error
+        raise WarmUpError(f"failed {backoff.tries} times, at last with: {format_error(error)}") from error
 
     retrying = tenacity.Retrying(
         sleep=pause,
@@ -71,7 +71,7 @@ def with_retries(
     return retrying(work)
 
 
-def described(error: BaseException) -> str:
+def format_error(error: BaseException) -> str:
     """Return one line on an error, with the name of its class where nobody here wrote its text."""
     text = " ".join(str(error).split())
     return text if isinstance(error, LoaderError) else f"{type(error).__name__}: {text}"

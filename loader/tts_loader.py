@@ -10,8 +10,8 @@ from typing import ClassVar, Self
 
 from loader.config.settings import load_settings
 from loader.errors import LoaderError, NotReadyError
-from loader.retry import Backoff, described, with_retries
-from loader.voices.catalog import Catalogue, locate_all, open_catalogue
+from loader.retry import Backoff, format_error, with_retries
+from loader.voices.catalog import Catalog, locate_all, open_catalog
 from loader.voices.voice import Delivery, random_seed
 from loader.wav import wav_file
 
@@ -33,7 +33,7 @@ class TTSLoader:
     _instance_lock: ClassVar[threading.Lock] = threading.Lock()
 
     _config_path: Path
-    _catalogue: Catalogue | None
+    _catalog: Catalog | None
     _opening: threading.Lock
     #: How often warming up has failed for good, and with what.
     _failures: int
@@ -50,7 +50,7 @@ class TTSLoader:
                 if cls._instance is None:
                     made = super().__new__(cls)
                     made._config_path = Path(config_path).absolute()
-                    made._catalogue = None
+                    made._catalog = None
                     made._opening = threading.Lock()
                     made._failures, made._failure = 0, None
                     cls._instance = made
@@ -73,7 +73,7 @@ class TTSLoader:
 
     def is_ready(self) -> bool:
         """Whether `synthesize` may be called."""
-        return self._catalogue is not None
+        return self._catalog is not None
 
     def synthesize(self, text: str) -> bytes:
         """Speak `text` with the first voice and return a whole WAV file (16 bit, mono).
@@ -82,9 +82,9 @@ class TTSLoader:
             NotReadyError: `warm_up` has not finished.
             UnspeakableTextError: nothing in `text` makes a sound.
         """
-        if self._catalogue is None:
+        if self._catalog is None:
             raise NotReadyError("the voices are not open yet; await warm_up() first")
-        voice = self._catalogue.default
+        voice = self._catalog.default
         return wav_file(voice.speak(text, Delivery(seed=random_seed())), voice.sample_rate_hz)
 
     def _open(self, backoff: Backoff, pause: Callable[[float], None]) -> None:
@@ -95,21 +95,21 @@ class TTSLoader:
                     # Whoever waited for the tries of another does not begin with the first again.
                     raise self._failure
                 if not self.is_ready():
-                    self._catalogue = self._tried(backoff, pause)
+                    self._catalog = self._tried(backoff, pause)
 
-    def _tried(self, backoff: Backoff, pause: Callable[[float], None]) -> Catalogue:
+    def _tried(self, backoff: Backoff, pause: Callable[[float], None]) -> Catalog:
         try:
             return with_retries(self._opened, backoff, pause, _note)
         except LoaderError as error:
             self._failures, self._failure = self._failures + 1, error
             raise
 
-    def _opened(self) -> Catalogue:
+    def _opened(self) -> Catalog:
         settings = load_settings(self._config_path)
-        catalogue = open_catalogue(settings, locate_all(settings, anew=not settings.use_cache))
-        catalogue.enter_device()
-        return catalogue
+        catalog = open_catalog(settings, locate_all(settings, anew=not settings.use_cache))
+        catalog.enter_device()
+        return catalog
 
 
 def _note(tried: int, error: BaseException) -> None:
-    log.warning("warming up failed at try %d: %s", tried, described(error))
+    log.warning("warming up failed at try %d: %s", tried, format_error(error))

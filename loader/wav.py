@@ -11,7 +11,7 @@ from loader.engines.base import Samples
 _UNKNOWN_SIZE = 0xFFFFFFFF
 _SAMPLE_BYTES = 2
 #: Largest count of data bytes that fits a RIFF header.
-MOST_DATA_BYTES = _UNKNOWN_SIZE - 36 - 1
+MAX_DATA_BYTES = _UNKNOWN_SIZE - 36 - 1
 
 
 def pcm16(samples: Samples) -> bytes:

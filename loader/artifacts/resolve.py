@@ -1,18 +1,60 @@
-"""From what `model_path` names to a published artifact, baking it if need be."""
+"""From `model_path` to a published artifact, baked by a child process if need be."""
 
+import importlib.metadata
 import json
 import logging
+import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from loader.artifacts import bake_process
 from loader.artifacts.artifact import MANIFEST, artifact_key, is_artifact, this_platform
+from loader.artifacts.fs import remedy_for
 from loader.artifacts.release import HASH_FILE, Release, open_release
 from loader.artifacts.store import Store
 from loader.config.settings import Settings, VoiceSettings
-from loader.errors import IntegrityError, ModelNotFoundError, UnsupportedModelError
+from loader.errors import BakeError, IntegrityError, MissingPackageError, ModelNotFoundError, UnsupportedModelError
+
+_ROOT = Path(__file__).resolve().parents[2]
+_BY_HAND = "or set model_path to an artifact baked elsewhere"
+
+
+def coqui_version() -> str:
+    """Return the installed coqui-tts version without importing it.
+
+    Raises:
+        MissingPackageError: it is not installed, as with the `serve` extra.
+    """
+    try:
+        return importlib.metadata.version("coqui-tts")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise MissingPackageError(f"baking a voice needs coqui-tts: install the `bake` extra, {_BY_HAND}") from error
+
+
+def run_bake(command: str, *arguments: str | Path) -> None:
+    """Run one command of `python -m loader.bake` and wait; its progress goes to standard error.
+
+    Raises:
+        BakeError: the child failed; it has said why. Carries the child's exit status.
+    """
+    coqui_version()
+    words = [sys.executable, "-m", "loader.bake", "--parent", str(os.getpid()), command, *map(str, arguments)]
+    try:
+        status = subprocess.run(words, cwd=_ROOT, stdin=subprocess.DEVNULL, check=False).returncode
+    except OSError as error:
+        # Nothing of the cache folder: no more processes or open files, or an interpreter that this user may not run.
+        remedies = "; ".join(filter(None, (str(error), remedy_for(error))))
+        raise BakeError(f"the bake child cannot be started: {remedies}") from error
+    if status != 0:
+        ended = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        failure = BakeError(f"the bake child {ended}; its last line above says why")
+        failure.exit_status = status if 0 < status < 128 else BakeError.exit_status
+        raise failure
+
 
 #: Raised whenever the embedded voice is built in another way.
 EMBEDDED_VERSION = "joe-1.0.0"
@@ -35,12 +77,12 @@ def locate_artifact(voice: VoiceSettings, settings: Settings, anew: bool = False
     if is_artifact(named):
         return named
     release = _release(voice, settings)
-    engine = chosen_engine(release, voice, settings)
+    engine = resolve_engine(release, voice, settings)
     key = artifact_key(engine, source_facts(release), this_platform(engine))
     artifacts = Store(settings.cache_dir / "artifacts", proof=MANIFEST)
     if not anew and (found := artifacts.find(key)):
         return found
-    return artifacts.publish(key, lambda folder: bake_process.run_bake("voice", release.directory, folder, engine), anew)
+    return artifacts.publish(key, lambda folder: run_bake("voice", release.directory, folder, engine), anew)
 
 
 def source_facts(release: Release) -> dict[str, Any]:
@@ -48,7 +90,7 @@ def source_facts(release: Release) -> dict[str, Any]:
     return {
         "version": release.version,
         "hashes": dict(release.hashes),
-        "coqui_tts": bake_process.coqui_version(),
+        "coqui_tts": coqui_version(),
     }
 
 
@@ -72,7 +114,7 @@ def read_json(path: Path) -> Mapping[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def chosen_engine(release: Release, voice: VoiceSettings, settings: Settings) -> str:
+def resolve_engine(release: Release, voice: VoiceSettings, settings: Settings) -> str:
     """Return the engine by family and device: VITS has engines of its own, the rest speaks through Coqui's classes.
 
     Raises:
@@ -110,7 +152,7 @@ def _embedded(voice: VoiceSettings, releases: Store, memory: Path) -> Release:
     key = f"embedded-{EMBEDDED_VERSION}"
 
     def build(folder: Path) -> None:
-        bake_process.run_bake("embedded", folder)
+        run_bake("embedded", folder)
 
     directory = releases.find(key) or releases.publish(key, build)
     try:
@@ -124,4 +166,4 @@ def _fetched(name: str, releases: Store) -> Path:
     if not _COQUI_NAME.fullmatch(name):
         raise ModelNotFoundError(f"model_path {name!r}: a Coqui model name has the form tts_models/en/ljspeech/vits")
     key = name.replace("/", "--")
-    return releases.find(key) or releases.publish(key, lambda folder: bake_process.run_bake("fetch", name, folder))
+    return releases.find(key) or releases.publish(key, lambda folder: run_bake("fetch", name, folder))

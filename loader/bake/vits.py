@@ -9,8 +9,7 @@ from loader.artifacts.release import Release
 from loader.artifacts.resolve import is_fairseq, read_json
 from loader.bake.checkpoint import one_line, read_config, read_weights, require_finite, some
 from loader.bake.decoder import decoder_margin_frames, inner_margin_frames
-from loader.engines.vits.inference import VitsFacts
-from loader.engines.vits.tables import LANGUAGES_FILE, SPEAKERS_FILE
+from loader.engines.vits import LANGUAGES_FILE, SPEAKERS_FILE, VitsFacts
 from loader.errors import BakeError, LoaderError, UnsupportedModelError
 
 #: Weights that training needs and speaking does not.

@@ -1,24 +1,57 @@
-"""One voice's way from a sentence to phoneme ids. Knows no audio and no request."""
+"""Text front end: one voice's way from a sentence to phoneme ids. Knows no audio and no request."""
 
 import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TypeVar
 
 from loader.artifacts.artifact import TextFacts
-from loader.text.cleaners import CLEANERS, require_cleaner
 from loader.text.espeak import Espeak
 from loader.text.isolated_import import ReadSource, import_privately
 from loader.text.phonemizers import (
+    Needs,
     Phonemizer,
     Phonemizers,
     modules_of,
     read_what_can_be_read,
+    require,
     require_phonemizer,
 )
 from loader.text.sentences import UTTERANCE_PHONEMES, piece_characters, split_at_breaks
-from loader.text.utterance import Reading
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One utterance: its ids, and the text and phonemes they stand for."""
+
+    #: Rows of the voice's embedding, with blanks already in.
+    ids: Sequence[int]
+    #: What it was read from: a sentence, or a piece of one.
+    text: str
+    #: The phonemes of all of `text`; "" where the front end has none of its own.
+    phonemes: str = ""
+    #: The position in `phonemes` of what each id stands for; None for blanks, beginning and end.
+    positions: Sequence[int | None] = ()
+    #: Where in `phonemes` this utterance begins; after the beginning where it is only a part of what was read.
+    start: int = 0
+
+
+CLEANERS = "TTS.tts.utils.text.cleaners"
+
+_NEEDS: Mapping[str, Needs] = {"uroman_cleaners": Needs("uroman", {"uroman": "uroman"})}
+
+
+def require_cleaner(name: str) -> None:
+    """Check that the cleaner of that name can be used here.
+
+    Raises:
+        MissingPackageError: it needs a package that is not installed.
+    """
+    if name in _NEEDS:
+        require(_NEEDS[name], f"the text cleaner {name!r} of the voice")
+
 
 Item = TypeVar("Item")
 

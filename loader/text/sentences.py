@@ -17,7 +17,7 @@ UTTERANCE_PHONEMES = 500
 
 #: A first sentence longer than this is cut after its first clause, so that audio starts early: what the encoder
 #: takes grows with the length, 0.2 ms a phoneme id (2026-11-24). A clause shorter than the least is none.
-LONG_SENTENCE_CHARACTERS, LEAST_CLAUSE_CHARACTERS = 90, 30
+LONG_SENTENCE_CHARACTERS, MIN_CLAUSE_CHARACTERS = 90, 30
 
 #: From the best to the last resort; of one row, whichever comes last in the text.
 _BREAKS = (
@@ -117,9 +117,9 @@ def split_first_clause(sentence: str) -> tuple[str, ...]:
     """Cut a long sentence in two after its first clause, where it has one of some length."""
     if len(sentence) <= LONG_SENTENCE_CHARACTERS:
         return (sentence,)
-    last = len(sentence) - LEAST_CLAUSE_CHARACTERS
-    found = (sentence.find(mark, LEAST_CLAUSE_CHARACTERS, last) + len(mark) for mark in _CLAUSE_ENDS)
-    cut = min((each for each in found if each > LEAST_CLAUSE_CHARACTERS), default=0)
+    last = len(sentence) - MIN_CLAUSE_CHARACTERS
+    found = (sentence.find(mark, MIN_CLAUSE_CHARACTERS, last) + len(mark) for mark in _CLAUSE_ENDS)
+    cut = min((each for each in found if each > MIN_CLAUSE_CHARACTERS), default=0)
     return (sentence[:cut].strip(), sentence[cut:].strip()) if cut else (sentence,)
 
 

@@ -1,4 +1,4 @@
-"""Which phonemes are which word: from a text as it was written to ranges of what was read from it."""
+"""Word alignment: from the words of a text as written to ranges of the phonemes that were read from it."""
 
 import re
 import unicodedata
@@ -7,7 +7,44 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from loader.timing.phones import Sound, sounds
+#: Written before the letter whose stress they are.
+_STRESS = "ˈˌ"
+#: Unicode's categories of what is written after the letter that it belongs to: length, nasality, tone.
+_FURTHER = ("Lm", "Mn", "Mc", "Me", "Sk")
+
+
+@dataclass(frozen=True)
+class Sound:
+    """One sound: the half-open range of its symbols in a string of phonemes."""
+
+    start: int
+    stop: int
+    #: Where in that range its letter is.
+    letter: int
+
+
+def sounds(phonemes: str) -> Iterator[Sound]:
+    """Yield the sounds of `phonemes` in order. What lies between them is white space and punctuation.
+
+    Texts of voices that read letters are such strings too: every letter and digit is a sound.
+    """
+    letters = [position for position, symbol in enumerate(phonemes) if _is_letter(symbol)]
+    for letter in letters:
+        start, stop = letter, letter + 1
+        while start > 0 and phonemes[start - 1] in _STRESS:
+            start -= 1
+        while stop < len(phonemes) and _belongs_to_the_last(phonemes[stop]):
+            stop += 1
+        yield Sound(start, stop, letter)
+
+
+def _is_letter(symbol: str) -> bool:
+    return symbol.isalnum() and unicodedata.category(symbol) not in _FURTHER
+
+
+def _belongs_to_the_last(symbol: str) -> bool:
+    return symbol not in _STRESS and unicodedata.category(symbol) in _FURTHER
+
 
 #: A run without white space. Long dashes, several dots or hyphens and the marks of Chinese and
 #: Japanese, which need no space beside them, end one as well.

@@ -3,7 +3,7 @@
 import pytest
 
 from loader.errors import DeviceError, IntegrityError, WarmUpError
-from loader.retry import Backoff, described, with_retries
+from loader.retry import Backoff, format_error, with_retries
 
 
 class Failing:
@@ -67,5 +67,5 @@ def test_who_asks_the_process_to_end_is_obeyed(error):
 
 
 def test_errors_of_others_are_described_with_their_class():
-    assert "a b" == described(DeviceError("a\n b"))
-    assert "KeyError: 'a'" == described(KeyError("a"))
+    assert "a b" == format_error(DeviceError("a\n b"))
+    assert "KeyError: 'a'" == format_error(KeyError("a"))

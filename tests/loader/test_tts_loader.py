@@ -81,9 +81,9 @@ def test_many_may_await_one_warm_up_and_the_voices_are_opened_once(path):
     async def warm_up():
         loader = TTSLoader(path)
         await asyncio.gather(*(loader.warm_up() for _ in range(8)))
-        first = loader._catalogue
+        first = loader._catalog
         await loader.warm_up()
-        return first, loader._catalogue
+        return first, loader._catalog
 
     first, again = asyncio.run(warm_up())
 

@@ -7,7 +7,7 @@ import wave
 import numpy as np
 import pytest
 
-from loader.wav import MOST_DATA_BYTES, pcm16, wav_file, wav_header
+from loader.wav import MAX_DATA_BYTES, pcm16, wav_file, wav_header
 
 
 def fields(header):
@@ -35,9 +35,9 @@ def test_a_stream_says_that_nobody_knows_its_size():
 
 
 def test_the_largest_file_has_a_header_and_a_larger_one_has_none():
-    assert MOST_DATA_BYTES == fields(wav_header(22050, MOST_DATA_BYTES))["data_size"]
+    assert MAX_DATA_BYTES == fields(wav_header(22050, MAX_DATA_BYTES))["data_size"]
     with pytest.raises(struct.error):
-        wav_header(22050, MOST_DATA_BYTES + 2)
+        wav_header(22050, MAX_DATA_BYTES + 2)
 
 
 def test_samples_are_signed_little_endian():

@@ -20,11 +20,11 @@ VOCODER_STATISTICS_FILE = "vocoder_statistics.safetensors"
 #: Vectors of the speakers, in Coqui's own JSON, where the voice was trained with vectors.
 D_VECTORS_FILE = "d_vectors.json"
 #: What the encoders of SpeedySpeech and its kin can take; Coqui itself fails over a text of one letter.
-LEAST_IDS = 16
+MIN_IDS = 16
 #: Longest utterance: 500 phonemes at a quarter of the usual speed last about 140 s. More is a runaway.
-MOST_S = 200
+MAX_S = 200
 #: A phoneme that lasts longer at the usual speed is a runaway: a third of a second.
-MOST_FRAMES_OF_ID = 30
+MAX_FRAMES_OF_ID = 30
 
 log = logging.getLogger("chorus.loader")
 
@@ -43,7 +43,7 @@ class MelVoice:
         self.model = model
         self.vocoder = vocoder
         self._facts = facts
-        self._most_frames = MOST_S * model.ap.sample_rate // model.ap.hop_length
+        self._most_frames = MAX_S * model.ap.sample_rate // model.ap.hop_length
 
     @property
     def device(self) -> Any:
@@ -69,7 +69,7 @@ class MelVoice:
         try:
             return self._spectrogram(utterance)
         except RuntimeError:  # what torch says to it, and to much else
-            missing = LEAST_IDS - len(utterance.ids)
+            missing = MIN_IDS - len(utterance.ids)
             if missing <= 0:
                 raise
         return self._spectrogram(replace(utterance, ids=[*utterance.ids, *[utterance.ids[-1]] * missing]))
@@ -86,7 +86,7 @@ class MelVoice:
             for hook in watch:
                 hook.remove()
         self._report_runaway(len(frames), inputs.get("max_sampling_time"))
-        return frames if _has_pace(self.model) else _stretched(frames, utterance.prosody.stretch)
+        return frames if _has_pace(self.model) else _stretched(frames, utterance.prosody.duration_scale)
 
     def _who(self, utterance: Utterance) -> dict[str, Any]:
         speakers = self._facts["speakers"]
@@ -207,16 +207,16 @@ def _pace(model: Any, utterance: Utterance) -> dict[str, float]:
     """Set what the family knows of speed and variation; return what it wants to be told with the text."""
     prosody = utterance.prosody
     if hasattr(model, "length_scale"):
-        model.length_scale = prosody.stretch
+        model.length_scale = prosody.duration_scale
     if hasattr(model, "inference_noise_scale"):
         model.inference_noise_scale = prosody.noise_scale
     if not hasattr(model, "duration_threshold"):
         return {}
     # A state ends when the probability of having stayed so long falls below the threshold. It falls
     # geometrically, so that the threshold's logarithm is what a duration is proportional to.
-    threshold = model.duration_threshold**prosody.stretch
+    threshold = model.duration_threshold**prosody.duration_scale
     # Coqui's limit alone, 11 s unless configured, would cut long sentences and slow ones.
-    most = max(model.max_sampling_time, MOST_FRAMES_OF_ID * len(utterance.ids)) * max(1.0, prosody.stretch)
+    most = max(model.max_sampling_time, MAX_FRAMES_OF_ID * len(utterance.ids)) * max(1.0, prosody.duration_scale)
     return {"sampling_temp": prosody.noise_scale, "duration_threshold": threshold, "max_sampling_time": round(most)}
 
 

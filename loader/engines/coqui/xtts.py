@@ -1,7 +1,7 @@
-"""XTTS: a language model of sound, and its decoder. Speaks as the reference speakers that the release registered."""
+"""XTTS: a language model of sound, its decoder, and its tokenizer. Speaks as the registered reference speakers."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,82 @@ import torch
 
 from loader.artifacts.artifact import Artifact
 from loader.engines.base import Samples, Utterance
-from loader.engines.compat.pure_torchaudio import load_torchaudio
+from loader.engines.compat.torch_imports import load_torchaudio
 from loader.engines.coqui import building
 from loader.engines.weights import assign, mapped_tensors, placed, without_initialisation
 from loader.errors import ArtifactError
+from loader.text.front_end import Reading
+from loader.text.sentences import split_at_breaks
+
+VOCABULARY_FILE = "vocab.json"
+#: Longest piece of text in languages that Coqui's tokenizer names no limit for.
+_USUAL_CHARACTERS = 250
+
+log = logging.getLogger("chorus.loader")
+
+
+class BpeFrontEnd:
+    """Numbers text exactly as Coqui's VoiceBpeTokenizer does, in pieces that XTTS can hold."""
+
+    def __init__(self, tokenizer: Any, most_ids: int) -> None:
+        """Take Coqui's tokenizer, and how many ids an utterance may have at most."""
+        self._tokenizer = tokenizer
+        self._most_ids = most_ids
+
+    def utterances(self, sentence: str, language: str) -> Iterator[Reading | None]:
+        """Yield the ids of one sentence, cut if it is too long for one pass; None for a piece that makes no sound."""
+        limit = self._tokenizer.char_limits.get(language.split("-")[0], _USUAL_CHARACTERS)
+        for piece in split_at_breaks(sentence, limit):
+            if any(map(str.isalnum, piece)):
+                yield from self._within_limit(piece, language)
+            else:
+                yield None
+
+    def read(self, text: str, language: str) -> str:
+        """Return no phonemes: XTTS has none."""
+        return ""
+
+    def _within_limit(self, piece: str, language: str) -> Iterator[Reading]:
+        ids = self._ids(piece.strip().lower(), language)
+        if len(ids) <= self._most_ids:
+            yield Reading(ids, piece)
+        elif len(piece) > 1:
+            for half in split_at_breaks(piece, -(-len(piece) // 2)):
+                yield from self._within_limit(half, language)
+
+    def _ids(self, text: str, language: str) -> list[int]:
+        try:
+            return list(self._tokenizer.encode(text, lang=language))
+        except MemoryError:
+            raise
+        except Exception as error:  # third-party code over any text; its errors share no base class
+            log.info("a sentence stays as written: the tokenizer's cleaners raised %s", type(error).__name__)
+            named = f"[{'zh-cn' if language == 'zh' else language}]{text}".replace(" ", "[SPACE]")
+            return list(self._tokenizer.tokenizer.encode(named).ids)
+
+
+def open_front_end(artifact: Artifact) -> BpeFrontEnd:
+    """Return the front end of a baked XTTS. Runs in the master, or in the worker that opens the voice."""
+    tokenizer = coqui_tokenizer(bytes(artifact.buffers[VOCABULARY_FILE]))
+    return BpeFrontEnd(tokenizer, artifact.manifest.network["xtts"]["most_ids"])
+
+
+def coqui_tokenizer(vocabulary: bytes) -> Any:
+    """Return Coqui's tokenizer over a vocabulary in the `tokenizers` library's JSON.
+
+    Raises:
+        ArtifactError: this is no vocabulary.
+    """
+    from tokenizers import Tokenizer
+    from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
+
+    tokenizer = VoiceBpeTokenizer()
+    try:
+        tokenizer.tokenizer = Tokenizer.from_buffer(vocabulary)
+    except Exception as error:  # the library raises Exception itself
+        raise ArtifactError(f"{VOCABULARY_FILE}: not a vocabulary: {error}; bake the voice again") from error
+    return tokenizer
+
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "weights.safetensors"
 #: The latents of speaker n under `n.gpt` and `n.decoder`.
@@ -21,7 +93,7 @@ SPEAKERS_FILE = "speakers.safetensors"
 NETWORKS = ("gpt", "hifigan_decoder")
 _LISTENING = {"gpt": ("conditioning_encoder", "conditioning_perceiver"), "hifigan_decoder": ("speaker_encoder",)}
 #: The slowest that Coqui lets it speak.
-_MOST_LENGTH_SCALE = 20
+_MAX_LENGTH_SCALE = 20
 
 log = logging.getLogger("chorus.loader")
 
@@ -61,7 +133,7 @@ class XttsVoice:
             ids = torch.tensor([list(utterance.ids)], dtype=torch.int32, device=for_gpt.device)
             codes = self._codes(ids, for_gpt, utterance.prosody.noise_scale)
             latents = self._latents(ids, codes, for_gpt)
-            latents = _stretched(latents, min(utterance.prosody.stretch, _MOST_LENGTH_SCALE))
+            latents = _stretched(latents, min(utterance.prosody.duration_scale, _MAX_LENGTH_SCALE))
             spoken: torch.Tensor = self.networks["hifigan_decoder"](latents, g=for_decoder)
         return np.asarray(spoken.cpu().numpy(), dtype=np.float32).reshape(-1)
 

@@ -1,4 +1,4 @@
-"""The three networks of one VITS in torch: Coqui's own layers but for the decoder, arrays in and arrays out."""
+"""The three networks of a VITS in torch: Coqui's layers, but for the decoder. Noise is an input."""
 
 import copy
 from collections.abc import Mapping
@@ -13,10 +13,63 @@ from torch.nn.utils import parametrize
 from loader.artifacts.artifact import Artifact
 from loader.engines.base import Samples
 from loader.engines.compat import coqui_layers
-from loader.engines.pytorch.decoder import Decoder
-from loader.engines.pytorch.layers import Encode, Flow
-from loader.engines.vits.inference import Array, Condition, Encoding, Frames
+from loader.engines.pytorch.hifigan import Decoder
+from loader.engines.vits import Array, Condition, Encoding, Frames
 from loader.engines.weights import assign, mapped_tensors, without_initialisation
+
+
+class Encode(nn.Module):
+    """(ids, noise, speaker, language) -> (mean, log scale, log durations). The duration flow runs backwards.
+
+    Speaker and language are None where the voice has no such choice. The sums with them
+    are Coqui's own, written out: its forward method draws the noise itself.
+    """
+
+    def __init__(self, text_encoder: nn.Module, predictor: Any, is_stochastic: bool, knows_speaker: bool) -> None:
+        super().__init__()
+        self.text_encoder = text_encoder
+        self.predictor = predictor
+        self.is_stochastic = is_stochastic
+        self.knows_speaker = knows_speaker
+
+    def forward(
+        self, ids: Tensor, noise: Tensor, speaker: Tensor | None, language: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        lengths = torch.ones_like(ids).sum(1)
+        hidden, mean, log_scale, mask = self.text_encoder(ids, lengths, lang_emb=language)
+        speaker = speaker if self.knows_speaker else None
+        if not self.is_stochastic:
+            return mean, log_scale, self.predictor(hidden, mask, g=speaker, lang_emb=language) + 0 * noise[:, :1]
+        return mean, log_scale, self._durations(hidden, mask, noise, speaker, language)
+
+    def _durations(
+        self, hidden: Tensor, mask: Tensor, noise: Tensor, speaker: Tensor | None, language: Tensor | None
+    ) -> Tensor:
+        predictor = self.predictor
+        x = predictor.pre(hidden)
+        if speaker is not None:
+            x = x + predictor.cond(speaker)
+        if language is not None:
+            x = x + predictor.cond_lang(language)
+        condition = predictor.proj(predictor.convs(x, mask)) * mask
+        *flows, _unused, first = reversed(predictor.flows)
+        z = noise
+        for flow in (*flows, first):
+            z = flow(torch.flip(z, [1]), mask, g=condition, reverse=True)
+        return z[:, :1]
+
+
+class Flow(nn.Module):
+    """(prior, speaker) -> latent."""
+
+    def __init__(self, flow: nn.Module) -> None:
+        super().__init__()
+        self.flow = flow
+
+    def forward(self, prior: Tensor, speaker: Tensor | None) -> Tensor:
+        latent: Tensor = self.flow(prior, torch.ones_like(prior[:, :1]), g=speaker, reverse=True)
+        return latent
+
 
 WEIGHTS_FILE = "weights.safetensors"
 

@@ -352,10 +352,10 @@ def test_a_process_that_refuses_an_artifact_has_not_even_imported_the_runtime(co
         import json, sys
         from loader.config.settings import load_settings
         from loader.errors import IntegrityError
-        from loader.voices.catalog import locate_all, open_catalogue
+        from loader.voices.catalog import locate_all, open_catalog
         settings = load_settings(sys.argv[1])
         try:
-            open_catalogue(settings, locate_all(settings))
+            open_catalog(settings, locate_all(settings))
         except IntegrityError as error:
             assert error.path.name == "flow.bin"
             print(json.dumps([name for name in ("onnxruntime", "torch", "TTS", "onnx") if name in sys.modules]))

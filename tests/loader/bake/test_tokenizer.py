@@ -1,11 +1,10 @@
-"""loader.bake.tokenizer and loader.bake.chinese: what of a voice's text handling can be baked, and what cannot."""
+"""loader.bake.tokenizer and loader.bake.tokenizer: what of a voice's text handling can be baked, and what cannot."""
 
 import pytest
 
-from loader.bake.chinese import copy_segmenter
-from loader.bake.tokenizer import text_facts
+from loader.bake.tokenizer import copy_segmenter, text_facts
 from loader.errors import BakeError, FetchError, UnsupportedModelError
-from loader.text.languages.chinese import FEATURES_FILE, WEIGHTS_FILE
+from loader.text.languages import FEATURES_FILE, WEIGHTS_FILE
 from tests.loader.text.programs import run_module
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from loader.artifacts import bake_process
+from loader.artifacts import resolve
 from loader.artifacts.artifact import open_artifact
 from loader.artifacts.resolve import locate_artifact
 from loader.config.settings import load_settings
@@ -219,4 +219,4 @@ def test_without_coqui_installed_a_server_says_what_to_install(monkeypatch):
     monkeypatch.setattr(sys, "path", [])
 
     with pytest.raises(MissingPackageError, match="install the `bake` extra"):
-        bake_process.coqui_version()
+        resolve.coqui_version()

@@ -88,6 +88,18 @@ def test_a_driver_that_refuses_is_named_and_a_full_device_stays_a_full_device(te
     """, text)
 
 
+def test_a_machine_without_a_driver_has_no_device_and_no_retry_can_help():
+    message = "device cuda:0: this machine has 0 CUDA devices, numbered from 0: Found no NVIDIA driver"
+    assert ["NoDeviceError", message] == answer_of(CUDA_STAND_IN + """
+    def refuse(): raise RuntimeError("Found no NVIDIA driver")
+    torch.cuda.init, torch.cuda.device_count = refuse, lambda: 0
+    try:
+        device.open()
+    except Exception as error:
+        print(json.dumps([type(error).__name__, str(error)]))
+    """)
+
+
 def test_a_device_that_is_not_there_is_named_with_how_many_there_are():
     assert ["NoDeviceError", "device cuda:3: this machine has 1 CUDA devices, numbered from 0"] == answer_of(CUDA_STAND_IN + """
     try:

@@ -13,7 +13,7 @@ from loader.text.front_end import TextFrontEnd
 from loader.text.phonemizers import CARRIED, UNSUPPORTED, read_what_can_be_read, require_phonemizer
 from loader.text.sentences import UTTERANCE_PHONEMES, split_sentences
 from tests.loader.children import answer_of, run_program
-from tests.loader.text.conftest import files_of
+from tests.loader.conftest import files_of
 from tests.loader.text.corpus import CORPUS
 from tests.loader.text.test_sentences import NASTY
 from tests.loader.text.text_voices import voices
@@ -37,7 +37,7 @@ OPEN = """
 import json, os, sys
 from pathlib import Path
 from loader.text.espeak import Espeak
-from tests.loader.text.conftest import open_folder
+from tests.loader.conftest import open_folder
 """
 
 
@@ -220,7 +220,7 @@ def opened_without(module, folder):
 def do():
     from pathlib import Path
     from loader.text.espeak import Espeak
-    from tests.loader.text.conftest import open_folder
+    from tests.loader.conftest import open_folder
     open_folder(Path(sys.argv[2]), Espeak())
 """
     return answer_of(program + WITHOUT, module, folder)
@@ -286,7 +286,7 @@ def do():
     from loader.artifacts.artifact import TextFacts
     from loader.text.espeak import Espeak
     from loader.text.front_end import TextFrontEnd
-    from tests.loader.text.conftest import files_of
+    from tests.loader.conftest import files_of
     facts = json.loads(sys.argv[3])
     TextFrontEnd(TextFacts(**{**facts, "cleaner": "uroman_cleaners"}), ["de"], files_of(Path(sys.argv[2])), Espeak())
 """

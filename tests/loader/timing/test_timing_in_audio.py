@@ -35,10 +35,10 @@ def voice(catalogue):
 def spoken(voice, text, seed=1, **how):
     """Return the samples of a text, and the timings of its utterances."""
     samples, timings = [], []
-    for stretch in voice.stretches(text, Delivery(seed=seed, **how)):
-        samples.append(stretch.samples)
-        if stretch.begins:
-            timings.append(voice.timing(stretch.begins))
+    for chunk in voice.chunks(text, Delivery(seed=seed, **how)):
+        samples.append(chunk.samples)
+        if chunk.begins:
+            timings.append(voice.timing(chunk.begins))
     return np.concatenate(samples), timings
 
 

@@ -1,4 +1,4 @@
-"""XTTS to an artifact, with the latents of every speaker that the release registers."""
+"""The bake of XTTS, with the latents of every speaker that the release registers."""
 
 import json
 from collections.abc import Iterator
@@ -9,11 +9,9 @@ import torch
 
 from loader.artifacts.artifact import VoiceFacts
 from loader.artifacts.release import Release
-from loader.bake.checkpoint import one_line, require_finite
-from loader.bake.contents import Contents
-from loader.bake.coqui.reading import load_weights, read_checkpoint
-from loader.bake.stages import Stage
-from loader.engines.coqui import bpe, xtts
+from loader.bake.checkpoint import load_weights, one_line, read_checkpoint, require_finite
+from loader.bake.voice import Contents, Stage
+from loader.engines.coqui import xtts
 from loader.engines.weights import write_tensors
 from loader.errors import ArtifactError, BakeError
 
@@ -43,7 +41,7 @@ def bake_xtts(release: Release, config: Any, target: Path, stage: Stage) -> Cont
             raise BakeError(f"{release.directory}: registers no speaker; add {_SPEAKERS_FILE} or speaker_NAME.wav and seal again")
     with stage("writing weights"):
         _write(model, config, speakers, target)
-        (target / bpe.VOCABULARY_FILE).write_bytes(vocabulary)
+        (target / xtts.VOCABULARY_FILE).write_bytes(vocabulary)
     facts = VoiceFacts(
         sample_rate_hz=model.args.output_sample_rate,
         speakers=list(speakers),
@@ -57,7 +55,7 @@ def bake_xtts(release: Release, config: Any, target: Path, stage: Stage) -> Cont
 
 
 def _read_vocabulary(release: Release, config: Any) -> bytes:
-    name = Path(config.model_args.tokenizer_file or bpe.VOCABULARY_FILE).name
+    name = Path(config.model_args.tokenizer_file or xtts.VOCABULARY_FILE).name
     if name not in release.hashes:
         raise BakeError(f"{release.directory}: an XTTS voice without {name} in hash.sha256; add it and seal again")
     return (release.directory / name).read_bytes()
@@ -66,7 +64,7 @@ def _read_vocabulary(release: Release, config: Any) -> bytes:
 def _count_symbols(vocabulary: bytes, config: Any, release: Release) -> Any:
     """Note in the configuration what Coqui would ask the vocabulary while it loads a checkpoint."""
     try:
-        tokenizer = bpe.coqui_tokenizer(vocabulary)
+        tokenizer = xtts.coqui_tokenizer(vocabulary)
     except ArtifactError as error:
         raise BakeError(f"{release.directory}: {error}") from error
     arguments = config.model_args

@@ -19,8 +19,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from loader.artifacts.artifact import Artifact
 from loader.engines.base import NO_SAMPLES, Plan, Samples, Utterance, Work
-from loader.engines.vits.windows import Window, plan_windows
+from loader.engines.windows import Window, plan_windows
 from loader.errors import SynthesisError
 
 Array = npt.NDArray[np.float32]
@@ -37,7 +38,7 @@ WINDOW_FRAMES = 128
 #: Most core frames that one run of the flow makes; its margins are wider than the decoder's.
 FLOW_FRAMES = 512
 #: Longest utterance, in frames (10 minutes at 256 samples a frame, 22.05 kHz): more is a runaway.
-MOST_FRAMES = 50_000
+MAX_FRAMES = 50_000
 
 
 class Encoding(NamedTuple):
@@ -232,8 +233,8 @@ def frames_per_id(log_durations: Array, length_scale: float, speed: float = 1.0)
         raise SynthesisError("the duration predictor returned a value that is not a number")
     rounded = np.ceil(durations)
     total = float(rounded.sum(dtype=np.float64)) / speed
-    if total > MOST_FRAMES:
-        raise SynthesisError(f"the duration predictor asked for {total:.0f} frames, limit {MOST_FRAMES}")
+    if total > MAX_FRAMES:
+        raise SynthesisError(f"the duration predictor asked for {total:.0f} frames, limit {MAX_FRAMES}")
     frames = (rounded if speed == 1.0 else _paced(durations, total)).astype(np.int64)
     if frames.sum() < 1:
         frames[0] = 1
@@ -266,3 +267,23 @@ def finite(samples: Samples) -> Samples:
     if not np.isfinite(samples).all():
         raise SynthesisError("the decoder returned samples that are not numbers")
     return samples
+
+
+#: Float32, a row for each of the manifest's speakers or languages. Absent where a voice has no such choice.
+SPEAKERS_FILE, LANGUAGES_FILE = "speakers.f32", "languages.f32"
+
+
+def vits_engine(networks: Networks, artifact: Artifact, window_frames: int = WINDOW_FRAMES) -> VitsEngine:
+    """Return the engine that drives `networks`, which were opened from `artifact`, by windows of at most so many frames."""
+    voice = artifact.manifest.voice
+    conditions = Conditions(
+        _table(artifact, SPEAKERS_FILE, len(voice.speakers)), _table(artifact, LANGUAGES_FILE, len(voice.languages))
+    )
+    return VitsEngine(networks, VitsFacts(**artifact.manifest.network["vits"]), conditions, window_frames)
+
+
+def _table(artifact: Artifact, name: str, rows: int) -> Array | None:
+    """Return a view of the artifact's own mapping."""
+    if name not in artifact.buffers:
+        return None
+    return np.frombuffer(artifact.buffers[name], dtype=np.float32).reshape(rows, -1)

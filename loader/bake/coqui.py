@@ -1,4 +1,4 @@
-"""A spectrogram family and its vocoder to an artifact."""
+"""The bake for the `coqui` engine: a spectrogram family and its vocoder; XTTS has a module of its own."""
 
 import copy
 import json
@@ -9,14 +9,36 @@ import torch
 
 from loader.artifacts.artifact import VoiceFacts
 from loader.artifacts.release import VOCODER_CONFIG_FILE, Release
-from loader.bake.checkpoint import one_line, require_finite
-from loader.bake.contents import Contents
-from loader.bake.coqui.reading import load_weights, read_checkpoint, read_statistics
-from loader.bake.stages import Stage
+from loader.bake.checkpoint import load_weights, one_line, read_checkpoint, read_config, read_statistics, require_finite
 from loader.bake.tokenizer import copy_text_sources, text_facts
+from loader.bake.voice import Contents, Stage
 from loader.engines.coqui import building, mel
+from loader.engines.coqui.building import MEL_FAMILIES
 from loader.engines.weights import write_tensors
 from loader.errors import BakeError, LoaderError, UnsupportedModelError
+
+
+def bake(release: Release, target: Path, stage: Stage) -> Contents:
+    """Write a release of any family but VITS into `target`.
+
+    Raises:
+        LoaderError: any of its children.
+    """
+    with stage("reading config.json"):
+        config = read_config(release)
+    family = config.model.lower()
+    if family == "xtts":
+        from loader.bake.xtts import bake_xtts
+
+        return bake_xtts(release, config, target, stage)
+    if family == "vits":
+        raise UnsupportedModelError(f"{release.config_path}: engine 'coqui' speaks what is not VITS; set engine: auto")
+    if family not in MEL_FAMILIES:
+        raise UnsupportedModelError(
+            f"{release.config_path}: model {config.model!r}; this version speaks vits, xtts, {', '.join(MEL_FAMILIES)}"
+        )
+    return bake_mel_voice(release, config, target, stage)
+
 
 _FILE_NAMES = ("speakers_file", "speaker_file", "language_ids_file", "d_vector_file")
 

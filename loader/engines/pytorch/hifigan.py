@@ -14,11 +14,71 @@ from itertools import accumulate
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, cat, nn
 from torch.nn import functional
 
-from loader.engines.vits import hifigan
-from loader.engines.vits.hifigan import LAST_SLOPE, SLOPE
+#: Slope of every leaky rectifier of the generator but the last, which has torch's own default.
+SLOPE, LAST_SLOPE = 0.1, 0.01
+
+
+def cropped_stage(stages: int) -> int:
+    """Return the stage after whose upsampling frames that nobody wants are dropped.
+
+    The margin that a window needs is mostly for the first stage; what follows it, most of
+    the arithmetic, needs two or three frames.
+    """
+    return min(1, stages - 1)
+
+
+def phases_of(weight: Tensor, stride: int) -> Tensor:
+    """Return the weight of the plain convolution whose channels, interleaved, are a transposed one's samples.
+
+    Each output sample of a transposed convolution with kernel K and stride S is a sum over
+    ceil(K / S) inputs, with weights that repeat every S samples: S plain convolutions, in one.
+
+    Args:
+        weight: (in, out, K).
+        stride: S.
+
+    Returns:
+        (S * out, in, ceil(K / S)), the oldest input first; to be padded by its length less one.
+    """
+    inside, outside, kernel = weight.shape
+    taps = taps_of(kernel, stride)
+    whole = functional.pad(weight, (0, taps * stride - kernel))
+    return whole.reshape(inside, outside, taps, stride).permute(3, 1, 0, 2).flip(3).reshape(stride * outside, inside, taps)
+
+
+def taps_of(kernel: int, stride: int) -> int:
+    """Return how many inputs each sample of a transposed convolution depends on."""
+    return math.ceil(kernel / stride)
+
+
+def kept_of(kernel: int, stride: int, padding: int) -> slice:
+    """Return which of the interleaved samples are the transposed convolution's own."""
+    cut = taps_of(kernel, stride) * stride - kernel + padding
+    return slice(padding, -cut if cut else None)
+
+
+def blocks_of(weight: Tensor, block: int) -> Tensor:
+    """Return the weight of the convolution that makes `block` samples of one channel in one step of that stride.
+
+    Processors compute channels by the vector, 16 of them with AVX-512: with one channel, 15
+    are thrown away.
+
+    Args:
+        weight: (1, in, kernel).
+        block: how many.
+
+    Returns:
+        (block, in, kernel + block - 1), to be padded as before.
+    """
+    return cat([functional.pad(weight, (shift, block - 1 - shift)) for shift in range(block)])
+
+
+def block_of(samples_per_frame: int) -> int:
+    """Return the largest block that every number of frames fills without rest."""
+    return math.gcd(samples_per_frame, 16)
 
 
 class Decoder(nn.Module):
@@ -68,7 +128,7 @@ class Decoder(nn.Module):
             x += self.cond_layer(_channels_last(speaker))
         blocks, per_stage = list(self.resblocks), len(self.resblocks) // len(self.ups)
         for index, upsampling in enumerate(self.ups):
-            x = upsampling(functional.leaky_relu_(x, SLOPE), wanted if index == hifigan.cropped_stage(len(self.ups)) else None)
+            x = upsampling(functional.leaky_relu_(x, SLOPE), wanted if index == cropped_stage(len(self.ups)) else None)
             x = _sum_of(blocks[index * per_stage : (index + 1) * per_stage], x)
         samples: Tensor = self.conv_post(functional.leaky_relu_(x, LAST_SLOPE))
         return samples.tanh_()
@@ -87,13 +147,13 @@ class Conv(nn.Module):
 
 
 class Upsampling(nn.Module):
-    """A transposed convolution as a plain one, whose channels are samples that follow each other (see `hifigan`)."""
+    """A transposed convolution as a plain one, whose channels are samples that follow each other ."""
 
     def __init__(self, inside: int, outside: int, kernel: int, stride: int, samples_per_frame: int) -> None:
         super().__init__()
         self.samples_per_frame = samples_per_frame
-        self.taps, self.outside = hifigan.taps_of(kernel, stride), outside
-        self.kept = hifigan.kept_of(kernel, stride, (kernel - stride) // 2)
+        self.taps, self.outside = taps_of(kernel, stride), outside
+        self.kept = kept_of(kernel, stride, (kernel - stride) // 2)
         self.weight = _weight(inside, stride * outside, self.taps)
         self.bias = nn.Parameter(torch.empty(stride * outside))
 
@@ -133,11 +193,11 @@ class Block(nn.Module):
 
 
 class LastConv(nn.Module):
-    """The convolution to one channel, a block of samples as the channels of one step (see `hifigan`)."""
+    """The convolution to one channel, a block of samples as the channels of one step ."""
 
     def __init__(self, inside: int, kernel: int, samples_per_frame: int) -> None:
         super().__init__()
-        block = hifigan.block_of(samples_per_frame)
+        block = block_of(samples_per_frame)
         self.stride, self.padding = (1, block), (0, (kernel - 1) // 2)
         self.weight = _weight(inside, block, kernel + block - 1)
 
@@ -172,11 +232,11 @@ def weights_of(generator: Any) -> dict[str, Tensor]:
     for name, layer in generator.named_modules():
         if isinstance(layer, nn.ConvTranspose1d):
             stride = layer.stride[0]
-            weights[f"{name}.weight"] = _laid_out(hifigan.phases_of(layer.weight * (1 if name == "ups.0" else share), stride))
+            weights[f"{name}.weight"] = _laid_out(phases_of(layer.weight * (1 if name == "ups.0" else share), stride))
             weights[f"{name}.bias"] = layer.bias.repeat(stride)
         elif name == "conv_post":
-            block = hifigan.block_of(math.prod(each.stride[0] for each in generator.ups))
-            weights[f"{name}.weight"] = _laid_out(hifigan.blocks_of(layer.weight * share, block))
+            block = block_of(math.prod(each.stride[0] for each in generator.ups))
+            weights[f"{name}.weight"] = _laid_out(blocks_of(layer.weight * share, block))
         elif isinstance(layer, nn.Conv1d):
             weights |= {f"{name}.weight": _laid_out(layer.weight), f"{name}.bias": layer.bias}
     return {name: weight.detach() for name, weight in weights.items()}

@@ -1,4 +1,4 @@
-"""loader.engines.vits.inference: durations, windows, and that joins are exact."""
+"""loader.engines.vits: durations, windows, and that joins are exact."""
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from loader.artifacts.artifact import Artifact
 from loader.engines import onnx
 from loader.engines.base import Prosody, Utterance
 from loader.engines.onnx import OnnxNetworks
-from loader.engines.vits.inference import (
+from loader.engines.vits import (
     FIRST_WINDOWS_FRAMES,
     FLOW_FRAMES,
     WINDOW_FRAMES,
@@ -19,7 +19,7 @@ from loader.engines.vits.inference import (
     VitsFacts,
     frames_per_id,
 )
-from loader.engines.vits.windows import plan_windows
+from loader.engines.windows import plan_windows
 from loader.errors import SynthesisError
 from tests.loader.engines.speaking import windows_of
 

@@ -1,4 +1,4 @@
-"""Cutting a line of frames into windows that can be computed apart and joined exactly."""
+"""Windows of a line of frames that are computed apart and joined exactly."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of frames to feed, and what to keep of the result."""
+    """A chunk of frames to feed, and what to keep of the result."""
 
     #: Frames to feed, margins included: [start, stop).
     start: int
