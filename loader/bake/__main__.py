@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,8 +28,9 @@ def main(parent: int | None) -> None:
     """Prepare voices: read Coqui checkpoints, write artifacts that can be mapped."""
     if parent is not None:
         _end_with(parent)
-    # Coqui logs through the root logger as it loads; its remarks are not our user's.
+    # This process runs Coqui's code and ends: its log lines and warnings are not for the operator.
     logging.disable(logging.ERROR)
+    warnings.simplefilter("ignore")
 
 
 @main.command()

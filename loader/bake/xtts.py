@@ -11,6 +11,7 @@ from loader.artifacts.artifact import VoiceFacts
 from loader.artifacts.release import Release
 from loader.bake.checkpoint import load_weights, one_line, read_checkpoint, require_finite
 from loader.bake.voice import Contents, Stage
+from loader.engines.compat import coqui_package
 from loader.engines.coqui import xtts
 from loader.engines.weights import write_tensors
 from loader.errors import ArtifactError, BakeError
@@ -75,19 +76,14 @@ def _count_symbols(vocabulary: bytes, config: Any, release: Release) -> Any:
 
 
 def _load(release: Release, config: Any) -> Any:
-    from TTS.tts.models import xtts as coqui
-
     try:
         model = xtts.build_xtts(config)
     except Exception as error:  # Coqui's constructors raise anything
         raise BakeError(f"{release.config_path}: Coqui cannot build it: {one_line(error)}") from error
     path = release.checkpoint_path
     # Published checkpoints hold Coqui's configuration as objects of its classes.
-    checkpoint = read_checkpoint(path, coqui._legacy_safe_globals())
-    # Its own reader would write the checkpoint anew in another form; its renaming of weights is what is wanted.
-    model._load_checkpoint = lambda _path: checkpoint.get("model") or {}
-    weights = model.get_compatible_checkpoint_state_dict(path)
-    _load_plain_weights(model, weights, path)
+    checkpoint = read_checkpoint(path, coqui_package.legacy_globals())
+    _load_plain_weights(model, coqui_package.compatible_weights(model, path, checkpoint.get("model") or {}), path)
     return model
 
 
@@ -114,11 +110,8 @@ def _speakers(release: Release, model: Any) -> Iterator[tuple[str, Latents]]:
 
 def _listen(model: Any, recording: Path) -> Latents:
     """Return the latents of a recording, as Coqui computes them."""
-    from TTS.tts.models import xtts as coqui
-
     config = model.config
-    # Coqui's own reads through torchcodec, which wants FFmpeg on the machine.
-    coqui.load_audio = _load_audio
+    coqui_package.replace_audio_reader(_load_audio)
     try:
         for_gpt, for_decoder = model.get_conditioning_latents(
             recording, max_ref_length=config.max_ref_len, gpt_cond_len=config.gpt_cond_len,

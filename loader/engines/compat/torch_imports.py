@@ -10,21 +10,21 @@ import os
 import sys
 import types
 from importlib.machinery import PathFinder
-from types import ModuleType
 from typing import Any
 
 _LEFT_OUT = "torch._meta_registrations"
+_TORCHAUDIO = "torchaudio"
 
 
 def import_torch() -> None:
-    """Import torch as little as speaking needs, unless it is there already. Runs in the master."""
+    """Import torch without `_meta_registrations`, unless it is imported already. Runs in the master."""
     if "torch" in sys.modules:
         return
     # oneDNN keeps a compiled kernel with its scratch memory for every shape it met, 1024 of them. Of texts of all
     # lengths that was 513 MB a worker, 200 with 64; 4 workers of the embedded voice took 562 MB with 64, 519 with
     # 16, 469 with none, and began to speak after 0.15, 0.16 and 0.20 s (2026-11-23).
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
-    sys.modules[_LEFT_OUT] = ModuleType(_LEFT_OUT)
+    sys.modules[_LEFT_OUT] = types.ModuleType(_LEFT_OUT)
     try:
         importlib.import_module("torch")
     finally:
@@ -32,38 +32,32 @@ def import_torch() -> None:
 
 
 def complete_torch() -> None:
-    """Import what `import_torch` left out, for libraries that may ask for it."""
+    """Import the part that `import_torch` left out, for libraries that may use it."""
     importlib.import_module(_LEFT_OUT)
 
 
-_NAME = "torchaudio"
-
-
 def load_torchaudio() -> None:
-    """Load torchaudio, but for its library, which is linked to CUDA and does not load beside a CPU build of torch.
+    """Load torchaudio without its native library, for the pure Python that XTTS calls.
 
-    `loader.engines.compat.coqui_package` defers loading it to the first touch, which may have failed already;
-    Coqui's modules hold the module object, so it is that one which is filled.
+    The library is linked to CUDA and does not load beside a CPU build of torch.
+    `coqui_package` defers loading to the first use, which may have failed already; Coqui's
+    modules hold the module object, so this fills that object.
     """
-    module = sys.modules.get(_NAME)
-    spec = PathFinder.find_spec(_NAME)
+    module = sys.modules.get(_TORCHAUDIO)
+    spec = PathFinder.find_spec(_TORCHAUDIO)
     if spec is None or spec.loader is None:
         return
     if module is None:
-        module = types.ModuleType(_NAME)
-    # Its dictionary by itself: asking the module for it would load it.
+        module = types.ModuleType(_TORCHAUDIO)
+    # Through its dictionary: reading the attribute would load it.
     if "transforms" in object.__getattribute__(module, "__dict__"):
         return
-    module.__class__ = types.ModuleType  # no longer the kind that loads when touched
+    module.__class__ = types.ModuleType  # ends the lazy loading
     module.__spec__, module.__path__ = spec, list(spec.submodule_search_locations or ())
-    sys.modules[_NAME] = module
-    sys.modules[f"{_NAME}._extension"] = _without_library()
-    spec.loader.exec_module(module)
-
-
-def _without_library() -> types.ModuleType:
-    extension: Any = types.ModuleType(f"{_NAME}._extension")
+    sys.modules[_TORCHAUDIO] = module
+    extension: Any = types.ModuleType(f"{_TORCHAUDIO}._extension")
     extension._IS_TORCHAUDIO_EXT_AVAILABLE = extension._IS_ALIGN_AVAILABLE = False
     extension.fail_if_no_align = lambda function: function
     extension._check_cuda_version = lambda: None
-    return extension  # type: ignore[no-any-return]
+    sys.modules[extension.__name__] = extension
+    spec.loader.exec_module(module)

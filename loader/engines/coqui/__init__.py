@@ -74,11 +74,12 @@ def import_libraries() -> None:
     """Import torch and Coqui's package. Runs in the master; starts no thread."""
     torch_imports.import_torch()
     torch_imports.complete_torch()
-    from loader.engines.compat.coqui_package import import_coqui
+    from loader.engines.compat.coqui_package import import_coqui, without_warnings
 
     import_coqui()
-    for name in ("TTS.tts.models.base_tts", "TTS.vocoder.models.gan", "librosa.filters"):
-        importlib.import_module(name)
+    with without_warnings():
+        for name in ("TTS.tts.models.base_tts", "TTS.vocoder.models.gan", "librosa.filters"):
+            importlib.import_module(name)
 
 
 def open_engine(artifact: Artifact, accelerator: Accelerator | None = None) -> CoquiEngine:
@@ -92,7 +93,10 @@ def open_engine(artifact: Artifact, accelerator: Accelerator | None = None) -> C
         ArtifactError: Coqui cannot build them, or the weights do not fit.
     """
     import_libraries()
-    return CoquiEngine(_open_model(artifact), accelerator)
+    from loader.engines.compat.coqui_package import without_warnings
+
+    with without_warnings():
+        return CoquiEngine(_open_model(artifact), accelerator)
 
 
 def front_end(artifact: Artifact) -> "BpeFrontEnd":

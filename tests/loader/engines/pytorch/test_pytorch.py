@@ -185,7 +185,7 @@ def test_a_window_in_halves_is_the_window(torch_artifact, frames):
     whole = model.decode(latent, Condition())
     hop, errors = engine.facts.samples_per_frame, []
     for keep in ((0, frames), (frames // 3, frames), (frames // 3, frames - frames // 4)):
-        halves = engine.networks._in_halves(model, latent, Condition(), keep)
+        halves = engine.networks._decode_halves(model, latent, Condition(), keep)
         once = engine.networks.decode(latent, Condition(), keep)
         kept = whole[keep[0] * hop : keep[1] * hop]
         assert kept.shape == halves.shape == once.shape, (kept.shape, halves.shape, once.shape)
