@@ -1,6 +1,6 @@
 """Preparations of Coqui's phonemizers: a Chinese segmenter from the artifact, a fixed order for Korean.
 
-Left alone, spacy-pkuseg looks for its model in the home directory and downloads it at
+By default spacy-pkuseg looks for its model in the home directory and downloads it at
 first use. So the bake copies the model into the artifact, and it is opened from there:
 its weights stay mapped, its two million features become objects of this process.
 """
@@ -9,14 +9,14 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-#: Features by name and tags by name, as the segmenter's own file has them.
+#: Features by name and tags by name, in the segmenter's own format.
 FEATURES_FILE = "pkuseg.features.msgpack"
 #: One float64 for every pair of feature and tag, then one for every pair of tags.
 WEIGHTS_FILE = "pkuseg.weights.f64"
 
 
 def prepare_chinese(module: Any, files: Mapping[str, Any]) -> None:
-    """Give Coqui's `module` its segmenter. Runs in the master before the fork.
+    """Set the segmenter of Coqui's `module`. Runs in the master before the fork.
 
     Raises:
         KeyError: the artifact has no model.
@@ -25,7 +25,7 @@ def prepare_chinese(module: Any, files: Mapping[str, Any]) -> None:
 
 
 def _segmenter(features_file: Any, weights_file: Any) -> Any:
-    """Return what `spacy_pkuseg.pkuseg()` would, which can only read a folder."""
+    """Return the result of `spacy_pkuseg.pkuseg()`, which can only read a folder."""
     import spacy_pkuseg
 
     extractor = _features(features_file)
@@ -66,8 +66,8 @@ def _model(content: Any, features: int, tags: int) -> Any:
 def prepare_korean(_module: Any, _files: Mapping[str, Any]) -> None:
     """Have ko_speech_tools replace words and numbers in one order, the longest first.
 
-    It walks a set, whose order each process draws anew: "he" may be replaced before or
-    inside "hello", and 3 inside 13. Where no word is part of another this changes nothing.
+    It iterates over a set, in an order that differs between processes: "he" may be replaced
+    before or inside "hello", and 3 inside 13. If no word is part of another, this changes nothing.
     """
     from ko_speech_tools.g2p import english, numerals
 

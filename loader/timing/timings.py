@@ -12,7 +12,7 @@ from loader.timing.alignment import WordSpan, sounds
 
 @dataclass(frozen=True)
 class Mark:
-    """One thing that is heard, and when: samples at the voice's rate from the first sample of the whole audio."""
+    """A word or phoneme and its range in samples, counted from the first sample of the audio."""
 
     text: str
     start_samples: int
@@ -21,7 +21,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Timing:
-    """When one utterance is heard, and what of it when. Positions are those of `Mark`."""
+    """The range of one utterance and of its words and phonemes. Positions are those of `Mark`."""
 
     #: Number of the sentence it belongs to, from 0; parts of a long sentence share it.
     sentence: int
@@ -29,13 +29,13 @@ class Timing:
     text: str
     start_samples: int
     end_samples: int
-    #: Words as written, in order, with no overlap. Empty where the voice does not know its durations.
+    #: Words as written, in order, without overlap. Empty if the engine does not know durations.
     words: tuple[Mark, ...] = ()
-    #: Sounds alone: neither white space nor punctuation. Empty like `words`.
+    #: Without white space and punctuation. Empty like `words`.
     phonemes: tuple[Mark, ...] = ()
 
     def later(self, samples: int) -> "Timing":
-        """Return the same, so many samples later."""
+        """Return the timing shifted by `samples`."""
 
         def moved(marks: tuple[Mark, ...]) -> tuple[Mark, ...]:
             return tuple(Mark(each.text, each.start_samples + samples, each.end_samples + samples) for each in marks)
@@ -49,27 +49,27 @@ class Timing:
         )
 
 
-#: The first sample, and the first that follows; counted from the first of the audio.
+#: Half-open range of samples, counted from the first one of the audio.
 _Span = tuple[int, int]
 
 
 def timing_of(
     reading: Reading, words: Sequence[WordSpan], samples_per_id: Sequence[int], sentence: int, start_samples: int
 ) -> Timing:
-    """Return when one utterance is heard, and what of it when.
+    """Return the timing of one utterance.
 
-    The time of white space and punctuation belongs to no word. Where the utterance is only a
-    part of what was read, its text is the part that its words stand in.
+    The time of white space and punctuation belongs to no word. If the utterance is a part of
+    a longer reading, its text is the part with its words.
 
     Args:
-        reading: what is spoken.
-        words: all of `reading.text`, as they lie in `reading.phonemes`.
-        samples_per_id: how long each of `reading.ids` lasts.
+        reading: the spoken utterance.
+        words: all words of `reading.text`, with their ranges in `reading.phonemes`.
+        samples_per_id: the duration of each of `reading.ids`.
         sentence: number of its sentence, from 0.
         start_samples: the utterance's first sample, counted from the first of the audio.
     """
     ends = list(accumulate(map(int, samples_per_id), initial=start_samples))
-    heard = _heard(reading.positions, list(pairwise(ends)))
+    heard = _time_positions(reading.positions, list(pairwise(ends)))
     # A word that is cut in its middle belongs to the part that it begins in.
     own = [word.first_phoneme >= reading.start for word in words]
     spans = [
@@ -86,12 +86,12 @@ def timing_of(
     )
 
 
-def _heard(positions: Sequence[int | None], spans: Sequence[_Span]) -> Mapping[int, _Span]:
-    """Return when each position is heard, with the blank that follows it.
+def _time_positions(positions: Sequence[int | None], spans: Sequence[_Span]) -> Mapping[int, _Span]:
+    """Return the range of each position, with the blank that follows it.
 
-    A blank is as much of the sound before it as of the one after. Given to the one before, the
-    first word after a pause begins 3 ms after the audio does (median; 25 ms early to 20 ms late
-    for four in five); given to the one after, 10 ms before it (97 to 3 ms early) (2026-11-24).
+    A blank belongs as much to the sound before it as to the one after. Added to the one before,
+    the first word after a pause begins 3 ms after the audio does (median; 25 ms early to 20 ms late
+    for four in five); added to the one after, 10 ms before it (97 to 3 ms early) (2026-11-24).
     """
     heard: dict[int, _Span] = {}
     last: int | None = None
@@ -105,13 +105,13 @@ def _heard(positions: Sequence[int | None], spans: Sequence[_Span]) -> Mapping[i
 
 
 def _span(first: int, last: int, heard: Mapping[int, _Span]) -> _Span | None:
-    """Return when the positions of that range are heard; None where none of them lasts."""
+    """Return the range of the positions [first, last); None if their duration is 0."""
     spans = [heard[position] for position in range(first, last) if position in heard]
     return (spans[0][0], spans[-1][1]) if spans and spans[0][0] < spans[-1][1] else None
 
 
 def _part(reading: Reading, words: Sequence[WordSpan]) -> str:
-    """Return the text that the utterance is of; of a part, from the first word that begins in it to those of the next part.
+    """Return the utterance's text; of a part, from the first word that begins in it to the first of the next part.
 
     The parts together are the text, each character once, except words that begin in a part without a sound of the
     voice, which is not spoken. A part in which no word begins has no text.
@@ -129,7 +129,7 @@ def _part(reading: Reading, words: Sequence[WordSpan]) -> str:
 
 
 def _end_of_part(reading: Reading) -> int:
-    """Return where in the phonemes the next part begins, by the same cuts as the front end made."""
+    """Return where in the phonemes the next part begins, by the front end's cuts."""
     done = 0
     for part in split_at_breaks(reading.phonemes, UTTERANCE_PHONEMES):
         start = reading.phonemes.index(part, done)

@@ -42,7 +42,7 @@ def test_after_the_last_try_it_says_how_often_and_why():
     pauses, told = [], []
     last = RuntimeError("no  such\ndriver")
 
-    with pytest.raises(WarmUpError, match="^failed 3 times, at last with: RuntimeError: no such driver$") as raised:
+    with pytest.raises(WarmUpError, match="^failed 3 times, the last time with: RuntimeError: no such driver$") as raised:
         with_retries(Failing(OSError(), OSError(), last), Backoff(), pauses.append, lambda *each: told.append(each[0]))
 
     assert last is raised.value.__cause__

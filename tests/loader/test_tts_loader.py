@@ -179,7 +179,7 @@ def test_after_the_third_failure_it_says_so_and_may_be_asked_again(path, failing
     calls, pauses = failing_at_first(3, OSError("no disk")), []
     loader = TTSLoader(path)
 
-    with pytest.raises(WarmUpError, match="failed 3 times, at last with: OSError: no disk") as raised:
+    with pytest.raises(WarmUpError, match="failed 3 times, the last time with: OSError: no disk") as raised:
         asyncio.run(loader.warm_up(pause=pauses.append))
     assert (3, [1.0, 2.0], 75, False) == (len(calls), pauses, raised.value.exit_status, loader.is_ready())
     asyncio.run(loader.warm_up(pause=pauses.append))

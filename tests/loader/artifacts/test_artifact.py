@@ -163,7 +163,7 @@ def test_a_truncated_manifest_is_refused(directory):
 def test_a_manifest_that_is_something_else_is_refused(directory, content):
     rewrite(directory / MANIFEST, content)
 
-    with pytest.raises(IntegrityError, match="expected a sealed manifest, found something else"):
+    with pytest.raises(IntegrityError, match="expected a sealed manifest, found another content"):
         open_artifact(directory, platform_of=here)
 
 

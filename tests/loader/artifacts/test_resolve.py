@@ -77,7 +77,7 @@ def test_another_version_than_configured_is_refused(configured, embedded_release
 def test_the_embedded_voices_are_known_by_name(configured, name):
     settings = configured(name)
 
-    with pytest.raises(ModelNotFoundError, match="the one embedded voice is embedded/joe"):
+    with pytest.raises(ModelNotFoundError, match="the only embedded voice is embedded/joe"):
         locate_artifact(settings.voices[0], settings)
 
 

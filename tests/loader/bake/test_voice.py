@@ -211,7 +211,7 @@ def test_an_unknown_embedded_voice_is_refused(tmp_path):
     path.write_text(f"model_path: embedded/nobody\ncache_dir: {tmp_path}\n")
     settings = load_settings(path)
 
-    with pytest.raises(ModelNotFoundError, match="'embedded/nobody': the one embedded voice is embedded/joe"):
+    with pytest.raises(ModelNotFoundError, match="'embedded/nobody': the only embedded voice is embedded/joe"):
         locate_artifact(settings.voices[0], settings)
 
 

@@ -19,7 +19,7 @@ def coqui(with_segmenter):
 
 
 def our_ids(front_end, text, language):
-    return front_end.numbered(text, front_end.read(text, language)).ids
+    return front_end.number(text, front_end.read(text, language)).ids
 
 
 @pytest.mark.parametrize("name", VOICES)

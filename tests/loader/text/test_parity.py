@@ -19,7 +19,7 @@ def coqui(embedded_release, with_espeak):
 
 
 def our_ids(front_end, text):
-    return front_end.numbered(text, front_end.read(text, "en-us")).ids
+    return front_end.number(text, front_end.read(text, "en-us")).ids
 
 
 def test_coqui_uses_its_own_phonemizer_and_our_version_of_espeak(coqui):

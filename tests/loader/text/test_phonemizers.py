@@ -10,7 +10,7 @@ import pytest
 from loader.artifacts.artifact import TextFacts
 from loader.errors import MissingPackageError, UnsupportedModelError
 from loader.text.front_end import TextFrontEnd
-from loader.text.phonemizers import CARRIED, UNSUPPORTED, read_what_can_be_read, require_phonemizer
+from loader.text.phonemizers import CARRIED, UNSUPPORTED, phonemize_safely, require_phonemizer
 from loader.text.sentences import UTTERANCE_PHONEMES, split_sentences
 from tests.loader.children import answer_of, run_program
 from tests.loader.conftest import files_of
@@ -79,7 +79,7 @@ def test_what_cannot_be_read_is_left_out_and_the_rest_is_read():
                 raise ValueError(text)
             return text.upper()
 
-    assert "ABCDEF" == read_what_can_be_read(Picky(), "ab8c88def8")
+    assert "ABCDEF" == phonemize_safely(Picky(), "ab8c88def8")
 
 
 def test_a_number_beyond_all_names_leaves_the_words_around_it(open_text_side):

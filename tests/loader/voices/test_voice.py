@@ -299,7 +299,7 @@ def test_an_unknown_speaker_is_refused_with_the_known_before_anything_is_spoken(
 
 def test_a_voice_of_one_speaker_has_none_to_choose(voice):
     assert () == voice.speakers
-    with pytest.raises(UnknownSpeakerError, match="it has one speaker, without a name; leave it out"):
+    with pytest.raises(UnknownSpeakerError, match="it has one speaker without a name; omit the speaker"):
         voice.speaker_row("joe")
 
 
