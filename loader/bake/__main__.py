@@ -23,7 +23,7 @@ _INPUT_OUTPUT_ERROR = 74
 
 
 @click.group()
-@click.option("--parent", type=int, help="Process to end with, however it ends.")
+@click.option("--parent", type=int, help="End when this process ends.")
 def main(parent: int | None) -> None:
     """Prepare voices: read Coqui checkpoints, write artifacts that can be mapped."""
     if parent is not None:
@@ -77,7 +77,7 @@ def fetch(name: str, target: Path) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Be killed when `parent` dies: its lock is free then, and somebody else may bake the same voice."""
+    """Be killed when `parent` ends: its lock is free then, and another process may bake the same voice."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         sys.exit(_INPUT_OUTPUT_ERROR)
@@ -95,7 +95,7 @@ def _stage(title: str) -> Iterator[None]:
 
 @contextmanager
 def _failures_named(target: Path) -> Iterator[None]:
-    """Say of an error of the file system where it happened and what helps: its own words may name no file."""
+    """Add the place and the remedy to file system errors, whose text may name no file."""
     try:
         yield
     except OSError as error:

@@ -50,10 +50,10 @@ def bake_mel_voice(release: Release, config: Any, target: Path, stage: Stage) ->
         LoaderError: any of its children.
     """
     with stage("loading the checkpoint"):
-        # A copy, since Coqui's constructors take from a configuration what they have used.
-        model = _built(copy.deepcopy(config), release)
+        # A copy, because Coqui's constructors remove used entries from a configuration.
+        model = _build(copy.deepcopy(config), release)
         checkpoint = read_checkpoint(release.checkpoint_path)
-        load_weights(model, _spoken_with(checkpoint.get("model") or {}), release.checkpoint_path)
+        load_weights(model, _drop_training_weights(checkpoint.get("model") or {}), release.checkpoint_path)
         _store_inverses(model)
     with stage("writing weights"):
         reduction = _reduction(model, checkpoint)
@@ -61,12 +61,12 @@ def bake_mel_voice(release: Release, config: Any, target: Path, stage: Stage) ->
         _write_statistics(release, config.audio.stats_path, config.audio.signal_norm, target / mel.STATISTICS_FILE)
         write_tensors(target / mel.WEIGHTS_FILE, model.state_dict())
         speakers = _write_speakers(model, release, target)
-        (target / mel.CONFIG_FILE).write_text(_closed(config, model.config, speakers), encoding="utf-8")
+        (target / mel.CONFIG_FILE).write_text(_format_config(config, model.config, speakers), encoding="utf-8")
         copy_text_sources(target, model)
     return Contents(_voice_facts(model, speakers, sample_rate_hz), text_facts(model), {"mel": {"reduction": reduction}})
 
 
-def _built(config: Any, release: Release) -> Any:
+def _build(config: Any, release: Release) -> Any:
     try:
         return building.build_family(config)
     except LoaderError:
@@ -75,7 +75,7 @@ def _built(config: Any, release: Release) -> Any:
         raise BakeError(f"{release.config_path}: Coqui cannot build it: {one_line(error)}") from error
 
 
-def _spoken_with(weights: dict[str, Any]) -> dict[str, Any]:
+def _drop_training_weights(weights: dict[str, Any]) -> dict[str, Any]:
     return {name: each for name, each in weights.items() if name.split(".")[0] not in building.TRAINING_ONLY}
 
 
@@ -86,14 +86,14 @@ def _store_inverses(model: Any) -> None:
 
 
 def _reduction(model: Any, checkpoint: dict[str, Any]) -> int | None:
-    """Return the frames of one step of Tacotron's decoder, which changed while it was trained."""
+    """Return the frames of one step of Tacotron's decoder, which changes during training."""
     if not hasattr(model.decoder if hasattr(model, "decoder") else None, "set_r"):
         return None
     return int(checkpoint.get("r") or checkpoint.get("config", {}).get("r") or model.config.r)
 
 
 def _write_vocoder(release: Release, target: Path) -> int | None:
-    """Write the release's vocoder, and return the hertz of what it makes; None where it has none."""
+    """Write the release's vocoder, and return its sample rate in hertz; None if the release has none."""
     from TTS.config import load_config
 
     path = release.vocoder_path
@@ -104,7 +104,7 @@ def _write_vocoder(release: Release, target: Path) -> int | None:
         config = load_config(config_path)
     except Exception as error:  # Coqui's readers share no base class of errors
         raise BakeError(f"{config_path}: Coqui cannot read it: {one_line(error)}") from error
-    generator = _built_generator(config, config_path)
+    generator = _build_generator(config, config_path)
     load_weights(generator, _generator_weights(read_checkpoint(path)), path)
     building.fuse_generator(generator)
     require_finite(dict(generator.named_parameters()), path)  # a direction of length 0 makes NaN
@@ -119,7 +119,7 @@ def _write_vocoder(release: Release, target: Path) -> int | None:
     return int(config.audio.sample_rate)
 
 
-def _built_generator(config: Any, path: Path) -> Any:
+def _build_generator(config: Any, path: Path) -> Any:
     try:
         return building.build_generator(config)
     except UnsupportedModelError as error:
@@ -129,7 +129,7 @@ def _built_generator(config: Any, path: Path) -> Any:
 
 
 def _generator_weights(checkpoint: dict[str, Any]) -> Any:
-    """Return the generator's weights, which old checkpoints keep apart from the discriminator's."""
+    """Return the generator's weights, which old checkpoints have in one table with the discriminator's."""
     if "model_disc" in checkpoint:
         return checkpoint["model"]
     prefix = "model_g."
@@ -147,7 +147,7 @@ def _write_statistics(release: Release, named: str | None, used: bool, path: Pat
 
 
 def _write_speakers(model: Any, release: Release, target: Path) -> list[str]:
-    """Write the vectors of speakers where the voice has them, and return the speakers' names."""
+    """Write the vectors of speakers, if the voice has them, and return the speakers' names."""
     manager = model.speaker_manager
     if manager is None:
         return []
@@ -160,12 +160,12 @@ def _write_speakers(model: Any, release: Release, target: Path) -> list[str]:
     return list(manager.embedding_names)
 
 
-def _closed(config: Any, used: Any, speakers: list[str]) -> str:
-    """Return a configuration as JSON that names no file, and no phonemizer for Coqui to start.
+def _format_config(config: Any, used: Any, speakers: list[str]) -> str:
+    """Return a configuration as JSON, without files, and without a phonemizer for Coqui to start.
 
     Args:
-        config: as it was released.
-        used: as the model filled it in, with the symbols and the languages it assumed.
+        config: the released one.
+        used: the model's, with its default symbols and languages.
         speakers: their names, row by row.
     """
     document = config.to_dict()

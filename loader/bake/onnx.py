@@ -20,50 +20,33 @@ from loader.engines import onnx
 from loader.engines.pytorch.networks import Encode, Flow
 from loader.errors import BakeError
 
+_OPSET = 17
+#: Smaller constants stay in the graph file: they are shapes and scalars.
+_MIN_WEIGHT_BYTES = 1024
 #: Convolutions of fewer channels than two blocks gain nothing from the blocked layout.
 _MIN_CHANNELS = 32
 
 
-def encode_of(vits: Any) -> Encode:
-    """Return the first network of `vits`, whose own layers are changed for it."""
-    return Encode(
-        _in_two_dimensions(vits.text_encoder),
-        _in_two_dimensions(vits.duration_predictor),
-        is_stochastic=bool(vits.args.use_sdp),
-        knows_speaker=bool(vits.args.condition_dp_on_speaker),
-    )
-
-
-def flow_of(vits: Any) -> Flow:
-    """Return the second network of `vits`, whose own layers are changed for it."""
-    return Flow(_in_two_dimensions(vits.flow))
-
-
 class FlatConv(nn.Module):
-    """A 1-D convolution computed as a 2-D one of height 1, which ONNX Runtime does 8 % faster here."""
+    """A 1-D convolution computed as a 2-D one of height 1, which ONNX Runtime does 8 % faster."""
 
     def __init__(self, conv: nn.Conv1d) -> None:
         super().__init__()
         self.conv = flat_conv(conv)
 
     def forward(self, x: Tensor) -> Tensor:
-        # Not squeeze: it would be exported as a branch on the height.
+        # Not squeeze, which is exported as a branch on the height.
         return self.conv(x.unsqueeze(2)).reshape(1, self.conv.out_channels, -1)
 
 
-def _in_two_dimensions(module: nn.Module) -> nn.Module:
+def _flatten_convs(module: nn.Module) -> nn.Module:
     """Replace every dense, wide 1-D convolution below `module`, in place."""
     for name, child in module.named_children():
         if not isinstance(child, nn.Conv1d):
-            _in_two_dimensions(child)
+            _flatten_convs(child)
         elif child.groups == 1 and min(child.in_channels, child.out_channels) >= _MIN_CHANNELS:
             setattr(module, name, FlatConv(child))
     return module
-
-
-_OPSET = 17
-#: Smaller constants stay in the graph file: they are shapes and scalars.
-_MIN_WEIGHT_BYTES = 1024
 
 
 def bake(release: Release, target: Path, stage: Stage) -> Contents:
@@ -83,28 +66,33 @@ def bake(release: Release, target: Path, stage: Stage) -> Contents:
 
 
 def export_graphs(vits: Any, directory: Path) -> None:
-    """Write `encode`, `flow` and `decode` into `directory`, each as `.onnx` and `.bin`.
+    """Write `encode`, `flow` and `decode` into `directory`, each as `.onnx` and `.bin`. Changes the layers of `vits`.
 
-    The graphs are optimised for the processor this runs on, so that opening them needs
-    no optimisation, and hold no random node.
+    The graphs are optimized for this CPU, so that opening them needs no optimization, and
+    have no random node.
 
     Raises:
-        BakeError: a graph still draws random numbers, or cannot be written.
-        OSError: there is no room for one.
+        BakeError: a graph draws random numbers, or cannot be written.
+        OSError: the disk is full.
     """
     channels = vits.args.hidden_channels
     speaker = _example(vits.embedded_speaker_dim)
     language = _example(vits.embedded_language_dim)
     ids, noise = torch.ones(1, 12, dtype=torch.int64), torch.zeros(1, 2, 12)
     latent = torch.zeros(1, channels, 24)
+    encode = Encode(
+        _flatten_convs(vits.text_encoder),
+        _flatten_convs(vits.duration_predictor),
+        is_stochastic=bool(vits.args.use_sdp),
+        knows_speaker=bool(vits.args.condition_dp_on_speaker),
+    )
     _export(
-        encode_of(vits), {"ids": ids, "noise": noise, "speaker": speaker, "language": language},
+        encode, {"ids": ids, "noise": noise, "speaker": speaker, "language": language},
         ["mean", "log_scale", "log_durations"],
         {"ids": 1, "noise": 2, "mean": 2, "log_scale": 2, "log_durations": 2}, directory / "encode.onnx",
     )  # fmt: skip
-    _export(
-        flow_of(vits), {"prior": latent, "speaker": speaker}, ["latent"], {"prior": 2, "latent": 2}, directory / "flow.onnx"
-    )
+    flow = Flow(_flatten_convs(vits.flow))
+    _export(flow, {"prior": latent, "speaker": speaker}, ["latent"], {"prior": 2, "latent": 2}, directory / "flow.onnx")
     _export(
         Decode(vits), {"latent": latent, "speaker": speaker, "wanted": torch.tensor([2, 20])}, ["samples"],
         {"latent": 2, "samples": 0},
@@ -113,7 +101,7 @@ def export_graphs(vits: Any, directory: Path) -> None:
 
 
 def _example(channels: int) -> torch.Tensor | None:
-    """Return a condition of that many channels, which is not traced away as ones or zeros might be."""
+    """Return a condition of that many channels; ones or zeros might be folded by the tracer."""
     return torch.linspace(-1, 1, channels).reshape(1, -1, 1) if channels else None
 
 
@@ -128,7 +116,7 @@ def _export(
             module.eval(),
             tuple(inputs.values()),
             str(plain),
-            # An absent condition leaves no input in the graph, nor does one that the network ignores.
+            # The graph has no input for a missing condition, nor for one that the network ignores.
             input_names=[name for name, example in inputs.items() if example is not None],
             output_names=outputs,
             dynamic_axes={name: {axis: f"{name}_length"} for name, axis in lengths.items()},
@@ -136,7 +124,7 @@ def _export(
             dynamo=False,
         )
     _refuse_random_nodes(plain)
-    _optimise(plain, path)
+    _optimize(plain, path)
     plain.unlink()
 
 
@@ -149,8 +137,8 @@ def _refuse_random_nodes(path: Path) -> None:
         raise BakeError(f"{path.stem}: the graph draws its own noise ({', '.join(random)}); noise must be an input")
 
 
-def _optimise(plain: Path, path: Path) -> None:
-    """Have ONNX Runtime write the graph as it would run it here, weights in a file of their own."""
+def _optimize(plain: Path, path: Path) -> None:
+    """Write the graph as ONNX Runtime optimizes it for this CPU, with the weights in a file of their own."""
     runtime = onnx.import_onnxruntime()
     options = onnx.session_options(runtime)
     options.optimized_model_filepath = str(path)
@@ -166,10 +154,10 @@ def _optimise(plain: Path, path: Path) -> None:
 
 
 def _require_room(directory: Path, size_bytes: int) -> None:
-    """Find the reason that ONNX Runtime does not give.
+    """Find the reason that ONNX Runtime's error does not have.
 
     Raises:
-        OSError: nothing of that size can be written there.
+        OSError: the disk has no room for that size.
     """
     with tempfile.TemporaryFile(dir=directory) as file:
         os.posix_fallocate(file.fileno(), 0, max(1, size_bytes))

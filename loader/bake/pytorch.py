@@ -1,4 +1,4 @@
-"""The bake for the `pytorch` engine: fused weights as they are used, and a description of the layers they belong to."""
+"""The bake for the `pytorch` engine: fused weights in the engine's layout, and a description of the layers."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -31,7 +31,7 @@ def bake(release: Release, target: Path, stage: Stage) -> Contents:
 
 
 def layers_of(vits: Any) -> dict[str, Any]:
-    """Describe the layers of `vits` by the arguments that they are built with."""
+    """Describe the layers of `vits` by their constructors' arguments."""
     args, speaker, language = vits.args, vits.embedded_speaker_dim, vits.embedded_language_dim
     return {
         "is_stochastic": bool(args.use_sdp),
@@ -68,7 +68,7 @@ def _duration_predictor(args: Any, speaker: int, language: int) -> dict[str, Any
 
 
 def _weights(vits: Any, layers: dict[str, Any]) -> dict[str, Any]:
-    """Return the weights under the names of the module that will take them, and no others."""
+    """Return the weights that `TorchVits` has, under its names."""
     own = {
         **_prefixed("encoder.text_encoder.", vits.text_encoder.state_dict()),
         **_prefixed("encoder.predictor.", vits.duration_predictor.state_dict()),

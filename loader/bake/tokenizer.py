@@ -15,10 +15,10 @@ from loader.text.phonemizers import require_phonemizer
 
 
 def text_facts(model: Any) -> TextFacts:
-    """Read the tokenizer that Coqui itself built for `model`.
+    """Return the settings of the tokenizer that Coqui built for `model`.
 
     Raises:
-        UnsupportedModelError: its phonemizer is not one this version can call.
+        UnsupportedModelError: this version does not support its phonemizer.
         MissingPackageError: its cleaner or phonemizer needs a package that is not installed.
         BakeError: one of its languages has no phonemizer.
     """
@@ -40,12 +40,12 @@ def text_facts(model: Any) -> TextFacts:
 
 
 def _languages(model: Any) -> list[str]:
-    """Return the voice's languages; "" where its maker named none."""
+    """Return the voice's languages; "" if its maker named none."""
     return list(model.language_manager.name_to_id) or [""]
 
 
 def _phonemizers(phonemizer: Any, languages: list[str]) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield each language with its phonemizer's name, and with the language that one reads."""
+    """Yield each language with its phonemizer's name and that one's name of the language."""
     if phonemizer is None:
         return
     for language in languages:
@@ -67,10 +67,10 @@ def _phonemizer_of(phonemizer: Any, language: str) -> Any:
 
 
 def copy_text_sources(directory: Path, model: Any) -> None:
-    """Copy into `directory` the sources of Coqui's that this voice's text takes, and of what they import.
+    """Copy Coqui's sources of this voice's text side, and those they import, into `directory`.
 
     Raises:
-        LoaderError: as `text_facts`; or the Chinese phonemizer's model cannot be had.
+        LoaderError: see `text_facts`; or the Chinese phonemizer's model cannot be fetched.
     """
     facts = text_facts(model)
     installed = Path(str(importlib.metadata.distribution("coqui-tts").locate_file("")))
@@ -90,16 +90,16 @@ def copy_text_sources(directory: Path, model: Any) -> None:
         copy_segmenter(directory)
 
 
-#: The one that spacy-pkuseg, and with it Coqui, uses unless told otherwise.
+#: The default of spacy-pkuseg, and so of Coqui.
 _MODEL = "spacy_ontonotes"
 _FEATURES, _WEIGHTS = "features.msgpack", "weights.npz"
 
 
 def copy_segmenter(directory: Path) -> None:
-    """Copy the segmenter's model into `directory`, fetched first where this machine has none.
+    """Copy the Chinese segmenter's model into `directory`, fetched first if this machine has none.
 
     Raises:
-        FetchError: it is not here and cannot be downloaded, or is not a model.
+        FetchError: it cannot be downloaded, or is not a model.
     """
     import numpy as np
     from spacy_pkuseg.config import config
@@ -122,7 +122,7 @@ def _download(home: Path) -> None:
 
     url = config.model_urls[_MODEL]
     try:
-        # It draws a bar of its own.
+        # It prints a progress bar.
         with redirect_stderr(io.StringIO()):
             download_model(url, str(home), config.model_hash[_MODEL])
     except Exception as error:  # the network's errors share no base class with a wrong hash's

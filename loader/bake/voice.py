@@ -25,13 +25,13 @@ class Contents:
     """The part of a manifest that depends on the voice."""
 
     voice: VoiceFacts
-    #: None where the engine brings its own way from text to ids.
+    #: None if the engine has a front end of its own.
     text: TextFacts | None
-    #: For the engine alone, as JSON takes it.
+    #: For the engine alone, in types of JSON.
     network: Mapping[str, Any]
 
 
-#: Announces a stage on entering, and its duration on leaving.
+#: Prints a stage's name on entering, and its duration on leaving.
 Stage = Callable[[str], AbstractContextManager[None]]
 
 

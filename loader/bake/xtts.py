@@ -16,11 +16,11 @@ from loader.engines.coqui import xtts
 from loader.engines.weights import write_tensors
 from loader.errors import ArtifactError, BakeError
 
-#: Latents that Coqui's program computed, for its own speakers.
+#: Latents that Coqui computed for its own speakers.
 _SPEAKERS_FILE = "speakers_xtts.pth"
 #: A recording of this name registers the speaker NAME.
 _RECORDING_PREFIX, _RECORDING_SUFFIX = "speaker_", ".wav"
-#: Parts that old checkpoints name a second time.
+#: Second names of parts in old checkpoints.
 _ALIASES = ("gpt.gpt_inference.", "gpt.gpt.wte.")
 
 Latents = tuple[torch.Tensor, torch.Tensor]
@@ -36,7 +36,7 @@ def bake_xtts(release: Release, config: Any, target: Path, stage: Stage) -> Cont
     with stage("loading the checkpoint"):
         tokenizer = _count_symbols(vocabulary, config, release)
         model = _load(release, config)
-    with stage("listening to reference speakers"):
+    with stage("encoding reference speakers"):
         speakers = dict(sorted(_speakers(release, model)))
         if not speakers:
             raise BakeError(f"{release.directory}: registers no speaker; add {_SPEAKERS_FILE} or speaker_NAME.wav and seal again")
@@ -51,7 +51,7 @@ def bake_xtts(release: Release, config: Any, target: Path, stage: Stage) -> Cont
         noise_scale=float(config.temperature),
         noise_scale_duration=0.0,
     )
-    # Coqui asserts that there are fewer than the most.
+    # Coqui asserts that there are fewer than its maximum. The key is part of the artifact's format.
     return Contents(facts, None, {"xtts": {"most_ids": model.args.gpt_max_text_tokens - 1}})
 
 
@@ -63,7 +63,7 @@ def _read_vocabulary(release: Release, config: Any) -> bytes:
 
 
 def _count_symbols(vocabulary: bytes, config: Any, release: Release) -> Any:
-    """Note in the configuration what Coqui would ask the vocabulary while it loads a checkpoint."""
+    """Set the vocabulary's numbers in the configuration, which Coqui does when it loads a checkpoint."""
     try:
         tokenizer = xtts.coqui_tokenizer(vocabulary)
     except ArtifactError as error:
@@ -88,7 +88,7 @@ def _load(release: Release, config: Any) -> Any:
 
 
 def _load_plain_weights(model: Any, weights: dict[str, Any], path: Path) -> None:
-    """Give XTTS its weights, before it makes the aliases that some checkpoints name too."""
+    """Load XTTS's weights, without the aliases that some checkpoints contain and XTTS makes itself."""
     plain = {name: each for name, each in weights.items() if not name.startswith(_ALIASES)}
     for name in xtts.NETWORKS:
         load_weights(getattr(model, name), xtts.within(plain, name), path)
@@ -105,10 +105,10 @@ def _speakers(release: Release, model: Any) -> Iterator[tuple[str, Latents]]:
     for file in sorted(release.hashes):
         if file.startswith(_RECORDING_PREFIX) and file.endswith(_RECORDING_SUFFIX):
             name = file.removeprefix(_RECORDING_PREFIX).removesuffix(_RECORDING_SUFFIX)
-            yield name, _listen(model, release.directory / file)
+            yield name, _encode_speaker(model, release.directory / file)
 
 
-def _listen(model: Any, recording: Path) -> Latents:
+def _encode_speaker(model: Any, recording: Path) -> Latents:
     """Return the latents of a recording, as Coqui computes them."""
     config = model.config
     coqui_package.replace_audio_reader(_load_audio)
@@ -118,7 +118,7 @@ def _listen(model: Any, recording: Path) -> Latents:
             gpt_cond_chunk_len=config.gpt_cond_chunk_len, sound_norm_refs=config.sound_norm_refs,
         )  # fmt: skip
     except Exception as error:  # a foreign recording: decoding fails in many ways
-        raise BakeError(f"{recording}: not a recording that XTTS can learn from: {one_line(error)}") from error
+        raise BakeError(f"{recording}: XTTS cannot use this recording: {one_line(error)}") from error
     return for_gpt, for_decoder
 
 
@@ -138,7 +138,7 @@ def _write(model: Any, config: Any, speakers: dict[str, Latents], target: Path) 
     weights: dict[str, torch.Tensor] = {}
     for name in xtts.NETWORKS:
         network = getattr(model, name)
-        xtts.forget_listening(name, network)
+        xtts.drop_reference_parts(name, network)
         weights |= {f"{name}.{key}": each for key, each in network.state_dict().items()}
     write_tensors(target / xtts.WEIGHTS_FILE, weights)
     latents: dict[str, torch.Tensor] = {}
@@ -152,7 +152,7 @@ def _write(model: Any, config: Any, speakers: dict[str, Latents], target: Path) 
 
 
 def _languages(tokenizer: Any, config: Any) -> list[str]:
-    """Return the voice's languages, less those whose text needs a package that is not installed."""
+    """Return the voice's languages, without those whose text needs a package that is not installed."""
     return [language for language in config.languages if _can_read(tokenizer, language)]
 
 

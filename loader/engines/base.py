@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 #: Mono float32 in [-1, 1], shape (n_samples,).
 Samples = npt.NDArray[np.float32]
+#: Any float32 array; shapes are given beside it.
+Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from loader.artifacts.artifact import Artifact
 from loader.devices.accelerator import Accelerator
-from loader.engines.base import Capabilities, Samples
-from loader.engines.vits import Array, Condition, Encoding, Frames, VitsEngine, VitsFacts, vits_engine
+from loader.engines.base import Array, Capabilities, Samples
+from loader.engines.vits import Condition, Encoding, Frames, VitsEngine, VitsFacts, vits_engine
 from loader.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ class OnnxNetworks:
 
     def decode(self, window: Array, condition: Condition, keep: Frames | None = None) -> Samples:
         """Turn a latent window into samples."""
-        worked_on = self._facts.worked_on(keep, window.shape[2])
-        samples: Samples = self._decode.run(condition, latent=window, wanted=np.array(worked_on))[0]
-        return self._facts.kept(samples, worked_on, keep)
+        decoded = self._facts.add_margin(keep, window.shape[2])
+        samples: Samples = self._decode.run(condition, latent=window, wanted=np.array(decoded))[0]
+        return self._facts.drop_margin(samples, decoded, keep)
 
 
 def import_libraries() -> None:

@@ -10,7 +10,15 @@ from typing import Any, TypeVar
 from loader.artifacts.artifact import TextFacts
 from loader.text.espeak import Espeak
 from loader.text.isolated_import import ReadSource, import_privately
-from loader.text.phonemizers import Needs, Phonemizer, Phonemizers, modules_of, phonemize_safely, require, require_phonemizer
+from loader.text.phonemizers import (
+    Needs,
+    Phonemizer,
+    Phonemizers,
+    modules_of,
+    phonemize_safely,
+    require,
+    require_phonemizer,
+)
 from loader.text.sentences import UTTERANCE_PHONEMES, piece_characters, split_at_breaks
 
 CLEANERS = "TTS.tts.utils.text.cleaners"

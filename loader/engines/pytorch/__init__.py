@@ -13,9 +13,9 @@ import numpy.typing as npt
 from loader.artifacts.artifact import Artifact
 from loader.devices.accelerator import Accelerator
 from loader.devices.placement import Placement
-from loader.engines.base import Capabilities, Samples
+from loader.engines.base import Array, Capabilities, Samples
 from loader.engines.compat import torch_imports
-from loader.engines.vits import Array, Condition, Encoding, Frames, VitsEngine, VitsFacts, vits_engine
+from loader.engines.vits import Condition, Encoding, Frames, VitsEngine, VitsFacts, vits_engine
 
 if TYPE_CHECKING:
     from loader.engines.pytorch.networks import TorchVits
@@ -51,8 +51,8 @@ class TorchNetworks:
         )
 
     def _decode(self, model: "TorchVits", window: Array, condition: Condition, keep: Frames | None) -> Samples:
-        worked_on = self._facts.worked_on(keep, window.shape[2])
-        return self._facts.kept(model.decode(window, condition, worked_on), worked_on, keep)
+        decoded = self._facts.add_margin(keep, window.shape[2])
+        return self._facts.drop_margin(model.decode(window, condition, decoded), decoded, keep)
 
     def _decode_halves(self, model: "TorchVits", window: Array, condition: Condition, keep: Frames) -> Samples:
         (first, last), margin = keep, self._facts.margin_frames

@@ -139,7 +139,7 @@ def test_statistics_and_speakers_that_would_run_code_are_refused_and_do_not_run_
 
     said = answer_of(BAKE, spoilt("tacotron2", in_statistics), spoilt("xtts", in_speakers))
 
-    assert "scale_stats.npy: no statistics of Coqui's" in said[0]
+    assert "scale_stats.npy: not a statistics file of Coqui" in said[0]
     assert "speakers_xtts.pth: torch cannot read it" in said[1]
     assert not ran.exists()
 

@@ -152,7 +152,7 @@ def test_durations_that_no_memory_could_hold_are_refused_before_they_are_laid_ou
     )  # fmt: skip
 
     assert [2, 2] == [len(errors) for errors in said]
-    assert all("the duration predictor asked for" in error and "limit 17226" in error for errors in said for error in errors)
+    assert all("the duration predictor returned" in error and "limit 17226" in error for errors in said for error in errors)
 
 
 def test_a_decoder_that_never_ends_is_cut_and_logged(artifacts):

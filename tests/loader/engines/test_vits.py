@@ -15,11 +15,10 @@ from loader.engines.vits import (
     FLOW_FRAMES,
     WINDOW_FRAMES,
     Condition,
-    Latent,
     VitsFacts,
     frames_per_id,
 )
-from loader.engines.windows import plan_windows
+from loader.engines.windows import Latent, plan_windows
 from loader.errors import SynthesisError
 from tests.loader.engines.speaking import windows_of
 
