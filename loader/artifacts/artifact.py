@@ -25,6 +25,7 @@ ENGINES = ("onnx", "pytorch", "coqui")
 FORMAT = 6
 MANIFEST = "manifest.json"
 PRECISION = "fp32"
+_REBAKE = "remove this directory and have it baked, or copied, again"
 
 
 @dataclass(frozen=True)
@@ -166,9 +167,6 @@ def this_platform(engine: str) -> Platform:
     except importlib.metadata.PackageNotFoundError:
         version = "(not installed)"
     return Platform(f"coqui-tts {version}", "any")
-
-
-_REBAKE = "remove this directory and have it baked, or copied, again"
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -9,6 +9,23 @@ from pathlib import Path
 
 from loader.errors import ShortageError
 
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
+_REMEDIES = {
+    errno.ENOSPC: "make room there",
+    errno.EDQUOT: "make room there, or raise the quota of user {user}",
+    errno.EFBIG: "raise the limit of file sizes (ulimit -f)",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "raise the system's limit of open files (fs.file-max)",
+    errno.ENOMEM: "raise the limit of memory (ulimit -v, or that of the control group)",
+    errno.EAGAIN: "raise the limit of processes (ulimit -u, or that of the control group)",
+    errno.EACCES: "let user {user} write there",
+    errno.EPERM: "let user {user} write there",
+    errno.EROFS: "make it writable",
+    errno.ENOTDIR: "remove the file that stands in the place of a folder",
+    errno.EEXIST: "remove the file that stands in the place of a folder",
+    errno.ENAMETOOLONG: "choose a shorter path",
+}
+
 
 def write_aside(path: Path, content: bytes) -> None:
     """Replace `path` by `content` atomically."""
@@ -54,24 +71,6 @@ def refuse_shortage(path: Path, error: OSError) -> None:
     """
     if error.errno in _SHORTAGES:
         raise ShortageError(f"{path}: {error.strerror}; {remedy_for(error)}") from error
-
-
-_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
-_REMEDIES = {
-    errno.ENOSPC: "make room there",
-    errno.EDQUOT: "make room there, or raise the quota of user {user}",
-    errno.EFBIG: "raise the limit of file sizes (ulimit -f)",
-    errno.EMFILE: "raise the limit of open files (ulimit -n)",
-    errno.ENFILE: "raise the system's limit of open files (fs.file-max)",
-    errno.ENOMEM: "raise the limit of memory (ulimit -v, or that of the control group)",
-    errno.EAGAIN: "raise the limit of processes (ulimit -u, or that of the control group)",
-    errno.EACCES: "let user {user} write there",
-    errno.EPERM: "let user {user} write there",
-    errno.EROFS: "make it writable",
-    errno.ENOTDIR: "remove the file that stands in the place of a folder",
-    errno.EEXIST: "remove the file that stands in the place of a folder",
-    errno.ENAMETOOLONG: "choose a shorter path",
-}
 
 
 @contextmanager

@@ -19,6 +19,8 @@ VERSION_FILE = "version.txt"
 CONFIG_FILE = "config.json"
 #: The vocoder's configuration beside a spectrogram model; its weights are in `vocoder*.pth`.
 VOCODER_CONFIG_FILE = "vocoder_config.json"
+_SEAL = "seal the directory with: echo 1 > version.txt; sha256sum * | grep -v hash.sha256 > hash.sha256"
+_FETCH = "fetch the release again"
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,6 @@ def sha256_of(path: Path) -> str:
     """Return the hex sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-_SEAL = "seal the directory with: echo 1 > version.txt; sha256sum * | grep -v hash.sha256 > hash.sha256"
-_FETCH = "fetch the release again"
 
 
 def _read_version(path: Path, expected: str | None) -> str:

@@ -21,6 +21,11 @@ from loader.errors import BakeError, IntegrityError, MissingPackageError, ModelN
 
 _ROOT = Path(__file__).resolve().parents[2]
 _BY_HAND = "or set model_path to an artifact baked elsewhere"
+#: Raised when the embedded voice is built in another way.
+EMBEDDED_VERSION = "joe-1.0.0"
+_COQUI_NAME = re.compile(r"tts_models(/\w[\w.-]*){3}")
+
+log = logging.getLogger("chorus.loader")
 
 
 def coqui_version() -> str:
@@ -56,14 +61,6 @@ def run_bake(command: str, *arguments: str | Path) -> None:
         failure = BakeError(f"the bake child {ended}; its last line above says why")
         failure.exit_status = status if 0 < status < 128 else BakeError.exit_status
         raise failure
-
-
-#: Raised when the embedded voice is built in another way.
-EMBEDDED_VERSION = "joe-1.0.0"
-
-log = logging.getLogger("chorus.loader")
-
-_COQUI_NAME = re.compile(r"tts_models(/\w[\w.-]*){3}")
 
 
 def locate_artifact(voice: VoiceSettings, settings: Settings, anew: bool = False) -> Path:

@@ -14,6 +14,11 @@ from loader.artifacts.release import Release
 from loader.engines.coqui.building import STATISTICS
 from loader.errors import BakeError, IntegrityError
 
+#: Files that a configuration names by paths of the machine of its training.
+_NAMED_FILES = ("speakers_file", "speaker_file", "d_vector_file", "language_ids_file", "tokenizer_file")
+#: A speaker encoder computes vectors from recordings; the vectors themselves are in the release.
+_NEVER_READ = ("speaker_encoder_model_path", "speaker_encoder_config_path")
+
 
 def read_config(release: Release) -> Any:
     """Return Coqui's configuration of `release`, with the paths of its files in the release.
@@ -56,12 +61,6 @@ def one_line(error: Exception) -> str:
 def some(keys: list[str]) -> str:
     shown = ", ".join(keys[:5]) or "none"
     return shown if len(keys) <= 5 else f"{shown} and {len(keys) - 5} more"
-
-
-#: Files that a configuration names by paths of the machine of its training.
-_NAMED_FILES = ("speakers_file", "speaker_file", "d_vector_file", "language_ids_file", "tokenizer_file")
-#: A speaker encoder computes vectors from recordings; the vectors themselves are in the release.
-_NEVER_READ = ("speaker_encoder_model_path", "speaker_encoder_config_path")
 
 
 def _keep_within(release: Release, holder: Any) -> None:

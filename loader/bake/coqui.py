@@ -17,13 +17,11 @@ from loader.engines.coqui.building import MEL_FAMILIES
 from loader.engines.weights import write_tensors
 from loader.errors import BakeError, LoaderError, UnsupportedModelError
 
+_FILE_NAMES = ("speakers_file", "speaker_file", "language_ids_file", "d_vector_file")
+
 
 def bake(release: Release, target: Path, stage: Stage) -> Contents:
-    """Write a release of any family but VITS into `target`.
-
-    Raises:
-        LoaderError: any of its children.
-    """
+    """Write a release of any family but VITS into `target`."""
     with stage("reading config.json"):
         config = read_config(release)
     family = config.model.lower()
@@ -32,7 +30,7 @@ def bake(release: Release, target: Path, stage: Stage) -> Contents:
 
         return bake_xtts(release, config, target, stage)
     if family == "vits":
-        raise UnsupportedModelError(f"{release.config_path}: engine 'coqui' speaks what is not VITS; set engine: auto")
+        raise UnsupportedModelError(f"{release.config_path}: engine 'coqui' speaks every family but VITS; set engine: auto")
     if family not in MEL_FAMILIES:
         raise UnsupportedModelError(
             f"{release.config_path}: model {config.model!r}; this version speaks vits, xtts, {', '.join(MEL_FAMILIES)}"
@@ -40,15 +38,8 @@ def bake(release: Release, target: Path, stage: Stage) -> Contents:
     return bake_mel_voice(release, config, target, stage)
 
 
-_FILE_NAMES = ("speakers_file", "speaker_file", "language_ids_file", "d_vector_file")
-
-
 def bake_mel_voice(release: Release, config: Any, target: Path, stage: Stage) -> Contents:
-    """Write the model, its vocoder and its text sources into `target`.
-
-    Raises:
-        LoaderError: any of its children.
-    """
+    """Write the model, its vocoder and its text sources into `target`."""
     with stage("loading the checkpoint"):
         # A copy, because Coqui's constructors remove used entries from a configuration.
         model = _build(copy.deepcopy(config), release)

@@ -50,11 +50,7 @@ def _flatten_convs(module: nn.Module) -> nn.Module:
 
 
 def bake(release: Release, target: Path, stage: Stage) -> Contents:
-    """Write a VITS release's graphs, conditions and text sources into `target`.
-
-    Raises:
-        LoaderError: any of its children.
-    """
+    """Write a VITS release's graphs, conditions and text sources into `target`."""
     with stage("loading the checkpoint"):
         vits = load_vits(release)
     with stage("exporting and optimising three graphs"):

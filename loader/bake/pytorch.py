@@ -15,11 +15,7 @@ from loader.engines.weights import without_initialisation, write_tensors
 
 
 def bake(release: Release, target: Path, stage: Stage) -> Contents:
-    """Write a VITS release's weights, conditions and text sources into `target`.
-
-    Raises:
-        LoaderError: any of its children.
-    """
+    """Write a VITS release's weights, conditions and text sources into `target`."""
     with stage("loading the checkpoint"):
         vits = load_vits(release)
     with stage("writing the weights that speaking needs"):

@@ -13,6 +13,10 @@ from loader.text.front_end import import_sources, require_cleaner
 from loader.text.languages import FEATURES_FILE, WEIGHTS_FILE
 from loader.text.phonemizers import require_phonemizer
 
+#: The default of spacy-pkuseg, and so of Coqui.
+_MODEL = "spacy_ontonotes"
+_FEATURES, _WEIGHTS = "features.msgpack", "weights.npz"
+
 
 def text_facts(model: Any) -> TextFacts:
     """Return the settings of the tokenizer that Coqui built for `model`.
@@ -88,11 +92,6 @@ def copy_text_sources(directory: Path, model: Any) -> None:
         (directory / f"{name}.py").write_bytes(source)
     if any(name == "zh_cn_phonemizer" for name, _language in facts.phonemizers.values()):
         copy_segmenter(directory)
-
-
-#: The default of spacy-pkuseg, and so of Coqui.
-_MODEL = "spacy_ontonotes"
-_FEATURES, _WEIGHTS = "features.msgpack", "weights.npz"
 
 
 def copy_segmenter(directory: Path) -> None:

@@ -27,11 +27,7 @@ Latents = tuple[torch.Tensor, torch.Tensor]
 
 
 def bake_xtts(release: Release, config: Any, target: Path, stage: Stage) -> Contents:
-    """Write networks, vocabulary and speakers into `target`.
-
-    Raises:
-        LoaderError: any of its children.
-    """
+    """Write networks, vocabulary and speakers into `target`."""
     vocabulary = _read_vocabulary(release, config)
     with stage("loading the checkpoint"):
         tokenizer = _count_symbols(vocabulary, config, release)

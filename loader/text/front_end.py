@@ -86,7 +86,7 @@ class TextFrontEnd:
 
         Args:
             facts: the voice's text settings.
-            languages: what the voice speaks, as Coqui names it.
+            languages: those of the voice, by Coqui's names.
             sources: the artifact's files by name; those ending in `.py` are Coqui's.
             espeak: shared by all voices of the process.
 

@@ -15,6 +15,13 @@ from loader.errors import MissingPackageError, SpeechError, SynthesisError, Unsu
 from loader.text.espeak import Espeak
 from loader.text.languages import prepare_chinese, prepare_korean
 
+ESPEAK = "espeak"
+_CLASSES = "TTS.tts.utils.text.phonemizers"
+#: Letters of all scripts and a number: has each library load its dictionaries now.
+_WARM_UP_TEXT = "1 中文 日本語かな 한국어 বাংলা abc"
+
+log = logging.getLogger("chorus.loader")
+
 
 @dataclass(frozen=True)
 class Needs:
@@ -43,13 +50,6 @@ def require(needs: Needs, subject: str) -> None:
                 f"{subject} needs the package {package}, which cannot be imported ({error}); "
                 f"pip install 'chorus-tts[{needs.extra}]'"
             ) from error
-
-
-ESPEAK = "espeak"
-
-log = logging.getLogger("chorus.loader")
-
-_CLASSES = "TTS.tts.utils.text.phonemizers"
 
 
 class Phonemizer(Protocol):
@@ -101,9 +101,6 @@ UNSUPPORTED: Mapping[str, str] = {
     "be_phonemizer": "it runs in a Java virtual machine, which cannot be shared by forked workers",
     "gruut": "it keeps its dictionaries in databases that only the thread which opened them may read",
 }
-
-#: Letters of all scripts and a number: has each library load its dictionaries now.
-_WARM_UP_TEXT = "1 中文 日本語かな 한국어 বাংলা abc"
 
 
 def require_phonemizer(name: str) -> None:

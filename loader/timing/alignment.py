@@ -11,6 +11,19 @@ from itertools import accumulate, pairwise
 _STRESS = "ˈˌ"
 #: Unicode categories of the marks that are written after their letter: length, nasality, tone.
 _FURTHER = ("Lm", "Mn", "Mc", "Me", "Sk")
+#: A run without white space. Long dashes, several dots or hyphens and the marks of Chinese and
+#: Japanese, which are written without spaces, end a run too.
+_RUN = re.compile(r"(?:(?!\.\.|--)[^\s—―…。｡、､，！？；：・「」『』（）《》【】〈〉])+")
+#: Punctuation in Unicode, but read aloud.
+_SIGNS = "%&#@/\\§‰′″"
+#: Symbols in Unicode, but brackets and quotes around a word.
+_BRACKETS = "<>|`^~="
+_BEFORE_DIGITS = "-\u2212+."
+_INITIALS = re.compile(r"(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,2}")
+_VOWELS = frozenset("aeiouyæøœɐɑɒɔəɘɚɛɜɝɞɤɨɩɪɯɵɶʉʊʌʏᵻᵿ")
+_VOWEL, _GAP = "V", " "
+#: Consonants that change into each other beside other sounds.
+_ALIKE = str.maketrans("ɾɡɫ", "tgl")
 
 
 @dataclass(frozen=True)
@@ -44,21 +57,6 @@ def _is_letter(symbol: str) -> bool:
 
 def _is_mark(symbol: str) -> bool:
     return symbol not in _STRESS and unicodedata.category(symbol) in _FURTHER
-
-
-#: A run without white space. Long dashes, several dots or hyphens and the marks of Chinese and
-#: Japanese, which are written without spaces, end a run too.
-_RUN = re.compile(r"(?:(?!\.\.|--)[^\s—―…。｡、､，！？；：・「」『』（）《》【】〈〉])+")
-#: Punctuation in Unicode, but read aloud.
-_SIGNS = "%&#@/\\§‰′″"
-#: Symbols in Unicode, but brackets and quotes around a word.
-_BRACKETS = "<>|`^~="
-_BEFORE_DIGITS = "-\u2212+."
-_INITIALS = re.compile(r"(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,2}")
-_VOWELS = frozenset("aeiouyæøœɐɑɒɔəɘɚɛɜɝɞɤɨɩɪɯɵɶʉʊʌʏᵻᵿ")
-_VOWEL, _GAP = "V", " "
-#: Consonants that change into each other beside other sounds.
-_ALIKE = str.maketrans("ɾɡɫ", "tgl")
 
 
 @dataclass(frozen=True)

@@ -104,11 +104,7 @@ def locate_all(settings: Settings, anew: bool = False) -> list[Path]:
 
 
 def verify_all(settings: Settings, artifacts: Sequence[Path]) -> None:
-    """Verify every byte of the artifacts, and unmap them.
-
-    Raises:
-        LoaderError: any of its children.
-    """
+    """Verify every byte of the artifacts, and unmap them."""
     for path in artifacts:
         open_artifact(path, map_files=settings.mmap)
 
@@ -131,9 +127,6 @@ def open_catalog(
         settings: the whole configuration.
         artifacts: the result of `locate_all`.
         device_of: returns a device by its name in the configuration.
-
-    Raises:
-        LoaderError: any of its children.
     """
     if settings.quantization.enabled:
         log.warning("quantization has no quality gate yet: serving at full precision")
@@ -177,9 +170,6 @@ def open_parts(artifact: Artifact, espeak: Espeak, accelerator: Accelerator | No
         artifact: mapped and verified.
         espeak: the process's own.
         accelerator: the engine may copy its model there once the process has entered it.
-
-    Raises:
-        LoaderError: any of its children.
     """
     with _opening:
         return _open_parts(artifact, espeak, accelerator)

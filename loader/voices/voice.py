@@ -173,11 +173,7 @@ class Voice:
         return self._parts is not None
 
     def open(self) -> Parts:
-        """Return engine and front end, opened now if they are not yet.
-
-        Raises:
-            LoaderError: any of its children.
-        """
+        """Return engine and front end, opened now if they are not yet."""
         if self._parts is None:
             with self._opening:
                 if self._parts is None:

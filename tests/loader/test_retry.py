@@ -1,4 +1,4 @@
-"""loader.retry: a few tries, ever further apart, with a pause that only remembers."""
+"""loader.retry: tries with growing pauses, on a pause that only records."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_what_succeeds_is_done_once():
     assert [] == pauses
 
 
-def test_pauses_double_and_each_failure_is_told():
+def test_pauses_double_and_each_failure_is_reported():
     pauses, told = [], []
     work = Failing(OSError("one"), DeviceError("two"), ValueError("three"))
 

@@ -1,4 +1,4 @@
-"""loader.tts_loader: one loader a process, awaited once, then spoken with."""
+"""loader.tts_loader: one loader a process, awaited once, then used to speak."""
 
 import asyncio
 import io
@@ -209,7 +209,7 @@ class CountedLock:
         return self._lock.__exit__(*error)
 
 
-def test_all_who_await_one_failing_warm_up_hear_of_it_and_it_is_tried_three_times_in_all(path, failing_at_first):
+def test_all_callers_get_the_error_of_one_failing_warm_up_with_three_tries(path, failing_at_first):
     calls, loader = failing_at_first(1000, OSError("no disk")), TTSLoader(path)
     loader._opening = CountedLock()
     come = []

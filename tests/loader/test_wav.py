@@ -1,4 +1,4 @@
-"""loader.wav: headers that players believe, and samples that never wrap around."""
+"""loader.wav: headers that players accept, and clipped samples."""
 
 import io
 import struct
@@ -27,7 +27,7 @@ def test_every_field_of_the_header(rate_hz):
     } == fields(wav_header(rate_hz, 1000))  # fmt: skip
 
 
-def test_a_stream_says_that_nobody_knows_its_size():
+def test_the_header_of_a_stream_has_an_unknown_size():
     header = fields(wav_header(22050, None))
 
     assert (0xFFFFFFFF, 0xFFFFFFFF) == (header["riff_size"], header["data_size"])

@@ -17,6 +17,8 @@ from loader.engines.pytorch.hifigan import Decoder
 from loader.engines.vits import Condition, Encoding, Frames
 from loader.engines.weights import assign, mapped_tensors, without_initialisation
 
+WEIGHTS_FILE = "weights.safetensors"
+
 
 class Encode(nn.Module):
     """(ids, noise, speaker, language) -> (mean, log scale, log durations). The duration flow runs backwards.
@@ -69,9 +71,6 @@ class Flow(nn.Module):
     def forward(self, prior: Tensor, speaker: Tensor | None) -> Tensor:
         latent: Tensor = self.flow(prior, torch.ones_like(prior[:, :1]), g=speaker, reverse=True)
         return latent
-
-
-WEIGHTS_FILE = "weights.safetensors"
 
 
 class TorchVits(nn.Module):

@@ -1,4 +1,4 @@
-"""loader.artifacts.artifact: what was sealed is what is used, or nothing is; weights are mapped, shared and read-only."""
+"""loader.artifacts.artifact: only sealed bytes are used; weights are mapped, shared and read-only."""
 
 import hashlib
 import importlib.metadata
@@ -60,7 +60,7 @@ def rewrite(path, content):
 
 
 def reseal(directory, change):
-    """Change the manifest as somebody would who knows how it is sealed."""
+    """Change the manifest and seal it again."""
     document = json.loads((directory / MANIFEST).read_bytes())
     del document["seal"]
     change(document)
@@ -130,7 +130,7 @@ def test_a_missing_file_and_a_directory_in_its_place_are_refused(directory, name
         open_artifact(directory, platform_of=here)
 
 
-def test_a_file_nobody_listed_is_not_used(directory):
+def test_an_unlisted_file_is_not_used(directory):
     (directory / "extra.bin").write_bytes(b"extra")
 
     assert set(FILES) == set(open_artifact(directory, platform_of=here).buffers)

@@ -1,4 +1,4 @@
-"""loader.artifacts.resolve: from what `model_path` names to an artifact, and no further than needed."""
+"""loader.artifacts.resolve: from `model_path` to an artifact, with no more work than needed."""
 
 import json
 import shutil

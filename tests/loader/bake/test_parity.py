@@ -1,4 +1,4 @@
-"""What a baked voice says is what Coqui's own VITS says, sample by sample, given the same noise."""
+"""A baked voice has the samples of Coqui's own VITS, given the same noise."""
 
 from dataclasses import astuple
 

@@ -60,7 +60,7 @@ def variant(request, native, tmp_path_factory):
     return spoken, dict(zip(spoken, ours, strict=True)), target
 
 
-def test_our_samples_are_coquis_whoever_speaks_in_whatever_language(variant):
+def test_our_samples_are_coquis_for_every_speaker_and_language(variant):
     native, ours, _ = variant
 
     assert native.keys() == ours.keys()
@@ -76,7 +76,7 @@ def test_another_speaker_or_language_gives_other_samples(variant):
     _, ours, _ = variant
 
     if len(ours) == 1:
-        pytest.skip("nobody else is there to speak")
+        pytest.skip("the voice has one speaker")
     for one, other in itertools.combinations(ours.values(), 2):
         size = min(one.size, other.size)
         assert decibels(one[:size], other[:size]) < MIN_DECIBELS - 30

@@ -1,4 +1,4 @@
-"""python -m loader.bake: a sound checkpoint becomes an artifact; anything else an error, a status and nothing left."""
+"""python -m loader.bake: a valid checkpoint becomes an artifact; else there is an error, a status and no folder."""
 
 import hashlib
 import os
@@ -93,7 +93,7 @@ BAKE = """
 
 
 def test_kill_9_of_a_real_bake_leaves_nothing_and_the_next_one_succeeds(settings):
-    """The server that bakes is killed; its child must not bake on, into a folder somebody else sweeps."""
+    """The server that bakes is killed; its child must not bake on, into a folder that another process sweeps."""
     words = [sys.executable, "-c", "\n".join(line.strip() for line in BAKE.splitlines()), settings.path]
     artifacts = settings.cache_dir / "artifacts"
     with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as server:

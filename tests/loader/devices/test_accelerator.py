@@ -1,4 +1,4 @@
-"""loader.devices.accelerator: who may use a device, and when it is left, with a device that fails by plan."""
+"""loader.devices.accelerator: entering, leaving and losing a device, with a device that fails by plan."""
 
 import os
 import threading
@@ -180,7 +180,7 @@ def test_after_its_time_is_over_it_is_used_again(tmp_path):
 
 
 @pytest.mark.parametrize("error", [FullError, OSError, LostError])
-def test_one_that_cannot_be_entered_again_is_left_again_and_nobody_hears_an_error(marker, error):
+def test_a_device_that_cannot_be_entered_again_is_left_without_an_error(marker, error):
     accelerator = entered(marker, FakeDevice({"open": ([2], error)}))
     accelerator.fall_back("full")
     marker.reset()
@@ -189,7 +189,7 @@ def test_one_that_cannot_be_entered_again_is_left_again_and_nobody_hears_an_erro
     assert "open number 2 fails by plan" in marker.read().why
 
 
-def test_the_last_who_still_used_it_gives_its_memory_back(marker):
+def test_the_last_user_frees_its_memory(marker):
     accelerator = entered(marker, FakeDevice())
     accelerator.begin_use()
     accelerator.begin_use()

@@ -1,4 +1,4 @@
-"""loader.devices.cuda, as far as a machine without CUDA can tell: in a child process, which imports torch."""
+"""loader.devices.cuda on a machine without CUDA, in a child process that imports torch."""
 
 import json
 
@@ -43,7 +43,7 @@ def test_a_torch_without_cuda_is_named_and_no_retry_can_help():
     """)
 
 
-def test_errors_are_told_apart_by_what_they_say_and_by_their_class():
+def test_errors_are_classified_by_text_and_by_class():
     told = answer_of(OPENED + """
     errors = [RuntimeError(text) for text in json.loads(sys.argv[1])]
     errors += [torch.OutOfMemoryError("x"), torch.AcceleratorError("x"), torch.AcceleratorError("CUDA error: out of memory")]

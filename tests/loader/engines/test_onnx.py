@@ -1,4 +1,4 @@
-"""loader.engines.onnx: sessions that borrow mapped weights, start no thread, draw no chance and survive a fork."""
+"""loader.engines.onnx: sessions over mapped weights start no thread, draw no noise and survive a fork."""
 
 import hashlib
 import os
@@ -293,7 +293,7 @@ def test_four_forked_speakers_share_one_copy_of_the_weights(tmp_path, embedded_a
         for name, kib in mappings.items():
             assert kib["Rss"] * 1024 > 0.9 * (embedded_artifact / name).stat().st_size, f"{name} was not used"
             assert 0 == kib["Private_Dirty"] == kib["Anonymous"]
-            # Five share it; whoever else runs the suite at the same time only lowers the share.
+            # Five share it; other runs of the suite at the same time only lower the share.
             assert kib["Pss"] <= kib["Rss"] / 5 * 1.05
     print(f"private memory of a child that spoke: {[round(kib / 1024, 1) for kib in private_kib]} MiB")
     assert before == {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in embedded_artifact.iterdir()}

@@ -1,4 +1,4 @@
-"""loader.engines.vits: durations, windows, and that joins are exact."""
+"""loader.engines.vits: durations, windows and exact joins."""
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
@@ -119,7 +119,7 @@ def in_chunks(networks, prior, margin, first):
     return latent.frames(0, prior.shape[2])
 
 
-def test_each_chunk_of_a_latent_is_made_once_whoever_asks_first():
+def test_each_block_of_a_latent_is_made_once():
     prior = np.zeros((1, 2, 700), dtype=np.float32)
     asked = []
     latent = Latent(lambda part: asked.append(part.shape[2]) or part + 1, prior, plan_windows(700, 3, 256))

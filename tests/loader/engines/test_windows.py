@@ -1,4 +1,4 @@
-"""loader.engines.windows: every frame once, with the whole margin where it is needed."""
+"""loader.engines.windows: every frame once, with the whole margin inside."""
 
 import pytest
 

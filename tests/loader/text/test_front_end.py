@@ -1,4 +1,4 @@
-"""loader.text.front_end: Coqui's cleaners and punctuation without torch, and texts that nobody foresaw."""
+"""loader.text.front_end: Coqui's cleaners and punctuation without torch, over unexpected texts."""
 
 import dataclasses
 import random
@@ -74,7 +74,7 @@ def test_marks_and_unknown_letters_are_not_audible(front_end, phonemes):
     assert not front_end.is_audible(phonemes)
 
 
-def test_the_cleaner_is_told_the_language_without_its_region():
+def test_the_cleaner_gets_the_language_without_its_region():
     assert ["en", "zh", "fr", ""] == [without_region(language) for language in ("en-us", "zh-cn", "fr", "")]
 
 

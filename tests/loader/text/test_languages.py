@@ -1,4 +1,4 @@
-"""The ids of many languages are those of Coqui's own tokenizer, which was configured alike and left alone."""
+"""The ids of many languages are those of Coqui's own tokenizer with the same settings."""
 
 import json
 import unicodedata

@@ -1,4 +1,4 @@
-"""loader.text.phonemizers: Coqui's own in a server, over texts that nobody foresaw, and where packages are missing."""
+"""loader.text.phonemizers: Coqui's own in a server, over unexpected texts, and with missing packages."""
 
 import dataclasses
 import json
@@ -277,7 +277,7 @@ def test_every_extra_of_a_phonemizer_is_one_of_ours():
         assert f"{package}==" in extras[extra]
 
 
-def test_a_missing_package_of_a_cleaner_is_said_when_the_voice_is_opened(text_sides):
+def test_a_missing_package_of_a_cleaner_is_an_error_when_the_voice_is_opened(text_sides):
     facts = json.loads((text_sides / "de, own cleaner" / "facts.json").read_text())
     done = run_program(
         """
@@ -299,7 +299,7 @@ def do():
     assert message.endswith("pip install 'chorus-tts[uroman]'")
 
 
-def test_a_segmenter_without_its_model_is_said_when_the_voice_is_opened(text_sides, espeak):
+def test_a_segmenter_without_its_model_is_an_error_when_the_voice_is_opened(text_sides, espeak):
     folder = text_sides / "zh-cn, own cleaner"
     facts = TextFacts(**json.loads((folder / "facts.json").read_text()))
     files = {name: content for name, content in files_of(folder).items() if not name.startswith("pkuseg.")}

@@ -1,4 +1,4 @@
-"""loader.timing.alignment: words as they are written, each in the phonemes it is heard in."""
+"""loader.timing.alignment: written words with their phonemes."""
 
 import itertools
 import random

@@ -1,4 +1,4 @@
-"""Timings against the audio itself: where it is loud, where it is silent, and where a recogniser hears the words."""
+"""Timings against the audio: loud and silent ranges, and the words of a speech recognizer."""
 
 import io
 import itertools
@@ -21,7 +21,7 @@ PAUSING = (
 )
 #: Shorter ones are a closure between two words, and not a pause.
 PAUSE_S = 0.1
-#: Below the mean level of the speech, in decibels: what nobody hears beside it.
+#: Below the mean level of the speech, in decibels: inaudible beside it.
 SILENT = 30
 #: Windows of the level, in seconds.
 STEP_S = 0.005

@@ -1,4 +1,4 @@
-"""loader.timing.timings: each sound and word gets its own time, and what is no sound gets none."""
+"""loader.timing.timings: each sound and word has its range, white space and punctuation have none."""
 
 import pytest
 
@@ -50,7 +50,7 @@ def test_what_the_voice_never_learnt_has_no_mark():
     assert "A B." == timing.text
 
 
-def test_words_that_nobody_asks_for_are_not_there():
+def test_without_words_there_are_no_word_marks():
     assert () == timing_of(read_as(), (), SAMPLES, 0, 0).words
 
 
@@ -124,7 +124,7 @@ def test_the_marks_of_a_real_voice_are_in_order_and_within_its_utterances(catalo
         heard = timing.end_samples
 
 
-def test_a_word_that_is_cut_in_its_middle_is_said_once(catalogue):
+def test_a_word_that_is_cut_in_its_middle_has_one_mark(catalogue):
     """Of numbers of many words, the utterance may end within one."""
     text = "Call " + " ".join(f"55512345{number:02}" for number in range(15)) + " now."
     voice = catalogue.default
@@ -135,7 +135,7 @@ def test_a_word_that_is_cut_in_its_middle_is_said_once(catalogue):
     assert "".join(text.split()) == "".join("".join(timing.text.split()) for timing in timings)
 
 
-def test_one_word_of_many_parts_is_said_once(catalogue):
+def test_one_word_of_many_parts_has_one_mark(catalogue):
     voice, text = catalogue.default, "1234567890" * 20
     timings = [voice.timing(placed) for placed in time_segments(voice.segments(text, Delivery(1)))]
 

@@ -70,7 +70,7 @@ def test_an_unknown_name_is_refused_with_all_names_and_aliases(catalogue):
 
 
 @pytest.mark.parametrize("language", ["de", "fr-ca", "e", "-"])
-def test_a_language_nobody_speaks_is_refused_with_all_languages(catalogue, language):
+def test_a_language_without_a_voice_is_refused_with_all_languages(catalogue, language):
     known = "known languages: en, en-us, eo, fr-fr, pt-br"
     with pytest.raises(UnknownLanguageError, match=re.escape(f"no voice speaks {language!r}; {known}")):
         catalogue.voice(None, language)
@@ -120,7 +120,7 @@ class Counted:
         return open_parts(self.artifact, Espeak())
 
 
-def test_many_who_ask_at_once_open_a_voice_once(config, artifact_of):
+def test_many_threads_open_a_voice_once(config, artifact_of):
     """It is not open before all others are asking, too."""
     settings, all_asking, heard = load_settings(config), threading.Barrier(9), []
     artifact = open_artifact(artifact_of("languages"))
@@ -169,7 +169,7 @@ def test_the_count_shows_two_that_opened_a_voice_at_once(catalogue, monkeypatch)
     assert 2 == robot.constructions
 
 
-def test_an_opening_that_failed_is_tried_again_by_the_next_who_asks(config, artifact_of):
+def test_a_failed_opening_is_tried_again_by_the_next_request(config, artifact_of):
     settings, artifact, failures = load_settings(config), open_artifact(artifact_of("graphemes")), [SynthesisError("not now")]
 
     def open_at_last():

@@ -1,4 +1,4 @@
-"""loader.voices.prefetch: the same results in the same order, whoever made them and whenever."""
+"""loader.voices.prefetch: the same results in the same order with any number of threads."""
 
 import random
 import threading
@@ -42,7 +42,7 @@ def test_results_come_in_order_with_their_group_at_its_first(threads):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_hands_may_come_and_go_at_any_time(seed):
+def test_the_number_of_threads_may_change_at_any_time(seed):
     chance = random.Random(seed)
 
     assert EXPECTED == collected(counting(), lambda: chance.choice([1, 2, 3]))
@@ -72,11 +72,11 @@ def meeting(count):
     return [work] * count
 
 
-def test_two_hands_work_at_the_same_time():
+def test_two_threads_work_at_the_same_time():
     assert 2 == len(collected([group_of("g", meeting(2))], lambda: 2))
 
 
-def test_three_hands_work_at_the_same_time():
+def test_three_threads_work_at_the_same_time():
     assert 3 == len(collected([group_of("g", meeting(3))], lambda: 3))
 
 
@@ -138,7 +138,7 @@ def test_what_the_iterator_of_work_raises_comes_after_the_results_of_its_work(th
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_a_group_whose_work_cannot_be_told_raises_after_the_results_before_it(threads):
+def test_an_error_of_a_groups_work_is_raised_after_all_earlier_results(threads):
     groups = [*counting(groups=1), group_of("unhappy", None)]
     made = results(groups, lambda: threads)
 
@@ -227,7 +227,7 @@ def test_closing_cancels_what_has_not_begun_and_leaves_no_thread():
     assert before == threading.active_count()
 
 
-def test_no_more_is_begun_than_there_are_hands_and_one_piece():
+def test_no_more_is_begun_than_one_piece_a_thread_and_one():
     begun = []
     works = [lambda number=number: begun.append(number) or samples(number) for number in range(100)]
     made = results([group_of("g", works)], lambda: 2)

@@ -1,4 +1,4 @@
-"""loader.voices.segments: what is heard, in order, with silence between sentences, and where each segment stands."""
+"""loader.voices.segments: the audio in order, with silence between sentences, and the place of each segment."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def heard(segments):
     return list(chunks(Prefetcher(iter(segments), lambda each: each.plan.work, one_thread, 1).results()))
 
 
-def test_silence_comes_before_a_passage_and_is_part_of_none():
+def test_silence_comes_before_a_segment_and_belongs_to_none():
     first, silence, second = heard([segment(0, [4, 6], [10]), segment(1, [5], [5], pause=3)])
 
     assert [0, 0, 0] == silence.samples.tolist()
@@ -27,7 +27,7 @@ def test_silence_comes_before_a_passage_and_is_part_of_none():
     assert (13, 18) == (second.begins.start_samples, second.begins.end_samples)
 
 
-def test_only_the_first_stretch_of_a_passage_begins_it():
+def test_only_the_first_chunk_of_a_segment_begins_it():
     assert [True, False, False] == [each.begins is not None for each in heard([segment(0, [30], [10, 10, 10])])]
 
 
@@ -39,13 +39,13 @@ def test_work_that_only_prepares_is_not_heard_and_hides_no_beginning():
     assert 5 == only.samples.size == only.begins.end_samples
 
 
-def test_a_passage_of_unknown_length_is_as_long_as_what_was_spoken():
+def test_a_segment_of_unknown_length_is_as_long_as_its_audio():
     first, second = heard([segment(0, None, [7]), segment(1, None, [9])])
 
     assert [(0, 7), (7, 16)] == [(each.begins.start_samples, each.begins.end_samples) for each in (first, second)]
 
 
-def test_measuring_places_passages_where_they_are_heard_and_makes_none_audible_that_is_known():
+def test_timing_segments_makes_no_audio_if_the_length_is_known():
     def segments():
         return [segment(0, [4, 6], [10]), segment(1, None, [5], pause=3), segment(1, [2], [2])]
 

@@ -1,4 +1,4 @@
-"""loader.voices.voice: the embedded voice speaks, or says that it cannot; any text, in bounded pieces."""
+"""loader.voices.voice: the embedded voice speaks any text in bounded pieces, or raises."""
 
 import contextlib
 import dataclasses
@@ -131,7 +131,7 @@ def test_speaking_soon_changes_when_and_not_what(voice):
     assert np.abs(soon - later).max() < 1e-4
 
 
-def test_the_first_window_is_short_when_somebody_waits(voice):
+def test_the_first_window_is_short_if_a_client_waits(voice):
     samples_per_frame = voice.manifest.network["vits"]["samples_per_frame"]
 
     first, second, *_ = voice.speak(f"{SENTENCE} {SENTENCE}", Delivery(1, soon=True))
