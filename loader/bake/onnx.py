@@ -53,7 +53,7 @@ def bake(release: Release, target: Path, stage: Stage) -> Contents:
     """Write a VITS release's graphs, conditions and text sources into `target`."""
     with stage("loading the checkpoint"):
         vits = load_vits(release)
-    with stage("exporting and optimising three graphs"):
+    with stage("exporting and optimizing three graphs"):
         contents = Contents(voice_facts(vits), text_facts(vits), {"vits": asdict(vits_facts(vits))})
         copy_text_sources(target, vits)
         write_conditions(vits, target)

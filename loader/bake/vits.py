@@ -172,7 +172,7 @@ def _require_finite(model: Any, release: Release) -> None:
 
 
 def _fuse_weight_norm(model: Any) -> None:
-    """Replace every weight-normalised parameter by its plain product, in place."""
+    """Replace every weight-normalized parameter by its plain product, in place."""
     from torch.nn.utils import parametrize
 
     for module in model.modules():

@@ -18,7 +18,8 @@ from loader.retry import format_error
 
 log = logging.getLogger("chorus.loader")
 
-#: Times that `enter` raises the device's refusal, for the caller to try again, before it falls back to the CPU.
+#: Times that `enter` raises the device's refusal, for the caller to try again, before it falls back to the CPU:
+#: one less than `Backoff.tries`, so that the last try of a warm-up succeeds on the CPU.
 MAX_REFUSALS = 2
 
 

@@ -76,8 +76,8 @@ class _Graph:
 
     def run(self, condition: Condition, **inputs: Any) -> Any:
         offered = {"speaker": condition.speaker, "language": condition.language}
-        chosen = {name: value for name, value in offered.items() if name in self._inputs}
-        return self._session.run(None, inputs | chosen)
+        conditions = {name: value for name, value in offered.items() if name in self._inputs}
+        return self._session.run(None, inputs | conditions)
 
 
 def _open_session(artifact: Artifact, graph: str) -> "onnxruntime.InferenceSession":
