@@ -16,7 +16,7 @@ from app.synthesis.captions import GRANULARITIES
 from app.synthesis.request import MOST_SEED, Speaking, SpeechRequest, checked_text, chosen_seed
 from app.synthesis.voices import speaking
 from loader.config.validators import absent_or, flag, number, one_of, shown, whole
-from loader.voices.voice import FASTEST, SLOWEST
+from loader.voices.voice import MAX_SPEED, MIN_SPEED
 
 #: What OpenAI's clients take bare PCM to be.
 OPENAI_PCM_RATE_HZ = 24_000
@@ -55,7 +55,7 @@ BODY = vol.Schema(
                                                      msg="expected a string, or an object with a string `id`"),
         vol.Optional("instructions", default=None): absent_or(_string),
         vol.Optional("response_format", default=None): absent_or(_string),
-        vol.Optional("speed", default=None): absent_or(number(SLOWEST, FASTEST)),
+        vol.Optional("speed", default=None): absent_or(number(MIN_SPEED, MAX_SPEED)),
         vol.Optional("stream_format", default=None): absent_or(one_of("audio", "sse")),
         vol.Optional("stream", default=None): absent_or(flag),
         vol.Optional("speaker", default=None): absent_or(_string),

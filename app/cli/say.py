@@ -120,10 +120,10 @@ class Made:
 
 def _spoken(voice: "Voice", text: str, delivery: "Delivery") -> Iterator["Samples"]:
     """Speak with several cores: nobody else wants them, as far as this process knows."""
-    from loader.voices.prefetch import MOST_HANDS
+    from loader.voices.prefetch import MAX_THREADS
 
-    hands = min(MOST_HANDS, len(os.sched_getaffinity(0)))
-    for stretch in voice.stretches(text, delivery, lambda: hands, hands):
+    hands = min(MAX_THREADS, len(os.sched_getaffinity(0)))
+    for stretch in voice.chunks(text, delivery, lambda: hands, hands):
         yield stretch.samples
 
 
@@ -136,13 +136,13 @@ def _opened(wanted: Wanted, config: Path) -> "Voice":
     from app.cli.display import watched_stages
     from app.system.open_files import needed_to_speak, require_open_files
     from loader.config.settings import load_settings
-    from loader.voices.catalog import locate_all, open_catalogue
+    from loader.voices.catalog import locate_all, open_catalog
 
     settings = _needed(load_settings(config), wanted)
     require_open_files(needed_to_speak(settings))
     with watched_stages():
         artifacts = locate_all(settings)
-    catalogue = open_catalogue(settings, artifacts)
+    catalogue = open_catalog(settings, artifacts)
     catalogue.enter_device()
     return catalogue.voice(wanted.voice, wanted.language)
 
@@ -175,8 +175,8 @@ def _checked(text: str) -> str:
 
 
 def _checked_speed(speed: float) -> float:
-    from loader.voices.voice import FASTEST, SLOWEST
+    from loader.voices.voice import MAX_SPEED, MIN_SPEED
 
-    if not SLOWEST <= speed <= FASTEST:
-        raise click.UsageError(f"--speed is {speed:g}, expected {SLOWEST:g} to {FASTEST:g}")
+    if not MIN_SPEED <= speed <= MAX_SPEED:
+        raise click.UsageError(f"--speed is {speed:g}, expected {MIN_SPEED:g} to {MAX_SPEED:g}")
     return speed

@@ -17,7 +17,7 @@ from app.scheduling.admission import Turn
 from app.scheduling.client_socket import ClientSocket, SlowClientError
 from app.scoreboard.slot import Seat
 from app.system.heap import IdleHeap
-from loader.voices.segments import Stretch
+from loader.voices.segments import Chunk
 
 log = logging.getLogger("chorus.http")
 
@@ -62,7 +62,7 @@ class Delivery:
         self._parking.leave(self)
         self._parking.heap.work_ends()
 
-    def paced(self, stretches: Generator[Stretch, None, None], rate_hz: int) -> Generator[Stretch, None, None]:
+    def paced(self, stretches: Generator[Chunk, None, None], rate_hz: int) -> Generator[Chunk, None, None]:
         """Pass on all pieces; each that is made after the answer was parked waits for one of the places for those."""
         with closing(stretches):
             while True:

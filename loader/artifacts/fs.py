@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written aside, flushed to disk, renamed into place."""
+"""Atomic files: written aside, flushed to disk, renamed into place; remedies of file system errors."""
 
 import errno
 import fcntl
@@ -15,19 +15,6 @@ from loader.errors import ShortageError
 Hashed = Callable[[int], object]
 
 _BLOCK_BYTES = 4 * 1024 * 1024
-
-
-def write_aside(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` in one step, so that no reader ever sees half of it."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.rename(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path, hashed: Hashed | None = None) -> str:
@@ -53,39 +40,6 @@ def sha256_of_buffer(content: mmap.mmap | bytes, hashed: Hashed | None = None) -
     return digest.hexdigest()
 
 
-def flush_tree(directory: Path) -> None:
-    """Force every file below `directory`, and the folders themselves, to the disk."""
-    for folder, _, names in os.walk(directory):
-        for name in names:
-            flush(Path(folder, name))
-        flush(Path(folder))
-
-
-def flush(path: Path) -> None:
-    """Force one file, or the entries of one folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def remedy_for(error: OSError) -> str:
-    """Return what helps against an error of the file system, as a clause; empty if only its own words say."""
-    number = error.errno or 0
-    return _REMEDIES.get(number, "").format(user=os.geteuid())
-
-
-def refuse_shortage(path: Path, error: OSError) -> None:
-    """Tell a file that is at fault from a system that has no room to open it.
-
-    Raises:
-        ShortageError: it is the system.
-    """
-    if error.errno in _SHORTAGES:
-        raise ShortageError(f"{path}: {error.strerror}; {remedy_for(error)}") from error
-
-
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
 _REMEDIES = {
     errno.ENOSPC: "make room there",
@@ -104,9 +58,55 @@ _REMEDIES = {
 }
 
 
+def write_aside(path: Path, content: bytes) -> None:
+    """Replace `path` by `content` atomically."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.rename(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def flush_tree(directory: Path) -> None:
+    """Flush every file below `directory`, and the folders themselves, to the disk."""
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            flush(Path(folder, name))
+        flush(Path(folder))
+
+
+def flush(path: Path) -> None:
+    """Flush one file, or the entries of one folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remedy_for(error: OSError) -> str:
+    """Return the remedy of a file system error as a clause; "" if none is known."""
+    number = error.errno or 0
+    return _REMEDIES.get(number, "").format(user=os.geteuid())
+
+
+def refuse_shortage(path: Path, error: OSError) -> None:
+    """Refuse an error that is a shortage of the system and not of the file.
+
+    Raises:
+        ShortageError: open files, processes or memory have run out.
+    """
+    if error.errno in _SHORTAGES:
+        raise ShortageError(f"{path}: {error.strerror}; {remedy_for(error)}") from error
+
+
 @contextmanager
 def exclusive(lock_path: Path) -> Iterator[None]:
-    """Hold a lock among processes. The kernel drops it when its holder dies, however it dies."""
+    """Hold a lock among processes. The kernel releases it when the holder ends."""
     lock_path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -14,7 +14,7 @@ from app.scheduling.parking import MAX_UNSENT_BYTES, MIN_WAITED_S, Parking
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.snapshot import snapshot
 from app.system.heap import IdleHeap
-from loader.voices.segments import Stretch
+from loader.voices.segments import Chunk
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 RATE_HZ = 1000
@@ -85,7 +85,7 @@ class Answer:
 def made(audio_s):
     """Yield one piece of audio of so many seconds, if there are any."""
     if audio_s:
-        yield Stretch(np.zeros(int(audio_s * RATE_HZ), np.float32))
+        yield Chunk(np.zeros(int(audio_s * RATE_HZ), np.float32))
 
 
 class Yard:
@@ -171,11 +171,11 @@ def test_parked_streams_make_so_many_pieces_at_a_time_as_there_are_places(yard):
         in_piece.set()
         go_on.wait()
         order.append("first")
-        yield Stretch(np.zeros(1, np.float32))
+        yield Chunk(np.zeros(1, np.float32))
 
     def piece():
         order.append("second")
-        yield Stretch(np.zeros(1, np.float32))
+        yield Chunk(np.zeros(1, np.float32))
 
     def make(answer, stretches):
         with closing(answer.delivery.paced(stretches, RATE_HZ)) as paced:

@@ -1,4 +1,4 @@
-"""loader.artifacts.release: nothing is read from a model directory that is not what its release says."""
+"""loader.artifacts.release: a model directory is read only if it matches its hashes."""
 
 import hashlib
 import json

@@ -1,8 +1,8 @@
-"""loader.engines.vits.windows: every frame once, with the whole margin where it is needed."""
+"""loader.engines.windows: every frame once, with the whole margin inside."""
 
 import pytest
 
-from loader.engines.vits.windows import plan_windows
+from loader.engines.windows import plan_windows
 
 FIRST = (32, 64, 128)
 

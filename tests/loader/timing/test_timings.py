@@ -1,13 +1,12 @@
-"""loader.timing.marks: each sound and word gets its own time, and what is no sound gets none."""
+"""loader.timing.timings: each sound and word has its range, white space and punctuation have none."""
 
 import pytest
 
+from loader.text.front_end import Reading
 from loader.text.sentences import UTTERANCE_PHONEMES, split_at_breaks
-from loader.text.utterance import Reading
 from loader.timing.alignment import WordSpan, word_spans
-from loader.timing.marks import timing_of
-from loader.timing.timings import Mark
-from loader.voices.segments import measured
+from loader.timing.timings import Mark, timing_of
+from loader.voices.segments import time_segments
 from loader.voices.voice import Delivery
 
 #: Beginning, "a", space, "ˈ", "b", full stop and end, with blanks between; each lasts another time.
@@ -51,7 +50,7 @@ def test_what_the_voice_never_learnt_has_no_mark():
     assert "A B." == timing.text
 
 
-def test_words_that_nobody_asks_for_are_not_there():
+def test_without_words_there_are_no_word_marks():
     assert () == timing_of(read_as(), (), SAMPLES, 0, 0).words
 
 
@@ -111,10 +110,10 @@ def test_the_marks_of_a_real_voice_are_in_order_and_within_its_utterances(catalo
     front_end = voice.open().front_end
     text = "Dr. Smith, of the U.S., paid $3.50. " + "It was the 21st of May; " * 40 + "and 1234567890 more."
     heard = 0
-    for passage in voice.passages(text, Delivery(seed=seed)):
-        reading = passage.reading
+    for segment in voice.segments(text, Delivery(seed=seed)):
+        reading = segment.reading
         words = word_spans(reading.text, reading.phonemes, lambda each: front_end.read(each, "en-us"))
-        timing = timing_of(reading, words, passage.plan.samples_per_id, passage.sentence, heard)
+        timing = timing_of(reading, words, segment.plan.samples_per_id, segment.sentence, heard)
         for marks in (timing.words, timing.phonemes):
             times = [timing.start_samples]
             times += [edge for mark in marks for edge in (mark.start_samples, mark.end_samples)]
@@ -125,20 +124,20 @@ def test_the_marks_of_a_real_voice_are_in_order_and_within_its_utterances(catalo
         heard = timing.end_samples
 
 
-def test_a_word_that_is_cut_in_its_middle_is_said_once(catalogue):
+def test_a_word_that_is_cut_in_its_middle_has_one_mark(catalogue):
     """Of numbers of many words, the utterance may end within one."""
     text = "Call " + " ".join(f"55512345{number:02}" for number in range(15)) + " now."
     voice = catalogue.default
-    timings = [voice.timing(placed) for placed in measured(voice.passages(text, Delivery(1)))]
+    timings = [voice.timing(placed) for placed in time_segments(voice.segments(text, Delivery(1)))]
 
     assert len(timings) > 1
     assert text.rstrip(".").split() == [word.text for timing in timings for word in timing.words]
     assert "".join(text.split()) == "".join("".join(timing.text.split()) for timing in timings)
 
 
-def test_one_word_of_many_parts_is_said_once(catalogue):
+def test_one_word_of_many_parts_has_one_mark(catalogue):
     voice, text = catalogue.default, "1234567890" * 20
-    timings = [voice.timing(placed) for placed in measured(voice.passages(text, Delivery(1)))]
+    timings = [voice.timing(placed) for placed in time_segments(voice.segments(text, Delivery(1)))]
 
     assert len(timings) > 1
     assert text == "".join(timing.text for timing in timings)

@@ -1,4 +1,4 @@
-"""A spectrogram family and its vocoder to an artifact."""
+"""The bake for the `coqui` engine: a spectrogram family and its vocoder; XTTS has a module of its own."""
 
 import copy
 import json
@@ -9,29 +9,42 @@ import torch
 
 from loader.artifacts.artifact import VoiceFacts
 from loader.artifacts.release import VOCODER_CONFIG_FILE, Release
-from loader.bake.checkpoint import one_line, require_finite
-from loader.bake.contents import Contents
-from loader.bake.coqui.reading import load_weights, read_checkpoint, read_statistics
-from loader.bake.stages import Stage
+from loader.bake.checkpoint import load_weights, one_line, read_checkpoint, read_config, read_statistics, require_finite
 from loader.bake.tokenizer import copy_text_sources, text_facts
+from loader.bake.voice import Contents, Stage
 from loader.engines.coqui import building, mel
+from loader.engines.coqui.building import MEL_FAMILIES
 from loader.engines.weights import write_tensors
 from loader.errors import BakeError, LoaderError, UnsupportedModelError
 
 _FILE_NAMES = ("speakers_file", "speaker_file", "language_ids_file", "d_vector_file")
 
 
-def bake_mel_voice(release: Release, config: Any, target: Path, stage: Stage) -> Contents:
-    """Write the model, its vocoder and its text sources into `target`.
+def bake(release: Release, target: Path, stage: Stage) -> Contents:
+    """Write a release of any family but VITS into `target`."""
+    with stage("reading config.json"):
+        config = read_config(release)
+    family = config.model.lower()
+    if family == "xtts":
+        from loader.bake.xtts import bake_xtts
 
-    Raises:
-        LoaderError: any of its children.
-    """
+        return bake_xtts(release, config, target, stage)
+    if family == "vits":
+        raise UnsupportedModelError(f"{release.config_path}: engine 'coqui' speaks every family but VITS; set engine: auto")
+    if family not in MEL_FAMILIES:
+        raise UnsupportedModelError(
+            f"{release.config_path}: model {config.model!r}; this version speaks vits, xtts, {', '.join(MEL_FAMILIES)}"
+        )
+    return bake_mel_voice(release, config, target, stage)
+
+
+def bake_mel_voice(release: Release, config: Any, target: Path, stage: Stage) -> Contents:
+    """Write the model, its vocoder and its text sources into `target`."""
     with stage("loading the checkpoint"):
-        # A copy, since Coqui's constructors take from a configuration what they have used.
-        model = _built(copy.deepcopy(config), release)
+        # A copy, because Coqui's constructors remove used entries from a configuration.
+        model = _build(copy.deepcopy(config), release)
         checkpoint = read_checkpoint(release.checkpoint_path)
-        load_weights(model, _spoken_with(checkpoint.get("model") or {}), release.checkpoint_path)
+        load_weights(model, _drop_training_weights(checkpoint.get("model") or {}), release.checkpoint_path)
         _store_inverses(model)
     with stage("writing weights"):
         reduction = _reduction(model, checkpoint)
@@ -39,12 +52,12 @@ def bake_mel_voice(release: Release, config: Any, target: Path, stage: Stage) ->
         _write_statistics(release, config.audio.stats_path, config.audio.signal_norm, target / mel.STATISTICS_FILE)
         write_tensors(target / mel.WEIGHTS_FILE, model.state_dict())
         speakers = _write_speakers(model, release, target)
-        (target / mel.CONFIG_FILE).write_text(_closed(config, model.config, speakers), encoding="utf-8")
+        (target / mel.CONFIG_FILE).write_text(_format_config(config, model.config, speakers), encoding="utf-8")
         copy_text_sources(target, model)
     return Contents(_voice_facts(model, speakers, sample_rate_hz), text_facts(model), {"mel": {"reduction": reduction}})
 
 
-def _built(config: Any, release: Release) -> Any:
+def _build(config: Any, release: Release) -> Any:
     try:
         return building.build_family(config)
     except LoaderError:
@@ -53,7 +66,7 @@ def _built(config: Any, release: Release) -> Any:
         raise BakeError(f"{release.config_path}: Coqui cannot build it: {one_line(error)}") from error
 
 
-def _spoken_with(weights: dict[str, Any]) -> dict[str, Any]:
+def _drop_training_weights(weights: dict[str, Any]) -> dict[str, Any]:
     return {name: each for name, each in weights.items() if name.split(".")[0] not in building.TRAINING_ONLY}
 
 
@@ -64,14 +77,14 @@ def _store_inverses(model: Any) -> None:
 
 
 def _reduction(model: Any, checkpoint: dict[str, Any]) -> int | None:
-    """Return the frames of one step of Tacotron's decoder, which changed while it was trained."""
+    """Return the frames of one step of Tacotron's decoder, which changes during training."""
     if not hasattr(model.decoder if hasattr(model, "decoder") else None, "set_r"):
         return None
     return int(checkpoint.get("r") or checkpoint.get("config", {}).get("r") or model.config.r)
 
 
 def _write_vocoder(release: Release, target: Path) -> int | None:
-    """Write the release's vocoder, and return the hertz of what it makes; None where it has none."""
+    """Write the release's vocoder, and return its sample rate in hertz; None if the release has none."""
     from TTS.config import load_config
 
     path = release.vocoder_path
@@ -82,7 +95,7 @@ def _write_vocoder(release: Release, target: Path) -> int | None:
         config = load_config(config_path)
     except Exception as error:  # Coqui's readers share no base class of errors
         raise BakeError(f"{config_path}: Coqui cannot read it: {one_line(error)}") from error
-    generator = _built_generator(config, config_path)
+    generator = _build_generator(config, config_path)
     load_weights(generator, _generator_weights(read_checkpoint(path)), path)
     building.fuse_generator(generator)
     require_finite(dict(generator.named_parameters()), path)  # a direction of length 0 makes NaN
@@ -97,7 +110,7 @@ def _write_vocoder(release: Release, target: Path) -> int | None:
     return int(config.audio.sample_rate)
 
 
-def _built_generator(config: Any, path: Path) -> Any:
+def _build_generator(config: Any, path: Path) -> Any:
     try:
         return building.build_generator(config)
     except UnsupportedModelError as error:
@@ -107,7 +120,7 @@ def _built_generator(config: Any, path: Path) -> Any:
 
 
 def _generator_weights(checkpoint: dict[str, Any]) -> Any:
-    """Return the generator's weights, which old checkpoints keep apart from the discriminator's."""
+    """Return the generator's weights, which old checkpoints have in one table with the discriminator's."""
     if "model_disc" in checkpoint:
         return checkpoint["model"]
     prefix = "model_g."
@@ -125,7 +138,7 @@ def _write_statistics(release: Release, named: str | None, used: bool, path: Pat
 
 
 def _write_speakers(model: Any, release: Release, target: Path) -> list[str]:
-    """Write the vectors of speakers where the voice has them, and return the speakers' names."""
+    """Write the vectors of speakers, if the voice has them, and return the speakers' names."""
     manager = model.speaker_manager
     if manager is None:
         return []
@@ -138,12 +151,12 @@ def _write_speakers(model: Any, release: Release, target: Path) -> list[str]:
     return list(manager.embedding_names)
 
 
-def _closed(config: Any, used: Any, speakers: list[str]) -> str:
-    """Return a configuration as JSON that names no file, and no phonemizer for Coqui to start.
+def _format_config(config: Any, used: Any, speakers: list[str]) -> str:
+    """Return a configuration as JSON, without files, and without a phonemizer for Coqui to start.
 
     Args:
-        config: as it was released.
-        used: as the model filled it in, with the symbols and the languages it assumed.
+        config: the released one.
+        used: the model's, with its default symbols and languages.
         speakers: their names, row by row.
     """
     document = config.to_dict()

@@ -1,4 +1,4 @@
-"""XTTS to an artifact, with the latents of every speaker that the release registers."""
+"""The bake of XTTS, with the latents of every speaker that the release registers."""
 
 import json
 from collections.abc import Iterator
@@ -9,41 +9,36 @@ import torch
 
 from loader.artifacts.artifact import VoiceFacts
 from loader.artifacts.release import Release
-from loader.bake.checkpoint import one_line, require_finite
-from loader.bake.contents import Contents
-from loader.bake.coqui.reading import load_weights, read_checkpoint
-from loader.bake.stages import Stage
-from loader.engines.coqui import bpe, xtts
+from loader.bake.checkpoint import load_weights, one_line, read_checkpoint, require_finite
+from loader.bake.voice import Contents, Stage
+from loader.engines.compat import coqui_package
+from loader.engines.coqui import xtts
 from loader.engines.weights import write_tensors
 from loader.errors import ArtifactError, BakeError
 
-#: Latents that Coqui's program computed, for its own speakers.
+#: Latents that Coqui computed for its own speakers.
 _SPEAKERS_FILE = "speakers_xtts.pth"
 #: A recording of this name registers the speaker NAME.
 _RECORDING_PREFIX, _RECORDING_SUFFIX = "speaker_", ".wav"
-#: Parts that old checkpoints name a second time.
+#: Second names of parts in old checkpoints.
 _ALIASES = ("gpt.gpt_inference.", "gpt.gpt.wte.")
 
 Latents = tuple[torch.Tensor, torch.Tensor]
 
 
 def bake_xtts(release: Release, config: Any, target: Path, stage: Stage) -> Contents:
-    """Write networks, vocabulary and speakers into `target`.
-
-    Raises:
-        LoaderError: any of its children.
-    """
+    """Write networks, vocabulary and speakers into `target`."""
     vocabulary = _read_vocabulary(release, config)
     with stage("loading the checkpoint"):
         tokenizer = _count_symbols(vocabulary, config, release)
         model = _load(release, config)
-    with stage("listening to reference speakers"):
+    with stage("encoding reference speakers"):
         speakers = dict(sorted(_speakers(release, model)))
         if not speakers:
             raise BakeError(f"{release.directory}: registers no speaker; add {_SPEAKERS_FILE} or speaker_NAME.wav and seal again")
     with stage("writing weights"):
         _write(model, config, speakers, target)
-        (target / bpe.VOCABULARY_FILE).write_bytes(vocabulary)
+        (target / xtts.VOCABULARY_FILE).write_bytes(vocabulary)
     facts = VoiceFacts(
         sample_rate_hz=model.args.output_sample_rate,
         speakers=list(speakers),
@@ -52,21 +47,21 @@ def bake_xtts(release: Release, config: Any, target: Path, stage: Stage) -> Cont
         noise_scale=float(config.temperature),
         noise_scale_duration=0.0,
     )
-    # Coqui asserts that there are fewer than the most.
+    # Coqui asserts that there are fewer than its maximum. The key is part of the artifact's format.
     return Contents(facts, None, {"xtts": {"most_ids": model.args.gpt_max_text_tokens - 1}})
 
 
 def _read_vocabulary(release: Release, config: Any) -> bytes:
-    name = Path(config.model_args.tokenizer_file or bpe.VOCABULARY_FILE).name
+    name = Path(config.model_args.tokenizer_file or xtts.VOCABULARY_FILE).name
     if name not in release.hashes:
         raise BakeError(f"{release.directory}: an XTTS voice without {name} in hash.sha256; add it and seal again")
     return (release.directory / name).read_bytes()
 
 
 def _count_symbols(vocabulary: bytes, config: Any, release: Release) -> Any:
-    """Note in the configuration what Coqui would ask the vocabulary while it loads a checkpoint."""
+    """Set the vocabulary's numbers in the configuration, which Coqui does when it loads a checkpoint."""
     try:
-        tokenizer = bpe.coqui_tokenizer(vocabulary)
+        tokenizer = xtts.coqui_tokenizer(vocabulary)
     except ArtifactError as error:
         raise BakeError(f"{release.directory}: {error}") from error
     arguments = config.model_args
@@ -77,24 +72,19 @@ def _count_symbols(vocabulary: bytes, config: Any, release: Release) -> Any:
 
 
 def _load(release: Release, config: Any) -> Any:
-    from TTS.tts.models import xtts as coqui
-
     try:
         model = xtts.build_xtts(config)
     except Exception as error:  # Coqui's constructors raise anything
         raise BakeError(f"{release.config_path}: Coqui cannot build it: {one_line(error)}") from error
     path = release.checkpoint_path
     # Published checkpoints hold Coqui's configuration as objects of its classes.
-    checkpoint = read_checkpoint(path, coqui._legacy_safe_globals())
-    # Its own reader would write the checkpoint anew in another form; its renaming of weights is what is wanted.
-    model._load_checkpoint = lambda _path: checkpoint.get("model") or {}
-    weights = model.get_compatible_checkpoint_state_dict(path)
-    _load_plain_weights(model, weights, path)
+    checkpoint = read_checkpoint(path, coqui_package.legacy_globals())
+    _load_plain_weights(model, coqui_package.compatible_weights(model, path, checkpoint.get("model") or {}), path)
     return model
 
 
 def _load_plain_weights(model: Any, weights: dict[str, Any], path: Path) -> None:
-    """Give XTTS its weights, before it makes the aliases that some checkpoints name too."""
+    """Load XTTS's weights, without the aliases that some checkpoints contain and XTTS makes itself."""
     plain = {name: each for name, each in weights.items() if not name.startswith(_ALIASES)}
     for name in xtts.NETWORKS:
         load_weights(getattr(model, name), xtts.within(plain, name), path)
@@ -111,23 +101,20 @@ def _speakers(release: Release, model: Any) -> Iterator[tuple[str, Latents]]:
     for file in sorted(release.hashes):
         if file.startswith(_RECORDING_PREFIX) and file.endswith(_RECORDING_SUFFIX):
             name = file.removeprefix(_RECORDING_PREFIX).removesuffix(_RECORDING_SUFFIX)
-            yield name, _listen(model, release.directory / file)
+            yield name, _encode_speaker(model, release.directory / file)
 
 
-def _listen(model: Any, recording: Path) -> Latents:
+def _encode_speaker(model: Any, recording: Path) -> Latents:
     """Return the latents of a recording, as Coqui computes them."""
-    from TTS.tts.models import xtts as coqui
-
     config = model.config
-    # Coqui's own reads through torchcodec, which wants FFmpeg on the machine.
-    coqui.load_audio = _load_audio
+    coqui_package.replace_audio_reader(_load_audio)
     try:
         for_gpt, for_decoder = model.get_conditioning_latents(
             recording, max_ref_length=config.max_ref_len, gpt_cond_len=config.gpt_cond_len,
             gpt_cond_chunk_len=config.gpt_cond_chunk_len, sound_norm_refs=config.sound_norm_refs,
         )  # fmt: skip
     except Exception as error:  # a foreign recording: decoding fails in many ways
-        raise BakeError(f"{recording}: not a recording that XTTS can learn from: {one_line(error)}") from error
+        raise BakeError(f"{recording}: XTTS cannot use this recording: {one_line(error)}") from error
     return for_gpt, for_decoder
 
 
@@ -147,7 +134,7 @@ def _write(model: Any, config: Any, speakers: dict[str, Latents], target: Path) 
     weights: dict[str, torch.Tensor] = {}
     for name in xtts.NETWORKS:
         network = getattr(model, name)
-        xtts.forget_listening(name, network)
+        xtts.drop_reference_parts(name, network)
         weights |= {f"{name}.{key}": each for key, each in network.state_dict().items()}
     write_tensors(target / xtts.WEIGHTS_FILE, weights)
     latents: dict[str, torch.Tensor] = {}
@@ -161,7 +148,7 @@ def _write(model: Any, config: Any, speakers: dict[str, Latents], target: Path) 
 
 
 def _languages(tokenizer: Any, config: Any) -> list[str]:
-    """Return the voice's languages, less those whose text needs a package that is not installed."""
+    """Return the voice's languages, without those whose text needs a package that is not installed."""
     return [language for language in config.languages if _can_read(tokenizer, language)]
 
 

@@ -1,10 +1,13 @@
-"""The HiFi-GAN decoder of a VITS for torch: Coqui's samples, with weights in the order in which torch reads them.
+"""HiFi-GAN decoder of a VITS for torch: Coqui's samples, with weights in torch's fastest memory order.
 
-Everything lies as (time, channels) in memory, which torch calls channels last and has for
-four dimensions only: so the convolutions have a height of 1. What a transposed convolution
-interleaves lies interleaved already, and no layer of ours reorders its input. What is not
-needed again is overwritten: 121 to 103 ms for 200 frames of the embedded voice, on one core
+Tensors are (time, channels) in memory: torch's channels-last format, which exists for four
+dimensions only, so the convolutions have a height of 1. The phases of a transposed convolution
+are interleaved in memory already, and no layer reorders its input. Tensors that are not needed
+again are overwritten: 121 to 103 ms for 200 frames of the embedded voice, on one core
 (2026-11-23, `docs/measurements.md`).
+
+The first part of this module, the arithmetic of weights as plain, wide convolutions, is shared
+with `loader.bake.decoder`. It is exact but for the order of sums.
 """
 
 import math
@@ -14,19 +17,78 @@ from itertools import accumulate
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, cat, nn
 from torch.nn import functional
 
-from loader.engines.vits import hifigan
-from loader.engines.vits.hifigan import LAST_SLOPE, SLOPE
+#: Slope of every leaky rectifier of the generator but the last, which has torch's own default.
+SLOPE, LAST_SLOPE = 0.1, 0.01
+
+
+def cropped_stage(stages: int) -> int:
+    """Return the stage after whose upsampling the margin is cropped.
+
+    Most of a window's margin is for the first stage; the later ones, with most of the
+    arithmetic, need two or three frames.
+    """
+    return min(1, stages - 1)
+
+
+def phases_of(weight: Tensor, stride: int) -> Tensor:
+    """Return the weight of the plain convolution whose interleaved channels are a transposed one's samples.
+
+    Each output sample of a transposed convolution with kernel K and stride S is a sum over
+    ceil(K / S) inputs, with weights that repeat every S samples: S plain convolutions, in one.
+
+    Args:
+        weight: (in, out, K).
+        stride: S.
+
+    Returns:
+        (S * out, in, ceil(K / S)), the oldest input first; the padding is its length less one.
+    """
+    inside, outside, kernel = weight.shape
+    taps = taps_of(kernel, stride)
+    whole = functional.pad(weight, (0, taps * stride - kernel))
+    return whole.reshape(inside, outside, taps, stride).permute(3, 1, 0, 2).flip(3).reshape(stride * outside, inside, taps)
+
+
+def taps_of(kernel: int, stride: int) -> int:
+    """Return how many inputs each sample of a transposed convolution depends on."""
+    return math.ceil(kernel / stride)
+
+
+def kept_of(kernel: int, stride: int, padding: int) -> slice:
+    """Return the range of the interleaved samples that the transposed convolution returns."""
+    cut = taps_of(kernel, stride) * stride - kernel + padding
+    return slice(padding, -cut if cut else None)
+
+
+def blocks_of(weight: Tensor, block: int) -> Tensor:
+    """Return the weight of the convolution that makes `block` samples of one channel in one step of that stride.
+
+    CPUs compute channels by the vector, 16 of them with AVX-512: with one channel, 15 are wasted.
+
+    Args:
+        weight: (1, in, kernel).
+        block: number of samples.
+
+    Returns:
+        (block, in, kernel + block - 1); the padding does not change.
+    """
+    return cat([functional.pad(weight, (shift, block - 1 - shift)) for shift in range(block)])
+
+
+def block_of(samples_per_frame: int) -> int:
+    """Return the largest block size that divides the samples of any number of frames."""
+    return math.gcd(samples_per_frame, 16)
 
 
 class Decoder(nn.Module):
     """(latent (1, channels, frames), speaker (1, channels, 1), wanted) -> samples ((to - from) * samples_per_frame,).
 
-    `wanted` is the frames [from, to) to be made audible; the others are dropped on the way.
+    `wanted` is the frames [from, to) of the output; the others are cropped on the way.
 
-    Only infers. Its parameters are named as Coqui's generator names them; `weights_of` makes their values.
+    For inference only. Its parameters have the names of Coqui's generator; `weights_of` makes their values.
     """
 
     def __init__(
@@ -38,7 +100,7 @@ class Decoder(nn.Module):
         blocks: Sequence[tuple[int, Sequence[int]]],
         has_plain_convs: bool,
     ) -> None:
-        """Put the layers together, their weights still to be assigned.
+        """Build the layers; their weights are assigned later.
 
         Args:
             in_channels: of a latent frame.
@@ -68,14 +130,14 @@ class Decoder(nn.Module):
             x += self.cond_layer(_channels_last(speaker))
         blocks, per_stage = list(self.resblocks), len(self.resblocks) // len(self.ups)
         for index, upsampling in enumerate(self.ups):
-            x = upsampling(functional.leaky_relu_(x, SLOPE), wanted if index == hifigan.cropped_stage(len(self.ups)) else None)
+            x = upsampling(functional.leaky_relu_(x, SLOPE), wanted if index == cropped_stage(len(self.ups)) else None)
             x = _sum_of(blocks[index * per_stage : (index + 1) * per_stage], x)
         samples: Tensor = self.conv_post(functional.leaky_relu_(x, LAST_SLOPE))
         return samples.tanh_()
 
 
 class Conv(nn.Module):
-    """A 1-D convolution of odd kernel, its result as long as its input, computed as a 2-D one of height 1."""
+    """A 1-D convolution of odd kernel and equal length, computed as a 2-D one of height 1."""
 
     def __init__(self, inside: int, outside: int, kernel: int, dilation: int = 1) -> None:
         super().__init__()
@@ -83,23 +145,23 @@ class Conv(nn.Module):
         self.padding, self.dilation = (0, (kernel - 1) * dilation // 2), (1, dilation)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.conv2d(x, _seen(self.weight), self.bias, 1, self.padding, self.dilation)
+        return functional.conv2d(x, _view(self.weight), self.bias, 1, self.padding, self.dilation)
 
 
 class Upsampling(nn.Module):
-    """A transposed convolution as a plain one, whose channels are samples that follow each other (see `hifigan`)."""
+    """A transposed convolution as a plain one, whose channels are samples that follow each other ."""
 
     def __init__(self, inside: int, outside: int, kernel: int, stride: int, samples_per_frame: int) -> None:
         super().__init__()
         self.samples_per_frame = samples_per_frame
-        self.taps, self.outside = hifigan.taps_of(kernel, stride), outside
-        self.kept = hifigan.kept_of(kernel, stride, (kernel - stride) // 2)
+        self.taps, self.outside = taps_of(kernel, stride), outside
+        self.kept = kept_of(kernel, stride, (kernel - stride) // 2)
         self.weight = _weight(inside, stride * outside, self.taps)
         self.bias = nn.Parameter(torch.empty(stride * outside))
 
     def forward(self, x: Tensor, wanted: tuple[int, int] | None = None) -> Tensor:
-        """Return what a transposed convolution would, or of that the frames that are wanted."""
-        phases = functional.conv2d(x, _seen(self.weight), self.bias, 1, (0, self.taps - 1))
+        """Return the output of the transposed convolution, or its `wanted` frames."""
+        phases = functional.conv2d(x, _view(self.weight), self.bias, 1, (0, self.taps - 1))
         interleaved = phases.permute(0, 2, 3, 1).reshape(1, 1, -1, self.outside).permute(0, 3, 1, 2)
         if wanted is None:
             return interleaved[:, :, :, self.kept]
@@ -120,7 +182,7 @@ class Block(nn.Module):
             self.convs = dilated
 
     def forward(self, x: Tensor, rectified: Tensor | None) -> Tensor:
-        """Leave `x` and `rectified`, which is `x` after the rectifier, as they are: other blocks take them too."""
+        """Do not change `x` and `rectified`, which is `x` after the rectifier: other blocks use them too."""
         for branch in self._branches():
             inner = branch[0](functional.leaky_relu(x, SLOPE) if rectified is None else rectified)
             for conv in branch[1:]:
@@ -133,21 +195,21 @@ class Block(nn.Module):
 
 
 class LastConv(nn.Module):
-    """The convolution to one channel, a block of samples as the channels of one step (see `hifigan`)."""
+    """The convolution to one channel, a block of samples as the channels of one step ."""
 
     def __init__(self, inside: int, kernel: int, samples_per_frame: int) -> None:
         super().__init__()
-        block = hifigan.block_of(samples_per_frame)
+        block = block_of(samples_per_frame)
         self.stride, self.padding = (1, block), (0, (kernel - 1) // 2)
         self.weight = _weight(inside, block, kernel + block - 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        steps = functional.conv2d(x, _seen(self.weight), None, self.stride, self.padding)
+        steps = functional.conv2d(x, _view(self.weight), None, self.stride, self.padding)
         return steps.permute(0, 2, 3, 1).reshape(-1)
 
 
 def layers_of(generator: Any) -> dict[str, Any]:
-    """Return the arguments with which `Decoder` becomes Coqui's `HifiganGenerator`. Runs in the bake child."""
+    """Return the arguments of `Decoder` for Coqui's `HifiganGenerator`. Runs in the bake child."""
     blocks = generator.resblocks[: generator.num_kernels]
     has_plain_convs = hasattr(blocks[0], "convs1")
     dilated = [block.convs1 if has_plain_convs else block.convs for block in blocks]
@@ -162,23 +224,23 @@ def layers_of(generator: Any) -> dict[str, Any]:
 
 
 def weights_of(generator: Any) -> dict[str, Tensor]:
-    """Return the weights of Coqui's `HifiganGenerator`, unnormalised, as `Decoder` takes them. Runs in the bake child.
+    """Return the plain weights of Coqui's `HifiganGenerator` for `Decoder`. Runs in the bake child.
 
-    Coqui divides the sum of a stage's blocks by their number. The next convolution's
-    weights are divided instead: a leaky rectifier, which lies between, does not mind.
+    Coqui divides the sum of a stage's blocks by their number. Here the next convolution's
+    weights are divided: the leaky rectifier between them commutes with a positive factor.
     """
     share = 1 / generator.num_kernels
     weights = {}
     for name, layer in generator.named_modules():
         if isinstance(layer, nn.ConvTranspose1d):
             stride = layer.stride[0]
-            weights[f"{name}.weight"] = _laid_out(hifigan.phases_of(layer.weight * (1 if name == "ups.0" else share), stride))
+            weights[f"{name}.weight"] = _channels_last_weight(phases_of(layer.weight * (1 if name == "ups.0" else share), stride))
             weights[f"{name}.bias"] = layer.bias.repeat(stride)
         elif name == "conv_post":
-            block = hifigan.block_of(math.prod(each.stride[0] for each in generator.ups))
-            weights[f"{name}.weight"] = _laid_out(hifigan.blocks_of(layer.weight * share, block))
+            block = block_of(math.prod(each.stride[0] for each in generator.ups))
+            weights[f"{name}.weight"] = _channels_last_weight(blocks_of(layer.weight * share, block))
         elif isinstance(layer, nn.Conv1d):
-            weights |= {f"{name}.weight": _laid_out(layer.weight), f"{name}.bias": layer.bias}
+            weights |= {f"{name}.weight": _channels_last_weight(layer.weight), f"{name}.bias": layer.bias}
     return {name: weight.detach() for name, weight in weights.items()}
 
 
@@ -195,12 +257,12 @@ def _weight(inside: int, outside: int, kernel: int) -> nn.Parameter:
     return nn.Parameter(torch.empty(outside, 1, kernel, inside))
 
 
-def _laid_out(weight: Tensor) -> Tensor:
+def _channels_last_weight(weight: Tensor) -> Tensor:
     return weight.permute(0, 2, 1).unsqueeze(1).contiguous()
 
 
-def _seen(weight: Tensor) -> Tensor:
-    """Return a view of the shape that torch expects, (out, in, 1, kernel)."""
+def _view(weight: Tensor) -> Tensor:
+    """Return a view in the shape that torch expects, (out, in, 1, kernel)."""
     return weight.permute(0, 3, 1, 2)
 
 

@@ -1,4 +1,4 @@
-"""loader.engines.pytorch.decoder: Coqui's samples in another order of memory, and no weight is copied on the way to torch."""
+"""loader.engines.pytorch.hifigan: Coqui's samples in another order of memory, and no weight is copied on the way to torch."""
 
 import pytest
 
@@ -13,7 +13,7 @@ BESIDE = """
     import torch
     from TTS.vocoder.models.hifigan_generator import HifiganGenerator
     from torch.nn.utils import parametrize
-    from loader.engines.pytorch.decoder import Decoder, layers_of, weights_of
+    from loader.engines.pytorch.hifigan import Decoder, layers_of, weights_of
     from loader.engines.weights import assign
 
     def coquis(speaker, kind, upsamplings, blocks):

@@ -1,4 +1,4 @@
-"""loader.engines.vits.inference: durations, windows, and that joins are exact."""
+"""loader.engines.vits: durations, windows and exact joins."""
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
@@ -10,16 +10,15 @@ from loader.artifacts.artifact import Artifact
 from loader.engines import onnx
 from loader.engines.base import Prosody, Utterance
 from loader.engines.onnx import OnnxNetworks
-from loader.engines.vits.inference import (
+from loader.engines.vits import (
     FIRST_WINDOWS_FRAMES,
     FLOW_FRAMES,
     WINDOW_FRAMES,
     Condition,
-    Latent,
     VitsFacts,
     frames_per_id,
 )
-from loader.engines.vits.windows import plan_windows
+from loader.engines.windows import Latent, plan_windows
 from loader.errors import SynthesisError
 from tests.loader.engines.speaking import windows_of
 
@@ -120,7 +119,7 @@ def in_chunks(networks, prior, margin, first):
     return latent.frames(0, prior.shape[2])
 
 
-def test_each_chunk_of_a_latent_is_made_once_whoever_asks_first():
+def test_each_block_of_a_latent_is_made_once():
     prior = np.zeros((1, 2, 700), dtype=np.float32)
     asked = []
     latent = Latent(lambda part: asked.append(part.shape[2]) or part + 1, prior, plan_windows(700, 3, 256))

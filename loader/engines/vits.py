@@ -1,17 +1,16 @@
-"""The arithmetic between VITS's three networks: durations, noise, frames and windows.
+"""VITS inference: the arithmetic between its three networks, with durations, noise, frames and windows.
 
-Plain numpy, shared by every engine that can run the three networks separately. They
-are cut where a length becomes known:
+Plain numpy, shared by every engine that runs the three networks separately. They are cut
+where a length becomes known:
 
     encode   ids, duration noise      -> mean, log scale, log durations   (one column an id)
     flow     prior                    -> latent                           (one column a frame)
     decode   a window of the latent   -> samples
 
-Noise is drawn here and passed in, so that no network holds a source of chance.
+Noise is drawn here and passed in, so that the networks are deterministic.
 """
 
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -19,29 +18,30 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from loader.engines.base import NO_SAMPLES, Plan, Samples, Utterance, Work
-from loader.engines.vits.windows import Window, plan_windows
+from loader.artifacts.artifact import Artifact
+from loader.engines.base import Array, Plan, Samples, Utterance, Work
+from loader.engines.windows import Latent, Window, plan_windows
 from loader.errors import SynthesisError
 
-Array = npt.NDArray[np.float32]
 #: [from, to), counted from the first frame of a window.
 Frames = tuple[int, int]
 
-#: Core frames of the first windows when somebody waits for them: 0.37 s at 256 samples a frame and 22.05 kHz, then
-#: twice as much each time, so that a slow voice has the next one ready before the last one is heard.
+#: Core frames of the first windows if a client waits for them: 0.37 s at 256 samples a frame and 22.05 kHz, then
+#: twice as many each time, so that a slow voice has the next one ready before the last one has been played.
 FIRST_WINDOWS_FRAMES = (32, 64, 128, 256)
-#: Most core frames of any window, unless an engine asks for others. Bounds the memory of decoding, whatever the
-#: text's length, and lets several threads share a short sentence. 256 are 1 to 3 % faster by core time, and take twice
-#: the memory (2026-11-24).
+#: Default of an engine's core frames a window. Bounds the memory of decoding for any length of text, and lets several
+#: threads share a short sentence. 256 are 1 to 3 % faster by core time, and take twice the memory (2026-11-24).
 WINDOW_FRAMES = 128
-#: Most core frames that one run of the flow makes; its margins are wider than the decoder's.
+#: Core frames of one run of the flow; its margins are wider than the decoder's.
 FLOW_FRAMES = 512
-#: Longest utterance, in frames (10 minutes at 256 samples a frame, 22.05 kHz): more is a runaway.
-MOST_FRAMES = 50_000
+#: Frames of an utterance (10 minutes at 256 samples a frame, 22.05 kHz): more is a runaway.
+MAX_FRAMES = 50_000
+#: Float32, a row for each of the manifest's speakers or languages. Missing if the voice has no such choice.
+SPEAKERS_FILE, LANGUAGES_FILE = "speakers.f32", "languages.f32"
 
 
 class Encoding(NamedTuple):
-    """What `encode` returns, all with batch 1 and one column for each of n ids."""
+    """Output of `encode`, with batch 1 and one column for each of n ids."""
 
     #: (1, channels, n)
     mean: Array
@@ -53,7 +53,7 @@ class Encoding(NamedTuple):
 
 @dataclass(frozen=True)
 class Condition:
-    """Who speaks and in which language, as the networks take it; None where the voice has no such choice."""
+    """Speaker and language vectors; None if the voice has no such choice."""
 
     #: (1, channels, 1)
     speaker: Array | None = None
@@ -73,18 +73,18 @@ class Networks(Protocol):
         ...
 
     def decode(self, window: Array, condition: Condition, keep: Frames | None = None) -> Samples:
-        """Turn a latent window (1, channels, frames) into samples_per_frame samples for each frame to keep; None is for all.
+        """Turn a latent window (1, channels, frames) into samples_per_frame samples for each frame of `keep`; None is all.
 
-        The others are there for what is kept to be exact, and are left out of the work where they may be.
+        The other frames are the margins that make the kept ones exact; the networks may crop them early.
         """
         ...
 
 
 @dataclass(frozen=True)
 class VitsFacts:
-    """What a VITS artifact's manifest says of its networks."""
+    """Facts of the networks in a VITS artifact's manifest."""
 
-    #: Samples the decoder makes of one latent frame.
+    #: Samples that the decoder makes of one latent frame.
     samples_per_frame: int
     #: Channels of a latent frame.
     latent_channels: int
@@ -92,25 +92,25 @@ class VitsFacts:
     margin_frames: int
     #: The same, after the first of its stages.
     inner_margin_frames: int
-    #: Frames on either side that a frame out of the flow depends on.
+    #: Frames on either side that a frame of the flow's output depends on.
     flow_margin_frames: int
 
-    def worked_on(self, keep: Frames | None, frames: int) -> Frames:
-        """Return the frames that later stages must work on to make those audible that are kept."""
+    def add_margin(self, keep: Frames | None, frames: int) -> Frames:
+        """Return the frames that the decoder's later stages need for those of `keep`."""
         first, last = keep or (0, frames)
         return max(0, first - self.inner_margin_frames), min(frames, last + self.inner_margin_frames)
 
-    def kept(self, samples: Samples, worked_on: Frames, keep: Frames | None) -> Samples:
-        """Return what is kept of the samples of the frames that were worked on."""
+    def drop_margin(self, samples: Samples, decoded: Frames, keep: Frames | None) -> Samples:
+        """Return the samples of the frames of `keep` out of those of the `decoded` frames."""
         if keep is None:
             return samples
-        first, last = (each - worked_on[0] for each in keep)
+        first, last = (each - decoded[0] for each in keep)
         return samples[first * self.samples_per_frame : last * self.samples_per_frame]
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """The vectors of a voice's speakers and languages, a row each; None where there is no choice."""
+    """The vectors of a voice's speakers and languages, a row each; None if there is no choice."""
 
     #: (speakers, channels)
     speakers: Array | None
@@ -133,11 +133,11 @@ class VitsEngine:
     networks: Networks
     facts: VitsFacts
     conditions: Conditions
-    #: Most core frames of any window.
+    #: Core frames of a window at most.
     window_frames: int = WINDOW_FRAMES
 
     def plan(self, utterance: Utterance, random: np.random.Generator, soon: bool) -> Plan:
-        """Learn how long each id lasts, and cut what is to be made audible (see `Engine.plan`)."""
+        """Compute the durations, and cut the latent into windows (see `Engine.plan`)."""
         condition = self.conditions.of(utterance)
         ids, prosody = np.asarray([utterance.ids], dtype=np.int64), utterance.prosody
         noise = random.standard_normal((1, 2, ids.shape[1]), dtype=np.float32)
@@ -147,71 +147,21 @@ class VitsEngine:
         return Plan(frames * self.facts.samples_per_frame, self._work(prior, condition, soon))
 
     def _work(self, prior: Array, condition: Condition, soon: bool) -> Iterator[Work]:
-        """Yield windows to decode, and before each the flow that the next one may need."""
+        """Yield windows to decode, and before each the flow block that the next one may need."""
         frames, margin = prior.shape[2], self.facts.margin_frames
-        latent = Latent(partial(self.networks.flow, condition=condition), prior, self._chunks(frames, soon))
+        latent = Latent(partial(self.networks.flow, condition=condition), prior, self._blocks(frames, soon))
         first = [core for core in FIRST_WINDOWS_FRAMES if soon and core < self.window_frames]
         for window in plan_windows(frames, margin, self.window_frames, first):
             yield from latent.work_until(window.stop + self.window_frames if window.start else window.stop)
-            yield partial(self._decoded, latent, window, condition)
+            yield partial(self._decode, latent, window, condition)
 
-    def _chunks(self, frames: int, soon: bool) -> Iterator[Window]:
+    def _blocks(self, frames: int, soon: bool) -> Iterator[Window]:
         first = (FIRST_WINDOWS_FRAMES[0] + self.facts.margin_frames,) if soon else ()
         return plan_windows(frames, self.facts.flow_margin_frames, FLOW_FRAMES, first)
 
-    def _decoded(self, latent: "Latent", window: Window, condition: Condition) -> Samples:
+    def _decode(self, latent: Latent, window: Window, condition: Condition) -> Samples:
         keep = (window.keep_from, window.keep_to)
         return finite(self.networks.decode(latent.frames(window.start, window.stop), condition, keep))
-
-
-class Latent:
-    """The latent of one utterance, made chunk by chunk. Any thread may make a chunk; each is made once.
-
-    Of long sentences the first chunk is enough for the first window, so that it need not wait for all of them.
-    """
-
-    def __init__(self, flow: Callable[[Array], Array], prior: Array, chunks: Iterable[Window]) -> None:
-        self._flow = flow
-        self._prior = prior
-        self._latent = np.empty_like(prior)
-        self._chunks = [_Chunk(each) for each in chunks]
-        self._offered = 0
-
-    def work_until(self, stop: int) -> Iterator[Work]:
-        """Yield what is to be done before frames up to `stop` are asked for, but for what was yielded before."""
-        while self._offered < len(self._chunks) and self._chunks[self._offered].first < stop:
-            chunk = self._chunks[self._offered]
-            self._offered += 1
-            yield partial(self._prepared, chunk)
-
-    def frames(self, start: int, stop: int) -> Array:
-        """Return the frames [start, stop), made now where nobody has yet."""
-        for chunk in self._chunks:
-            if chunk.first < stop and start < chunk.last:
-                self._make(chunk)
-        return self._latent[:, :, start:stop]
-
-    def _prepared(self, chunk: "_Chunk") -> Samples:
-        self._make(chunk)
-        return NO_SAMPLES
-
-    def _make(self, chunk: "_Chunk") -> None:
-        with chunk.making:
-            if not chunk.is_made:
-                window = chunk.window
-                made = self._flow(self._prior[:, :, window.start : window.stop])
-                self._latent[:, :, chunk.first : chunk.last] = made[:, :, window.keep_from : window.keep_to]
-                chunk.is_made = True
-
-
-class _Chunk:
-    """Frames that one run of the flow makes."""
-
-    def __init__(self, window: Window) -> None:
-        self.window = window
-        self.first, self.last = window.start + window.keep_from, window.start + window.keep_to
-        self.making = threading.Lock()
-        self.is_made = False
 
 
 def _prior(encoding: Encoding, frames: npt.NDArray[np.int64], noise_scale: float, random: np.random.Generator) -> Array:
@@ -222,31 +172,31 @@ def _prior(encoding: Encoding, frames: npt.NDArray[np.int64], noise_scale: float
 
 
 def frames_per_id(log_durations: Array, length_scale: float, speed: float = 1.0) -> npt.NDArray[np.int64]:
-    """Return how many frames each id lasts, shape (n,), rounded up as Coqui rounds; at another speed, that much faster.
+    """Return the frames of each id, shape (n,), rounded up as in Coqui; at another speed, that much faster in total.
 
     Raises:
-        SynthesisError: the predictor gave no finite duration.
+        SynthesisError: the predictor's output is not finite, or too long.
     """
     durations = np.exp(log_durations[0, 0]) * np.float32(length_scale)
     if not np.isfinite(durations).all():
         raise SynthesisError("the duration predictor returned a value that is not a number")
     rounded = np.ceil(durations)
     total = float(rounded.sum(dtype=np.float64)) / speed
-    if total > MOST_FRAMES:
-        raise SynthesisError(f"the duration predictor asked for {total:.0f} frames, limit {MOST_FRAMES}")
-    frames = (rounded if speed == 1.0 else _paced(durations, total)).astype(np.int64)
+    if total > MAX_FRAMES:
+        raise SynthesisError(f"the duration predictor returned {total:.0f} frames, limit {MAX_FRAMES}")
+    frames = (rounded if speed == 1.0 else _scale_to_total(durations, total)).astype(np.int64)
     if frames.sum() < 1:
         frames[0] = 1
     return frames
 
 
-def _paced(durations: Array, total: float) -> npt.NDArray[np.float64]:
+def _scale_to_total(durations: Array, total: float) -> npt.NDArray[np.float64]:
     """Return whole frames of that total, by the length scale that leads to it.
 
-    Dividing the length scale by the speed, as Coqui would, makes twice as fast 1.6 times as
-    fast: each of some 400 ids of a sentence is rounded up. Where one frame an id is still too
-    slow, some get none. A recogniser mistakes 6 % of words at 1.9 times the speed; dividing
-    all frames alike leaves less of short sounds, and it mistakes 19 % (2026-11-24).
+    Coqui divides the length scale by the speed: speed 2 is 1.6 times as fast, because each of
+    some 400 ids of a sentence is rounded up. If one frame an id is still too slow, some ids get
+    none. A speech recognizer misses 6 % of words at 1.9 times the speed; dividing all frames
+    equally shortens short sounds more, and it misses 19 % (2026-11-24).
     """
     low, high = 0.0, 16.0
     for _ in range(30):
@@ -258,7 +208,7 @@ def _paced(durations: Array, total: float) -> npt.NDArray[np.float64]:
 
 
 def finite(samples: Samples) -> Samples:
-    """Return the samples, or refuse them: a NaN on the wire is noise in somebody's ear.
+    """Return the samples after a check: a NaN would be played as noise.
 
     Raises:
         SynthesisError: a sample is not a finite number.
@@ -266,3 +216,19 @@ def finite(samples: Samples) -> Samples:
     if not np.isfinite(samples).all():
         raise SynthesisError("the decoder returned samples that are not numbers")
     return samples
+
+
+def vits_engine(networks: Networks, artifact: Artifact, window_frames: int = WINDOW_FRAMES) -> VitsEngine:
+    """Return the engine over `networks` of `artifact`, with at most `window_frames` core frames a window."""
+    voice = artifact.manifest.voice
+    conditions = Conditions(
+        _table(artifact, SPEAKERS_FILE, len(voice.speakers)), _table(artifact, LANGUAGES_FILE, len(voice.languages))
+    )
+    return VitsEngine(networks, VitsFacts(**artifact.manifest.network["vits"]), conditions, window_frames)
+
+
+def _table(artifact: Artifact, name: str, rows: int) -> Array | None:
+    """Return a view of the artifact's own mapping."""
+    if name not in artifact.buffers:
+        return None
+    return np.frombuffer(artifact.buffers[name], dtype=np.float32).reshape(rows, -1)
