@@ -18,18 +18,19 @@ from loader.standard_streams import reopen_closed_streams  # noqa: E402
 # Before the scoreboard and the listener, which would get the numbers of closed streams.
 reopen_closed_streams()
 
-from app import memory, process  # noqa: E402
-from app.admission import SPARE_THREADS  # noqa: E402
 from app.logs import logging_config  # noqa: E402
-from app.open_files import needed_to_serve, require_open_files  # noqa: E402
-from app.request_buffer import MAX_LINE_BYTES  # noqa: E402
+from app.scheduling.admission import SPARE_THREADS  # noqa: E402
 from app.scoreboard.board import Scoreboard  # noqa: E402
-from app.start import one_clear_message, settings_from  # noqa: E402
-from app.worker import SILENT_CONNECTIONS, SpeechWorker  # noqa: E402
+from app.serving import hooks  # noqa: E402
+from app.serving.request_buffer import MAX_LINE_BYTES  # noqa: E402
+from app.serving.worker import SILENT_CONNECTIONS, SpeechWorker  # noqa: E402
+from app.startup import one_clear_message, settings_from  # noqa: E402
+from app.system import heap  # noqa: E402
+from app.system.open_files import needed_to_serve, require_open_files  # noqa: E402
 
-memory.keep_one_heap()
+heap.keep_one_heap()
 _settings = settings_from(os.environ)
-_workers = _settings.workers or process.usable_cores()
+_workers = _settings.workers or hooks.usable_cores()
 with one_clear_message():
     _files = needed_to_serve(_settings, _workers)
     require_open_files(_files, wanted=_files + SILENT_CONNECTIONS)
@@ -42,7 +43,8 @@ bind = _settings.bind
 workers = _workers
 worker_class = SpeechWorker
 # So many are served at a time, the others wait for their turn or are told at once that they cannot have one
-# (app.admission), and so many answers wait for slow clients (app.parking): for each a thread, made when it is first needed.
+# (app.scheduling.admission), and so many answers wait for slow clients (app.scheduling.parking): for each a thread, made
+# when it is first needed.
 threads = _settings.threads + _settings.admission.queue + _settings.admission.parked + SPARE_THREADS
 # Clients that have said nothing yet have no thread, and must not keep those out that have.
 worker_connections = threads + SILENT_CONNECTIONS
@@ -57,11 +59,11 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 control_socket_disable = True  # it is a thread in the master
 logconfig_dict = logging_config(_settings.log_format)
 
-on_starting = process.before_start(_settings)
-when_ready = process.freeze
-pre_fork = process.before_fork(_board)
-post_fork = process.thaw
-post_worker_init = process.begin_work
-worker_int = process.stop_at_once
-worker_exit = process.end_with_status
-child_exit = process.report_lost_worker
+on_starting = hooks.before_start(_settings)
+when_ready = hooks.freeze
+pre_fork = hooks.before_fork(_board)
+post_fork = hooks.thaw
+post_worker_init = hooks.begin_work
+worker_int = hooks.stop_at_once
+worker_exit = hooks.end_with_status
+child_exit = hooks.report_lost_worker

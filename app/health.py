@@ -7,7 +7,7 @@ import sys
 import wave
 from pathlib import Path
 
-from app.start import DEFAULT_CONFIG, one_clear_message
+from app.startup import DEFAULT_CONFIG, one_clear_message
 from loader.errors import SynthesisError
 from loader.standard_streams import reopen_closed_streams
 from loader.tts_loader import TTSLoader

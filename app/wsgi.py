@@ -7,20 +7,20 @@ from functools import partial
 
 from flask import Flask
 
-from app.admission import Admission
-from app.memory import IdleHeap
-from app.parking import Parking
-from app.scoreboard.hands import Hands
+from app.api.app import create_app
+from app.context import Service
+from app.scheduling.admission import Admission
+from app.scheduling.cpu import Hands
+from app.scheduling.parking import Parking
 from app.scoreboard.layout import SAMPLED
-from app.server import create_app
-from app.service import Service
-from app.start import one_clear_message, settings_from
-from app.warm_up import WarmUp, stop_gracefully
+from app.startup import one_clear_message, settings_from
+from app.system.heap import IdleHeap
+from app.warmup import WarmUp, stop_gracefully
 from app.watchdog.sample import MemorySample
 from app.watchdog.watchdog import Watchdog
-from loader.config import Settings
+from loader.config.settings import Settings
 from loader.retry import Backoff
-from loader.voices import Catalogue, locate_all, open_catalogue
+from loader.voices.catalog import Catalogue, locate_all, open_catalogue
 
 
 def open_voices(settings: Settings) -> Catalogue:

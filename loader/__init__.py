@@ -3,7 +3,7 @@
     tts_config.yaml -> Settings -> Release -> Artifact -> Voice
     text -> sentences -> phoneme ids -> durations -> latent frames -> sample windows
 
-`from loader import TTSLoader` is the small public face; servers use `loader.voices`.
+`from loader import TTSLoader` is the small public face; servers use `loader.voices.catalog`.
 """
 
 from typing import Any

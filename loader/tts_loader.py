@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Self
 
-from loader.config import load_settings
+from loader.config.settings import load_settings
 from loader.errors import LoaderError, NotReadyError
 from loader.retry import Backoff, described, with_retries
-from loader.voice import Delivery, random_seed
-from loader.voices import Catalogue, locate_all, open_catalogue
+from loader.voices.catalog import Catalogue, locate_all, open_catalogue
+from loader.voices.voice import Delivery, random_seed
 from loader.wav import wav_file
 
 log = logging.getLogger("chorus.loader")

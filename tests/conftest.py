@@ -11,14 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loader.artifact import Artifact, open_artifact
-from loader.config import Settings, load_settings
-from loader.release import HASH_FILE
-from loader.sources import locate_artifact
-from loader.store import Store
+from loader.artifacts.artifact import Artifact, open_artifact
+from loader.artifacts.release import HASH_FILE
+from loader.artifacts.resolve import locate_artifact
+from loader.artifacts.store import Store
+from loader.config.settings import Settings, load_settings
 from loader.text.espeak import Espeak
-from loader.voices import Catalogue, open_catalogue
-from tests.checkpoints import LJSPEECH_SIZE, TINY_SIZE
+from loader.voices.catalog import Catalogue, open_catalogue
+from tests.support.checkpoints import LJSPEECH_SIZE, TINY_SIZE
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "tests" / ".cache"
@@ -64,17 +64,17 @@ def large_release() -> Path:
     """A sealed Coqui VITS directory of LJSpeech's size, with random weights."""
     directory = CACHE / "releases" / "ljspeech-size"
     if not (directory / "hash.sha256").exists():
-        subprocess.run([sys.executable, "-m", "tests.checkpoints", LJSPEECH_SIZE, directory], cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-m", "tests.support.checkpoints", LJSPEECH_SIZE, directory], cwd=ROOT, check=True)
     return directory
 
 
 @pytest.fixture(scope="session")
 def release_of() -> Callable[[str], Path]:
-    """Return the sealed Coqui directory of any thin voice that `tests.checkpoints` knows."""
+    """Return the sealed Coqui directory of any thin voice that `tests.support.checkpoints` knows."""
 
     def release_of(name: str) -> Path:
         def make(directory: Path) -> None:
-            subprocess.run([sys.executable, "-m", "tests.checkpoints", name, directory], cwd=ROOT, check=True)
+            subprocess.run([sys.executable, "-m", "tests.support.checkpoints", name, directory], cwd=ROOT, check=True)
 
         return Store(CACHE / "releases", proof=HASH_FILE).publish(name, make)
 
@@ -89,7 +89,7 @@ def tiny_release(release_of: Callable[[str], Path]) -> Path:
 
 @pytest.fixture(scope="session")
 def artifact_of(release_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Return the baked artifact of any thin voice that `tests.checkpoints` knows."""
+    """Return the baked artifact of any thin voice that `tests.support.checkpoints` knows."""
 
     def artifact_of(name: str) -> Path:
         path = tmp_path_factory.mktemp(name) / "tts_config.yaml"

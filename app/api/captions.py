@@ -7,14 +7,13 @@ import voluptuous as vol
 from flask import Blueprint, Response, current_app, request
 
 from app.api.openai import BODY, body_of, name_ignored_fields, speech_request
-from app.captions import CONTENT_TYPES, GRANULARITIES, captions_json, srt, vtt
-from app.listener import listener
-from app.playing import as_played
-from app.service import Service
-from app.speech import measured_speech
-from app.speech_request import SpeechRequest
-from loader.timing import Timing
-from loader.validation import absent_or, one_of
+from app.context import Service
+from app.scheduling.deadline import listener
+from app.synthesis.captions import CONTENT_TYPES, GRANULARITIES, as_played, captions_json, srt, vtt
+from app.synthesis.job import measured_speech
+from app.synthesis.request import SpeechRequest
+from loader.config.validators import absent_or, one_of
+from loader.timing.timings import Timing
 
 captions = Blueprint("captions", __name__, url_prefix="/v1")
 captions.after_request(name_ignored_fields)

@@ -2,13 +2,13 @@
 
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
-from app.api.parameters import refuse_path, require_utf8
-from app.audio import answer
+from app.api.responses import answer
+from app.api.validation import refuse_path, require_utf8
+from app.context import Service
 from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
-from app.listener import listener
-from app.service import Service
-from app.speech_request import Speaking, SpeechRequest, checked_text, chosen, chosen_seed
-from loader.voices import Catalogue
+from app.scheduling.deadline import listener
+from app.synthesis.request import Speaking, SpeechRequest, checked_text, chosen, chosen_seed
+from loader.voices.catalog import Catalogue
 
 coqui = Blueprint("coqui", __name__, url_prefix="/api")
 

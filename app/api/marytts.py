@@ -12,13 +12,13 @@ from urllib.parse import parse_qsl
 from flask import Blueprint, Response, current_app, g, request
 
 from app.api import maryvoices
-from app.api.parameters import require_utf8
-from app.audio import answer
+from app.api.responses import answer
+from app.api.validation import require_utf8
+from app.context import Service
 from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
-from app.listener import listener
-from app.service import Service
-from app.speech_request import SpeechRequest, checked_text, chosen_seed
-from loader.voice import FASTEST, SLOWEST
+from app.scheduling.deadline import listener
+from app.synthesis.request import SpeechRequest, checked_text, chosen_seed
+from loader.voices.voice import FASTEST, SLOWEST
 
 #: Where this dialect is spoken.
 PATHS = ("/process", "/locales", "/voices", "/version", "/audioformats", "/datatypes")

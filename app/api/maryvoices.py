@@ -1,10 +1,10 @@
 """Voices and languages as MaryTTS names them: no spaces, `voice#speaker`, `en_US`."""
 
-from app.api.parameters import refuse_path
-from app.naming import spelled, with_speaker
-from app.speech_request import Speaking
-from loader.voice import Voice
-from loader.voices import Catalogue
+from app.api.validation import refuse_path
+from app.synthesis.request import Speaking
+from app.synthesis.voices import spelled, with_speaker
+from loader.voices.catalog import Catalogue
+from loader.voices.voice import Voice
 
 _UNKNOWN = "und"
 

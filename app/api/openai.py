@@ -7,16 +7,16 @@ from typing import Any
 import voluptuous as vol
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
-from app.audio import answer
-from app.captions import GRANULARITIES
-from app.encoding import FORMATS
+from app.api.responses import answer
+from app.codecs.registry import FORMATS
+from app.context import Service
 from app.errors import BadRequestError, ServiceError, UnsupportedFormatError
-from app.listener import listener
-from app.naming import speaking
-from app.service import Service
-from app.speech_request import MOST_SEED, Speaking, SpeechRequest, checked_text, chosen_seed
-from loader.validation import absent_or, flag, number, one_of, shown, whole
-from loader.voice import FASTEST, SLOWEST
+from app.scheduling.deadline import listener
+from app.synthesis.captions import GRANULARITIES
+from app.synthesis.request import MOST_SEED, Speaking, SpeechRequest, checked_text, chosen_seed
+from app.synthesis.voices import speaking
+from loader.config.validators import absent_or, flag, number, one_of, shown, whole
+from loader.voices.voice import FASTEST, SLOWEST
 
 #: What OpenAI's clients take bare PCM to be.
 OPENAI_PCM_RATE_HZ = 24_000

@@ -5,9 +5,9 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify
 
+from app.context import Service
 from app.scoreboard.snapshot import snapshot
-from app.service import Service
-from loader.engines.device import Accelerator, State
+from loader.devices.accelerator import Accelerator, State
 
 status = Blueprint("status", __name__)
 

@@ -61,8 +61,8 @@ def _is_terminal(path: Path) -> bool:
 
 
 def _whole(path: Path, audio_format: str, windows: Iterator["Samples"], rate_hz: int) -> None:
-    from app.encoding import open_encoder
-    from loader.files import write_aside
+    from app.codecs.registry import open_encoder
+    from loader.artifacts.fs import write_aside
 
     with closing(open_encoder(audio_format, rate_hz, rate_hz, streamed=False)) as encoder:
         pieces = [*map(encoder.encode, windows), encoder.finish()]
@@ -79,7 +79,7 @@ def _stream_into(path: Path, audio_format: str, windows: Iterator["Samples"], ra
 
 
 def _stream(file: BinaryIO, audio_format: str, windows: Iterator["Samples"], rate_hz: int) -> None:
-    from app.encoding import open_encoder
+    from app.codecs.registry import open_encoder
 
     # Taken first, so that what cannot be spoken leaves nothing behind.
     first = next(windows)

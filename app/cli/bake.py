@@ -11,7 +11,7 @@ from app.cli.endings import Problems
 from app.cli.options import config_option
 
 if TYPE_CHECKING:
-    from loader.config import Settings, VoiceSettings
+    from loader.config.settings import Settings, VoiceSettings
 
 _ENGINES = ("onnx", "pytorch", "coqui")
 
@@ -35,7 +35,7 @@ def bake(names: tuple[str, ...], config: Path, anew: bool, engine: str | None) -
     chorus bake --engine pytorch --config voices.yaml
     """
     from app.cli.inventory import configured
-    from loader.config import load_settings
+    from loader.config.settings import load_settings
 
     settings = load_settings(config)
     chosen = [configured(settings, name) for name in names] or list(settings.voices)
@@ -55,8 +55,8 @@ def baked_line(voice: "VoiceSettings", settings: "Settings", anew: bool) -> str:
     from app.cli.display import watched_stages
     from app.cli.figures import megabytes
     from app.cli.inventory import read_baked
-    from loader.artifact import is_artifact
-    from loader.sources import locate_artifact
+    from loader.artifacts.artifact import is_artifact
+    from loader.artifacts.resolve import locate_artifact
 
     given = is_artifact(Path(voice.model_path))
     there = set() if given else set((settings.cache_dir / "artifacts").glob("*"))

@@ -9,8 +9,8 @@ import click
 from app.cli.options import config_option
 
 if TYPE_CHECKING:
-    from loader.config import Settings
-    from loader.fallback import Fallback, Marker
+    from loader.config.settings import Settings
+    from loader.devices.marker import Fallback, Marker
 
 
 @click.group(invoke_without_command=True, short_help="Show or reset what keeps a device from being used.")
@@ -27,7 +27,7 @@ def device(context: click.Context, config: Path) -> None:
     chorus device
     chorus device reset
     """
-    from loader.config import load_settings
+    from loader.config.settings import load_settings
 
     context.obj = load_settings(config)
     if context.invoked_subcommand is None:
@@ -66,7 +66,7 @@ def reset(settings: "Settings") -> None:
 
 
 def _marker(settings: "Settings") -> "Marker":
-    from loader.fallback import Marker
+    from loader.devices.marker import Marker
 
     return Marker(settings.cache_dir, settings.device_retry_after_s)
 

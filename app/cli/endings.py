@@ -67,7 +67,7 @@ def ended_clearly() -> Iterator[None]:
             # What follows takes a moment, and a second Ctrl-C in it would be a traceback.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         # Late: it brings the configuration's libraries, which only a failing command then waits for.
-        from app.start import one_clear_message
+        from app.startup import one_clear_message
 
         with one_clear_message():
             raise

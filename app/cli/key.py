@@ -21,7 +21,7 @@ def key(config: Path) -> None:
     chorus key
     chorus key > key.txt
     """
-    from app.keys import drawn_key, hashed
+    from app.api.keys import drawn_key, hashed
 
     drawn = drawn_key()
     print(drawn)
@@ -35,7 +35,7 @@ def _note(config: Path) -> str:
 
 def _lines_before(config: Path) -> str:
     """Return the keys that the hash stands under, where the configuration has none yet; a key may not stand there twice."""
-    from loader.document import read_document
+    from loader.config.yaml import read_document
 
     document = read_document(config) if config.exists() else {}
     listed = document.get("api_keys") if isinstance(document, dict) else None

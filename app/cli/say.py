@@ -14,12 +14,12 @@ from app.cli.options import config_option
 
 if TYPE_CHECKING:
     from app.cli.audio_output import Write
-    from loader.config import Settings
+    from loader.config.settings import Settings
     from loader.engines.base import Samples
-    from loader.voice import Delivery, Voice
+    from loader.voices.voice import Delivery, Voice
 
 _MOST_SEED = 2**63 - 1
-# Those of `app.encoding`, whose import --help does without.
+# Those of `app.codecs.registry`, whose import --help does without.
 _FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 
 
@@ -87,7 +87,7 @@ def spoken_line(voice: "Voice", wanted: Wanted, write: "Write", output: str) -> 
         LoaderError: any of its children; a file is then not there.
     """
     from app.cli.display import shown_text
-    from loader.voice import Delivery, random_seed
+    from loader.voices.voice import Delivery, random_seed
 
     seed = random_seed() if wanted.seed is None else wanted.seed
     delivery = Delivery(seed, wanted.speed, output == "-", wanted.speaker, wanted.language)
@@ -120,7 +120,7 @@ class Made:
 
 def _spoken(voice: "Voice", text: str, delivery: "Delivery") -> Iterator["Samples"]:
     """Speak with several cores: nobody else wants them, as far as this process knows."""
-    from loader.ahead import MOST_HANDS
+    from loader.voices.prefetch import MOST_HANDS
 
     hands = min(MOST_HANDS, len(os.sched_getaffinity(0)))
     for stretch in voice.stretches(text, delivery, lambda: hands, hands):
@@ -134,9 +134,9 @@ def _named_format(output: str) -> str:
 
 def _opened(wanted: Wanted, config: Path) -> "Voice":
     from app.cli.display import watched_stages
-    from app.open_files import needed_to_speak, require_open_files
-    from loader.config import load_settings
-    from loader.voices import locate_all, open_catalogue
+    from app.system.open_files import needed_to_speak, require_open_files
+    from loader.config.settings import load_settings
+    from loader.voices.catalog import locate_all, open_catalogue
 
     settings = _needed(load_settings(config), wanted)
     require_open_files(needed_to_speak(settings))
@@ -163,8 +163,8 @@ def _read(text: str) -> str:
 
 def _checked(text: str) -> str:
     from app.errors import BadRequestError
-    from app.speech_request import checked_text
-    from loader.config import Limits
+    from app.synthesis.request import checked_text
+    from loader.config.settings import Limits
 
     # What limits requests is no reason to cut a book into parts here.
     unlimited = Limits(text_characters=sys.maxsize, body_bytes=sys.maxsize)
@@ -175,7 +175,7 @@ def _checked(text: str) -> str:
 
 
 def _checked_speed(speed: float) -> float:
-    from loader.voice import FASTEST, SLOWEST
+    from loader.voices.voice import FASTEST, SLOWEST
 
     if not SLOWEST <= speed <= FASTEST:
         raise click.UsageError(f"--speed is {speed:g}, expected {SLOWEST:g} to {FASTEST:g}")

@@ -19,7 +19,7 @@ def _address(context: click.Context, parameter: click.Parameter, value: str | No
     # Late: --help need not wait for the configuration's library.
     import voluptuous as vol
 
-    from loader.validation import address
+    from loader.config.validators import address
 
     try:
         return None if value is None else address(value)

@@ -9,7 +9,7 @@ import click
 from app.cli.options import config_option
 
 if TYPE_CHECKING:
-    from loader.config import Settings
+    from loader.config.settings import Settings
 
 
 @click.command("show-config", short_help="Print the whole configuration.")
@@ -24,7 +24,7 @@ def show_config(config: Path) -> None:
     chorus show-config
     chorus show-config --config voices.yaml > whole.yaml
     """
-    from loader.config import load_settings
+    from loader.config.settings import load_settings
 
     print(written(load_settings(config)), end="")
 

@@ -14,7 +14,7 @@ from rich.live import Live
 
 from app.cli.top_source import NoServerError, Source
 from app.cli.top_view import view
-from app.scoreboard.pace import Looks
+from app.scoreboard.rates import Looks
 
 _KEYS = "q or Ctrl-C ends this; the server goes on"
 

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Sequence
 from typing import Protocol
 
-from app.scoreboard.search import Found, server_of, servers
+from app.scoreboard.discovery import Found, server_of, servers
 from app.scoreboard.snapshot import Snapshot, snapshot
 from app.scoreboard.told import told
 from loader.errors import LoaderError

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.scoreboard.layout import ENDINGS, REFUSALS
-from app.scoreboard.pace import Looks, Pace
+from app.scoreboard.rates import Looks, Pace
 from app.scoreboard.snapshot import Failure, Histogram, Snapshot, Worker
 
 #: Errors shown at most.

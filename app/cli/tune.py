@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from app.tuning.journal import Journal
     from app.tuning.machine import Machine
     from app.tuning.plan import Question
-    from loader.config import Settings
+    from loader.config.settings import Settings
 
 #: Beside the packages `app` and `loader`, wherever those are.
 _PROCESS_MODEL = Path(__file__).resolve().parent.parent.parent / "gunicorn.conf.py"
@@ -92,7 +92,7 @@ def tune(config: Path, out: Path, no_plot: bool, **options: Any) -> None:
     """
     from app.tuning.files import prepare
     from app.tuning.plot import require_plotting
-    from loader.config import load_settings
+    from loader.config.settings import load_settings
 
     if not no_plot:
         require_plotting()
@@ -161,7 +161,7 @@ def _measured(question: "Question", settings: "Settings", out: Path, plot: bool)
     from app.tuning.journal import Journal
     from app.tuning.serving import Gunicorn, processors_for
     from app.tuning.tuner import tune as measure
-    from loader.voices import locate_all
+    from loader.voices.catalog import locate_all
 
     with watched_stages():
         locate_all(settings)

@@ -12,7 +12,7 @@ from app.cli.endings import Problems
 from app.cli.options import config_option
 
 if TYPE_CHECKING:
-    from loader.config import Settings, VoiceSettings
+    from loader.config.settings import Settings, VoiceSettings
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def verify(paths: tuple[Path, ...], config: Path) -> None:
 
 def configured_targets(config: Path, problems: Problems) -> list[Target]:
     """Return what the configuration is served from, as far as it is there; says what is not."""
-    from loader.config import load_settings
+    from loader.config.settings import load_settings
 
     settings = load_settings(config)
     targets: list[Target] = []
@@ -69,8 +69,8 @@ def verified_line(target: Target) -> str:
     from app.cli.display import shown_bytes
     from app.cli.figures import megabytes
     from app.cli.reading import Reading, size_bytes
-    from loader.artifact import is_artifact, open_artifact
-    from loader.release import open_release
+    from loader.artifacts.artifact import is_artifact, open_artifact
+    from loader.artifacts.release import open_release
 
     directory = target.directory
     total_bytes, started_s = size_bytes(directory), time.monotonic()
@@ -86,7 +86,7 @@ def verified_line(target: Target) -> str:
 
 def _targets(voice: "VoiceSettings", settings: "Settings") -> list[Target]:
     from app.cli.inventory import artifacts, release_directory
-    from loader.artifact import is_artifact
+    from loader.artifacts.artifact import is_artifact
     from loader.errors import ModelNotFoundError
 
     # Before its manifest is read: one that cannot be is what verifying is there to say.

@@ -10,7 +10,7 @@ import click
 from app.cli.options import config_option
 
 if TYPE_CHECKING:
-    from loader.config import Settings, VoiceSettings
+    from loader.config.settings import Settings, VoiceSettings
 
 
 @click.command(short_help="List the voices.")
@@ -27,7 +27,7 @@ def voices(config: Path, as_json: bool) -> None:
     chorus voices
     chorus voices --json | jq -r '.[].name'
     """
-    from loader.config import load_settings
+    from loader.config.settings import load_settings
 
     settings = load_settings(config)
     rows = [described(voice, settings) for voice in settings.voices]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from app.scoreboard.layout import ENDINGS, FORMAT, GAUGES, HEADER, NAME, SLOT, State
-from app.scoreboard.seat import Seat
+from app.scoreboard.slot import Seat
 
 #: Workers at once, those that are being replaced included; more are not counted.
 MOST_WORKERS = 640

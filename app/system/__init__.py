@@ -1,1 +1,1 @@
-"""What the kernel says of this process, of others, and of the machine."""
+"""What the operating system limits and reports: memory, CPU quota, open files."""

@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, StatusCode, get_current_span, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from app.proxy_clock import is_possible, waited_s
+from app.scheduling.proxy_clock import is_possible, waited_s
 
 #: How long a worker that ends tries to send what is left; a collector that is gone would have it wait for 30 s.
 _LAST_WORDS_S = 2.0

@@ -12,8 +12,8 @@ from app.tuning.plan import Question
 from app.tuning.plot import picture
 from app.tuning.record import recorded
 from app.tuning.verdict import verdict_of
+from loader.artifacts.fs import write_aside
 from loader.errors import StoreError
-from loader.files import write_aside
 
 #: Shares of the time, and of the cores, from which on the figures are not those of a quiet machine.
 _THROTTLED, _DISTURBED = 0.01, 0.05

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.groups import Groups, memory_limits, words
+from app.system.cgroup import Groups, memory_limits, words
 from app.tuning.quantities import BadQuantityError
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from app.tuning.limits import CoreLimit, MemoryLimit, usable_cores, usable_memory
-from loader.cpu import cpu_model, feature_level
+from loader.artifacts.cpu import cpu_model, feature_level
 
 _PACKAGES = ("chorus-tts", "onnxruntime", "numpy", "gunicorn", "flask", "torch", "coqui-tts")
 

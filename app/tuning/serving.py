@@ -21,8 +21,8 @@ from app.tuning.client import HOST
 from app.tuning.memory import memory_of
 from app.tuning.setting import Setting
 from app.tuning.stand import HttpStand, Stand
-from loader.config import Settings
-from loader.document import read_document
+from loader.config.settings import Settings
+from loader.config.yaml import read_document
 from loader.errors import LoaderError
 
 _READY_S = 180.0

@@ -3,7 +3,7 @@
 import resource
 from pathlib import Path
 
-from app.groups import Groups, limited_groups
+from app.system.cgroup import Groups, limited_groups
 from app.watchdog.sample import MemorySample
 from app.watchdog.signals import Signal
 

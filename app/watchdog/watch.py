@@ -10,7 +10,7 @@ from app.watchdog.sample import MemorySample
 from app.watchdog.signals import Signal, signals
 from app.watchdog.sustained import Sustained
 from app.watchdog.trend import Trend, trend
-from loader.config import WatchdogSettings
+from loader.config.settings import WatchdogSettings
 
 if TYPE_CHECKING:
     from app.watchdog.suspicion import Leak, Suspicion

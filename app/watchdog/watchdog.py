@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import replace as with_changes
 
 from app.logs import event
-from app.memory import return_free_memory
+from app.system.heap import return_free_memory
 from app.watchdog.lows import Lows
 from app.watchdog.sample import Gauges, Heap, MemorySample, uss_bytes
 from app.watchdog.sweeping import Sweeper
 from app.watchdog.watch import STRIDE, State, Watch
-from loader.config import WatchdogSettings
+from loader.config.settings import WatchdogSettings
 
 log = logging.getLogger("chorus.watchdog")
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import click
 
+from loader.artifacts.fs import remedy_for
 from loader.errors import LoaderError
-from loader.files import remedy_for
 from loader.standard_streams import reopen_closed_streams
 
 _PR_SET_PDEATHSIG = 1
@@ -48,7 +48,7 @@ def voice(source: Path, target: Path, engine: str) -> None:
 def embedded(target: Path) -> None:
     """Rebuild the embedded voice's Coqui model directory in the empty folder TARGET."""
     with _stage("starting torch and Coqui"):
-        from loader.coqui import import_coqui
+        from loader.engines.compat.coqui_package import import_coqui
 
         import_coqui()
     with _stage("rebuilding the embedded voice"):
@@ -64,7 +64,7 @@ def embedded(target: Path) -> None:
 def fetch(name: str, target: Path) -> None:
     """Download the Coqui model NAME into the empty folder TARGET and seal it."""
     with _stage("starting torch and Coqui"):
-        from loader.coqui import import_coqui
+        from loader.engines.compat.coqui_package import import_coqui
 
         import_coqui()
     with _stage(f"downloading {name}"):

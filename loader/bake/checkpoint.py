@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from loader.artifacts.release import Release
 from loader.errors import BakeError, IntegrityError
-from loader.release import Release
 
 
 def read_config(release: Release) -> Any:

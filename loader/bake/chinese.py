@@ -5,7 +5,7 @@ from contextlib import redirect_stderr
 from pathlib import Path
 
 from loader.errors import FetchError
-from loader.text.chinese import FEATURES_FILE, WEIGHTS_FILE
+from loader.text.languages.chinese import FEATURES_FILE, WEIGHTS_FILE
 
 #: The one that spacy-pkuseg, and with it Coqui, uses unless told otherwise.
 _MODEL = "spacy_ontonotes"

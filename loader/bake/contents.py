@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from loader.artifact import TextFacts, VoiceFacts
+from loader.artifacts.artifact import TextFacts, VoiceFacts
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from loader.engines import hifigan
-from loader.engines.hifigan import LAST_SLOPE, SLOPE
+from loader.engines.vits import hifigan
+from loader.engines.vits.hifigan import LAST_SLOPE, SLOPE
 
 
 class Decode(nn.Module):

@@ -5,8 +5,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from loader.artifacts.release import VERSION_FILE, VOCODER_CONFIG_FILE, seal_release
 from loader.errors import FetchError, ModelNotFoundError
-from loader.release import VERSION_FILE, VOCODER_CONFIG_FILE, seal_release
 
 MODEL_FILE, VOCODER_FILE = "model_file.pth", "vocoder.pth"
 #: What a voice may need: configurations, weights, vocabularies, and the scales of spectrograms.

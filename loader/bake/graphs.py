@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from loader.bake.decoder import flat_conv
-from loader.engines.vits_layers import Encode, Flow
+from loader.engines.pytorch.layers import Encode, Flow
 
 #: Convolutions of fewer channels than two blocks gain nothing from the blocked layout.
 _LEAST_CHANNELS = 32

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from loader.artifacts.release import Release
 from loader.bake.checkpoint import one_line
 from loader.bake.contents import Contents
 from loader.bake.decoder import Decode
@@ -19,7 +20,6 @@ from loader.bake.tokenizer import copy_text_sources, text_facts
 from loader.bake.vits import load_vits, vits_facts, voice_facts, write_conditions
 from loader.engines import onnx
 from loader.errors import BakeError
-from loader.release import Release
 
 _OPSET = 17
 #: Smaller constants stay in the graph file: they are shapes and scalars.

@@ -5,14 +5,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from loader.artifacts.release import Release
 from loader.bake.contents import Contents
 from loader.bake.stages import Stage
 from loader.bake.tokenizer import copy_text_sources, text_facts
 from loader.bake.vits import load_vits, vits_facts, voice_facts, write_conditions
-from loader.engines import torch_decoder
-from loader.engines.torch_vits import WEIGHTS_FILE, TorchVits
+from loader.engines.pytorch import decoder
+from loader.engines.pytorch.networks import WEIGHTS_FILE, TorchVits
 from loader.engines.weights import without_initialisation, write_tensors
-from loader.release import Release
 
 
 def bake(release: Release, target: Path, stage: Stage) -> Contents:
@@ -57,7 +57,7 @@ def layers_of(vits: Any) -> dict[str, Any]:
             "cond_channels": speaker,
         },
         "duration_predictor": _duration_predictor(args, speaker, language),
-        "waveform_decoder": torch_decoder.layers_of(vits.waveform_decoder),
+        "waveform_decoder": decoder.layers_of(vits.waveform_decoder),
     }
 
 
@@ -74,7 +74,7 @@ def _weights(vits: Any, layers: dict[str, Any]) -> dict[str, Any]:
         **_prefixed("encoder.text_encoder.", vits.text_encoder.state_dict()),
         **_prefixed("encoder.predictor.", vits.duration_predictor.state_dict()),
         **_prefixed("flows.flow.", vits.flow.state_dict()),
-        **_prefixed("decoder.", torch_decoder.weights_of(vits.waveform_decoder)),
+        **_prefixed("decoder.", decoder.weights_of(vits.waveform_decoder)),
     }
     with without_initialisation():
         wanted = TorchVits(layers).state_dict()

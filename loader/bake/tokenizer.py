@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from loader.artifact import TextFacts
+from loader.artifacts.artifact import TextFacts
 from loader.bake.chinese import copy_segmenter
 from loader.errors import BakeError
 from loader.text.cleaners import require_cleaner

@@ -4,14 +4,14 @@ import math
 from pathlib import Path
 from typing import Any
 
-from loader.acoustics import VitsFacts
-from loader.artifact import VoiceFacts
+from loader.artifacts.artifact import VoiceFacts
+from loader.artifacts.release import Release
+from loader.artifacts.resolve import is_fairseq, read_json
 from loader.bake.checkpoint import one_line, read_config, read_weights, require_finite, some
 from loader.bake.decoder import decoder_margin_frames, inner_margin_frames
-from loader.engines.vits import LANGUAGES_FILE, SPEAKERS_FILE
+from loader.engines.vits.inference import VitsFacts
+from loader.engines.vits.tables import LANGUAGES_FILE, SPEAKERS_FILE
 from loader.errors import BakeError, LoaderError, UnsupportedModelError
-from loader.release import Release
-from loader.sources import is_fairseq, read_json
 
 #: Weights that training needs and speaking does not.
 _TRAINING_ONLY = ("disc.", "posterior_encoder.", "duration_predictor.post_", "duration_predictor.flows.1.")

@@ -3,10 +3,10 @@
 import importlib
 from pathlib import Path
 
-from loader.artifact import PRECISION, Manifest, artifact_key, this_platform, write_manifest
+from loader.artifacts.artifact import PRECISION, Manifest, artifact_key, this_platform, write_manifest
+from loader.artifacts.release import open_release
+from loader.artifacts.resolve import source_facts
 from loader.bake.stages import Stage
-from loader.release import open_release
-from loader.sources import source_facts
 
 
 def bake_voice(source: Path, target: Path, engine: str, stage: Stage) -> None:
@@ -18,9 +18,9 @@ def bake_voice(source: Path, target: Path, engine: str, stage: Stage) -> None:
     with stage(f"verifying {source}"):
         release = open_release(source)
     with stage("starting torch and Coqui"):
-        from loader import coqui
+        from loader.engines.compat import coqui_package
 
-        coqui.import_coqui()
+        coqui_package.import_coqui()
     contents = importlib.import_module(f"loader.bake.{engine}").bake(release, target, stage)
     with stage("sealing"):
         platform = this_platform(engine)

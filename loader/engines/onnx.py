@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from loader.acoustics import Array, Condition, Encoding, Frames, VitsEngine, VitsFacts
-from loader.artifact import Artifact
+from loader.artifacts.artifact import Artifact
+from loader.devices.accelerator import Accelerator
 from loader.engines.base import Samples
-from loader.engines.device import Accelerator
-from loader.engines.vits import vits_engine
+from loader.engines.vits.inference import Array, Condition, Encoding, Frames, VitsEngine, VitsFacts
+from loader.engines.vits.tables import vits_engine
 from loader.errors import ArtifactError
 
 if TYPE_CHECKING:

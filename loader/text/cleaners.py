@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from loader.text.packages import Needs, require
+from loader.text.optional import Needs, require
 
 CLEANERS = "TTS.tts.utils.text.cleaners"
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, TypeVar
 
-from loader.artifact import TextFacts
+from loader.artifacts.artifact import TextFacts
 from loader.text.cleaners import CLEANERS, require_cleaner
 from loader.text.espeak import Espeak
+from loader.text.isolated_import import ReadSource, import_privately
 from loader.text.phonemizers import (
     Phonemizer,
     Phonemizers,
@@ -16,9 +17,8 @@ from loader.text.phonemizers import (
     read_what_can_be_read,
     require_phonemizer,
 )
-from loader.text.private_import import ReadSource, import_privately
-from loader.text.reading import Reading
 from loader.text.sentences import UTTERANCE_PHONEMES, piece_characters, split_at_breaks
+from loader.text.utterance import Reading
 
 Item = TypeVar("Item")
 

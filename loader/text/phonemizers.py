@@ -11,9 +11,9 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from loader.errors import MissingPackageError, SpeechError, SynthesisError, UnsupportedModelError
-from loader.text import chinese, korean
 from loader.text.espeak import Espeak
-from loader.text.packages import Needs, require
+from loader.text.languages import chinese, korean
+from loader.text.optional import Needs, require
 
 ESPEAK = "espeak"
 

@@ -8,15 +8,15 @@ alone, as soon as that is there. Holds no measurement: whoever starts it looks a
 import json
 import sys
 
-from app import memory
-from loader.config import load_settings
-from loader.voice import Delivery, Voice
-from loader.voices import locate_all, open_catalogue
+from app.system import heap
+from loader.config.settings import load_settings
+from loader.voices.catalog import locate_all, open_catalogue
+from loader.voices.voice import Delivery, Voice
 
 
 def main(config_path: str) -> None:
     """Open the voices as a server does, then speak until the input ends."""
-    memory.keep_one_heap()  # as gunicorn.conf.py does
+    heap.keep_one_heap()  # as gunicorn.conf.py does
     settings = load_settings(config_path)
     voice = open_catalogue(settings, locate_all(settings)).default
     for line in sys.stdin:

@@ -10,17 +10,17 @@ import time
 from multiprocessing.context import ForkContext
 from typing import Any
 
-from app import memory
-from loader.config import load_settings
-from loader.voice import Delivery, Voice
-from loader.voices import locate_all, open_catalogue
+from app.system import heap
+from loader.config.settings import load_settings
+from loader.voices.catalog import locate_all, open_catalogue
+from loader.voices.voice import Delivery, Voice
 
 from .texts import HELLO, SENTENCES
 
 
 def main(config_path: str, processes: int, passes: int) -> None:
     """Speak every sentence `passes` times, in so many processes."""
-    memory.keep_one_heap()  # as gunicorn.conf.py does
+    heap.keep_one_heap()  # as gunicorn.conf.py does
     settings = load_settings(config_path)
     voice = open_catalogue(settings, locate_all(settings)).default
     texts = SENTENCES * passes

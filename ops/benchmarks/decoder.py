@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from app import memory
-from loader.acoustics import Condition
-from loader.artifact import open_artifact
-from loader.config import load_settings
+from app.system import heap
+from loader.artifacts.artifact import open_artifact
+from loader.config.settings import load_settings
 from loader.engines.onnx import OnnxNetworks
-from loader.voices import locate_all
+from loader.engines.vits.inference import Condition
+from loader.voices.catalog import locate_all
 
 from .flops import decoder_multiply_adds
 from .peak import Loop
@@ -44,7 +44,7 @@ class Rate:
 
 def main(config_path: str, release: Path) -> None:
     """Measure, and print."""
-    memory.keep_one_heap()  # as gunicorn.conf.py does
+    heap.keep_one_heap()  # as gunicorn.conf.py does
     settings = load_settings(config_path)
     artifact = open_artifact(locate_all(settings)[0])
     networks, loop = OnnxNetworks(artifact), Loop()

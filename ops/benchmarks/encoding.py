@@ -15,13 +15,13 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from app import memory
-from app.encoders.base import Encoder
-from app.encoding import FORMATS, open_encoder
-from loader.config import load_settings
+from app.codecs.base import Encoder
+from app.codecs.registry import FORMATS, open_encoder
+from app.system import heap
+from loader.config.settings import load_settings
 from loader.engines.base import Samples
-from loader.voice import Delivery
-from loader.voices import locate_all, open_catalogue
+from loader.voices.catalog import locate_all, open_catalogue
+from loader.voices.voice import Delivery
 
 from .texts import long_text
 
@@ -34,7 +34,7 @@ UNCOMPRESSED = ("wav", "pcm")
 RESAMPLED = ("pcm", 24_000)
 
 #: Module and what it brings.
-LIBRARIES = {"PyAV": "app.encoders.compressed", "soxr": "app.encoders.resampling"}
+LIBRARIES = {"PyAV": "app.codecs.ffmpeg", "soxr": "app.codecs.resample"}
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Cost:
 
 def main(config_path: str) -> None:
     """Measure, and print."""
-    memory.keep_one_heap()  # as gunicorn.conf.py does
+    heap.keep_one_heap()  # as gunicorn.conf.py does
     settings = load_settings(config_path)
     voice = open_catalogue(settings, locate_all(settings)).default
     windows, rate_hz = list(voice.speak(_TEXT, Delivery(seed=0, soon=True))), voice.sample_rate_hz
@@ -106,7 +106,7 @@ def _held_mb(opened: Callable[[], Encoder], window: Samples) -> float:
 
 
 def _own_mb() -> float:
-    memory.return_free_memory()
+    heap.return_free_memory()
     lines = Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous:")) * 1024 / 1e6
 

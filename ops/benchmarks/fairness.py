@@ -13,8 +13,8 @@ from pathlib import Path
 import click
 import psutil
 
-from app.process import usable_cores
 from app.scoreboard.snapshot import snapshot
+from app.serving.hooks import usable_cores
 from app.tuning.load import Arrival, poisson
 from app.tuning.mix import builtin_mix
 from app.tuning.outcome import Outcome, answered

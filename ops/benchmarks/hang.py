@@ -16,7 +16,7 @@ from .servers import Kind, Server, ours, started
 from .texts import HELLO
 from .voices import embedded_voice, write_config
 
-_APPLICATION = "tests.serving.hanging_voice:create()"
+_APPLICATION = "tests.support.hanging_voice:create()"
 #: What each way to hang is called there, and what it is.
 WAYS = {
     "hang_in_python": "in Python",

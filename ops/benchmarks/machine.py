@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from loader.cpu import cpu_model, feature_level
+from loader.artifacts.cpu import cpu_model, feature_level
 
 _PACKAGES = ("chorus-tts", "onnxruntime", "numpy", "gunicorn", "torch", "coqui-tts", "piper-tts")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from app.process import usable_cores
+from app.serving.hooks import usable_cores
 from app.tuning.load import poisson
 from app.tuning.mix import Line, Mix
 from app.tuning.outcome import ANSWERED, REFUSED, Outcome

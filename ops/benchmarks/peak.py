@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from loader.cpu import feature_level
+from loader.artifacts.cpu import feature_level
 
 #: A burst is short enough that some of them fall between two changes of the clock.
 _BURST_S, _BURSTS = 0.03, 10

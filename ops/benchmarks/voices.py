@@ -30,7 +30,7 @@ def large_voice(scratch: Path) -> Measured:
     release = CACHE / "releases" / "ljspeech-size"
     if not (release / "hash.sha256").exists():
         progress("writing a checkpoint of LJSpeech's size, once")
-        subprocess.run([sys.executable, "-m", "tests.checkpoints", "ljspeech", str(release)], cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-m", "tests.support.checkpoints", "ljspeech", str(release)], cwd=ROOT, check=True)
     bake(str(release), scratch)
     return Measured(str(release), release)
 

@@ -18,8 +18,9 @@ from typing import Any
 
 from flask import Flask
 
-from app import memory, wsgi
-from app.service import Service
+from app import wsgi
+from app.context import Service
+from app.system import heap
 from app.watchdog.watchdog import Watchdog
 
 from .texts import HELLO, SENTENCES
@@ -38,7 +39,7 @@ class Process:
     """A worker without gunicorn: the application, its heap frozen as before a fork."""
 
     def __init__(self) -> None:
-        memory.keep_one_heap()
+        heap.keep_one_heap()
         gc.disable()
         self._flask: Flask = wsgi.create()
         self._service: Service = self._flask.extensions["chorus"]

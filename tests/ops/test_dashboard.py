@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.serving.harness import Server
+from tests.support.harness import Server
 
 NAME = re.compile(r"\btts_\w+")
 SUFFIXES = {"histogram": ("_bucket", "_sum", "_count")}

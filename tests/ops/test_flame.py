@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tests.conftest import ROOT
-from tests.serving.harness import Server
+from tests.support.harness import Server
 
 needs_py_spy = pytest.mark.skipif(
     not Path(sys.executable).with_name("py-spy").exists(), reason="py-spy is installed with the bench extra"

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.serving.harness import ROOT
+from tests.support.harness import ROOT
 
 ANALYZE = shutil.which("systemd-analyze")
 UNITS = ROOT / "ops" / "systemd"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from loader.config import Settings
-from tests.serving.harness import Server
+from loader.config.settings import Settings
+from tests.support.harness import Server
 
 WriteConfig = Callable[..., Path]
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from app.api import access
-from app.keys import drawn_key, hashed
-from app.server import BLUEPRINTS
-from tests.serving.harness import Server
+from app.api import auth
+from app.api.app import BLUEPRINTS
+from app.api.keys import drawn_key, hashed
+from tests.support.harness import Server
 
 KEYS = [drawn_key(), "chosen by hand", drawn_key()]
 SPOKEN = {
@@ -92,4 +92,4 @@ def test_a_server_without_keys_looks_at_none(server, headers):
 
 
 def test_a_new_dialect_is_locked_until_somebody_decides_otherwise():
-    assert {"openai", "captions", "coqui", "marytts"} == {each.name for each in BLUEPRINTS} - {*access.OPEN, *access.LISTINGS}
+    assert {"openai", "captions", "coqui", "marytts"} == {each.name for each in BLUEPRINTS} - {*auth.OPEN, *auth.LISTINGS}

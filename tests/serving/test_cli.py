@@ -8,7 +8,7 @@ import tempfile
 
 import psutil
 
-from tests.serving.harness import ROOT, Server
+from tests.support.harness import ROOT, Server
 
 
 class CommandServer(Server):

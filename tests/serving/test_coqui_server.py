@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from ops.benchmarks import servers
-from tests.serving.harness import Server
+from tests.support.harness import Server
 
 #: What Coqui's server adds after every sentence, the last one included; ours is between them, as long in seconds.
 PAUSE_SAMPLES = 10_000
@@ -61,7 +61,7 @@ def speaking_evenly(release, target):
 def coquis_server(release):
     """Coqui's server over a model directory, and over an espeak-ng that is there on any machine."""
     files = ["--model_path", str(release / "model_file.pth"), "--config_path", str(release / "config.json")]
-    command = [sys.executable, "-m", "tests.coqui_server", *files]
+    command = [sys.executable, "-m", "tests.support.coqui_server", *files]
     return dataclasses.replace(servers.coqui(release), command=lambda port: [*command, "--port", str(port)])
 
 

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from loader.config import load_settings
-from loader.fallback import Marker
-from loader.sources import locate_artifact
+from loader.artifacts.resolve import locate_artifact
+from loader.config.settings import load_settings
+from loader.devices.marker import Marker
 
-APPLICATION = "tests.serving.failing_device:create()"
+APPLICATION = "tests.support.failing_device:create()"
 #: Long enough for several windows; warming up takes one call of each network before.
 TEXT = "A sentence that is long enough to be decoded in several windows, one after the other. " * 3
 

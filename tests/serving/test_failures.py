@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-APPLICATION = "tests.serving.failing_voice:create()"
+APPLICATION = "tests.support.failing_voice:create()"
 LONG = "A sentence that is long enough to be decoded in several windows, one after the other. " * 6
 
 

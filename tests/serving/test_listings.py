@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.naming import STOCK_MODELS, STOCK_VOICES
+from app.synthesis.voices import STOCK_MODELS, STOCK_VOICES
 
 
 @pytest.mark.parametrize("name", ["joe", *STOCK_MODELS])

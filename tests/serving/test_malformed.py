@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from tests.serving.harness import Server
+from tests.support.harness import Server
 
 TEXT, KEY = b"xyzzy-my-PIN-1234", b"plugh-key-5678"
 SECRET = re.compile(rb"xyzzy|plugh")

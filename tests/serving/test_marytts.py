@@ -7,7 +7,7 @@ import wave
 import pytest
 import speak2mary
 
-from tests.checkpoints import SPEAKERS
+from tests.support.checkpoints import SPEAKERS
 
 TEXT = "The quick brown fox."
 #: Of the server of these tests.

@@ -22,16 +22,16 @@ from urllib.parse import quote
 import openai
 import pytest
 
-from app.keys import hashed
+from app.api.keys import hashed
 from ops.benchmarks.edge import UnixConnection
 from ops.benchmarks.nginx import slow_clients
-from tests.serving.harness import Answer
-from tests.serving.nginx import Edge, Origin, needs_nginx
+from tests.support.harness import Answer
+from tests.support.nginx import Edge, Origin, needs_nginx
 
 pytestmark = needs_nginx
 OPENSSL = shutil.which("openssl")
 
-PAUSING = "tests.serving.pausing_voice:create()"
+PAUSING = "tests.support.pausing_voice:create()"
 KEY = "chorus-only-for-tests"
 SENTENCE = "The birch canoe slid on the smooth planks. "
 LONG = SENTENCE * 24
@@ -506,7 +506,7 @@ def test_a_request_that_ends_every_worker_that_takes_it_ends_two(before, tmp_pat
     """Through a client that sends again whatever it may."""
     poison = tmp_path / "poison"
     environment = {"CHORUS_POISON": str(poison)}
-    edge, origin = before("tests.serving.dying_voice:create()", environment=environment, expected_deaths=2)
+    edge, origin = before("tests.support.dying_voice:create()", environment=environment, expected_deaths=2)
     poison.touch()
     client = openai.OpenAI(base_url=f"http://127.0.0.1:{edge.port}/v1", api_key="none", max_retries=5)
     with client, pytest.raises(openai.InternalServerError, match="do not send it again"):

@@ -7,8 +7,8 @@ import json
 import openai
 import pytest
 
-from app.keys import drawn_key, hashed
-from app.naming import STOCK_MODELS
+from app.api.keys import drawn_key, hashed
+from app.synthesis.voices import STOCK_MODELS
 from tests.serving.test_devices import start_on, torch_artifact  # noqa: F401  fixtures
 
 TEXT = "Good morning to all of you."
@@ -179,7 +179,7 @@ def test_its_key_is_the_servers_key(start):
 
 
 def test_a_failure_that_would_come_again_is_asked_for_once(start):
-    server = start("tests.serving.failing_voice:create()", environment={"CHORUS_FAIL_AT": "0"}, expects_errors=True).ready()
+    server = start("tests.support.failing_voice:create()", environment={"CHORUS_FAIL_AT": "0"}, expects_errors=True).ready()
 
     with client_of(server, max_retries=2) as client, pytest.raises(openai.InternalServerError) as caught:
         client.audio.speech.create(model="tts-1", voice="alloy", input=TEXT)

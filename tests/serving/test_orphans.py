@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from tests.serving.harness import Server
+from tests.support.harness import Server
 
 HEAD = b"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 LONG = b'{"input": "%b", "response_format": "wav", "stream": false}' % (b"A sentence that takes a while. " * 40)

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.other_user import interpreter_of_other_user, open_folder
-from tests.serving.harness import Server
+from tests.support.harness import Server
+from tests.support.other_user import interpreter_of_other_user, open_folder
 
 WITHOUT_HOME = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
 

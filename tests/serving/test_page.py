@@ -14,12 +14,12 @@ pytest.importorskip("selenium", reason="selenium drives Chromium")
 
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 
-from app.keys import drawn_key, hashed  # noqa: E402
-from tests.family_checkpoints import family_artifacts  # noqa: E402
-from tests.serving import browser as chromium  # noqa: E402
-from tests.serving.browser import DESKTOP, PHONE, SMALL_PHONE, Browser, downloaded  # noqa: E402
-from tests.serving.harness import ROOT, Server  # noqa: E402
+from app.api.keys import drawn_key, hashed  # noqa: E402
 from tests.serving.test_devices import start_on, torch_artifact  # noqa: E402, F401  fixtures
+from tests.support import browser as chromium  # noqa: E402
+from tests.support.browser import DESKTOP, PHONE, SMALL_PHONE, Browser, downloaded  # noqa: E402
+from tests.support.family_checkpoints import family_artifacts  # noqa: E402
+from tests.support.harness import ROOT, Server  # noqa: E402
 
 pytestmark = pytest.mark.skipif(
     not (chromium.CHROMIUM and chromium.DRIVER), reason="Debian's chromium and chromium-driver are not installed"
@@ -563,7 +563,7 @@ def test_what_cannot_be_spoken_is_said_in_words(page, server):
 
 
 def test_a_voice_that_fails_midway_is_said_in_words(browser, start):
-    server = start("tests.serving.failing_voice:create()", environment={"CHORUS_FAIL_AT": "3"}, expects_errors=True).ready()
+    server = start("tests.support.failing_voice:create()", environment={"CHORUS_FAIL_AT": "3"}, expects_errors=True).ready()
     opened(browser, server).write(LONG)
     browser.press("speak")
 

@@ -12,9 +12,6 @@ pytest.importorskip("selenium", reason="selenium drives Chromium")
 
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 
-from tests.serving import browser as chromium  # noqa: E402
-from tests.serving.browser import DESKTOP, PHONE, SMALL_PHONE, Browser  # noqa: E402
-from tests.serving.harness import Server  # noqa: E402
 from tests.serving.test_page import (  # noqa: E402, F401  fixtures
     LONG,
     SHORT,
@@ -24,6 +21,9 @@ from tests.serving.test_page import (  # noqa: E402, F401  fixtures
     photographed,
     spoken,
 )
+from tests.support import browser as chromium  # noqa: E402
+from tests.support.browser import DESKTOP, PHONE, SMALL_PHONE, Browser  # noqa: E402
+from tests.support.harness import Server  # noqa: E402
 
 pytestmark = pytest.mark.skipif(
     not (chromium.CHROMIUM and chromium.DRIVER), reason="Debian's chromium and chromium-driver are not installed"

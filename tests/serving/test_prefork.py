@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from app.process import UNSAFE_TO_FORK
-from tests.serving.harness import ROOT
+from app.serving.hooks import UNSAFE_TO_FORK
+from tests.support.harness import ROOT
 
 LONG = "The birch canoe slid on the smooth planks. " * 60
 

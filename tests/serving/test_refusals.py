@@ -78,7 +78,7 @@ def test_what_the_client_did_wrong_says_nothing_of_trying_again(server):
 @pytest.mark.parametrize("path, in_its_words", WORDS)
 def test_a_voice_that_fails_is_not_to_be_asked_again(start, path, in_its_words):
     server = start(
-        "tests.serving.failing_voice:create()", environment={"CHORUS_FAIL_AT": "0"}, expects_errors=True
+        "tests.support.failing_voice:create()", environment={"CHORUS_FAIL_AT": "0"}, expects_errors=True
     ).ready()  # fmt: skip
 
     bodies = {"/v1/audio/speech": {"input": "Hello."}, "/api/tts": "text=Hello", "/process": "INPUT_TEXT=Hello"}

@@ -107,7 +107,7 @@ def test_asked_again_meanwhile_it_replaces_the_new_ones_too(start):
 
 
 def test_where_a_new_worker_cannot_get_ready_the_old_ones_stay(start, write_config, tmp_path):
-    server = start("tests.serving.unready_voice:create()", environment={"CHORUS_UNREADY": str(tmp_path / "unready")},
+    server = start("tests.support.unready_voice:create()", environment={"CHORUS_UNREADY": str(tmp_path / "unready")},
                    keys={"preload": False}, expects_errors=True, expected_deaths=1).ready()  # fmt: skip
     before = {worker.pid for worker in server.workers()}
     (tmp_path / "unready").touch()

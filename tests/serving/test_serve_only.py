@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.serving.harness import ROOT, Server
+from tests.support.harness import ROOT, Server
 
 
 def find_python(name):

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from ops.benchmarks.slow_readers import READERS, Readers, long_text, over_tcp, over_unix
-from tests.serving.nginx import Edge, Origin, needs_nginx
+from tests.support.nginx import Edge, Origin, needs_nginx
 
 HONEST = [f"The birch canoe slid on the smooth planks, {number} times." for number in range(8)]
 #: A request that waits for a turn of a slow reader is refused.

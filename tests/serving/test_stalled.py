@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving.harness import ROOT
+from tests.support.harness import ROOT
 
-APPLICATION = "tests.serving.hanging_voice:create()"
-HANGS = re.findall(r"^def (hang_\w+)", (ROOT / "tests" / "serving" / "hanging_voice.py").read_text(), re.MULTILINE)
+APPLICATION = "tests.support.hanging_voice:create()"
+HANGS = re.findall(r"^def (hang_\w+)", (ROOT / "tests" / "support" / "hanging_voice.py").read_text(), re.MULTILINE)
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from app.open_files import needed_to_serve
-from loader.config import load_settings
+from app.system.open_files import needed_to_serve
+from loader.config.settings import load_settings
 from tests.conftest import ROOT
-from tests.serving.harness import Server
+from tests.support.harness import Server
 
 
 def limited_to(files):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from tests.serving.collector import collecting
+from tests.support.collector import collecting
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACEPARENT = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
@@ -107,7 +107,7 @@ def test_who_does_not_want_their_request_traced_has_no_span(traced, collector):
 
 
 def test_a_stream_that_fails_after_its_head_is_an_error_though_its_status_is_200(traced, collector):
-    server = traced("tests.serving.failing_voice:create()", environment={"CHORUS_FAIL_AT": "3"}, expects_errors=True)
+    server = traced("tests.support.failing_voice:create()", environment={"CHORUS_FAIL_AT": "3"}, expects_errors=True)
     with pytest.raises(http.client.IncompleteRead):
         asked(server, {"X-Request-ID": "cut"}, stream=True, input=f"{TEXT} " * 20)
     own = server.eventually(lambda: next(iter(collector.of("cut")), None))

@@ -6,7 +6,7 @@ import xml.etree.ElementTree
 
 import pytest
 
-from loader.config import load_settings
+from loader.config.settings import load_settings
 from tests.app.cli.running import chorus, interrupted, started
 
 #: One setting and an objective that anything meets.

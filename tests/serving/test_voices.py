@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from app.naming import STOCK_MODELS
+from app.synthesis.voices import STOCK_MODELS
 from ops.benchmarks.pages import pages_of
-from tests.checkpoints import LANGUAGES, SPEAKERS
+from tests.support.checkpoints import LANGUAGES, SPEAKERS
 
 TEXT = "The quick brown fox."
 #: Of the server of these tests.

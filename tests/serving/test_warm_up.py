@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from loader.errors import NoDeviceError
-from tests.serving.harness import ROOT
 from tests.serving.test_devices import start_on, torch_artifact  # noqa: F401  fixtures
+from tests.support.harness import ROOT
 
 NEVER_S = "3600"
 

@@ -2,7 +2,7 @@
 
 import re
 
-LEAKING = "tests.serving.leaking_voice:create()"
+LEAKING = "tests.support.leaking_voice:create()"
 
 
 def alerts(server):

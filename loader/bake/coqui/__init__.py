@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from loader.artifacts.release import Release
 from loader.bake.checkpoint import read_config
 from loader.bake.contents import Contents
 from loader.bake.coqui.mel import bake_mel_voice
 from loader.bake.stages import Stage
 from loader.engines.coqui.building import MEL_FAMILIES
 from loader.errors import UnsupportedModelError
-from loader.release import Release
 
 
 def bake(release: Release, target: Path, stage: Stage) -> Contents:

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from loader.artifact import VoiceFacts
+from loader.artifacts.artifact import VoiceFacts
+from loader.artifacts.release import VOCODER_CONFIG_FILE, Release
 from loader.bake.checkpoint import one_line, require_finite
 from loader.bake.contents import Contents
 from loader.bake.coqui.reading import load_weights, read_checkpoint, read_statistics
@@ -16,7 +17,6 @@ from loader.bake.tokenizer import copy_text_sources, text_facts
 from loader.engines.coqui import building, mel
 from loader.engines.weights import write_tensors
 from loader.errors import BakeError, LoaderError, UnsupportedModelError
-from loader.release import VOCODER_CONFIG_FILE, Release
 
 _FILE_NAMES = ("speakers_file", "speaker_file", "language_ids_file", "d_vector_file")
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from loader.artifact import VoiceFacts
+from loader.artifacts.artifact import VoiceFacts
+from loader.artifacts.release import Release
 from loader.bake.checkpoint import one_line, require_finite
 from loader.bake.contents import Contents
 from loader.bake.coqui.reading import load_weights, read_checkpoint
@@ -15,7 +16,6 @@ from loader.bake.stages import Stage
 from loader.engines.coqui import bpe, xtts
 from loader.engines.weights import write_tensors
 from loader.errors import ArtifactError, BakeError
-from loader.release import Release
 
 #: Latents that Coqui's program computed, for its own speakers.
 _SPEAKERS_FILE = "speakers_xtts.pth"

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from loader.acoustics import finite
-from loader.artifact import Artifact
-from loader.engines import lean_torch
+from loader.artifacts.artifact import Artifact
+from loader.devices.accelerator import Accelerator
+from loader.devices.placement import Placement
 from loader.engines.base import Plan, Samples, Utterance
-from loader.engines.device import Accelerator
-from loader.engines.placement import Placement
+from loader.engines.compat import lean_torch
+from loader.engines.vits.inference import finite
 from loader.errors import SynthesisError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def import_libraries() -> None:
     """Import torch and Coqui's package. Runs in the master; starts no thread."""
     lean_torch.import_torch()
     lean_torch.complete_torch()
-    from loader.coqui import import_coqui
+    from loader.engines.compat.coqui_package import import_coqui
 
     import_coqui()
     for name in ("TTS.tts.models.base_tts", "TTS.vocoder.models.gan", "librosa.filters"):

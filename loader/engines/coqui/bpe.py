@@ -4,10 +4,10 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from loader.artifact import Artifact
+from loader.artifacts.artifact import Artifact
 from loader.errors import ArtifactError
-from loader.text.reading import Reading
 from loader.text.sentences import split_at_breaks
+from loader.text.utterance import Reading
 
 VOCABULARY_FILE = "vocab.json"
 #: Longest piece of text in languages that Coqui's tokenizer names no limit for.

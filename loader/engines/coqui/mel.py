@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from loader.artifact import Artifact
+from loader.artifacts.artifact import Artifact
 from loader.engines.base import Samples, Utterance
 from loader.engines.coqui import building
 from loader.engines.weights import assign, mapped_tensors, placed, without_initialisation

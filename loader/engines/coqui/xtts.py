@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from loader.artifact import Artifact
+from loader.artifacts.artifact import Artifact
 from loader.engines.base import Samples, Utterance
+from loader.engines.compat.pure_torchaudio import load_torchaudio
 from loader.engines.coqui import building
-from loader.engines.coqui.pure_torchaudio import load_torchaudio
 from loader.engines.weights import assign, mapped_tensors, placed, without_initialisation
 from loader.errors import ArtifactError
 

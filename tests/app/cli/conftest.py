@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli.command import chorus as group
-from loader.config import load_settings
+from loader.config.settings import load_settings
 from tests.app.cli.running import chorus
 
 

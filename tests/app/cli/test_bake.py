@@ -3,7 +3,7 @@
 import re
 
 from app.cli.bake import _ENGINES
-from loader.artifact import ENGINES
+from loader.artifacts.artifact import ENGINES
 from loader.errors import IntegrityError, UnknownVoiceError
 from tests.app.cli.conftest import flip
 from tests.app.cli.running import chorus, interrupted, started

@@ -5,7 +5,7 @@ import importlib.metadata
 import pytest
 
 from app.cli.command import chorus as group
-from app.start import DEFAULT_CONFIG
+from app.startup import DEFAULT_CONFIG
 from tests.app.cli.running import chorus, left_by_its_reader, started
 
 NAMES = ["serve", "bake", "verify", "voices", "say", "device", "key", "top", "tune", "show-config"]

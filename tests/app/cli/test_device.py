@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from loader.fallback import Marker
+from loader.devices.marker import Marker
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from app.cli.inventory import artifacts, configured, release_directory, served_artifact
-from loader.artifact import ENGINES
+from loader.artifacts.artifact import ENGINES
+from loader.artifacts.resolve import locate_artifact
 from loader.errors import ArtifactError, ModelNotFoundError, UnknownVoiceError
-from loader.sources import locate_artifact
 
 
 def test_it_finds_what_the_loader_would_serve(settings, embedded_artifact, large_settings, large_artifact, baked, artifact):

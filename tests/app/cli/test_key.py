@@ -4,7 +4,7 @@ import hashlib
 
 import yaml
 
-from loader.config import load_settings
+from loader.config.settings import load_settings
 
 
 def test_the_key_alone_is_on_standard_output_and_its_hash_is_what_the_configuration_wants(invoke, tmp_path):

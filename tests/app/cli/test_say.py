@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from app import encoding
 from app.cli.say import _FORMATS
+from app.codecs import registry
 from loader.errors import UnknownVoiceError
-from loader.voice import Delivery
+from loader.voices.voice import Delivery
 from loader.wav import wav_file, wav_header
 from tests.app.cli.running import CHORUS, chorus, eventually, interrupted, left_by_its_reader, started
 
@@ -86,7 +86,7 @@ def test_a_stream_has_the_format_that_is_named(say):
 
 
 def test_the_commands_formats_are_the_servers():
-    assert encoding.FORMATS == _FORMATS
+    assert registry.FORMATS == _FORMATS
 
 
 @pytest.mark.parametrize(

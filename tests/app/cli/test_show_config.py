@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from loader.config import load_settings
+from loader.config.settings import load_settings
 
 EVERYTHING = """
 voices:

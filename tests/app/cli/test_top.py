@@ -13,9 +13,9 @@ from rich.console import Console
 from app.cli.top_source import EndedError, Local, NoServerError, only
 from app.cli.top_view import view
 from app.scoreboard.board import Scoreboard
+from app.scoreboard.discovery import server_of, servers
 from app.scoreboard.layout import State
-from app.scoreboard.pace import Looks
-from app.scoreboard.search import server_of, servers
+from app.scoreboard.rates import Looks
 from app.scoreboard.snapshot import snapshot
 from app.scoreboard.told import told
 from tests.conftest import ROOT

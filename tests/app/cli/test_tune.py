@@ -10,7 +10,7 @@ from app.cli.tune import NoSettingError, Wanted, asked
 from app.tuning.quantities import BadQuantityError
 from app.tuning.serving import document_for
 from app.tuning.setting import Setting
-from loader.config import load_settings
+from loader.config.settings import load_settings
 from tests.conftest import ROOT
 
 DEFAULTS = Wanted("first_audio_p95=300ms,total_p95=2s", None, None, None, "10m", 1, None, None)

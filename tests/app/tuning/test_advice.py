@@ -20,7 +20,7 @@ from app.tuning.queueing import ServiceLine
 from app.tuning.setting import Setting, settings_of
 from app.tuning.tuner import tune
 from app.tuning.verdict import Verdict
-from loader.config import load_settings
+from loader.config.settings import load_settings
 from loader.errors import StoreError
 from tests.app.tuning.simulation import MIB, Machine, bench_on, question_of
 

@@ -7,7 +7,7 @@ JUDGED = """
 import random, sys
 from app.watchdog.sample import MemorySample
 from app.watchdog.watch import Watch
-from loader.config import WatchdogSettings
+from loader.config.settings import WatchdogSettings
 
 watch = Watch(WatchdogSettings(every=1000, growth=0.1, leak_bytes=512, action="log", trace=False))
 draw, before = random.Random(1), set(sys.modules)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.groups import Groups
+from app.system.cgroup import Groups
 from app.watchdog.room import memory_room, requests_left
 from app.watchdog.sample import MemorySample
 from app.watchdog.signals import Signal

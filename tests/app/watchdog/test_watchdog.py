@@ -17,7 +17,7 @@ import app.watchdog.watchdog
 from app.watchdog.sample import anon_bytes
 from app.watchdog.watch import STRIDE
 from app.watchdog.watchdog import Watchdog
-from loader.config import WatchdogSettings
+from loader.config.settings import WatchdogSettings
 from tests.app.watchdog import leaks
 from tests.app.watchdog.leaks import KIB, MIB
 

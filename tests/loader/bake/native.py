@@ -18,7 +18,7 @@ _NAMED_FILES = ("speakers_file", "d_vector_file", "language_ids_file")
 
 def speak(release: Path, seed: int, output: Path, choices: Sequence[tuple[str | None, str | None]]) -> None:
     """Write ids, samples, and the shapes of the noise that `inference` drew, numbered by choice."""
-    from loader.coqui import import_coqui
+    from loader.engines.compat.coqui_package import import_coqui
 
     import_coqui()
     import numpy as np

@@ -2,7 +2,7 @@
 
 import json
 
-from loader.release import seal_release
+from loader.artifacts.release import seal_release
 from tests.loader.children import answer_of, run_program
 
 
@@ -54,11 +54,11 @@ def answers_to(releases):
     return answer_of("""
         import json, sys
         from pathlib import Path
-        from loader.coqui import import_coqui
+        from loader.engines.compat.coqui_package import import_coqui
         from loader.bake.vits import load_vits
         from loader.bake.tokenizer import text_facts
         from loader.errors import LoaderError
-        from loader.release import open_release
+        from loader.artifacts.release import open_release
         import_coqui()
         said = {}
         for directory in Path(sys.argv[1]).iterdir():

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from loader.artifact import open_artifact
+from loader.artifacts.artifact import open_artifact
 from loader.engines.base import Prosody, Utterance
 from tests.loader.children import PATIENCE_S, ROOT
 from tests.loader.engines.speaking import windows_of

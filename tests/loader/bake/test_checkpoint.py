@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loader.release import seal_release
+from loader.artifacts.release import seal_release
 from tests.loader.bake.spoilt import answers_to, become, configure, said
 from tests.loader.children import run_program
 

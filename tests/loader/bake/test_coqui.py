@@ -6,20 +6,20 @@ import shutil
 import numpy as np
 import pytest
 
+from loader.artifacts.release import HASH_FILE, VERSION_FILE, open_release, seal_release
 from loader.errors import ModelNotFoundError
-from loader.release import HASH_FILE, VERSION_FILE, open_release, seal_release
-from tests.family_checkpoints import family_releases
 from tests.loader.children import answer_of, run_program
+from tests.support.family_checkpoints import family_releases
 
 BAKE = """
     import json, sys, tempfile
     from contextlib import nullcontext
     from pathlib import Path
-    from loader.coqui import import_coqui
+    from loader.engines.compat.coqui_package import import_coqui
     import_coqui()
     from loader.bake.coqui import bake
     from loader.errors import LoaderError
-    from loader.release import open_release
+    from loader.artifacts.release import open_release
     said = []
     for source in sys.argv[1:]:
         with tempfile.TemporaryDirectory() as target:
@@ -182,7 +182,7 @@ def test_a_fetched_model_brings_the_vocoder_it_is_heard_through(tmp_path):
         """
         import json, sys
         from pathlib import Path
-        from loader.coqui import import_coqui
+        from loader.engines.compat.coqui_package import import_coqui
         import_coqui()
         from TTS.utils import manage
         from loader.bake.fetch import fetch_model

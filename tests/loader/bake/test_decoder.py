@@ -7,12 +7,12 @@ from tests.loader.children import answer_of
 REACH = """
     import json, sys
     from pathlib import Path
-    from loader.coqui import import_coqui
+    from loader.engines.compat.coqui_package import import_coqui
     import_coqui()
     import torch
     from loader.bake.decoder import decoder_margin_frames
     from loader.bake.vits import load_vits
-    from loader.release import open_release
+    from loader.artifacts.release import open_release
 
     vits = load_vits(open_release(Path(sys.argv[1])))
     decoder = vits.waveform_decoder.double()
@@ -79,12 +79,12 @@ def test_the_rewritten_decoder_is_coquis_decoder(tiny_release):
     error = answer_of("""
         import copy, json, sys
         from pathlib import Path
-        from loader.coqui import import_coqui
+        from loader.engines.compat.coqui_package import import_coqui
         import_coqui()
         import torch
         from loader.bake.decoder import Decode
         from loader.bake.vits import load_vits
-        from loader.release import open_release
+        from loader.artifacts.release import open_release
         model = load_vits(open_release(Path(sys.argv[1])))
         own = copy.deepcopy(model.waveform_decoder).double()
         rewritten = Decode(model).double()

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from loader.release import open_release
-from loader.sources import EMBEDDED_VERSION
+from loader.artifacts.release import open_release
+from loader.artifacts.resolve import EMBEDDED_VERSION
 from tests.loader.children import answer_of
 
 
@@ -14,7 +14,7 @@ def spoken(embedded_release, tmp_path_factory):
     output = tmp_path_factory.mktemp("coqui") / "spoken.npy"
     answer = answer_of("""
         import json, sys
-        from loader.coqui import import_coqui
+        from loader.engines.compat.coqui_package import import_coqui
         import_coqui()
         import numpy as np
         import torch

@@ -12,10 +12,10 @@ import zipfile
 
 import pytest
 
-from loader.config import load_settings
+from loader.artifacts.release import open_release
+from loader.artifacts.resolve import locate_artifact
+from loader.config.settings import load_settings
 from loader.errors import ModelNotFoundError
-from loader.release import open_release
-from loader.sources import locate_artifact
 from tests.loader.children import PATIENCE_S, ROOT, run_program
 
 #: Port 9 of this machine, where nobody listens, stands for a network that is not there.
@@ -106,7 +106,7 @@ def fetch_from(address, folder, target):
     return run_program("""
         import functools, sys
         from pathlib import Path
-        from loader.coqui import import_coqui
+        from loader.engines.compat.coqui_package import import_coqui
         import_coqui()
         from TTS.utils import manage
         from loader.bake.fetch import fetch_model

@@ -6,12 +6,12 @@ import sys
 import numpy as np
 import pytest
 
-from loader.artifact import open_artifact
-from loader.config import SpeechSettings, VoiceSettings
+from loader.artifacts.artifact import open_artifact
+from loader.config.settings import SpeechSettings, VoiceSettings
 from loader.engines import onnx
-from loader.opening import open_parts
 from loader.text.espeak import Espeak
-from loader.voice import Delivery, Voice
+from loader.voices.opening import open_parts
+from loader.voices.voice import Delivery, Voice
 from tests.loader.children import PATIENCE_S, ROOT
 from tests.loader.text.conftest import with_espeak, with_segmenter  # noqa: F401  its fixtures
 from tests.loader.text.programs import run_module

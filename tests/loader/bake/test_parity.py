@@ -5,10 +5,10 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from loader.acoustics import VitsFacts
-from loader.artifact import open_artifact
-from loader.config import load_settings
-from loader.sources import locate_artifact
+from loader.artifacts.artifact import open_artifact
+from loader.artifacts.resolve import locate_artifact
+from loader.config.settings import load_settings
+from loader.engines.vits.inference import VitsFacts
 from tests.conftest import CACHE
 from tests.loader.bake.spoken import LEAST_DECIBELS, Asked, decibels, native_speech, our_speech, trained
 

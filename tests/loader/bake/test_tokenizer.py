@@ -5,7 +5,7 @@ import pytest
 from loader.bake.chinese import copy_segmenter
 from loader.bake.tokenizer import text_facts
 from loader.errors import BakeError, FetchError, UnsupportedModelError
-from loader.text.chinese import FEATURES_FILE, WEIGHTS_FILE
+from loader.text.languages.chinese import FEATURES_FILE, WEIGHTS_FILE
 from tests.loader.text.programs import run_module
 
 

@@ -5,14 +5,14 @@ import itertools
 import numpy as np
 import pytest
 
-from loader import bakery
-from loader.artifact import open_artifact
-from loader.opening import open_parts
+from loader.artifacts import bake_process
+from loader.artifacts.artifact import open_artifact
 from loader.text.espeak import Espeak
-from tests.checkpoints import LANGUAGES, MMS, SPEAKERS
+from loader.voices.opening import open_parts
 from tests.loader.bake.native import TEXT
 from tests.loader.bake.spoken import LEAST_DECIBELS, Asked, decibels, native_speech, our_speech, trained
 from tests.loader.bake.test_parity import ENGINES
+from tests.support.checkpoints import LANGUAGES, MMS, SPEAKERS
 
 #: Who speaks each variant, and in which languages; None where there is nothing to choose.
 NOBODY = [None]
@@ -46,7 +46,7 @@ def variant(request, native, tmp_path_factory):
     """What Coqui says, what our engine says, and our artifact, baked by the code as it is now."""
     release, spoken = native
     target = tmp_path_factory.mktemp(request.param)
-    bakery.run_bake("voice", release, target, request.param)
+    bake_process.run_bake("voice", release, target, request.param)
     facts = open_artifact(target).manifest.voice
     asked = [
         Asked(

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from loader import bakery
-from loader.artifact import open_artifact
-from loader.config import load_settings
+from loader.artifacts import bake_process
+from loader.artifacts.artifact import open_artifact
+from loader.artifacts.resolve import locate_artifact
+from loader.config.settings import load_settings
 from loader.errors import BakeError, IntegrityError, MissingPackageError, ModelNotFoundError
-from loader.sources import locate_artifact
 from tests.loader.bake.spoilt import become, configure, said
 from tests.loader.children import PATIENCE_S, ROOT, answer_of
 
@@ -84,8 +84,8 @@ def test_a_configured_release_is_verified_before_it_is_baked(settings, release):
 
 BAKE = """
     import sys
-    from loader.config import load_settings
-    from loader.sources import locate_artifact
+    from loader.config.settings import load_settings
+    from loader.artifacts.resolve import locate_artifact
     settings = load_settings(sys.argv[1])
     print(locate_artifact(settings.voices[0], settings))
     print([name for name in ("torch", "TTS", "onnx", "onnxruntime") if name in sys.modules])
@@ -116,9 +116,9 @@ def test_a_killed_bake_child_is_an_error_that_names_the_signal(settings, tmp_pat
     """The kernel ends the largest process when memory is short."""
     answer = answer_of("""
         import json, os, signal, subprocess, sys
-        from loader.config import load_settings
+        from loader.config.settings import load_settings
         from loader.errors import BakeError
-        from loader.sources import locate_artifact
+        from loader.artifacts.resolve import locate_artifact
         settings = load_settings(sys.argv[1])
         class Killed(subprocess.Popen):
             def __init__(self, *arguments, **options):
@@ -219,4 +219,4 @@ def test_without_coqui_installed_a_server_says_what_to_install(monkeypatch):
     monkeypatch.setattr(sys, "path", [])
 
     with pytest.raises(MissingPackageError, match="install the `bake` extra"):
-        bakery.coqui_version()
+        bake_process.coqui_version()

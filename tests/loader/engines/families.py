@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from loader.artifact import open_artifact
+from loader.artifacts.artifact import open_artifact
 from loader.engines import coqui
 from loader.engines.base import Prosody, Utterance
 from loader.text.espeak import Espeak
 from loader.text.front_end import TextFrontEnd
-from tests.family_checkpoints import RECORDED, TRAINED_IN
 from tests.loader.engines.speaking import windows_of
+from tests.support.family_checkpoints import RECORDED, TRAINED_IN
 
 SEED = 1234
 TEXT = "Hello from one of many workers."

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from loader.artifact import open_artifact
-from tests.family_checkpoints import FAMILIES, SPEAKERS, family_artifacts, family_releases
+from loader.artifacts.artifact import open_artifact
 from tests.loader.children import PATIENCE_S, ROOT, answer_of, run_program
+from tests.support.family_checkpoints import FAMILIES, SPEAKERS, family_artifacts, family_releases
 
 #: What numba reads its own compiled code with. A checkpoint would name torch.
 _NOT_CHECKPOINTS = {"builtins", "collections", "copyreg", "numba", "numpy"}
@@ -127,7 +127,7 @@ def test_durations_that_no_memory_could_hold_are_refused_before_they_are_laid_ou
         """
         import json, os, sys
         from pathlib import Path
-        from loader.artifact import open_artifact
+        from loader.artifacts.artifact import open_artifact
         from loader.engines import coqui
         from loader.engines.base import Prosody, Utterance
         from tests.loader.engines.speaking import windows_of
@@ -161,7 +161,7 @@ def test_a_decoder_that_never_ends_is_cut_and_logged(artifacts):
         import logging, sys
         from pathlib import Path
         logging.basicConfig()
-        from loader.artifact import open_artifact
+        from loader.artifacts.artifact import open_artifact
         from loader.engines import coqui
         from loader.engines.base import Prosody, Utterance
         from tests.loader.engines.speaking import windows_of
@@ -183,7 +183,7 @@ def test_xtts_reads_text_as_coquis_tokenizer_does_in_pieces_that_it_can_hold(art
         """
         import json, sys
         from pathlib import Path
-        from loader.artifact import open_artifact
+        from loader.artifacts.artifact import open_artifact
         from loader.engines import coqui
         artifact = open_artifact(Path(sys.argv[1]))
         front_end = coqui.front_end(artifact)
@@ -215,7 +215,7 @@ def test_a_text_of_one_letter_is_spoken_where_coqui_fails_over_it(artifacts, fam
         import json, sys
         from pathlib import Path
         import numpy as np
-        from loader.artifact import open_artifact
+        from loader.artifacts.artifact import open_artifact
         from loader.engines import coqui
         from loader.engines.base import Prosody, Utterance
         from tests.loader.engines.speaking import windows_of

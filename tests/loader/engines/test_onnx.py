@@ -8,12 +8,12 @@ import sys
 import numpy as np
 import pytest
 
-from loader.acoustics import Condition
-from loader.artifact import open_artifact
-from loader.config import load_settings
+from loader.artifacts.artifact import open_artifact
+from loader.config.settings import load_settings
 from loader.engines import onnx
-from loader.voice import Delivery
-from loader.voices import open_catalogue
+from loader.engines.vits.inference import Condition
+from loader.voices.catalog import open_catalogue
+from loader.voices.voice import Delivery
 from tests.loader.children import ROOT, answer_of
 
 OPEN = """
@@ -21,8 +21,8 @@ OPEN = """
     from pathlib import Path
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     import numpy as np
-    from loader.acoustics import Condition
-    from loader.artifact import open_artifact
+    from loader.engines.vits.inference import Condition
+    from loader.artifacts.artifact import open_artifact
     from loader.engines import onnx
 
     def opened(directory, map_files=True):
@@ -230,9 +230,9 @@ def test_fifty_children_forked_from_opened_sessions_run_and_exit(embedded_artifa
 SPEAK_IN_FOUR = """
     import json, os, sys
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    from loader.config import load_settings
-    from loader.voice import Delivery
-    from loader.voices import locate_all, open_catalogue
+    from loader.config.settings import load_settings
+    from loader.voices.voice import Delivery
+    from loader.voices.catalog import locate_all, open_catalogue
 
     settings = load_settings(sys.argv[1])
     artifacts = locate_all(settings)

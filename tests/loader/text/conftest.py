@@ -9,7 +9,7 @@ from pathlib import Path
 import espeakng_loader
 import pytest
 
-from loader.artifact import Artifact, TextFacts
+from loader.artifacts.artifact import Artifact, TextFacts
 from loader.text.espeak import Espeak
 from loader.text.front_end import TextFrontEnd
 from tests.loader.text import espeak_program

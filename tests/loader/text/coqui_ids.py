@@ -14,7 +14,7 @@ import warnings
 
 def main(config_path):
     warnings.filterwarnings("ignore")
-    from loader.coqui import _load_at_first_use
+    from loader.engines.compat.coqui_package import _load_at_first_use
 
     import TTS  # noqa: F401  # isort: skip  # it looks for torchaudio's metadata
 

@@ -11,14 +11,14 @@ from tests.loader.text.text_voices import config_of, voices
 
 
 def main(directory: Path) -> None:
-    from loader.coqui import import_coqui
+    from loader.engines.compat.coqui_package import import_coqui
 
     import_coqui()
     import torch
     from TTS.tts.models.vits import Vits
 
-    from loader.release import seal_release
-    from tests.checkpoints import _make_thin
+    from loader.artifacts.release import seal_release
+    from tests.support.checkpoints import _make_thin
 
     torch.manual_seed(7)
     config = config_of(voices()["several phonemizers"])

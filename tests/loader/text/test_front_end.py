@@ -13,7 +13,7 @@ from tests.loader.text.corpus import CORPUS
 OPEN_FRONT_END = """
 import json, sys
 from pathlib import Path
-from loader.artifact import open_artifact
+from loader.artifacts.artifact import open_artifact
 from loader.text.espeak import Espeak
 from loader.text.front_end import TextFrontEnd
 
@@ -147,7 +147,7 @@ def test_the_real_package_may_be_imported_before_and_stays(embedded_artifact):
     assert [True, True, True] == answer_of(
         OPEN_FRONT_END
         + """
-from loader.coqui import import_coqui
+from loader.engines.compat.coqui_package import import_coqui
 alone = ids(opened())
 import_coqui()
 import TTS

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from loader.artifact import TextFacts
+from loader.artifacts.artifact import TextFacts
 from loader.errors import MissingPackageError, UnsupportedModelError
 from loader.text.front_end import TextFrontEnd
 from loader.text.phonemizers import CARRIED, UNSUPPORTED, read_what_can_be_read, require_phonemizer
@@ -242,7 +242,7 @@ def test_a_voice_whose_packages_are_missing_is_not_baked(name):
     kind, status, message = answer_of(
         """
 def do():
-    from loader.coqui import import_coqui
+    from loader.engines.compat.coqui_package import import_coqui
     import_coqui()
     from TTS.tts.configs.vits_config import VitsConfig
     from TTS.tts.utils.text.tokenizer import TTSTokenizer
@@ -283,7 +283,7 @@ def test_a_missing_package_of_a_cleaner_is_said_when_the_voice_is_opened(text_si
         """
 def do():
     from pathlib import Path
-    from loader.artifact import TextFacts
+    from loader.artifacts.artifact import TextFacts
     from loader.text.espeak import Espeak
     from loader.text.front_end import TextFrontEnd
     from tests.loader.text.conftest import files_of

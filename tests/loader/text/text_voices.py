@@ -91,7 +91,7 @@ def config_of(voice):
 
 def _native():
     """Print what Coqui itself makes of every text, or the name of what it raises."""
-    from loader.coqui import _load_at_first_use
+    from loader.engines.compat.coqui_package import _load_at_first_use
 
     import TTS  # noqa: F401  # isort: skip  # it looks for torchaudio's metadata
 
@@ -119,7 +119,7 @@ def _native():
 
 def _bake(folder):
     """Bake the text side of every voice, as a bake does with the model that Coqui built."""
-    from loader.coqui import import_coqui
+    from loader.engines.compat.coqui_package import import_coqui
 
     import_coqui()
     from TTS.tts.utils.languages import LanguageManager

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loader.cpu import feature_level
+from loader.artifacts.cpu import feature_level
 from loader.engines import onnx
 from ops.benchmarks.flops import decoder_layers, decoder_multiply_adds
 

@@ -7,7 +7,7 @@ from ops.benchmarks.processes import ROOT
 
 
 def test_every_way_to_hang_is_measured():
-    voice = (ROOT / "tests" / "serving" / "hanging_voice.py").read_text(encoding="utf-8")
+    voice = (ROOT / "tests" / "support" / "hanging_voice.py").read_text(encoding="utf-8")
     assert list(WAYS) == re.findall(r"^def (hang_\w+)", voice, re.MULTILINE)
 
 

@@ -5,7 +5,7 @@ import platform
 import click
 import pytest
 
-from loader.cpu import feature_level
+from loader.artifacts.cpu import feature_level
 from ops.benchmarks import peak
 from ops.benchmarks.peak import Loop, Shape, inner_loop, require_registers_only
 

@@ -1,1 +1,0 @@
-"""Samples to the bytes of one audio format. Which one is chosen in `app.encoding`."""

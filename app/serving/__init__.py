@@ -1,0 +1,1 @@
+"""Everything that touches gunicorn: hooks, master, worker, sockets."""

@@ -1,0 +1,1 @@
+"""One request from checked fields to encoded audio. Knows no HTTP."""

@@ -1,0 +1,1 @@
+"""Model directories and baked artifacts on disk: verify, resolve, publish, map."""

@@ -1,0 +1,250 @@
+"""A baked voice on disk: a folder of flat files and one sealed manifest.
+
+The manifest lists every file with its size and sha256. Opening an artifact maps each
+file once, hashes the mapped bytes and keeps the mapping: what was verified is what is
+used, no path is opened a second time, and no byte is parsed before its hash was right.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import mmap
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from loader.artifacts import cpu
+from loader.artifacts.fs import refuse_shortage
+from loader.errors import ArtifactError, IntegrityError
+
+#: Engines that artifacts are baked for, each a module of `loader.engines` and of `loader.bake`.
+ENGINES = ("onnx", "pytorch", "coqui")
+#: Raised whenever the meaning of any file in an artifact changes.
+FORMAT = 6
+MANIFEST = "manifest.json"
+PRECISION = "fp32"
+
+
+@dataclass(frozen=True)
+class VoiceFacts:
+    """What every engine's voice has."""
+
+    #: Hertz.
+    sample_rate_hz: int
+    #: Names, in the order of the rows that stand for them; none for a voice of one nameless speaker.
+    speakers: Sequence[str]
+    #: As Coqui names them, such as `en-us`, in the order of their rows; at least one.
+    languages: Sequence[str]
+    #: Trained speaking rate; larger is slower.
+    length_scale: float
+    #: Trained variation of the sound, and of the rhythm.
+    noise_scale: float
+    noise_scale_duration: float
+
+
+@dataclass(frozen=True)
+class TextFacts:
+    """What turns text into this voice's ids, as Coqui's own tokenizer was configured."""
+
+    #: Name of one of Coqui's cleaners, or None.
+    cleaner: str | None
+    #: A language of the voice to Coqui's name of its phonemizer, and the language that one is asked for.
+    #: Empty for a voice that reads characters.
+    phonemizers: Mapping[str, Sequence[str]]
+    #: Character or phoneme to its row in the embedding.
+    ids: Mapping[str, int]
+    add_blank: bool
+    blank_id: int
+    add_bos_eos: bool
+    bos_id: int
+    eos_id: int
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What an artifact is tied to."""
+
+    #: The library that alone can read it, with its version where only that one can.
+    runtime: str
+    #: The instruction set it was laid out for; `any` where the weights are plain.
+    cpu_level: str
+
+
+#: An engine's name to what its artifacts are tied to.
+PlatformOf = Callable[[str], Platform]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything an artifact says about itself."""
+
+    key: str
+    #: Name of the engine whose files these are: `onnx`, `pytorch` or `coqui`.
+    engine: str
+    precision: str
+    platform: Platform
+    #: The release it was baked from: version, file hashes, coqui-tts version.
+    source: Mapping[str, Any]
+    voice: VoiceFacts
+    #: None where the engine brings its own way from text to ids.
+    text: TextFacts | None
+    #: What only that engine knows the meaning of.
+    network: Mapping[str, Any]
+
+    @property
+    def speaks_whole(self) -> bool:
+        """Whether the engine speaks an utterance in one piece, and in a process one at a time; others speak windows."""
+        return self.engine == "coqui"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An opened artifact. Lives as long as the voice; its buffers must outlive every session.
+
+    Opened in the master before the fork, so that workers inherit the mappings.
+    """
+
+    directory: Path
+    manifest: Manifest
+    #: File name to its bytes: a read-only shared mapping, or plain bytes when mapping is off.
+    buffers: Mapping[str, mmap.mmap | bytes]
+
+
+def artifact_key(engine: str, source: Mapping[str, Any], platform: Platform) -> str:
+    """Name the artifact that this source leads to, for that engine on that platform."""
+    identity = {"format": FORMAT, "engine": engine, "source": source, "precision": PRECISION, "platform": asdict(platform)}
+    return hashlib.sha256(_canonical(identity)).hexdigest()[:32]
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Describe and seal the files now in `directory`. Runs in the bake child."""
+    files = {}
+    for path in sorted(directory.iterdir()):
+        content = path.read_bytes()
+        files[path.name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        path.chmod(0o444)
+    document = {"format": FORMAT, **asdict(manifest), "files": files}
+    document["seal"] = hashlib.sha256(_canonical(document)).hexdigest()
+    path = directory / MANIFEST
+    path.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
+    path.chmod(0o444)
+
+
+def open_artifact(directory: Path, map_files: bool = True, platform_of: PlatformOf | None = None) -> Artifact:
+    """Verify and map every file of the artifact in `directory`.
+
+    Args:
+        directory: a published artifact.
+        map_files: False reads the files into private memory instead.
+        platform_of: what an engine needs of the machine that is to run it; default: of this one.
+
+    Raises:
+        ArtifactError: unreadable, of another format, or baked for another platform.
+        IntegrityError: the manifest or a file is not what was published.
+    """
+    document = _read_manifest(directory / MANIFEST)
+    manifest, files = _manifest(directory, document)
+    here = (platform_of or this_platform)(manifest.engine)
+    if manifest.platform != here:
+        raise ArtifactError(
+            f"{directory}: baked for {_named(manifest.platform)}, this machine runs {_named(here)}; "
+            "bake the voice again on a machine like this one"
+        )
+    buffers = {name: _verified(directory / name, facts, map_files) for name, facts in files.items()}
+    return Artifact(directory, manifest, buffers)
+
+
+def is_artifact(directory: Path) -> bool:
+    """Whether `directory` looks like a baked artifact rather than a model directory."""
+    return (directory / MANIFEST).is_file()
+
+
+def this_platform(engine: str) -> Platform:
+    """Describe what ties an artifact of `engine` to this machine. Imports none of the libraries it names."""
+    if engine == "onnx":
+        return Platform(f"onnxruntime {importlib.metadata.version('onnxruntime')}", cpu.feature_level())
+    # Plain weights for Coqui's own layers or classes, which any processor reads.
+    return Platform(f"coqui-tts {_installed('coqui-tts')}", "any")
+
+
+def _installed(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+_REBAKE = "remove this directory and have it baked, or copied, again"
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        seal = document.pop("seal")
+        form = document["format"]
+    except OSError as error:
+        refuse_shortage(path, error)
+        raise ArtifactError(f"{path}: cannot be read ({type(error).__name__}); {_REBAKE}") from error
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise IntegrityError(path, "a sealed manifest", "something else", _REBAKE) from error
+    if form != FORMAT:
+        raise ArtifactError(f"{path}: format {form}, this version reads format {FORMAT}; {_REBAKE}")
+    found = hashlib.sha256(_canonical(document)).hexdigest()
+    if found != seal:
+        raise IntegrityError(path, f"seal {seal}", f"seal {found}", _REBAKE)
+    return dict(document)
+
+
+def _manifest(directory: Path, document: Mapping[str, Any]) -> tuple[Manifest, dict[str, Any]]:
+    try:
+        files = {name: {"bytes": facts["bytes"], "sha256": facts["sha256"]} for name, facts in document["files"].items()}
+        manifest = Manifest(
+            key=document["key"],
+            engine=document["engine"],
+            precision=document["precision"],
+            platform=Platform(**document["platform"]),
+            source=document["source"],
+            voice=VoiceFacts(**document["voice"]),
+            text=None if document["text"] is None else TextFacts(**document["text"]),
+            network=document["network"],
+        )
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{directory / MANIFEST}: {error}; {_REBAKE}") from error
+    if manifest.engine not in ENGINES:
+        raise ArtifactError(f"{directory / MANIFEST}: engine {manifest.engine!r}, known are {', '.join(ENGINES)}; {_REBAKE}")
+    if any("/" in name for name in files):
+        raise ArtifactError(f"{directory / MANIFEST}: names a file outside the artifact; {_REBAKE}")
+    return manifest, files
+
+
+def _verified(path: Path, facts: Mapping[str, Any], map_file: bool) -> mmap.mmap | bytes:
+    try:
+        with path.open("rb") as file:
+            size_bytes = os.fstat(file.fileno()).st_size
+            if size_bytes != facts["bytes"]:
+                raise IntegrityError(path, f"{facts['bytes']} bytes", f"{size_bytes} bytes", _REBAKE)
+            if map_file and size_bytes:
+                # MAP_SHARED with PROT_READ alone: a stray write is a crash, never a private copy.
+                content: mmap.mmap | bytes = mmap.mmap(file.fileno(), 0, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
+            else:
+                content = file.read()
+    except OSError as error:
+        refuse_shortage(path, error)
+        raise IntegrityError(path, f"{facts['bytes']} bytes", type(error).__name__, _REBAKE) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != facts["sha256"]:
+        raise IntegrityError(path, f"sha256 {facts['sha256']}", f"sha256 {found}", _REBAKE)
+    if isinstance(content, mmap.mmap):
+        # The pages stay in the page cache but leave this process: a voice that never speaks costs nothing.
+        content.madvise(mmap.MADV_DONTNEED)
+    return content
+
+
+def _named(platform: Platform) -> str:
+    return f"{platform.runtime} on {platform.cpu_level}"
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,67 @@
+"""Folders that are published whole or not at all, whoever is killed and whatever disk is full."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from loader.artifacts.fs import exclusive, flush, flush_tree, remedy_for
+from loader.errors import StoreError
+
+
+class Store:
+    """A folder of named folders, shared by any number of processes."""
+
+    def __init__(self, directory: Path, proof: str) -> None:
+        """Keep folders in `directory`; one that holds a file named `proof` is whole."""
+        self._directory = directory
+        self._proof = proof
+
+    def find(self, key: str) -> Path | None:
+        """Return the published folder of that key, if there is one."""
+        directory = self._directory / key
+        return directory if (directory / self._proof).is_file() else None
+
+    def publish(self, key: str, make: Callable[[Path], None], anew: bool = False) -> Path:
+        """Return the folder of `key`; have `make` fill an empty one if it is not there yet,
+        or in its place where `anew` is set.
+
+        One process makes it, others wait for it. The folder gets its name only when
+        every byte is on the disk. What a killed process left half-made is swept up by
+        the next one that publishes the same key.
+
+        Raises:
+            StoreError: the disk is full, or the folder cannot be written.
+        """
+        try:
+            return self._publish(key, make, anew)
+        except OSError as error:
+            remedies = ", or ".join(filter(None, (remedy_for(error), "set cache_dir to another folder")))
+            raise StoreError(f"{self._directory}: {key} cannot be kept here ({error}); {remedies}") from error
+
+    def _publish(self, key: str, make: Callable[[Path], None], anew: bool) -> Path:
+        target = self._directory / key
+        # No key holds a tilde, so that one key's leftovers are never another's.
+        prefix, suffix = f".{key}~", ".tmp"
+        with exclusive(self._directory / f".{key}.lock"):
+            self._sweep(f"{prefix}*{suffix}")
+            if self.find(key) and not anew:
+                return target
+            aside = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=self._directory))
+            try:
+                make(aside)
+                aside.chmod(0o755)
+                flush_tree(aside)
+                if target.exists():
+                    # In one step: a folder being emptied under its name would still look whole.
+                    # Processes that have it open keep their mappings of its files.
+                    target.rename(f"{aside.with_suffix('')}.old{suffix}")
+                aside.rename(target)
+                flush(self._directory)
+            finally:
+                self._sweep(f"{prefix}*{suffix}")
+        return target
+
+    def _sweep(self, pattern: str) -> None:
+        for leftover in self._directory.glob(pattern):
+            shutil.rmtree(leftover, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""The configuration file: keys, bounds, defaults, frozen settings."""

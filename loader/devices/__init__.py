@@ -1,0 +1,1 @@
+"""Accelerators: entered after the fork, left when they fail."""

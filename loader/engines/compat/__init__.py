@@ -1,0 +1,1 @@
+"""Imports of other packages' internals, each in one place."""

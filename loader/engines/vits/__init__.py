@@ -1,0 +1,1 @@
+"""VITS inference that both engines share: numpy, no network library."""

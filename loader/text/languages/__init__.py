@@ -1,0 +1,1 @@
+"""Readers of languages that need a package of their own."""

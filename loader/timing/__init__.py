@@ -1,0 +1,1 @@
+"""When each word and phoneme is heard."""

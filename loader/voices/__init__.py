@@ -1,0 +1,1 @@
+"""Voices that speak, and the catalog of all that are configured."""

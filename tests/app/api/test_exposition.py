@@ -1,0 +1,106 @@
+"""app.api.exposition: what a board holds is what a scrape says."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.api.exposition import exposition
+from app.scheduling.cpu import Hands
+from app.scoreboard.layout import State
+from app.system.cgroup import GroupMemory
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def hands():
+    return Hands(cores=2)
+
+
+@pytest.fixture
+def scrape(hands, catalogue):
+    """Scrape a worker that has the embedded voice ready, or still warms up."""
+
+    def scrape(is_ready=True):
+        warm_up = SimpleNamespace(is_ready=is_ready)
+        service = SimpleNamespace(hands=hands, warm_up=warm_up, catalogue=catalogue)
+        text, _ = exposition(service, "")
+        families = text_string_to_metric_families(text.decode())
+        return {(each.name, *each.labels.values()): each.value for family in families for each in family.samples}
+
+    return scrape
+
+
+def test_only_memory_that_was_measured_has_a_series_and_by_its_slot(hands, scrape):
+    hands.seat.show(anon_bytes=123_456_789, threads=7)
+
+    memory = {name: value for name, value in scrape().items() if name[0].startswith("tts_worker_") and len(name) > 1}
+
+    assert 123_456_789 == memory["tts_worker_anon_bytes", "0"]
+    assert 7 == memory["tts_worker_threads", "0"]
+    assert not [name for name, *_ in memory if name in ("tts_worker_live_bytes", "tts_worker_device_bytes")]
+
+
+@pytest.mark.parametrize("group, said", [(GroupMemory(512, 300), [512, 300]), (None, [])])
+def test_the_room_of_a_container_has_series_and_none_where_nothing_is_limited(scrape, monkeypatch, group, said):
+    monkeypatch.setattr("app.api.exposition.fullest_group", lambda: group)
+    series = scrape()
+
+    assert said == [series[name,] for name in ("tts_memory_limit_bytes", "tts_memory_working_set_bytes") if (name,) in series]
+
+
+def test_refusals_leaks_and_failures_are_counted_by_their_reason(hands, scrape):
+    hands.seat.refused("queue_full")
+    hands.seat.leaked("native")
+    hands.seat.spoke("failed", 11)
+    series = scrape()
+
+    assert (1, 0) == (series["tts_rejected_total", "queue_full"], series["tts_rejected_total", "client_left"])
+    assert (1, 0) == (series["tts_leak_alerts_total", "native"], series["tts_leak_alerts_total", "python"])
+    assert (1, 0) == (series["tts_speeches_total", "failed"], series["tts_speeches_total", "done"])
+
+
+def test_those_who_wait_are_not_in_progress(hands, scrape):
+    hands.seat.show(active=5, waiting=3)
+    series = scrape()
+
+    assert (3, 2) == (series["tts_queue_depth",], series["tts_requests_in_progress",])
+
+
+def test_a_word_that_changed_meanwhile_makes_no_negative_number(hands, scrape):
+    hands.seat.show(active=0, waiting=3)
+
+    assert 0 == scrape()["tts_requests_in_progress",]
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.FREE])
+def test_workers_are_counted_by_state_and_no_state_is_left_out(hands, scrape, state):
+    hands.seat.become(state)
+
+    counts = {name[1]: value for name, value in scrape().items() if name[0] == "tts_workers"}
+
+    assert {"starting": 0, "ready": 0, "draining": 0, state.name.lower(): 1} == counts
+
+
+def test_a_worker_that_warms_up_answers_without_voices(scrape):
+    names = {name for name, *_ in scrape(is_ready=False)}
+
+    assert "tts_workers" in names
+    assert not names & {"tts_voices", "tts_voice_info", "tts_voice_constructions"}
+
+
+def test_a_voice_that_was_constructed_twice_shows(scrape, catalogue, monkeypatch):
+    monkeypatch.setattr(catalogue.default, "_parts", None)
+    monkeypatch.setattr(catalogue.default, "constructions", 1)
+    catalogue.default.open()
+
+    assert 2 == scrape()["tts_voice_constructions", "1", "joe"]
+
+
+def test_nobody_pays_for_the_library_before_the_first_scrape():
+    program = "import sys, app.wsgi, app.api.app; print('prometheus_client' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert "False\n" == result.stdout

@@ -1,0 +1,74 @@
+"""app.api.spool: an answer in memory, then in a file, and what becomes of it when there is no room."""
+
+import errno
+import os
+import resource
+import tempfile
+
+import pytest
+
+from app.api.spool import Spool
+from app.errors import NoRoomError
+
+
+@pytest.mark.parametrize("pieces", [[], [b"a"], [b"ab", b"", b"c" * 70_000], [b"0123456789" * 10_000] * 30])
+def test_what_was_written_is_read_out_after_its_head(pieces):
+    spool = Spool(memory_bytes=100_000)
+    for piece in pieces:
+        spool.write(piece)
+
+    assert len(b"".join(pieces)) == spool.size_bytes
+    assert b"HEAD" + b"".join(pieces) == b"".join(spool.read_out(b"HEAD"))
+    spool.close()
+
+
+def test_a_small_answer_needs_no_file_and_a_large_one_no_memory(tmp_path, monkeypatch):
+    before = len(os.listdir("/proc/self/fd"))
+    small, large = Spool(memory_bytes=1000), Spool(memory_bytes=1000)
+    small.write(b"a" * 1000)
+    assert before == len(os.listdir("/proc/self/fd"))
+
+    large.write(b"a" * 1001)
+    assert before + 1 == len(os.listdir("/proc/self/fd"))
+    for each in (small, large):
+        each.close()
+    assert before == len(os.listdir("/proc/self/fd"))
+
+
+def test_without_room_the_answer_is_refused_and_a_stream_is_named():
+    spool = Spool(memory_bytes=1000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(NoRoomError, match="ask for a stream") as caught:
+            for _ in range(10):
+                spool.write(b"a" * 5000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        spool.close()
+
+    assert errno.EFBIG == caught.value.__cause__.errno
+    assert (503, "no_room") == (caught.value.status, caught.value.code)
+
+
+def test_room_that_is_missing_for_the_last_of_it_is_found_before_it_is_sent():
+    spool = Spool(memory_bytes=1000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        spool.write(b"a" * 2000)
+        spool.write(b"a" * 3000)  # the file keeps it back
+        with pytest.raises(NoRoomError):
+            spool.finish()
+        spool.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_without_a_folder_for_it_the_answer_is_refused(monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", "/proc/none")
+    spool = Spool(memory_bytes=10)
+
+    with pytest.raises(NoRoomError):
+        spool.write(b"a" * 11)
+    spool.close()

@@ -1,0 +1,197 @@
+"""app.scheduling.admission: who has a turn, who waits, who is told to come back."""
+
+import threading
+
+import pytest
+
+from app.errors import ClientGoneError, OverloadedError, WaitedTooLongError
+from app.scheduling.admission import Admission
+from app.scheduling.deadline import Listener
+from app.scoreboard.board import Scoreboard
+from app.scoreboard.layout import State
+from app.scoreboard.snapshot import snapshot
+from loader.config.settings import AdmissionSettings
+
+STAYS = Listener(lambda: False, 0.0)
+
+
+class Gate:
+    """An admission on a board of its own, and requests that have their turn until they are told to end."""
+
+    def __init__(self, places=1, queue=8, wait_s=30.0, board=None):
+        self.board = board or Scoreboard(2)
+        self.seat = self.board.take_seat()
+        self.seat.become(State.READY)
+        self.now_s = 0.0
+        settings = AdmissionSettings(queue=queue, wait_s=wait_s, stall_s=60.0)
+        self.admission = Admission(places, settings, self.board, self.seat, now=lambda: self.now_s)
+        self.served = []
+        self.threads = []
+
+    def begin(self, name, listener=STAYS):
+        """Ask for a turn in a thread; returns an event that ends the turn, once the request has it or waits."""
+        end = threading.Event()
+        before = int(self.seat.row["active"])
+
+        def request():
+            try:
+                with self.admission.turn(listener):
+                    self.served.append(name)
+                    end.wait()
+            except Exception as error:
+                self.served.append(error)
+
+        self.threads.append(threading.Thread(target=request))
+        self.threads[-1].start()
+        self.until(lambda: self.seat.row["active"] > before or not self.threads[-1].is_alive())
+        return end
+
+    def until(self, condition):
+        while not condition():
+            threading.Event().wait(0.001)
+
+
+@pytest.fixture
+def gate():
+    made = []
+
+    def make(**keys):
+        made.append(Gate(**keys))
+        return made[-1]
+
+    yield make
+    for each in made:
+        for thread in each.threads:
+            thread.join(30)
+            assert not thread.is_alive()
+        assert (0, 0) == (each.seat.row["active"], each.seat.row["waiting"])
+
+
+def test_requests_have_their_turns_in_the_order_in_which_they_came(gate):
+    busy = gate()
+    ends = [busy.begin(number) for number in range(5)]
+    assert (5, 4) == (busy.seat.row["active"], busy.seat.row["waiting"])
+    for served, end in enumerate(ends, start=1):
+        busy.until(lambda served=served: len(busy.served) >= served)
+        assert list(range(served)) == busy.served
+        end.set()
+
+
+def test_so_many_have_their_turn_at_the_same_time_as_there_are_places(gate):
+    busy = gate(places=3)
+    ends = [busy.begin(number) for number in range(3)]
+    busy.until(lambda: len(busy.served) == 3)
+
+    assert (3, 0) == (busy.seat.row["active"], busy.seat.row["waiting"])
+    for end in ends:
+        end.set()
+
+
+def test_one_more_than_may_wait_is_told_at_once_when_to_come_back(gate):
+    busy = gate(queue=2)
+    ends = [busy.begin(number) for number in range(3)]
+    busy.seat.show(service_s=2.5)
+    with pytest.raises(OverloadedError, match="try again in 8 s") as refused, busy.admission.turn(STAYS):
+        pass
+
+    # Three turns of 2.5 s, one after the other: the two that wait, and its own.
+    assert (503, 8) == (refused.value.status, refused.value.retry_after_s)
+    assert 1 == snapshot(busy.board).totals.refusals["queue_full"]
+    for end in ends:
+        end.set()
+
+
+def test_the_queue_is_one_for_all_workers(gate):
+    first = gate(queue=2)
+    second = gate(queue=2, board=first.board)
+    ends = [first.begin(1), first.begin(2), second.begin(3), second.begin(4)]
+    with pytest.raises(OverloadedError), second.admission.turn(STAYS):
+        pass
+    for end in ends:
+        end.set()
+
+
+def test_a_client_is_told_to_come_back_no_later_than_in_two_minutes(gate):
+    busy = gate(queue=0)
+    end = busy.begin(1)
+    busy.seat.show(service_s=3600.0)
+    with pytest.raises(OverloadedError) as refused, busy.admission.turn(STAYS):
+        pass
+    end.set()
+
+    assert 120 == refused.value.retry_after_s
+
+
+def test_whoever_waited_as_long_as_may_be_is_refused_and_leaves_the_queue(gate):
+    busy = gate(wait_s=5.0)
+    end = busy.begin(1)
+    busy.begin(2)
+    busy.now_s = 5.0
+    busy.until(lambda: len(busy.served) == 2)
+
+    assert isinstance(busy.served[1], WaitedTooLongError)
+    assert (1, 0) == (busy.seat.row["active"], busy.seat.row["waiting"])
+    end.set()
+
+
+def test_a_client_may_be_less_patient(gate):
+    busy = gate()
+    end = busy.begin(1)
+    busy.begin(2, Listener(lambda: False, 0.0, until_s=1.0))
+    busy.now_s = 1.0
+    busy.until(lambda: len(busy.served) == 2)
+    end.set()
+
+    assert isinstance(busy.served[1], WaitedTooLongError)
+
+
+def test_a_request_that_is_too_old_when_it_comes_costs_nothing_though_there_is_a_place(gate):
+    idle = gate(wait_s=5.0)
+    idle.now_s = 100.0
+    with pytest.raises(WaitedTooLongError), idle.admission.turn(Listener(lambda: False, since_s=95.0)):
+        raise AssertionError("it had its turn")
+
+    with idle.admission.turn(Listener(lambda: False, since_s=95.1)):
+        assert 1 == idle.seat.row["active"]
+
+
+def test_a_client_that_leaves_while_it_waits_leaves_the_queue(gate):
+    busy, left = gate(), threading.Event()
+    end = busy.begin(1)
+    busy.begin(2, Listener(left.is_set, 0.0))
+    left.set()
+    busy.until(lambda: len(busy.served) == 2)
+    end.set()
+
+    assert isinstance(busy.served[1], ClientGoneError)
+
+
+def test_a_turn_that_comes_to_a_client_that_has_left_is_the_next_ones(gate):
+    busy, left = gate(), threading.Event()
+    first = busy.begin(1)
+    busy.begin(2, Listener(left.is_set, 0.0))
+    third = busy.begin(3)
+    left.set()
+    first.set()
+    busy.until(lambda: 3 in busy.served)
+    third.set()
+
+    assert [1, 3] == [each for each in busy.served if not isinstance(each, Exception)]
+
+
+def test_a_request_that_fails_gives_its_turn_back(gate):
+    failing = gate()
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError), failing.admission.turn(STAYS):
+            raise ZeroDivisionError
+
+
+def test_how_long_a_request_took_is_remembered_recent_ones_most(gate):
+    measured = gate()
+    for seconds in (2.0, 4.0):
+        with measured.admission.turn(Listener(lambda: False, measured.now_s - 1.0)):
+            measured.now_s += seconds
+    totals = snapshot(measured.board).totals
+
+    assert pytest.approx(2.2) == measured.seat.row["service_s"]
+    assert (2.0, 8.0) == (totals.histograms["queue_s"].sum, totals.histograms["request_s"].sum)

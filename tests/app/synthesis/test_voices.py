@@ -1,0 +1,91 @@
+"""app.synthesis.voices: whom a client means that knows only OpenAI's names, or can name but one thing."""
+
+import pytest
+import yaml
+
+from app.errors import UnknownLanguageRequestedError, UnknownSpeakerRequestedError, UnknownVoiceRequestedError
+from app.synthesis.voices import STOCK_VOICES, is_ours, speaking, with_speaker
+from loader.config.settings import load_settings
+from loader.voices.catalog import locate_all, open_catalogue
+from tests.conftest import CACHE
+
+
+@pytest.fixture(scope="module")
+def catalogue(artifact_of, embedded_artifact, tmp_path_factory):
+    """Three voices, of which the second has taken one of OpenAI's names, and the third a name that divides."""
+    path = tmp_path_factory.mktemp("naming") / "tts_config.yaml"
+    voices = [
+        {"name": "joe", "model_path": str(embedded_artifact)},
+        {"name": "choir", "model_path": str(artifact_of("languages")), "aliases": ["nova", "tts-1-hd", "Anna"]},
+        {"name": "choir#2", "model_path": str(artifact_of("graphemes")), "language": "eo", "aliases": ["ANNA"]},
+    ]
+    path.write_text(yaml.safe_dump({"voices": voices, "cache_dir": str(CACHE)}))
+    settings = load_settings(path)
+    return open_catalogue(settings, locate_all(settings))
+
+
+def who(catalogue, voice=None, model=None, speaker=None, language=None):
+    found = speaking(catalogue, voice, model, speaker, language)
+    return with_speaker(found.voice.name, found.speaker)
+
+
+@pytest.mark.parametrize("name", sorted(set(STOCK_VOICES) - {"nova"}))
+def test_openais_own_voices_are_the_default_one(catalogue, name):
+    assert "joe" == who(catalogue, name) == who(catalogue, name, model="tts-1") == who(catalogue)
+
+
+@pytest.mark.parametrize(
+    "voice, model, expected",
+    [
+        ("nova", None, "choir"),
+        ("nova", "joe", "choir"),
+        ("choir", "joe", "choir"),
+        (None, "choir", "choir"),
+        ("", "choir", "choir"),
+        ("alloy", "choir", "choir"),
+        (None, "tts-1-hd", "choir"),
+        (None, "tts-1", "joe"),
+        (None, "gpt-4o-mini-tts", "joe"),
+        (None, "a-model-of-another-server", "joe"),
+        ("choir#Ada", None, "choir#Ada"),
+        ("nova#Ada", None, "nova#Ada"),
+        ("alloy", "choir#walter", "choir#walter"),
+        ("choir#2", None, "choir#2"),
+        ("choir#", None, "choir"),
+        ("CHOIR", "joe", "choir"),
+        ("Choir#walter", None, "choir#walter"),
+        ("Nova", None, "choir"),
+        ("alloy", "JOE", "joe"),
+        ("Choir#2", None, "choir#2"),
+        ("Anna", None, "choir"),
+        ("ANNA", None, "choir#2"),
+    ],
+)
+def test_a_voice_of_ours_decides_and_then_a_model_that_is_one(catalogue, voice, model, expected):
+    assert expected.replace("nova#", "choir#") == who(catalogue, voice, model)
+
+
+def test_a_speaker_of_its_own_goes_before_the_names(catalogue):
+    assert "choir#walter" == who(catalogue, "choir#Ada", speaker="walter")
+
+
+def test_the_language_decides_where_no_name_does(catalogue):
+    assert "choir#2" == who(catalogue, "alloy", "tts-1", language="eo")
+    assert "choir" == who(catalogue, "alloy", "choir", language="fr")
+    with pytest.raises(UnknownLanguageRequestedError):
+        who(catalogue, "alloy", "choir", language="eo")
+
+
+@pytest.mark.parametrize("voice", ["nobody", "nobody#Ada", "Alloy", "#", "joe ", "../joe", "anna", "anna#Ada"])
+def test_an_unknown_voice_is_refused_whatever_the_model(catalogue, voice):
+    with pytest.raises(UnknownVoiceRequestedError, match="known voices: ANNA, Anna, choir, choir#2, joe, nova, tts-1-hd"):
+        who(catalogue, voice, "choir")
+
+
+def test_an_unknown_speaker_of_a_known_voice_is_refused(catalogue):
+    with pytest.raises(UnknownSpeakerRequestedError):
+        who(catalogue, "choir#nobody")
+
+
+def test_nothing_is_nobodys_name(catalogue):
+    assert not is_ours(catalogue, None) and not is_ours(catalogue, "") and not is_ours(catalogue, "alloy")

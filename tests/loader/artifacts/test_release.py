@@ -1,0 +1,263 @@
+"""loader.artifacts.release: nothing is read from a model directory that is not what its release says."""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from loader.artifacts.release import open_release, seal_release, sha256_of
+from loader.errors import IntegrityError, LoaderError, ModelNotFoundError
+
+CHECKPOINT, CONFIG = b"weights " * 1000, b'{"model": "vits"}'
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """A sealed release whose files are opaque: this module must not look into them."""
+    directory = tmp_path / "voice"
+    directory.mkdir()
+    (directory / "model_file.pth").write_bytes(CHECKPOINT)
+    (directory / "config.json").write_bytes(CONFIG)
+    seal_release(directory, "1.2", ["config.json", "model_file.pth"])
+    return directory
+
+
+@pytest.fixture
+def refused(directory):
+    """Return the error that opening `directory` ends with, which must name `path`."""
+
+    def refused(name, kind=IntegrityError, **options):
+        with pytest.raises(kind) as caught:
+            open_release(directory, **options)
+        assert str(directory / name) in str(caught.value)
+        return caught.value
+
+    return refused
+
+
+def test_a_sound_release_opens(directory):
+    release = open_release(directory, "1.2")
+
+    assert "1.2" == release.version
+    assert directory / "model_file.pth" == release.checkpoint_path
+    assert hashlib.sha256(CONFIG).hexdigest() == release.hashes["config.json"]
+
+
+def test_what_sha256sum_writes_is_understood(directory):
+    digests = {name: sha256_of(directory / name) for name in ("config.json", "model_file.pth")}
+    for form in ("{1}  {0}", "{1} *{0}", "{1}  ./{0}", "\n{1}  {0}\n", "{1}\t{0}", "{1}  {0}\r"):
+        lines = [form.format(name, digest) for name, digest in digests.items()]
+        (directory / "hash.sha256").write_text("\n".join(lines).replace("\t", "  "))
+
+        assert digests == dict(open_release(directory).hashes)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model_file.pth"])
+def test_a_changed_file_is_named_with_what_was_expected_and_found(directory, refused, name):
+    content = bytearray((directory / name).read_bytes())
+    expected = hashlib.sha256(content).hexdigest()
+    content[-1] ^= 1
+    (directory / name).write_bytes(content)
+
+    error = refused(name)
+
+    assert directory / name == error.path
+    assert f"sha256 {expected}" == error.expected
+    assert hashlib.sha256(content).hexdigest() in error.found
+    assert 65 == error.exit_status
+
+
+@pytest.mark.parametrize("content", [b"", CHECKPOINT[:-1], CHECKPOINT + b"\0"])
+def test_a_truncated_empty_or_grown_checkpoint_is_refused(directory, refused, content):
+    (directory / "model_file.pth").write_bytes(content)
+
+    assert f"{len(content)} bytes" in refused("model_file.pth").found
+
+
+@pytest.mark.parametrize("name", ["config.json", "model_file.pth", "version.txt", "hash.sha256"])
+def test_a_missing_file_is_refused(directory, refused, name):
+    (directory / name).unlink()
+
+    assert "FileNotFoundError" in refused(name).found
+
+
+@pytest.mark.parametrize("name", ["config.json", "model_file.pth", "version.txt", "hash.sha256"])
+def test_a_directory_in_place_of_a_file_is_refused(directory, refused, name):
+    (directory / name).unlink()
+    (directory / name).mkdir()
+
+    assert "IsADirectoryError" in refused(name).found
+
+
+def test_a_link_to_nowhere_is_refused(directory, refused):
+    (directory / "model_file.pth").unlink()
+    (directory / "model_file.pth").symlink_to("absent")
+
+    assert "FileNotFoundError" in refused("model_file.pth").found
+
+
+@pytest.mark.parametrize("content", ["", "\n", "1\n2\n"])
+def test_a_version_is_one_line(directory, refused, content):
+    (directory / "version.txt").write_text(content)
+
+    assert "one line of text" == refused("version.txt").expected
+
+
+def test_another_version_than_configured_is_refused(refused):
+    error = refused("version.txt", expected_version="1.3")
+
+    assert ("version 1.3", "version 1.2") == (error.expected, error.found)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../voice/model_file.pth", "/etc/passwd", "sub/model_file.pth", "..", ".", "", "a\\b", "model\0.pth", "a\x1bb"],
+)
+def test_a_name_that_is_not_of_this_folder_is_refused(directory, refused, name):
+    listed = (directory / "hash.sha256").read_text()
+    (directory / "hash.sha256").write_text(listed + f"{sha256_of(directory / 'model_file.pth')}  {name}\n")
+
+    assert "<sha256>  <file name>" == refused("hash.sha256").expected
+
+
+@pytest.mark.parametrize(
+    "line", ["hello", "abc  model_file.pth", "g" * 64 + "  model_file.pth", "0" * 64, "0" * 63 + "  model_file.pth"]
+)
+def test_a_line_that_is_no_hash_is_refused(directory, refused, line):
+    (directory / "hash.sha256").write_text(line)
+
+    assert repr(line)[:40] in refused("hash.sha256").found
+
+
+def test_hashes_that_are_no_text_are_refused(directory, refused):
+    (directory / "hash.sha256").write_bytes(b"\xff" * 80)
+
+    assert "UnicodeDecodeError" == refused("hash.sha256").found
+
+
+def test_an_empty_list_of_hashes_is_refused_with_the_command_that_makes_one(directory, refused):
+    (directory / "hash.sha256").write_text("")
+
+    assert "sha256sum *" in str(refused("hash.sha256", kind=ModelNotFoundError))
+
+
+@pytest.mark.parametrize("unlisted, kind", [("config.json", IntegrityError), ("model_file.pth", ModelNotFoundError)])
+def test_a_file_that_is_not_listed_is_not_used(directory, refused, unlisted, kind):
+    lines = (directory / "hash.sha256").read_text().splitlines()
+    (directory / "hash.sha256").write_text("\n".join(line for line in lines if unlisted not in line))
+
+    refused("hash.sha256", kind=kind)
+
+
+def test_a_directory_that_is_not_there_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    for name in ("absent", "file"):
+        with pytest.raises(ModelNotFoundError, match="no such model directory; check model_path"):
+            open_release(tmp_path / name)
+
+
+def test_a_checkpoint_may_have_coquis_other_names(directory):
+    for name in ("best_model.pth", "checkpoint_1000.pth"):
+        shutil.copyfile(directory / "model_file.pth", directory / name)
+        seal_release(directory, "1", ["config.json", name])
+
+        assert directory / name == open_release(directory).checkpoint_path
+
+
+@pytest.fixture
+def memory(tmp_path):
+    return tmp_path / "cache" / "verified.json"
+
+
+def forge_hash_of_content(memory: Path, path: Path) -> None:
+    """Make the memory claim that `path`, as it is now, was verified."""
+    remembered = json.loads(memory.read_text())
+    status = path.stat()
+    digest = remembered[str(path)].split()[-1]
+    remembered[str(path)] = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino} {digest}"
+    memory.write_text(json.dumps(remembered))
+
+
+def test_an_unchanged_file_is_not_hashed_again(directory, memory):
+    """Proven by a file whose bytes are wrong, which only a memory that claims to know it lets pass."""
+    open_release(directory, memory=memory)
+    (directory / "model_file.pth").write_bytes(b"X" * len(CHECKPOINT))
+    forge_hash_of_content(memory, directory / "model_file.pth")
+
+    open_release(directory, memory=memory)
+
+    with pytest.raises(IntegrityError):
+        open_release(directory)
+
+
+def test_a_file_changed_in_place_is_noticed_though_size_and_time_are_the_same(directory, memory, refused):
+    path = directory / "model_file.pth"
+    open_release(directory, memory=memory)
+    before = after = path.stat()
+    while after.st_ctime_ns == before.st_ctime_ns:  # the kernel's clock ticks every few milliseconds
+        path.write_bytes(b"X" * before.st_size)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        after = path.stat()
+
+    assert (before.st_size, before.st_mtime_ns, before.st_ino) == (after.st_size, after.st_mtime_ns, after.st_ino)
+    refused("model_file.pth", memory=memory)
+
+
+def test_a_file_replaced_by_another_of_the_same_size_and_time_is_noticed(directory, memory, refused):
+    path = directory / "model_file.pth"
+    open_release(directory, memory=memory)
+    before = path.stat()
+    (directory / "other").write_bytes(b"X" * before.st_size)
+    os.utime(directory / "other", ns=(before.st_atime_ns, before.st_mtime_ns))
+    (directory / "other").rename(path)
+
+    refused("model_file.pth", memory=memory)
+
+
+def test_a_new_hash_in_the_list_is_checked_though_the_file_is_known(directory, memory, refused):
+    open_release(directory, memory=memory)
+    listed = (directory / "hash.sha256").read_text()
+    (directory / "hash.sha256").write_text(listed.replace(sha256_of(directory / "model_file.pth"), "0" * 64))
+
+    assert f"sha256 {'0' * 64}" == refused("model_file.pth", memory=memory).expected
+
+
+def test_a_refused_file_is_not_remembered(directory, memory, refused):
+    (directory / "model_file.pth").write_bytes(b"X" * len(CHECKPOINT))
+    for _ in range(2):
+        refused("model_file.pth", memory=memory)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "5", "null", '["a"]', '{"a": 1}', "\udcff", "[" * 10_000])
+def test_a_memory_that_makes_no_sense_is_forgotten(directory, memory, content):
+    memory.parent.mkdir()
+    memory.write_text(content, errors="surrogateescape")
+
+    open_release(directory, memory=memory)
+
+    assert str(directory / "model_file.pth") in json.loads(memory.read_text())
+
+
+def test_a_memory_that_cannot_be_kept_costs_time_only(directory, tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder" / "verified.json").mkdir(parents=True)
+
+    for memory in (tmp_path / "file" / "verified.json", tmp_path / "folder" / "verified.json"):
+        assert "1.2" == open_release(directory, memory=memory).version
+
+
+def test_every_refusal_is_an_error_of_the_loader(directory):
+    """One random byte changed anywhere in the two lists: refused, or of no consequence, and never another error."""
+    for name in ("version.txt", "hash.sha256"):
+        sound = (directory / name).read_bytes()
+        for position in range(len(sound)):
+            for byte in (0, 10, 32, 47, 92, 255):
+                (directory / name).write_bytes(sound[:position] + bytes([byte]) + sound[position + 1 :])
+                try:
+                    open_release(directory, "1.2")
+                except LoaderError as error:
+                    assert str(directory) in str(error)
+        (directory / name).write_bytes(sound)

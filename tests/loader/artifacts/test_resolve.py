@@ -1,0 +1,175 @@
+"""loader.artifacts.resolve: from what `model_path` names to an artifact, and no further than needed."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from loader.artifacts import bake_process
+from loader.artifacts.artifact import artifact_key, this_platform
+from loader.artifacts.release import open_release, seal_release
+from loader.artifacts.resolve import locate_artifact, read_json, source_facts
+from loader.config.settings import load_settings
+from loader.errors import IntegrityError, ModelNotFoundError, UnsupportedModelError
+from tests.loader.children import answer_of
+
+
+@pytest.fixture
+def configured(tmp_path):
+    """Settings of one voice with a cache of their own."""
+
+    def configured(model_path, extra=""):
+        path = tmp_path / "tts_config.yaml"
+        path.write_text(f"model_path: {model_path}\ncache_dir: {tmp_path / 'cache'}\n{extra}")
+        return load_settings(path)
+
+    return configured
+
+
+def test_an_artifact_is_taken_as_it_is(configured, embedded_artifact, tmp_path):
+    settings = configured(embedded_artifact)
+
+    assert embedded_artifact == locate_artifact(settings.voices[0], settings)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_baked_voice_is_found_again_without_a_write(settings, embedded_artifact):
+    before = {path: path.stat().st_mtime_ns for path in settings.cache_dir.rglob("*") if "embedded" in str(path)}
+
+    assert embedded_artifact == locate_artifact(settings.voices[0], settings)
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_the_artifact_of_a_release_is_named_by_all_that_shapes_it(embedded_release, embedded_artifact):
+    facts = source_facts(open_release(embedded_release))
+
+    assert artifact_key("onnx", facts, this_platform("onnx")) == embedded_artifact.name
+    assert artifact_key("onnx", {**facts, "coqui_tts": "0.0.1"}, this_platform("onnx")) != embedded_artifact.name
+
+
+def test_a_tampered_release_is_refused_though_its_artifact_is_there(embedded_release, embedded_artifact, tmp_path):
+    """A copy of the release and of the cache, so that only the release differs."""
+    copy = Path(shutil.copytree(embedded_release, tmp_path / "release"))
+    path = tmp_path / "tts_config.yaml"
+    path.write_text(f"model_path: {copy}\ncache_dir: {tmp_path / 'cache'}\n")
+    shutil.copytree(embedded_artifact, tmp_path / "cache" / "artifacts" / embedded_artifact.name)
+    own = load_settings(path)
+    assert embedded_artifact.name == locate_artifact(own.voices[0], own).name
+
+    with (copy / "model_file.pth").open("r+b") as file:
+        file.seek(1000)
+        file.write(b"\x55")
+
+    with pytest.raises(IntegrityError) as caught:
+        locate_artifact(own.voices[0], own)
+    assert copy / "model_file.pth" == caught.value.path
+
+
+def test_another_version_than_configured_is_refused(configured, embedded_release):
+    settings = configured(embedded_release, "version: joe-2\n")
+
+    with pytest.raises(IntegrityError, match="expected version joe-2, found version joe-1.0.0"):
+        locate_artifact(settings.voices[0], settings)
+
+
+@pytest.mark.parametrize("name", ["embedded/nobody", "embedded/", "embedded/../joe"])
+def test_the_embedded_voices_are_known_by_name(configured, name):
+    settings = configured(name)
+
+    with pytest.raises(ModelNotFoundError, match="the one embedded voice is embedded/joe"):
+        locate_artifact(settings.voices[0], settings)
+
+
+def test_a_directory_that_is_not_there_is_refused(configured, tmp_path):
+    settings = configured("absent")
+
+    with pytest.raises(ModelNotFoundError, match="no such model directory; check model_path"):
+        locate_artifact(settings.voices[0], settings)
+
+
+def test_opening_a_baked_voice_imports_nothing_that_bakes(settings, embedded_artifact):
+    loaded = answer_of("""
+        import json, sys
+        from loader.config.settings import load_settings
+        from loader.voices.catalog import locate_all, open_catalogue
+        settings = load_settings(sys.argv[1])
+        open_catalogue(settings, locate_all(settings))
+        print(json.dumps([name for name in ("torch", "TTS", "onnx") if name in sys.modules]))
+        """, settings.path)
+
+    assert [] == loaded
+
+
+@pytest.fixture
+def baked_for(monkeypatch, tiny_release, tmp_path, configured):
+    """Return the engine that a release of that family would be baked for; the bake itself writes a manifest and no more."""
+    engines = []
+
+    def run_bake(command, source, folder, engine):
+        assert "voice" == command
+        engines.append(engine)
+        (folder / "manifest.json").write_text("{}")
+
+    def baked_for(family, extra=""):
+        release = Path(shutil.copytree(tiny_release, tmp_path / "family"))
+        (release / "config.json").write_text(json.dumps(family))
+        seal_release(release, "1", ["config.json", "model_file.pth"])
+        settings = configured(release, extra)
+        locate_artifact(settings.voices[0], settings)
+        return engines[-1]
+
+    monkeypatch.setattr(bake_process, "run_bake", run_bake)
+    return baked_for
+
+
+FAIRSEQ = {"train": {}, "data": {}, "model": {"hidden_channels": 192}}
+
+
+@pytest.mark.parametrize("family", [{"model": "vits"}, FAIRSEQ])
+@pytest.mark.parametrize(
+    "extra, engine",
+    [("", "onnx"), ("device: cuda", "pytorch"), ("engine: pytorch", "pytorch"), ("device: cuda\nengine: onnx", "onnx"),
+     ("engine: coqui", "coqui")],
+)  # fmt: skip
+def test_vits_is_baked_for_the_engine_of_the_device_unless_one_is_named(baked_for, family, extra, engine):
+    assert engine == baked_for(family, extra)
+
+
+@pytest.mark.parametrize("extra", ["", "device: cuda", "engine: coqui"])
+def test_every_other_family_is_baked_for_coquis_own_classes(baked_for, extra):
+    assert "coqui" == baked_for({"model": "tacotron2"}, extra)
+
+
+@pytest.mark.parametrize("engine", ["onnx", "pytorch"])
+def test_an_engine_that_speaks_vits_only_is_refused_for_another_family(baked_for, engine):
+    with pytest.raises(UnsupportedModelError, match=f"engine {engine!r} speaks VITS voices only; set engine: auto") as caught:
+        baked_for({"model": "tacotron2"}, f"engine: {engine}")
+
+    assert 69 == caught.value.exit_status
+
+
+def test_a_voices_own_engine_is_stronger_than_the_servers(tmp_path, tiny_release, monkeypatch):
+    asked = []
+
+    def run_bake(command, source, folder, engine):
+        asked.append(engine)
+        (folder / "manifest.json").write_text("{}")
+
+    monkeypatch.setattr(bake_process, "run_bake", run_bake)
+    path = tmp_path / "tts_config.yaml"
+    voices = f"[{{name: a, model_path: {tiny_release}, engine: pytorch}}, {{name: b, model_path: {tiny_release}}}]"
+    path.write_text(f"{{voices: {voices}, cache_dir: {tmp_path / 'cache'}, engine: onnx}}")
+    settings = load_settings(path)
+
+    directories = {locate_artifact(voice, settings) for voice in settings.voices}
+
+    assert ["pytorch", "onnx"] == asked
+    assert 2 == len(directories)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "[" * 10_000, '{"a": ' + "9" * 5000 + "}"])
+def test_a_description_that_cannot_be_read_says_nothing(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+
+    assert {} == read_json(tmp_path / "config.json")

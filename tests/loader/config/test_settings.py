@@ -1,0 +1,290 @@
+"""loader.config.settings: every problem of a file at once, each with its key's path."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from loader.config.settings import ApiKeys, Quantization, VoiceSettings, load_settings
+from loader.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(text):
+        path = tmp_path / "tts_config.yaml"
+        path.write_text(text, encoding="utf-8")
+        return load_settings(path)
+
+    return load
+
+
+@pytest.fixture
+def problems(load):
+    def problems(text):
+        with pytest.raises(ConfigError) as caught:
+            load(text)
+        for problem in caught.value.problems:
+            assert problem in str(caught.value)
+        return list(caught.value.problems)
+
+    return problems
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda", "cuda:0"])
+@pytest.mark.parametrize("backend", ["pytorch", "onnx"])
+def test_the_keys_of_the_article_load_unchanged(load, device, backend):
+    settings = load(f"""
+        model_path: /models/ljspeech
+        device: {device}
+        use_cache: false
+        mmap: false
+        quantization:
+          enabled: true
+          backend: {backend}
+        """)
+
+    assert ["/models/ljspeech"] == [voice.model_path for voice in settings.voices]
+    assert device == settings.device
+    assert (False, False) == (settings.use_cache, settings.mmap)
+    assert Quantization(True, backend) == settings.quantization
+
+
+def test_one_key_is_enough(load, tmp_path):
+    settings = load("model_path: voices/mine")
+
+    assert str(tmp_path / "voices/mine") == settings.voices[0].model_path
+    assert "mine" == settings.voices[0].name
+    assert (True, True, False) == (settings.use_cache, settings.mmap, settings.quantization.enabled)
+
+
+@pytest.mark.parametrize("name", ["embedded/joe", "tts_models/en/ljspeech/vits"])
+def test_names_are_not_taken_for_paths(load, name):
+    assert name == load(f"model_path: {name}").voices[0].model_path
+
+
+def test_several_voices_keep_their_order_and_aliases(load):
+    settings = load("""
+        voices:
+          - {name: alba, model_path: /a, version: "2", aliases: [alloy, nova]}
+          - {name: joe, model_path: embedded/joe}
+        """)
+
+    assert ["alba", "joe"] == [voice.name for voice in settings.voices]
+    assert (("alloy", "nova"), "2") == (settings.voices[0].aliases, settings.voices[0].version)
+
+
+def test_a_voice_may_have_an_engine_a_speaker_a_language_and_scales_of_its_own(load):
+    first, second = load("""
+        voices:
+          - {name: choir, model_path: /a, engine: pytorch, speaker: 12, language: de, preload: true,
+             length_scale: 1.5, noise_scale: 0, noise_scale_duration: 0.5}
+          - {name: joe, model_path: /b}
+        """).voices
+
+    assert ("pytorch", "12", "de", True) == (first.engine, first.speaker, first.language, first.preload)
+    assert (1.5, 0, 0.5) == (first.length_scale, first.noise_scale, first.noise_scale_duration)
+    assert VoiceSettings("joe", "/b") == second
+
+
+def test_paths_are_relative_to_the_file_and_a_tilde_is_home(load, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/somewhere")
+    settings = load("{model_path: ~/voice, cache_dir: cache}")
+
+    assert "/somewhere/voice" == settings.voices[0].model_path
+    assert tmp_path / "cache" == settings.cache_dir
+
+
+def test_a_tilde_of_nobody_is_a_plain_path(load, tmp_path):
+    assert tmp_path / "~no-such-user/cache" == load("{model_path: a, cache_dir: ~no-such-user/cache}").cache_dir
+
+
+def test_every_problem_is_reported_at_once_with_its_path(problems):
+    found = problems("""
+        model_path: /a
+        colour: red
+        device: gpu
+        mmap: yes please
+        threads: true
+        quantization: {backend: tensorrt, enabled: 1}
+        limits: {text_characters: 0, characters: 5}
+        speech: {length_scale: .nan, sentence_pause_s: .inf, noise_scale: -.inf}
+        api_keys: {sha256: [my-secret, 5], public_listings: 1}
+        voices:
+          - {name: 5, model_path: /b}
+          - {name: alba}
+          - {name: alba, model_path: /c, aliases: [5, alloy]}
+        """)
+
+    assert {
+        "colour: unknown key",
+        "device: expected cpu, cuda or cuda:N, found 'gpu'",
+        "mmap: expected true or false, found 'yes please'",
+        "threads: expected a whole number, found True",
+        "quantization.backend: expected one of pytorch, onnx; found 'tensorrt'",
+        "quantization.enabled: expected true or false, found 1",
+        "limits.text_characters: expected 1 to 1000000, found 0",
+        "limits.characters: unknown key",
+        "speech.length_scale: expected 0.1 to 10.0, found nan",
+        "speech.sentence_pause_s: expected 0.0 to 10.0, found inf",
+        "speech.noise_scale: expected 0.0 to 2.0, found -inf",
+        "api_keys.sha256.0: expected the 64 hexadecimal digits of a key's SHA-256, as chorus key says them",
+        "api_keys.sha256.1: expected the 64 hexadecimal digits of a key's SHA-256, as chorus key says them",
+        "api_keys.public_listings: expected true or false, found 1",
+        "voices.0.name: expected text, found 5",
+        "voices.1.model_path: missing",
+        "voices.2.aliases.0: expected text, found 5",
+        "voices.2.name: 'alba' is already voices.1.name",
+        "model_path: cannot stand beside voices; move it into the list",
+    } == set(found)
+    assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["limits: {text_characters: %s}", "limits: {body_bytes: %s}", "workers: %s", "threads: %s",
+     "request_timeout_s: %s", "speech: {sentence_pause_s: %s}", "speech: {noise_scale_duration: %s}"],
+)  # fmt: skip
+@pytest.mark.parametrize("value", ["true", "'5'", "[5]", ".nan", ".inf", "-1", "1e30"])
+def test_what_is_no_number_in_its_bounds_is_refused(problems, key, value):
+    (problem,) = problems("model_path: /a\n" + key % value)
+
+    path, _, message = problem.partition(": ")
+    assert path == key.replace(": {", ".").partition(": %s")[0].removesuffix("}")
+    assert message.startswith("expected ")
+
+
+@pytest.mark.parametrize(
+    "voices, problem",
+    [
+        ("[{name: a, model_path: /a}, {name: a, model_path: /b}]", "voices.1.name: 'a' is already voices.0.name"),
+        ("[{name: a, model_path: /a, aliases: [a]}]", "voices.0.aliases.0: 'a' is already voices.0.name"),
+        ("[{name: a, model_path: /a, aliases: [x]}, {name: x, model_path: /b}]",
+         "voices.1.name: 'x' is already voices.0.aliases.0"),
+        ("[{name: a, model_path: /a, aliases: [x]}, {name: b, model_path: /b, aliases: [x]}]",
+         "voices.1.aliases.0: 'x' is already voices.0.aliases.0"),
+        ("[{name: a, model_path: /a, speakers: 1}]", "voices.0.speakers: unknown key"),
+        ("[{name: a, model_path: /a, speaker: [1]}]", "voices.0.speaker: expected text, found [1]"),
+        ("[{name: a, model_path: /a, engine: tensorrt}]",
+         "voices.0.engine: expected one of auto, onnx, pytorch, coqui; found 'tensorrt'"),
+        ("[{name: a, model_path: /a, length_scale: 0}]", "voices.0.length_scale: expected 0.1 to 10.0, found 0"),
+        ("[{name: a, model_path: /a, preload: 1}]", "voices.0.preload: expected true or false, found 1"),
+        ("[joe]", "voices.0: expected keys and values"),
+        ("joe", "voices: expected a list"),
+    ],
+)  # fmt: skip
+def test_a_bad_list_of_voices_is_refused(problems, voices, problem):
+    assert problem in problems(f"voices: {voices}")
+
+
+@pytest.mark.parametrize(
+    "text, problem",
+    [
+        ("", "model_path: missing, and no voices are listed; name a model directory or embedded/joe"),
+        ("device: cpu", "model_path: missing, and no voices are listed; name a model directory or embedded/joe"),
+        ("voices: []", "model_path: missing, and no voices are listed; name a model directory or embedded/joe"),
+        ("{version: '1', voices: [{name: a, model_path: /a}]}",
+         "version: cannot stand beside voices; move it into the list"),
+        ("model_path: ''", "model_path: expected text, found ''"),
+        ("{model_path: /a, version: [1]}", "version: expected text, found [1]"),
+        ("{model_path: /a, version: true}", "version: expected text, found True"),
+        ("{model_path: /a, bind: '127.0.0.1:99999'}", "bind: expected a port of 0 to 65535, found '127.0.0.1:99999'"),
+        ("{model_path: /a, bind: 8080}", "bind: expected HOST:PORT or unix:PATH, found 8080"),
+        ("{model_path: /a, bind: 'nonsense:port'}", "bind: expected HOST:PORT or unix:PATH, found 'nonsense:port'"),
+        ("{model_path: /a, quantization: }", "quantization: expected keys and values"),
+        ("{model_path: /a, api_keys: }", "api_keys: expected keys and values"),
+        ("{model_path: /a, api_keys: {sha256: abc}}", "api_keys.sha256: expected a list"),
+        ('{model_path: /a, device: "cpu\\n"}', r"device: expected cpu, cuda or cuda:N, found 'cpu\n'"),
+        ("- model_path: /a", "the file: expected keys and values"),
+        ("just words", "the file: expected keys and values"),
+        ("true", "the file: expected keys and values"),
+    ],
+)  # fmt: skip
+def test_a_file_that_says_nothing_usable_is_refused(problems, text, problem):
+    assert [problem] == problems(text)
+
+
+@pytest.mark.parametrize("keys", ["{}", "{sha256: []}", "{public_listings: false}"])
+def test_a_list_of_keys_without_a_key_is_refused_rather_than_open_to_anybody(problems, keys):
+    (problem,) = problems(f"{{model_path: /a, api_keys: {keys}}}")
+
+    assert problem.startswith("api_keys.sha256: no key is listed, so anybody would be let in")
+
+
+def test_keys_are_known_by_their_hashes_in_lower_case(load):
+    settings = load(f"{{model_path: /a, api_keys: {{sha256: [{'AB' * 32}]}}}}")
+
+    assert ApiKeys(("ab" * 32,), public_listings=True) == settings.api_keys
+    assert ApiKeys((), public_listings=True) == load("model_path: /a").api_keys
+
+
+@pytest.mark.parametrize(
+    "text", ["model_path: [", "a: b: c", "model_path: !!python/object:os.system {}", "{[a]: b}", "\t- x"]
+)
+def test_a_file_that_is_no_yaml_is_refused(problems, text):
+    (problem,) = problems(text)
+
+    assert problem.startswith("not YAML: ") and "\n" not in problem
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="no such file; --config FILE or CHORUS_CONFIG names another"):
+        load_settings(tmp_path / "absent.yaml")
+
+
+def test_what_cannot_be_read_as_text_is_refused(tmp_path):
+    (tmp_path / "binary.yaml").write_bytes(b"model_path: \xff\xfe")
+
+    for path in (tmp_path, tmp_path / "binary.yaml"):
+        with pytest.raises(ConfigError, match="cannot be read: "):
+            load_settings(path)
+
+
+@pytest.mark.parametrize(
+    "command", [["-m", "gunicorn", "-c", "gunicorn.conf.py"], ["-m", "app.health"]], ids=["server", "health"]
+)
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        (None, ["no such file"]),
+        ("{model_path: /a, colour: red, limits: {text_characters: none}}",
+         ["2 problems", "colour: unknown key", "limits.text_characters: expected a whole number, found 'none'"]),
+    ],
+)  # fmt: skip
+def test_a_process_started_with_a_bad_file_says_so_and_exits_with_78(tmp_path, command, text, expected):
+    path = tmp_path / "tts_config.yaml"
+    if text is not None:
+        path.write_text(text)
+
+    done = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env={**os.environ, "CHORUS_CONFIG": str(path)},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+    assert 78 == done.returncode, done.stderr
+    assert f"chorus: {path}: " in done.stderr
+    assert all(each in done.stderr for each in expected)
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:80", "localhost:8080", "[::1]:8080", "[::]:1", "unix:/run/tts.sock"])
+def test_an_address_gunicorn_can_bind_is_let_in(tmp_path, address):
+    path = tmp_path / "tts_config.yaml"
+    path.write_text(f"{{model_path: /a, version: 1, bind: '{address}'}}")
+    settings = load_settings(path)
+
+    assert (address, "1") == (settings.bind, settings.voices[0].version)
+
+
+@pytest.mark.parametrize("text, key", [
+    ("model_path: a\nmodel_path: b\n", "model_path"), ("model_path: a\nspeech: {parallel: true, parallel: false}\n", "parallel"),
+])  # fmt: skip
+def test_a_key_that_stands_twice_is_refused_where_yaml_would_drop_one(tmp_path, text, key):
+    path = tmp_path / "tts_config.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=f"the key '{key}' stands here twice"):
+        load_settings(path)

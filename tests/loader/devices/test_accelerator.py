@@ -1,0 +1,212 @@
+"""loader.devices.accelerator: who may use a device, and when it is left, with a device that fails by plan."""
+
+import os
+import threading
+
+import pytest
+
+from loader.devices.accelerator import Accelerator, State
+from loader.devices.marker import Marker
+from tests.support.fake_device import ALWAYS, FakeDevice, FullError, LostError
+
+
+@pytest.fixture
+def marker(tmp_path):
+    return Marker(tmp_path)
+
+
+class Copies:
+    """Stands where a placement would, and knows when it was told to drop its copy."""
+
+    dropped = 0
+
+    def drop(self):
+        self.dropped += 1
+
+
+def entered(marker, device):
+    accelerator = Accelerator(device, marker)
+    accelerator.enter()
+    return accelerator
+
+
+def test_before_it_is_entered_nothing_is_touched(marker):
+    accelerator = Accelerator(FakeDevice(), marker)
+
+    assert not accelerator.begin_use()
+    assert State.NOT_ENTERED is accelerator.state
+    assert {} == accelerator._device.calls
+
+
+def test_entered_it_may_be_used_and_is_opened_once(marker):
+    accelerator = entered(marker, FakeDevice())
+    accelerator.enter()
+
+    assert accelerator.begin_use()
+    assert 1 == accelerator._device.calls["open"]
+
+
+def test_a_fork_of_one_that_entered_is_outside(marker):
+    accelerator = entered(marker, FakeDevice())
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if accelerator.state is State.NOT_ENTERED and not accelerator.begin_use() else 1)
+
+    assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert accelerator.begin_use()
+
+
+def test_a_marker_keeps_everyone_out_without_a_call(marker):
+    marker.write("full", "cuda:0", 1)
+    accelerator = entered(marker, FakeDevice())
+
+    assert not accelerator.begin_use()
+    assert State.FALLEN_BACK is accelerator.state
+    assert "full" == accelerator.fallback.why
+    assert {} == accelerator._device.calls
+
+
+def test_a_device_that_is_full_when_it_is_opened_is_left_with_all_four_facts(marker, tmp_path):
+    accelerator = entered(Marker(tmp_path, clock=lambda: 5.0), FakeDevice({"open": ([1], FullError)}))
+
+    fallback = Marker(tmp_path).read()
+    assert State.FALLEN_BACK is accelerator.state
+    assert ("FullError: open number 1 fails by plan", "cpu:0", 5.0) == (fallback.why, fallback.device, fallback.at_s)
+    assert fallback.free_bytes is None
+
+
+def test_a_device_that_cannot_be_opened_says_so_and_can_be_tried_again(marker):
+    accelerator = Accelerator(FakeDevice({"open": ([1], OSError)}), marker)
+
+    with pytest.raises(OSError):
+        accelerator.enter()
+    assert (State.NOT_ENTERED, None) == (accelerator.state, marker.read())
+    accelerator.enter()
+    assert State.IN_USE is accelerator.state
+
+
+def test_falling_back_drops_copies_gives_memory_back_and_writes_the_marker(marker):
+    accelerator, copies = entered(marker, FakeDevice(capacity_bytes=77)), Copies()
+    accelerator.adopt(copies)
+    accelerator.fall_back("full")
+    accelerator.fall_back("full once more")
+
+    assert not accelerator.begin_use()
+    assert ("full", "cpu:0", 77) == (marker.read().why, marker.read().device, marker.read().free_bytes)
+    assert (1, 1) == (copies.dropped, accelerator._device.calls["release"])
+
+
+def test_another_process_leaves_before_its_next_use(marker, tmp_path):
+    accelerator, copies = entered(marker, FakeDevice()), Copies()
+    accelerator.adopt(copies)
+    child = os.fork()
+    if child == 0:
+        Marker(tmp_path).write("full over there", "cuda:0", 3)
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    assert not accelerator.begin_use()
+    assert 1 == copies.dropped
+    assert State.FALLEN_BACK is accelerator.state
+    assert "full over there" == marker.read().why
+
+
+def test_after_a_reset_it_is_used_again(marker):
+    accelerator = entered(marker, FakeDevice())
+    accelerator.fall_back("full")
+    marker.reset()
+
+    assert accelerator.begin_use()
+    assert State.IN_USE is accelerator.state
+
+
+def test_after_its_time_is_over_it_is_used_again(tmp_path):
+    now_s = [100.0]
+    accelerator = entered(Marker(tmp_path, 60, lambda: now_s[0]), FakeDevice())
+    accelerator.fall_back("full")
+    now_s[0] = 159.0
+    before = accelerator.begin_use()
+    now_s[0] = 160.0
+
+    assert not before
+    assert accelerator.begin_use()
+
+
+@pytest.mark.parametrize("error", [FullError, OSError, LostError])
+def test_one_that_cannot_be_entered_again_is_left_again_and_nobody_hears_an_error(marker, error):
+    accelerator = entered(marker, FakeDevice({"open": ([2], error)}))
+    accelerator.fall_back("full")
+    marker.reset()
+
+    assert not accelerator.begin_use()
+    assert "open number 2 fails by plan" in marker.read().why
+
+
+def test_the_last_who_still_used_it_gives_its_memory_back(marker):
+    accelerator = entered(marker, FakeDevice())
+    accelerator.begin_use()
+    accelerator.begin_use()
+    accelerator.fall_back("full")
+    released = []
+    for _ in range(2):
+        accelerator.end_use()
+        released.append(accelerator._device.calls["release"])
+
+    assert [1, 2] == released
+
+
+def test_poisoned_it_is_never_touched_again_and_wants_another_process(marker):
+    accelerator, copies, called = entered(marker, FakeDevice()), Copies(), []
+    accelerator.adopt(copies)
+    accelerator.when_poisoned(lambda: called.append(1))
+    before = dict(accelerator._device.calls)
+    wanted = accelerator.wants_replacement
+    for _ in range(2):
+        accelerator.poison("illegal memory access")
+        accelerator.fall_back("too late")
+        accelerator.enter()
+
+    assert (False, True) == (wanted, accelerator.wants_replacement)
+    assert not accelerator.begin_use()
+    assert [1] == called
+    assert marker.read() is None
+    assert (0, before["open"]) == (copies.dropped, accelerator._device.calls["open"])
+
+
+def test_memory_that_cannot_be_given_back_is_no_error(marker, caplog):
+    accelerator = entered(marker, FakeDevice({"release": (ALWAYS, LostError)}))
+    accelerator.fall_back("full")
+
+    assert "memory was not given back" in caplog.text
+    assert "full" == marker.read().why
+
+
+def test_many_threads_fall_back_once(marker):
+    accelerator, barrier = entered(marker, FakeDevice()), threading.Barrier(8)
+
+    def use():
+        accelerator.begin_use()
+        barrier.wait()
+        accelerator.fall_back(threading.current_thread().name)
+        accelerator.end_use()
+
+    threads = [threading.Thread(target=use) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert State.FALLEN_BACK is accelerator.state
+    assert 0 == accelerator._using
+    assert 1 == accelerator._device.calls["open"]
+
+
+def test_what_it_holds_is_known_only_while_it_is_used(marker):
+    device = FakeDevice(capacity_bytes=100)
+    accelerator = entered(marker, device)
+    device.used_bytes = 33
+    assert 33 == accelerator.held_bytes()
+    accelerator.fall_back("full")
+
+    assert accelerator.held_bytes() is None
+    assert 1 == device.calls["held_bytes"]

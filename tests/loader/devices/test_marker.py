@@ -1,0 +1,120 @@
+"""loader.devices.marker: a marker that all processes honour, until it is reset or its time is over."""
+
+import json
+import os
+
+import pytest
+
+from loader.devices.marker import MARKER, Marker
+from tests.loader.children import answer_of
+
+NOON_S = 1_795_435_200.0
+
+
+class Clock:
+    now_s = NOON_S
+
+    def __call__(self):
+        return self.now_s
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def test_where_nothing_happened_there_is_no_marker(tmp_path):
+    assert Marker(tmp_path).read() is None
+    assert Marker(tmp_path / "none").read() is None
+
+
+def test_it_says_why_when_on_what_device_and_how_much_was_free(tmp_path, clock):
+    Marker(tmp_path / "cache", clock=clock).write("CUDA out of memory", "cuda:1", 4096)
+
+    document = json.loads((tmp_path / "cache" / MARKER).read_text())
+    read = Marker(tmp_path / "cache", clock=clock).read()
+
+    expected = {
+        "why": "CUDA out of memory", "device": "cuda:1", "at_s": NOON_S, "free_bytes": 4096,
+        "when": "2026-11-23T12:00:00+00:00",
+    }  # fmt: skip
+    assert expected == document
+    assert ("CUDA out of memory", "cuda:1", NOON_S, 4096) == (read.why, read.device, read.at_s, read.free_bytes)
+
+
+def test_another_process_reads_it(tmp_path):
+    Marker(tmp_path).write("full", "cuda:0", None)
+
+    assert ["full", "cuda:0", None] == answer_of("""
+        import json, pathlib, sys
+        from loader.devices.marker import Marker
+        read = Marker(pathlib.Path(sys.argv[1])).read()
+        print(json.dumps([read.why, read.device, read.free_bytes]))
+        """, tmp_path)
+
+
+def test_one_who_watches_sees_it_come_change_and_go(tmp_path):
+    watching, other = Marker(tmp_path), Marker(tmp_path)
+    seen = [watching.read()]
+    for why in ("first", "second"):
+        other.write(why, "cuda:0", 1)
+        seen.append(watching.read().why)
+    other.reset()
+
+    assert [None, "first", "second", None] == [*seen, watching.read()]
+
+
+def test_unchanged_it_is_looked_at_but_not_read_again(tmp_path):
+    marker = Marker(tmp_path)
+    marker.write("full", "cuda:0", 1)
+
+    assert marker.read() is marker.read()
+
+
+def test_it_lasts_until_it_expires(tmp_path, clock):
+    marker = Marker(tmp_path, retry_after_s=600, clock=clock)
+    marker.write("full", "cuda:0", 1)
+    clock.now_s = NOON_S + 599
+    before = marker.read()
+    clock.now_s = NOON_S + 600
+
+    assert "full" == before.why
+    assert marker.read() is None
+    assert "again" == marker.write("again", "cuda:0", 1).why
+    assert "again" == marker.read().why
+
+
+def test_without_an_expiry_it_lasts(tmp_path, clock):
+    marker = Marker(tmp_path, clock=clock)
+    marker.write("full", "cuda:0", 1)
+    clock.now_s = NOON_S * 2
+
+    assert "full" == marker.read().why
+
+
+def test_resetting_says_what_was_forgotten(tmp_path):
+    marker = Marker(tmp_path)
+    marker.write("full", "cuda:0", 1)
+
+    assert "full" == marker.reset().why
+    assert marker.reset() is None
+    assert [] == os.listdir(tmp_path)
+
+
+def test_where_it_cannot_be_written_this_process_remembers_it(tmp_path, caplog):
+    in_the_way = tmp_path / "cache"
+    in_the_way.write_text("not a folder")
+    marker = Marker(in_the_way)
+    marker.write("full", "cuda:0", 1)
+
+    assert "full" == marker.read().why
+    assert "cannot be written" in caplog.text
+    assert Marker(in_the_way).read() is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"why": "x"}', b"\xff", b'{"why": "x", "device": "y", "at_s": []}'])
+def test_one_that_cannot_be_understood_still_forbids(tmp_path, content):
+    (tmp_path / MARKER).write_bytes(content)
+
+    assert "cannot be read" in Marker(tmp_path).read().why
+    assert Marker(tmp_path).reset() is not None

@@ -1,0 +1,34 @@
+"""A WSGI application over the real voice whose decoder leaves something behind with every window.
+
+gunicorn serves `tests.support.leaking_voice:create()`; CHORUS_LEAK names one of `tests.app.watchdog.leaks`, and
+CHORUS_LEAK_BYTES says how much it keeps.
+"""
+
+import os
+from functools import cache, partial
+
+from flask import Flask
+
+from app import wsgi
+from loader.engines.onnx import OnnxNetworks
+from tests.app.watchdog import leaks
+from tests.support.other_networks import open_with
+
+
+@cache
+def leak() -> leaks.Leak:
+    """What this worker leaves behind: one a process."""
+    size_bytes = os.environ.get("CHORUS_LEAK_BYTES")
+    return getattr(leaks, os.environ["CHORUS_LEAK"])(*([int(size_bytes)] if size_bytes else []))
+
+
+class LeakingNetworks(OnnxNetworks):
+    """The real networks, but for a decoder that leaks."""
+
+    def decode(self, window, condition, keep=None):
+        leak().serve(0)
+        return super().decode(window, condition, keep)
+
+
+def create() -> Flask:
+    return wsgi.create(partial(open_with, LeakingNetworks))
