@@ -1,4 +1,4 @@
-"""What is asked for while measuring: texts, how often each, and how."""
+"""The workload: the texts that clients ask for, how often each, and with which options."""
 
 import json
 import random
@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.tuning.quantities import BadQuantityError
+from app.tuning.loadgen import Request
+from app.tuning.units import BadQuantityError
 
-_MOST_TEXTS = 100_000
-_LEAST_WEIGHT, _MOST_WEIGHT = 0.001, 1000.0
-#: Streamed, as first audio is to be timed; a seed makes a text the same work every time.
+_MAX_TEXTS = 100_000
+_MIN_WEIGHT, _MAX_WEIGHT = 0.001, 1000.0
+#: Streamed, so that first audio can be timed; a seed makes a text the same work every time.
 _DEFAULTS: Mapping[str, Any] = {"response_format": "wav", "stream": True, "seed": 1}
 
-#: A short answer, a sentence, two, a paragraph: what people have read to them, in plain English, of 17 to 428 characters.
+#: A short answer, a sentence, two, a paragraph, in plain English: 17 to 428 characters.
 _BUILTIN = (
     "Your tea is ready.",
     "Turn left at the next crossing.",
@@ -35,8 +36,8 @@ _BUILTIN = (
 
 
 @dataclass(frozen=True)
-class Line:
-    """One text of a mix."""
+class Text:
+    """One text of a workload."""
 
     #: The body of `POST /v1/audio/speech`.
     body: Mapping[str, Any]
@@ -48,61 +49,66 @@ class Line:
         """Length of the text."""
         return len(self.body["input"])
 
+    @property
+    def request(self) -> Request:
+        """The request for it."""
+        return Request("/v1/audio/speech", json.dumps(self.body).encode(), characters=self.characters)
+
 
 @dataclass(frozen=True)
-class Mix:
+class Workload:
     """What clients ask for."""
 
     name: str
-    lines: tuple[Line, ...] = field(repr=False)
+    texts: tuple[Text, ...] = field(repr=False)
 
-    def drawn(self, seed: int) -> Iterator[Line]:
-        """Yield lines without end, the same for the same seed."""
-        # Not the bare seed: the gaps between arrivals are drawn by that, and long texts would come after long gaps.
-        draw, weights = random.Random(f"texts {seed}"), [line.weight for line in self.lines]
+    def draw(self, seed: int) -> Iterator[Request]:
+        """Yield requests without end, the same for the same seed."""
+        # Not the bare seed: that draws the gaps between arrivals, and long texts would come after long gaps.
+        draw, weights = random.Random(f"texts {seed}"), [text.weight for text in self.texts]
+        requests = [text.request for text in self.texts]
         while True:
-            yield from draw.choices(self.lines, weights, k=64)
+            yield from draw.choices(requests, weights, k=64)
 
-    def long(self, characters: int) -> Line:
-        """Return all texts, over and over, cut to that many characters, asked for as one whole file: what takes most memory."""
-        text = ""
-        while len(text) < characters:
-            text += " ".join(line.body["input"] for line in self.lines) + " "
-        return Line({**self.lines[0].body, "input": text[:characters].strip(), "stream": False})
+    def long_request(self, characters: int) -> Request:
+        """Return all texts, repeated and cut to that many characters, asked for as one whole file: what takes most memory."""
+        joined = " ".join(text.body["input"] for text in self.texts) + " "
+        long = (joined * (characters // len(joined) + 1))[:characters].strip()
+        return Text({**self.texts[0].body, "input": long, "stream": False}).request
 
 
-def builtin_mix() -> Mix:
+def builtin_workload() -> Workload:
     """Return ten English texts, each as often as the others."""
-    return Mix("builtin", tuple(Line({**_DEFAULTS, "input": text}) for text in _BUILTIN))
+    return Workload("builtin", tuple(Text({**_DEFAULTS, "input": text}) for text in _BUILTIN))
 
 
-def read_mix(path: Path) -> Mix:
+def load_workload(path: Path) -> Workload:
     """Read a file with a text a line, or a JSON object with `input`, perhaps `weight`, and other fields of the endpoint.
 
     Raises:
         BadQuantityError: a line is neither, or there is none; the message names the line.
     """
     try:
-        written = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BadQuantityError(f"{path}: the mix cannot be read: {error}") from error
-    lines = tuple(_line(path, number, text) for number, text in enumerate(written, 1) if text.strip())
-    if not 1 <= len(lines) <= _MOST_TEXTS:
-        raise BadQuantityError(f"{path}: holds {len(lines)} texts, expected 1 to {_MOST_TEXTS}, one a line")
-    return Mix(str(path), lines)
+    texts = tuple(_parse_text(path, number, line) for number, line in enumerate(lines, 1) if line.strip())
+    if not 1 <= len(texts) <= _MAX_TEXTS:
+        raise BadQuantityError(f"{path}: holds {len(texts)} texts, expected 1 to {_MAX_TEXTS}, one a line")
+    return Workload(str(path), texts)
 
 
-def _line(path: Path, number: int, written: str) -> Line:
+def _parse_text(path: Path, number: int, line: str) -> Text:
     where = f"{path}:{number}"
-    if not written.lstrip().startswith("{"):
-        return Line({**_DEFAULTS, "input": written.strip()})
+    if not line.lstrip().startswith("{"):
+        return Text({**_DEFAULTS, "input": line.strip()})
     try:
-        fields = json.loads(written)
+        fields = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise BadQuantityError(f"{where}: begins like JSON and is none: {error}") from error
+        raise BadQuantityError(f"{where}: begins like JSON and is not JSON: {error}") from error
     text, weight = fields.get("input"), fields.pop("weight", 1)
     if not isinstance(text, str) or not text.strip():
         raise BadQuantityError(f'{where}: expected a text in "input", found {text!r:.60}')
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not _LEAST_WEIGHT <= weight <= _MOST_WEIGHT:
-        raise BadQuantityError(f'{where}: "weight" is {weight!r:.60}, expected {_LEAST_WEIGHT:g} to {_MOST_WEIGHT:g}')
-    return Line({**_DEFAULTS, **fields}, float(weight))
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not _MIN_WEIGHT <= weight <= _MAX_WEIGHT:
+        raise BadQuantityError(f'{where}: "weight" is {weight!r:.60}, expected {_MIN_WEIGHT:g} to {_MAX_WEIGHT:g}')
+    return Text({**_DEFAULTS, **fields}, float(weight))

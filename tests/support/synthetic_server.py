@@ -1,6 +1,6 @@
 """An HTTP server with a known number of servers and known service times, in a process of its own.
 
-    python -m tests.app.tuning.synthetic SERVERS SECONDS_A_CHARACTER
+    python -m tests.support.synthetic_server SERVERS SECONDS_A_CHARACTER
 
 prints its port. A request waits its turn, has its first audio as its turn begins, and the rest when its time is over. Some
 texts are answered in other ways: see `_Handler`.
@@ -15,8 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from app.tuning.journal import Memory
-from app.tuning.stand import HttpStand
+from app.tuning.candidate import HttpServer, ServerMemory
 from tests.conftest import ROOT
 
 
@@ -99,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def synthetic_server(servers, seconds_a_character):
     """Run one and return its port."""
-    command = [sys.executable, "-m", "tests.app.tuning.synthetic", str(servers), str(seconds_a_character)]
+    command = [sys.executable, "-m", "tests.support.synthetic_server", str(servers), str(seconds_a_character)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             yield int(process.stdout.readline())
@@ -111,11 +110,11 @@ def launch_on(cores, seconds_a_character, crowding=0.3, worker_bytes=2**20):
     """Return how servers start on a machine of so many cores, where a worker is a server until there is no core for it."""
 
     @contextmanager
-    def launch(setting):
-        slower = 1 + crowding * max(0, setting.workers - cores)
-        memory = Memory((10 + setting.workers) * worker_bytes, (worker_bytes,) * setting.workers)
-        with synthetic_server(min(setting.workers, cores), seconds_a_character * slower) as port:
-            yield HttpStand(port, lambda: memory)
+    def launch(candidate):
+        slower = 1 + crowding * max(0, candidate.workers - cores)
+        memory = ServerMemory((10 + candidate.workers) * worker_bytes, (worker_bytes,) * candidate.workers)
+        with synthetic_server(min(candidate.workers, cores), seconds_a_character * slower) as port:
+            yield HttpServer(("127.0.0.1", port), lambda: memory)
 
     return launch
 
