@@ -145,14 +145,16 @@ def closed_loop(
     loop, drawing = _Loop(address, math.inf, keep_bodies), threading.Lock()
 
     def run_client() -> None:
-        while loop.now_s() < for_s:
+        while loop.now_s() < for_s and not loop.stopped.is_set():
             with drawing:
                 request = next(requests, None)
             if request is None:
                 return
             result = loop.send(request, loop.now_s())
-            if result.outcome == UNREACHABLE or (result.outcome == REFUSED and loop.stopped.wait(pause_s)):
+            if result.outcome == UNREACHABLE:
                 return
+            if result.outcome == REFUSED:
+                loop.stopped.wait(min(pause_s, max(0.0, for_s - loop.now_s())))
 
     try:
         for _ in range(clients):

@@ -30,7 +30,9 @@ from app.tuning.results import (
 from app.tuning.units import format_duration, format_size
 from loader.config.schema import bounds_of
 
-#: Rates of candidates that do the same differ by luck: only one that does a third more displaces the baseline.
+#: Candidates that do the same differ by luck: only one that sustains a third more, and uses up a quarter less of the objectives
+#: at that than the baseline beside it, displaces the baseline. Of 100 simulated runs in which all do the same, one displaced it
+#: with a fifth less (2026-11-30).
 CLOSE = 0.75
 #: A search keeps the highest of several lucky windows; a tenth less is what may hold.
 STEP_DOWN = 0.9
@@ -123,10 +125,10 @@ def comparison_hz(baseline: Sustained, challengers: Sequence[Sustained]) -> tupl
 def displaces(
     question: Question, measurements: Measurements, one: Sustained, baseline: Sustained, hz: tuple[float, float]
 ) -> bool:
-    """Return whether a challenger met the objectives at a third more requests, and used up less of them than the baseline."""
+    """Return whether a challenger used up a quarter less of the objectives at a third more requests, beside the baseline."""
     its = measurements.at(COMPARISON, one.candidate, hz[1])
     other = measurements.at(COMPARISON, baseline.candidate, hz[0])
-    return meets(its, question.objectives) and bool(other) and score(its, question.objectives) < score(other, question.objectives)
+    return bool(its and other) and score(its, question.objectives) < CLOSE * score(other, question.objectives)
 
 
 def _seen(question: Question, measurements: Measurements) -> list[Sustained]:
@@ -155,10 +157,10 @@ def _nearest_miss(question: Question, need: MemoryNeed, seen: Sequence[Sustained
 
 
 def _rate_hz(question: Question, measurements: Measurements, best: Sustained) -> float:
-    """Return the rate to name: less than any that did not hold a second time."""
-    compared_hz = {each.rate_hz or 0.0 for each in measurements.of(COMPARISON, best.candidate)}
-    failed_hz = [hz for hz in compared_hz if not meets(measurements.at(COMPARISON, best.candidate, hz), question.objectives)]
-    return min([best.rate_hz, *(hz * STEP_DOWN for hz in failed_hz)])
+    """Return the highest rate that held a second time with other arrivals; less than any that did not."""
+    again_hz = {each.rate_hz or 0.0 for each in measurements.of(COMPARISON, best.candidate)}
+    held_hz = [hz for hz in again_hz if meets(measurements.at(COMPARISON, best.candidate, hz), question.objectives)]
+    return max(held_hz) if held_hz else min([best.rate_hz, *(hz * STEP_DOWN for hz in again_hz)])
 
 
 def tolerable_backlog(measurements: Measurements, candidate: Candidate, objectives: Sequence[Objective]) -> int:

@@ -4,7 +4,7 @@
 2. Capacity: every candidate that fits into the memory under a closed loop that keeps it busy.
 3. Rate: bisection of the highest open-loop rate at which the baseline meets the objectives; then every other
    candidate with the capacity for a third more is asked for that.
-4. Comparison: the baseline and each that did it, beside each other with other arrivals.
+4. Comparison: the baseline again, and each that did it beside the baseline, with other arrivals.
 """
 
 import math
@@ -84,6 +84,8 @@ class Tuner:
         self.question, self.measurements, self._progress = question, measurements, progress
         self._launch, self._clock, self._began_s = launch, clock, clock()
         self._starting_s = 0.0
+        #: Of the budget, for the comparison; set as rates begin to be tried.
+        self._reserved_s = 0.0
 
     @property
     def left_s(self) -> float:
@@ -173,6 +175,7 @@ class Tuner:
         """Bisect the rate of the baseline and of each that may do a third more; return whether there was time for all."""
         baseline, *others = baseline_first(capacities, self.question.cores)
         best_hz = max(capacities.values())
+        self._reserved_s = max(0.0, self.left_s) * _SHARES[COMPARISON] / (_SHARES[RATE] + _SHARES[COMPARISON])
         window_s = self._window_s(RATE, 2 * _STEPS, 3)
         with self._running(baseline) as server:
             if not self._bisect(server, baseline, capacities[baseline], window_s, _STEPS):
@@ -184,7 +187,7 @@ class Tuner:
         for each in others:
             if capacities[each] < max(target_hz, _WORTH * best_hz):
                 continue
-            if self.left_s <= 0:
+            if self.left_s <= self._reserved_s:
                 return False
             with self._running(each) as server:
                 window = self._open(server, RATE, each, target_hz, window_s, self.question.seed)
@@ -200,7 +203,7 @@ class Tuner:
             rate_hz = next_rate_hz(tried, max_hz, self.question)
             if rate_hz is None:
                 break
-            if tried and self.left_s <= 0:
+            if tried and self.left_s <= self._reserved_s:
                 return False
             self._open(server, RATE, candidate, rate_hz, window_s, self.question.seed)
         return True
@@ -208,7 +211,7 @@ class Tuner:
     def _compare(self) -> None:
         """Ask the baseline again for what it may hold, and each challenger for a third more, until one displaces it."""
         found = contenders(self.question, self.measurements)
-        if found is None or not found[0].rate_hz or not found[1]:
+        if found is None or not found[0].rate_hz or self.left_s <= 0:
             return
         baseline, challengers = found
         baseline_hz, challenger_hz = comparison_hz(baseline, challengers)

@@ -8,6 +8,7 @@ texts are answered in other ways: see `_Handler`.
 
 import json
 import queue
+import struct
 import subprocess
 import sys
 import threading
@@ -49,9 +50,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         text = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["input"]
-        {"refused": self._refuse, "broken": self._break, "silent": self._say_nothing, "short": self._fall_short}.get(
-            text, lambda: self._speak(text)
-        )()
+        special = {
+            "refused": self._refuse,
+            "broken": self._break,
+            "silent": self._say_nothing,
+            "short": self._fall_short,
+            "wav": self._send_wav,
+        }
+        special.get(text, lambda: self._speak(text))()
 
     def _speak(self, text):
         turn = _Turn(len(text) * self.server.seconds_a_character)
@@ -81,6 +87,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _fall_short(self):
         self._head("Content-Length", "1000")
         self.wfile.write(bytes(500))
+
+    def _send_wav(self):
+        # Half a second of 16-bit samples at 22.05 kHz, with the lengths of a stream.
+        wav = struct.pack("<4sI8sIHHIIHH4sI", b"RIFF", 2**32 - 1, b"WAVEfmt ", 16, 1, 1, 22_050, 44_100, 2, 16, b"data", 2**32 - 1)
+        self._head("Content-Length", str(44 + 22_050))
+        self.wfile.write(wav + bytes(22_050))
 
     def _head(self, name, value):
         self.send_response(200)

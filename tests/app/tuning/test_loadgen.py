@@ -1,32 +1,44 @@
-"""app.tuning.load and .client, over real sockets: when requests are sent, and what becomes of each."""
+"""app.tuning.loadgen, over real sockets: when requests are sent, and what becomes of each."""
 
+import json
 import threading
 
 import pytest
 
-from app.tuning.client import Call
-from app.tuning.load import Arrival, closed_loop, open_loop
-from app.tuning.mix import Line
-from app.tuning.outcome import ANSWERED, CUT, ERROR, LATE, REFUSED, UNREACHABLE
-from tests.app.tuning.synthetic import synthetic_server
+from app.tuning.loadgen import (
+    ANSWERED,
+    CUT,
+    ERROR,
+    LATE,
+    REFUSED,
+    UNREACHABLE,
+    Arrival,
+    Request,
+    closed_loop,
+    open_loop,
+    send,
+)
+from tests.support.synthetic_server import synthetic_server
 
 #: What one character takes; a text of ten takes 50 ms.
 CHARACTER_S = 0.005
-TEN = Line({"input": "0123456789"})
+
+
+def asking_for(text):
+    return Request("/v1/audio/speech", json.dumps({"input": text}).encode(), characters=len(text))
+
+
+TEN = asking_for("0123456789")
 
 
 @pytest.fixture(scope="module")
-def port():
+def address():
     with synthetic_server(1, CHARACTER_S) as port:
-        yield port
-
-
-def called(port, text):
-    return Call(port, Line({"input": text}), 0.0).made()
+        yield "127.0.0.1", port
 
 
 @pytest.mark.parametrize(
-    ("text", "fate", "status"),
+    ("text", "expected", "status"),
     [
         ("spoken", ANSWERED, 200),
         ("refused", REFUSED, 503),
@@ -36,81 +48,75 @@ def called(port, text):
         ("silent", CUT, 200),
     ],
 )
-def test_every_answer_has_its_fate(port, text, fate, status):
-    outcome = called(port, text)
+def test_every_answer_has_its_outcome(address, text, expected, status):
+    result = send(address, asking_for(text))
 
-    assert (fate, status) == (outcome.fate, outcome.status)
-
-
-def test_audio_begins_before_it_ends(port):
-    outcome = called(port, TEN.body["input"])
-
-    assert outcome.sent_s <= outcome.first_audio_s < outcome.ended_s
-    assert outcome.ended_s - outcome.first_audio_s >= 0.9 * 10 * CHARACTER_S
-    assert 64 + 100 == outcome.received_bytes
+    assert (expected, status) == (result.outcome, result.status)
 
 
-def test_where_nobody_listens_it_is_unreachable():
+def test_audio_begins_before_it_ends(address):
+    result = send(address, TEN)
+
+    assert result.sent_s <= result.ttfa_s < result.total_s
+    assert result.total_s - result.ttfa_s >= 0.9 * 10 * CHARACTER_S
+    assert 64 + 100 == result.body_bytes
+
+
+def test_the_length_of_a_wav_answer_is_that_of_its_samples(address):
+    result = send(address, asking_for("wav"), keep_body=True)
+
+    assert 0.5 == result.audio_s
+    assert 44 + 22_050 == len(result.body) == result.body_bytes
+    assert b"" == send(address, asking_for("wav")).body
+    assert 0.0 == send(address, TEN).audio_s
+
+
+def test_without_a_listener_it_is_unreachable():
     with synthetic_server(1, CHARACTER_S) as port:
         pass
 
-    assert UNREACHABLE == called(port, "Hello.").fate
+    assert UNREACHABLE == send(("127.0.0.1", port), asking_for("Hello.")).outcome
 
 
-def test_whoever_is_left_is_late():
-    # A server of its own: the one there is may be busy with that text for eight minutes.
+def test_latency_counts_from_when_a_request_was_due():
     with synthetic_server(1, CHARACTER_S) as port:
-        call = Call(port, Line({"input": "x" * 100_000}), 0.0)
-        outcomes = []
-        caller = threading.Thread(target=lambda: outcomes.append(call.made()))
-        caller.start()
-        while caller.is_alive():
-            call.leave()
-            caller.join(0.01)
-
-    assert [LATE] == [each.fate for each in outcomes]
-    assert float("inf") == outcomes[0].latency_s("total")
-
-
-def test_latency_counts_from_when_a_request_was_meant_to_be_sent():
-    with synthetic_server(1, CHARACTER_S) as port:
-        outcomes = open_loop(port, [Arrival(0.0, TEN)] * 4, patience_s=30)
+        results = open_loop(("127.0.0.1", port), [Arrival(0.0, TEN)] * 4, drain_s=30)
 
     # One server, four at once: the last waits for three others, 50 ms each.
-    latencies_s = sorted(each.latency_s("total") for each in outcomes)
-    assert [ANSWERED] * 4 == [each.fate for each in outcomes]
+    latencies_s = sorted(each.latency_s("total") for each in results)
+    assert [ANSWERED] * 4 == [each.outcome for each in results]
     assert all(latency_s >= 0.95 * 10 * CHARACTER_S * (turn + 1) for turn, latency_s in enumerate(latencies_s))
 
 
 def test_an_open_loop_does_not_wait_for_answers():
     with synthetic_server(1, 1000.0) as port:
-        outcomes = open_loop(port, [Arrival(each * 0.01, TEN) for each in range(20)], patience_s=0.2)
+        results = open_loop(("127.0.0.1", port), [Arrival(each * 0.01, TEN) for each in range(20)], drain_s=0.2)
 
     # The first has its turn and never ends; the others never have theirs.
-    assert [LATE] * 20 == [each.fate for each in outcomes]
-    assert 1 == sum(each.first_audio_s is not None for each in outcomes)
-    assert outcomes[0].latency_s("first_audio") < float("inf")
-    assert [each * 0.01 for each in range(20)] == [each.intended_s for each in outcomes]
+    assert [LATE] * 20 == [each.outcome for each in results]
+    assert 1 == sum(each.ttfa_s is not None for each in results)
+    assert results[0].latency_s("first_audio") < float("inf")
+    assert [each * 0.01 for each in range(20)] == [each.due_s for each in results]
 
 
 def test_a_closed_loop_keeps_as_many_under_way_as_there_are_clients():
     with synthetic_server(2, CHARACTER_S) as port:
-        outcomes = closed_loop(port, iter(lambda: TEN, None), clients=3, for_s=0.4, patience_s=30)
+        results = closed_loop(("127.0.0.1", port), iter(lambda: TEN, None), clients=3, for_s=0.4, drain_s=30)
 
-    assert {ANSWERED} == {each.fate for each in outcomes}
-    moments = sorted([(each.sent_s, 1) for each in outcomes] + [(each.ended_s, -1) for each in outcomes], key=lambda m: m)
+    assert {ANSWERED} == {each.outcome for each in results}
+    moments = sorted([(each.sent_s, 1) for each in results] + [(each.ended_s, -1) for each in results], key=lambda m: m)
     under_way = 0
     for _, change in moments:
         under_way += change
         assert under_way <= 3
 
 
-def test_a_closed_loop_ends_where_nobody_listens():
+def test_a_closed_loop_ends_without_a_listener():
     with synthetic_server(1, CHARACTER_S) as port:
         pass
 
-    outcomes = closed_loop(port, iter(lambda: TEN, None), clients=2, for_s=3600, patience_s=0)
-    assert [UNREACHABLE] * 2 == [each.fate for each in outcomes]
+    results = closed_loop(("127.0.0.1", port), iter(lambda: TEN, None), clients=2, for_s=3600, drain_s=0)
+    assert [UNREACHABLE] * 2 == [each.outcome for each in results]
 
 
 def test_an_interrupted_window_leaves_nothing_running():
@@ -122,19 +128,35 @@ def test_an_interrupted_window_leaves_nothing_running():
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            open_loop(port, broken(), patience_s=30)
+            open_loop(("127.0.0.1", port), broken(), drain_s=30)
 
     assert before == threading.active_count()
 
 
-def test_whoever_has_a_patience_of_its_own_leaves_when_that_is_over():
+def test_a_request_is_late_after_its_own_timeout():
     with synthetic_server(1, CHARACTER_S) as port:
-        outcomes = open_loop(port, [Arrival(0.0, Line({"input": "x" * 100_000})), Arrival(0.2, TEN)], 600, each_s=0.1)
+        results = open_loop(("127.0.0.1", port), [Arrival(0.0, asking_for("x" * 100_000)), Arrival(0.2, TEN)], 600, timeout_s=0.1)
 
     # Both, though there is one server and the first would have kept it for eight minutes.
-    assert [LATE, LATE] == [each.fate for each in outcomes]
+    assert [LATE, LATE] == [each.outcome for each in results]
 
 
-def test_a_refusal_is_kept_with_when_to_come_back(port):
-    assert "1" == called(port, "refused").retry_after
-    assert called(port, "spoken").retry_after is None
+def test_a_refusal_is_kept_with_when_to_come_back(address):
+    assert "1" == send(address, asking_for("refused")).headers["Retry-After"]
+
+
+def test_a_closed_loop_ends_with_its_requests():
+    with synthetic_server(2, CHARACTER_S) as port:
+        results = closed_loop(("127.0.0.1", port), iter([TEN] * 5), clients=2)
+
+    assert [ANSWERED] * 5 == [each.outcome for each in results]
+    assert all(result.due_s <= result.sent_s for result in results)
+
+
+def test_a_client_that_is_refused_waits_before_it_asks_again():
+    with synthetic_server(1, CHARACTER_S) as port:
+        requests = iter([asking_for("refused"), *[TEN] * 3])
+        results = closed_loop(("127.0.0.1", port), requests, clients=2, for_s=0.3, pause_s=3600.0, drain_s=30)
+
+    # The other client has the rest to itself.
+    assert [REFUSED, ANSWERED, ANSWERED, ANSWERED] == sorted((each.outcome for each in results), reverse=True)

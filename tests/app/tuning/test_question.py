@@ -1,17 +1,19 @@
-"""app.tuning.objectives: the grammar of --slo."""
+"""app.tuning.question: the grammar of --slo, and the least budget."""
 
 import pytest
 
-from app.tuning.objectives import Objective, patience_s, read_objectives, shown_objectives
-from app.tuning.quantities import BadQuantityError
+from app.tuning.candidate import Candidate
+from app.tuning.question import Objective, check_budget, parse_objectives
+from app.tuning.units import BadQuantityError
+from tests.support.simulated_server import question_of
 
 
 def test_an_slo_is_a_list_of_objectives():
-    objectives = read_objectives("first_audio_p95=300ms, total_p99.9=2s")
+    objectives = parse_objectives("first_audio_p95=300ms, total_p99.9=2s")
 
     assert (Objective("first_audio", 95.0, 0.3), Objective("total", 99.9, 2.0)) == objectives
-    assert "first_audio_p95=300ms,total_p99.9=2s" == shown_objectives(objectives)
-    assert 2.0 == patience_s(objectives)
+    assert "first_audio_p95=300ms,total_p99.9=2s" == question_of(objectives, []).slo
+    assert 2.0 == question_of(objectives, []).timeout_s
 
 
 @pytest.mark.parametrize(
@@ -30,8 +32,14 @@ def test_an_slo_is_a_list_of_objectives():
         ("total_p95=2s,total_p95=3s", "total_p95 stands in the SLO 2 times; keep one"),
     ],
 )
-def test_what_is_no_slo_is_refused_with_what_would_be(written, said):
+def test_what_is_no_slo_is_refused_with_what_is_accepted(written, said):
     with pytest.raises(BadQuantityError) as refusal:
-        read_objectives(written)
+        parse_objectives(written)
 
     assert said in str(refusal.value)
+
+
+def test_a_budget_has_time_for_every_candidate():
+    check_budget(26.0, [Candidate(1, 2)])
+    with pytest.raises(BadQuantityError, match="the budget is 26s, expected at least 32s for 2 candidates"):
+        check_budget(26.0, [Candidate(1, 2), Candidate(2, 2)])

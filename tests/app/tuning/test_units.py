@@ -1,20 +1,20 @@
-"""app.tuning.quantities: what is read, and what is refused with a remedy."""
+"""app.tuning.units: what is parsed, and what is refused with a remedy."""
 
 import pytest
 
-from app.tuning.quantities import BadQuantityError, duration_s, shown_duration, shown_size, size_bytes
+from app.tuning.units import BadQuantityError, format_duration, format_size, parse_duration_s, parse_size_bytes
 
 
 @pytest.mark.parametrize(
     ("written", "expected"), [("300ms", 0.3), ("2s", 2.0), ("1.5 s", 1.5), ("10m", 600.0), ("1h", 3600.0), (" 7s ", 7.0)]
 )
-def test_durations_are_read(written, expected):
-    assert expected == pytest.approx(duration_s(written, 0.001, 1e6))
+def test_durations_are_parsed(written, expected):
+    assert expected == pytest.approx(parse_duration_s(written, 0.001, 1e6))
 
 
 @pytest.mark.parametrize(("written", "expected"), [("8GiB", 2**33), ("8GB", 8 * 10**9), ("512MiB", 2**29), ("1.5KiB", 1536)])
-def test_sizes_are_read(written, expected):
-    assert expected == size_bytes(written, 0, 2**40)
+def test_sizes_are_parsed(written, expected):
+    assert expected == parse_size_bytes(written, 0, 2**40)
 
 
 @pytest.mark.parametrize(
@@ -32,9 +32,9 @@ def test_sizes_are_read(written, expected):
         ("9" * 500 + "s", "is not a duration"),
     ],
 )
-def test_what_is_no_duration_is_refused_with_what_would_be(written, said):
+def test_what_is_no_duration_is_refused_with_what_is_accepted(written, said):
     with pytest.raises(BadQuantityError) as refusal:
-        duration_s(written, 0.001, 3600.0)
+        parse_duration_s(written, 0.001, 3600.0)
 
     assert said in str(refusal.value)
     assert len(str(refusal.value)) < 200
@@ -44,16 +44,16 @@ def test_what_is_no_duration_is_refused_with_what_would_be(written, said):
 @pytest.mark.parametrize(
     ("written", "said"), [("8", "no unit"), ("8gb", "the unit 'gb'"), ("1MiB", "expected 64MiB to"), ("eight", "is not a size")]
 )
-def test_what_is_no_size_is_refused_with_what_would_be(written, said):
+def test_what_is_no_size_is_refused_with_what_is_accepted(written, said):
     with pytest.raises(BadQuantityError, match=said):
-        size_bytes(written, 2**26, 2**50)
+        parse_size_bytes(written, 2**26, 2**50)
 
 
 @pytest.mark.parametrize("value_s", [0.0123, 0.3, 1.5, 59.0, 600.0, 7200.0])
-def test_a_shown_duration_reads_as_itself(value_s):
-    assert value_s == pytest.approx(duration_s(shown_duration(value_s), 0.001, 1e6), rel=0.01)
+def test_a_formatted_duration_parses_as_itself(value_s):
+    assert value_s == pytest.approx(parse_duration_s(format_duration(value_s), 0.001, 1e6), rel=0.01)
 
 
 @pytest.mark.parametrize("size", [17, 2**10, 3 * 2**20, 2**33, 2**41])
-def test_a_shown_size_reads_as_itself(size):
-    assert size == pytest.approx(size_bytes(shown_size(size), 0, 2**50), rel=0.001)
+def test_a_formatted_size_parses_as_itself(size):
+    assert size == pytest.approx(parse_size_bytes(format_size(size), 0, 2**50), rel=0.001)
