@@ -14,7 +14,7 @@ import psutil
 from app.tuning.limits import CoreLimit, MemoryLimit, usable_cores, usable_memory
 from loader.artifacts.cpu import cpu_model, feature_level
 
-_PACKAGES = ("chorus-tts", "onnxruntime", "numpy", "gunicorn", "flask", "torch", "coqui-tts")
+_PACKAGES = ("chorus-tts", "onnxruntime", "numpy", "gunicorn", "flask", "torch", "coqui-tts", "piper-tts")
 
 
 @dataclass(frozen=True)

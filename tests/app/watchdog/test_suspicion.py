@@ -9,7 +9,8 @@ from app.watchdog.sample import Gauges
 from app.watchdog.signals import signals
 from app.watchdog.suspicion import Suspicion
 from app.watchdog.trend import Trend
-from tests.app.watchdog.leaks import KIB, PythonLeak
+from ops.benchmarks.faults import PythonLeak
+from tests.app.watchdog.leaks import KIB
 
 LEAK_BYTES = 512
 

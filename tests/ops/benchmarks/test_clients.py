@@ -1,4 +1,4 @@
-"""The client that looks at the clock, against a real server on loopback that waits to be told."""
+"""The client that times arriving audio, against a real server on loopback that the test controls."""
 
 import contextlib
 import math
@@ -8,21 +8,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from app.tuning.loadgen import Request
 from loader.wav import wav_header
-from ops.benchmarks import listening
-from ops.benchmarks.listening import (
+from ops.benchmarks.clients import (
     Delivery,
     NotSpokenError,
     Playback,
+    connect_tcp,
     deliveries,
     gaps_s,
     playback,
 )
-from ops.benchmarks.servers import Ask
 
 RATE_HZ = 8000
 SECOND = bytes(2 * RATE_HZ)
-ASK = Ask("POST", "/v1/audio/speech", b"{}")
+ASK = Request("/v1/audio/speech", b"{}")
 
 
 class Clock:
@@ -152,7 +152,7 @@ def test_what_is_no_wav_file_is_not_taken_for_one():
 
 
 def test_the_kernel_holds_no_more_for_the_reader_than_it_may():
-    with answering(begin) as port, listening._connected(port, kernel_bytes=32_768) as connected:
+    with answering(begin) as port, connect_tcp(port, buffer_bytes=32_768) as connected:
         # Linux doubles what is asked for, for its own accounting.
         assert 2 * 32_768 == connected.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
