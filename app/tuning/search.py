@@ -251,15 +251,16 @@ class Tuner:
 
     def _warm_up(self, server: MeasuredServer, candidate: Candidate) -> None:
         self._progress.doing(f"{candidate}: warming up")
-        requests = self.question.workload.draw(self.question.seed)
-        server.closed_loop(requests, max(2, candidate.places), _WARM_UP_S, self._drain_s)
+        requests, clients = self.question.workload.draw(self.question.seed), max(2, candidate.places)
+        server.closed_loop(requests, clients, _WARM_UP_S, clients * self._drain_s)
 
     def _closed(self, server: MeasuredServer, stage: str, candidate: Candidate, clients: int, window_s: float) -> None:
         """Measure a window in which that many clients ask again as soon as they are answered."""
         for_s, started_s = max(_MIN_WINDOW_S, window_s * _SENDING), self._clock() - self._began_s
         self._progress.doing(f"{candidate}: {clients} {'client' if clients == 1 else 'clients'}")
         requests = self.question.workload.draw(self.question.seed)
-        results = server.closed_loop(requests, clients, for_s, max(self._drain_s, window_s))
+        # N clients of a server that works on one request at a time wait N times as long.
+        results = server.closed_loop(requests, clients, for_s, clients * self._drain_s)
         self.measurements.windows.append(Window(stage, candidate, started_s, for_s, None, clients, tuple(results)))
 
     def _open(

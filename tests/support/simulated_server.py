@@ -168,7 +168,7 @@ def exact_rate_hz(machine, candidate, objective):
 
 
 def exact_best(machine, question, close=0.8):
-    """Return the candidate nearest to a worker a core whose exact rate is close to the best, of those that fit into the memory."""
+    """Return the candidate nearest to the baseline whose exact rate is close to the best, of those that fit into the memory."""
     fits = [each for each in question.candidates if fits_exactly(machine, question, each)]
     rates_hz = {each: exact_rate_hz(machine, each, question.objectives[0]) for each in fits}
     best_hz = max(rates_hz.values())

@@ -1,4 +1,4 @@
-"""An HTTP server with a known number of servers and known service times, in a process of its own.
+"""An HTTP server that works on a known number of requests at a time, each for a known time, in a process of its own.
 
     python -m tests.support.synthetic_server SERVERS SECONDS_A_CHARACTER
 
@@ -90,7 +90,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_wav(self):
         # Half a second of 16-bit samples at 22.05 kHz, with the lengths of a stream.
-        wav = struct.pack("<4sI8sIHHIIHH4sI", b"RIFF", 2**32 - 1, b"WAVEfmt ", 16, 1, 1, 22_050, 44_100, 2, 16, b"data", 2**32 - 1)
+        sound = (16, 1, 1, 22_050, 44_100, 2, 16)
+        wav = struct.pack("<4sI8sIHHIIHH4sI", b"RIFF", 2**32 - 1, b"WAVEfmt ", *sound, b"data", 2**32 - 1)
         self._head("Content-Length", str(44 + 22_050))
         self.wfile.write(wav + bytes(22_050))
 

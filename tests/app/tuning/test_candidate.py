@@ -9,7 +9,9 @@ from app.tuning.candidate import Candidate, baseline_first, candidates_of, defau
 from app.tuning.units import BadQuantityError
 
 
-@pytest.mark.parametrize(("cores", "workers"), [(0.5, (1,)), (2, (1, 2, 3)), (8, (1, 2, 4, 6, 8, 12)), (1000, (1, 250, 500, 512))])
+@pytest.mark.parametrize(
+    ("cores", "workers"), [(0.5, (1,)), (2, (1, 2, 3)), (8, (1, 2, 4, 6, 8, 12)), (1000, (1, 250, 500, 512))]
+)
 def test_workers_are_shares_of_the_cores_that_the_configuration_accepts(cores, workers):
     assert workers == default_workers(cores)
 

@@ -24,8 +24,8 @@ QUESTION = question_of([TOTAL], [Candidate(2, 4)], max_characters=10_000)
 
 def recommendation(**changed):
     facts = {
-        "candidate": Candidate(2, 4), "is_met": True, "fits": True, "rate_hz": 3.0, "score": 0.9, "capacity_hz": 4.0, "parallel": 2,
-        "tolerable_backlog": 0, "service": Service(0.1, 0.01, 0.5, {TOTAL.name: 0.8}, 100),
+        "candidate": Candidate(2, 4), "is_met": True, "fits": True, "rate_hz": 3.0, "score": 0.9, "capacity_hz": 4.0,
+        "parallel": 2, "tolerable_backlog": 0, "service": Service(0.1, 0.01, 0.5, {TOTAL.name: 0.8}, 100),
         "need": MemoryNeed(100 * MIB, 50 * MIB, 4 * MIB), "doubts": (),
     }  # fmt: skip
     return Recommendation(**{**facts, **changed})

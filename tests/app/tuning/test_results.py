@@ -150,7 +150,8 @@ def test_as_many_workers_fit_as_the_budget_has_room_for_with_a_reserve(budget_mi
 
 def test_windows_are_found_by_stage_candidate_and_rate():
     one, other = Candidate(1, 2), Candidate(2, 2)
-    windows = [Window(CAPACITY, each, 0.0, 1.0, rate_hz, None, (took(rate_hz),)) for each in (one, other) for rate_hz in (1.0, 2.0)]
+    pairs = [(one, 1.0), (one, 2.0), (other, 1.0), (other, 2.0)]
+    windows = [Window(CAPACITY, each, 0.0, 1.0, rate_hz, None, (took(rate_hz),)) for each, rate_hz in pairs]
     measurements = Measurements(windows)
 
     assert windows == measurements.of(CAPACITY)

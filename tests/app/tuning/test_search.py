@@ -73,7 +73,7 @@ def test_on_real_sockets_two_cores_want_two_workers():
 
 
 def test_on_real_sockets_a_core_that_does_the_work_of_two_wants_two_workers():
-    question = real_question("first_audio", 0.04, workers=(1, 2), cores=1.0)
+    question = real_question("first_audio", 0.04, workers=(1, 2), cores=1.0, budget_s=25.0)
     measurements = measured(question, launch_on(2, 0.001))
 
     assert Candidate(2, 2) == recommend(question, measurements).candidate
