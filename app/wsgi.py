@@ -16,7 +16,7 @@ from app.scoreboard.layout import SAMPLED
 from app.startup import one_clear_message, settings_from
 from app.system.heap import IdleHeap
 from app.warmup import WarmUp, stop_gracefully
-from app.watchdog.sample import MemorySample
+from app.watchdog.sampler import MemorySample
 from app.watchdog.watchdog import Watchdog
 from loader.config.settings import Settings
 from loader.retry import Backoff

@@ -12,7 +12,7 @@ import numpy as np
 #: The name of the memory among a process's descriptors, and what it begins with.
 NAME = "chorus-scoreboard"
 #: Raise it when anything below changes.
-FORMAT = 4
+FORMAT = 5
 
 ROUTES = ("speech", "captions", "coqui", "marytts", "listings", "page", "status", "other")
 #: The statuses that are counted by themselves; others as the next lower one.
@@ -63,6 +63,7 @@ HEADER = np.dtype(
 #: What the watchdog samples. A value that is 0 was not measured.
 SAMPLED = (
     "live_bytes", "retained_bytes", "anon_bytes", "uss_bytes", "python_blocks", "descriptors", "threads", "device_bytes",
+    "traced_bytes",
 )  # fmt: skip
 
 #: Of the worker that has the slot now. Times are of the monotonic clock but for those that end in `_at_s` (Unix).

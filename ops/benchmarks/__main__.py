@@ -91,7 +91,7 @@ for _each in _BENCHMARKS:
 @main.command("table")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def _table(paths: tuple[Path, ...]) -> None:
-    """Print JSON reports of the benchmarks as a Markdown table."""
+    """Print JSON reports of the benchmarks as the Markdown table of docs/benchmarks.md."""
     print(markdown_table(paths))
 
 
