@@ -18,7 +18,8 @@ from loader.artifacts.store import Store
 from loader.config.settings import Settings, load_settings
 from loader.text.espeak import Espeak
 from loader.voices.catalog import Catalog, open_catalog
-from tests.support.checkpoints import LJSPEECH_SIZE, TINY_SIZE
+from ops.benchmarks import checkpoints
+from tests.support.checkpoints import TINY_SIZE
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "tests" / ".cache"
@@ -62,10 +63,7 @@ def catalogue(settings: Settings, embedded_artifact: Path) -> Catalog:
 @pytest.fixture(scope="session")
 def large_release() -> Path:
     """A sealed Coqui VITS directory of LJSpeech's size, with random weights."""
-    directory = CACHE / "releases" / "ljspeech-size"
-    if not (directory / "hash.sha256").exists():
-        subprocess.run([sys.executable, "-m", "tests.support.checkpoints", LJSPEECH_SIZE, directory], cwd=ROOT, check=True)
-    return directory
+    return checkpoints.large_release(CACHE / "releases")
 
 
 @pytest.fixture(scope="session")

@@ -1,1 +1,1 @@
-"""How many workers, and how many requests each: measured on the machine that will serve, for `chorus tune`."""
+"""How many workers and threads to serve with: real servers of every candidate, measured under load."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.system.cgroup import Groups, memory_limits, words
-from app.tuning.quantities import BadQuantityError
+from app.tuning.units import BadQuantityError
 
 
 @dataclass(frozen=True)

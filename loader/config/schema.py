@@ -7,7 +7,20 @@ from typing import Any
 
 import voluptuous as vol
 
-from loader.config.validators import absent_or, address, device, digest, flag, label, number, one_of, text, whole
+from loader.config.validators import (
+    Bounded,
+    Optional,
+    absent_or,
+    address,
+    device,
+    digest,
+    flag,
+    label,
+    number,
+    one_of,
+    text,
+    whole,
+)
 
 
 def _key(name: str, default: Any, description: str) -> vol.Optional:
@@ -112,3 +125,14 @@ SCHEMA = vol.Schema(
         _key("speech", dict, "how the voices speak"): _SPEECH,
     }
 )  # fmt: skip
+
+
+def bounds_of(key: str) -> tuple[float, float]:
+    """Return the lowest and the highest value of a numeric key, such as `admission.queue`."""
+    validator: Any = SCHEMA
+    for part in key.split("."):
+        validator = validator.schema[part]
+    if isinstance(validator, Optional):
+        validator = validator.validator
+    assert isinstance(validator, Bounded), f"{key} is no number"
+    return validator.low, validator.high

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import voluptuous as vol
@@ -17,39 +18,48 @@ _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
+@dataclass(frozen=True)
+class Bounded:
+    """A number in [low, high]; YAML's `true` is not a number. `convert` is `int` for whole numbers, else `float`."""
+
+    low: float
+    high: float
+    convert: type[int] | type[float]
+
+    def __call__(self, value: Any) -> float:
+        """Return the number, or raise what was expected."""
+        kinds, name = (int, "whole number") if self.convert is int else (int | float, "number")
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise vol.Invalid(f"expected a {name}, found {shown(value)}")
+        if not self.low <= value <= self.high:
+            raise vol.Invalid(f"expected {self.low} to {self.high}, found {value}")
+        return self.convert(value)
+
+
+@dataclass(frozen=True)
+class Optional:
+    """Accepts null, or what `validator` accepts. Unlike vol.Any, keeps the message of `validator`."""
+
+    validator: Check
+
+    def __call__(self, value: Any) -> Any:
+        """Return None or the validated value."""
+        return None if value is None else self.validator(value)
+
+
 def absent_or(validator: Check) -> Check:
-    """Accept null, or what `validator` accepts. Unlike vol.Any, keeps what `validator` says."""
-
-    def check(value: Any) -> Any:
-        return None if value is None else validator(value)
-
-    return check
+    """Accept null, or what `validator` accepts."""
+    return Optional(validator)
 
 
 def whole(low: int, high: int) -> Check:
-    """A whole number in [low, high]; YAML's `true` is not a number."""
-
-    def check(value: Any) -> int:
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise vol.Invalid(f"expected a whole number, found {shown(value)}")
-        if not low <= value <= high:
-            raise vol.Invalid(f"expected {low} to {high}, found {value}")
-        return value
-
-    return check
+    """A whole number in [low, high]."""
+    return Bounded(low, high, int)
 
 
 def number(low: float, high: float) -> Check:
     """A finite number in [low, high]."""
-
-    def check(value: Any) -> float:
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise vol.Invalid(f"expected a number, found {shown(value)}")
-        if not low <= value <= high:
-            raise vol.Invalid(f"expected {low} to {high}, found {value}")
-        return float(value)
-
-    return check
+    return Bounded(low, high, float)
 
 
 def text(value: Any) -> str:

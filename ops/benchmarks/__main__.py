@@ -1,5 +1,6 @@
-"""The command line of `ops/bench`."""
+"""Command line of `ops/bench`."""
 
+import shutil
 import signal
 import sys
 import tempfile
@@ -8,111 +9,121 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+import psutil
 
-from app.tuning.machine import usage_now, used_by_others
+from app.tuning.machine import this_machine, usage_now, used_by_others
+from loader.errors import LoaderError
 
 from . import (
-    coldstart,
     engines,
     fairness,
     formats,
-    hang,
     health,
     hostile,
     latency,
     longtext,
     memory,
-    nginx,
     overload,
-    respawn,
-    slow_readers,
+    startup,
     throughput,
     tune,
     watchdog,
 )
-from .machine import require_espeak, this_machine
-from .processes import ChildFailedError, end_descendants
-from .report import Report, Setting, print_report
-from .table import table
+from .report import Report, Run, markdown_table, print_report
 
-#: From the number of rounds, an empty folder and its own options to what was found.
+#: From a run and the benchmark's own options to the result.
 _Measure = Callable[..., Report]
 _Option = Callable[[click.Command], click.Command]
 
+#: Each benchmark, its default number of rounds, and its own options.
+_BENCHMARKS: tuple[tuple[_Measure, int, tuple[_Option, ...]], ...] = (
+    (startup.coldstart, 5, ()),
+    (startup.respawn, 3, ()),
+    (startup.hang, 3, ()),
+    (memory.memory, 3, ()),
+    (throughput.throughput, 3, ()),
+    (latency.latency, 3, latency.OPTIONS),
+    (longtext.longtext, 1, longtext.OPTIONS),
+    (formats.formats, 3, ()),
+    (engines.engines, 3, engines.OPTIONS),
+    (health.health, 1, health.OPTIONS),
+    (overload.overload, 3, overload.OPTIONS),
+    (fairness.fairness, 3, fairness.OPTIONS),
+    (hostile.nginx, 3, ()),
+    (hostile.slow_readers, 3, ()),
+    (hostile.hostile, 1, hostile.OPTIONS),
+    (watchdog.watchdog, 2, watchdog.OPTIONS),
+    (tune.tune, 5, tune.OPTIONS),
+)
 
-@click.group()
+
+@click.group(context_settings={"terminal_width": 130})
 def main() -> None:
-    """Measure this server beside the native way of speaking, in turn, in one run."""
+    """Measure this server, beside the native way of speaking, in turn, in one run."""
 
 
-def _benchmark(rounds: int, *options: _Option) -> Callable[[_Measure], click.Command]:
-    def command(measure: _Measure) -> click.Command:
-        name = measure.__name__.replace("_", "-")
+def _add(measure: _Measure, rounds: int, options: tuple[_Option, ...]) -> None:
+    name = measure.__name__.replace("_", "-")
 
-        @click.option("--rounds", default=rounds, show_default=True, type=click.IntRange(1), help="How often.")
-        @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write JSON too.")
-        def run(rounds: int, json_path: Path | None, **chosen: Any) -> None:
-            require_espeak()
-            machine, before = this_machine(), usage_now()
-            with tempfile.TemporaryDirectory(prefix="chorus-bench-") as scratch:
-                report = measure(rounds, Path(scratch), **chosen)
-            others = used_by_others(before, usage_now())
-            print_report(report, Setting(name, machine, others), json_path)
+    @click.option("--rounds", type=click.IntRange(1), help=f"How often.  [default: {rounds}, or 1 if --quick]")
+    @click.option("--quick", is_flag=True, help="The smallest form: shows that the benchmark works, its figures mean nothing.")
+    @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write JSON too.")
+    def command(rounds: int | None, quick: bool, json_path: Path | None, _default: int = rounds, **options: Any) -> None:
+        if not (shutil.which("espeak-ng") or shutil.which("espeak")):
+            raise click.ClickException("the native side needs the program espeak-ng; on Debian: apt install espeak-ng")
+        machine, before = this_machine(), usage_now()
+        with tempfile.TemporaryDirectory(prefix="chorus-bench-") as scratch:
+            report = measure(Run(rounds or (1 if quick else _default), Path(scratch), quick), **options)
+        print_report(report, name, machine, used_by_others(before, usage_now()), json_path)
 
-        made = main.command(name, help=measure.__doc__)(run)
-        for option in options:
-            made = option(made)
-        return made
+    summary, *_, details = (measure.__doc__ or "").strip().partition("\n\n")
+    # \b keeps the lines as they are.
+    paragraphs = "\n".join(line.strip() for line in details.splitlines())
+    made = main.command(name, help=f"{summary}\n\n\b\n{paragraphs}", short_help=summary)(command)
+    for option in options:
+        made = option(made)
 
-    return command
 
-
-_benchmark(rounds=5)(coldstart.coldstart)
-_benchmark(rounds=3)(memory.memory)
-_benchmark(rounds=3)(throughput.throughput)
-_benchmark(rounds=3)(respawn.respawn)
-_benchmark(rounds=3)(hang.hang)
-_benchmark(1, *health.OPTIONS)(health.health)
-_benchmark(3, *overload.OPTIONS)(overload.overload)
-_benchmark(3, *fairness.OPTIONS)(fairness.fairness)
-_benchmark(rounds=3)(nginx.nginx)
-_benchmark(1, *hostile.OPTIONS)(hostile.hostile)
-_benchmark(rounds=3)(slow_readers.slow_readers)
-_benchmark(3, *engines.OPTIONS)(engines.engines)
-_benchmark(rounds=3)(formats.formats)
-_benchmark(3, *latency.OPTIONS)(latency.latency)
-_benchmark(1, *longtext.OPTIONS)(longtext.longtext)
-_benchmark(5, *tune.OPTIONS)(tune.tune)
-_benchmark(2, *watchdog.OPTIONS)(watchdog.watchdog)
+for _each in _BENCHMARKS:
+    _add(*_each)
 
 
 @main.command("table")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def _table(paths: tuple[Path, ...]) -> None:
-    """Print the tables of docs/benchmarks.md from JSON files of the benchmarks."""
-    print(table(paths))
+    """Print JSON reports of the benchmarks as the Markdown table of docs/benchmarks.md."""
+    print(markdown_table(paths))
 
 
 def _interrupt(number: int, frame: Any) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _end_descendants() -> None:
+    """Kill all descendants: an interrupt may fall between a start and its `with`."""
+    for process in psutil.Process().children(recursive=True):
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+
+
 def _run() -> int:
-    # Being told to end is no reason to leave servers behind, so it unwinds as Ctrl-C does.
+    # SIGTERM unwinds as Ctrl-C does, so that no server is left behind.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
         main.main(standalone_mode=False, prog_name="ops/bench")
-    except ChildFailedError as error:
+    except LoaderError as error:
         print(f"bench: {error}", file=sys.stderr)
-        return 70
+        return error.exit_status
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130
     finally:
-        end_descendants()
+        _end_descendants()
     return 0
 
 

@@ -1,65 +1,236 @@
-"""Our engines and Coqui's own API, on both voices, one thread each."""
+"""Engines: ours and Coqui's own API on the same voices, one thread each, and the decoder against the processor's peak.
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+As a program, `python -m ops.benchmarks.engines CONFIG` is one of our engines without a server. It reads a line of JSON for every
+text, with `text`, `seed` and `soon`, and answers with the seconds of audio: of the whole text, or, if `soon`, of the first
+window alone, as soon as that is computed. It measures nothing itself.
+"""
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import click
 
-from . import engine_decoder, engine_memory, engine_speed, engine_start
-from .parts import choice
-from .report import Figure, Report, progress
-from .sides import WORKERS, Sides, sides_of
-from .voices import embedded_voice, large_voice
+from app.system import heap
+from app.system.processes import ProcessMemory
+from loader.config.settings import load_settings
+from loader.voices.catalog import locate_all, open_catalog
+from loader.voices.voice import Delivery
+
+from .memory import WORKERS, speak_by_native, speak_by_ours
+from .report import Report, Run, Value, progress
+from .servers import ONE_THREAD, Program, core_s, native_speaker, ours, program, running
+from .startup import native_spoken_s, ours_start_s
+from .voices import HELLO, SENTENCES, MeasuredVoice, bake, embedded_voice, large_voice, write_config
+
+_VOICES = {"large": large_voice, "embedded": embedded_voice}
+_ENGINES = ("onnx", "pytorch")
+_PARTS = ("speed", "start", "memory", "decoder")
+OPTIONS = tuple(
+    click.option(name, multiple=True, default=choices, show_default=True, type=click.Choice(list(choices)), help=text)
+    for name, choices, text in (
+        ("--only", _PARTS, "What to measure; repeat the option for more."),
+        ("--voice", tuple(_VOICES), "With which voice."),
+        ("--engine", _ENGINES, "With which engine of ours, beside Coqui's own API."),
+    )
+)
+
+#: 4 to 26 words.
+_SPEED_SENTENCES = tuple(SENTENCES[position] for position in (3, 12, 1, 6, 11))
+#: The shortest ones; enough that everything that speaking needs was touched.
+_MEMORY_SENTENCES = tuple(sorted(SENTENCES, key=len)[:6])
+#: A process that uses more cores than this has more than one thread; core time is counted in hundredths of a second.
+_MAX_CORES = 1.1
 
 
 @dataclass(frozen=True)
-class _Part:
-    """One thing that is measured: every side in turn, and the figures of all rounds."""
+class Sides:
+    """Everything that is compared on one voice."""
 
-    measure: Callable[[Sides], Any]
-    figures: Callable[[str, Sequence[Any]], list[Figure]]
-
-
-_PARTS = {
-    name: _Part(module.measure, module.figures)
-    for name, module in {
-        "speed": engine_speed, "start": engine_start, "memory": engine_memory, "decoder": engine_decoder
-    }.items()
-}  # fmt: skip
-_VOICES = {"large": large_voice, "embedded": embedded_voice}
-_ENGINES = ("onnx", "pytorch")
-#: What may be left out, so that one part can be repeated.
-OPTIONS = (
-    choice("--only", tuple(_PARTS), "What to measure; repeat the option for more."),
-    choice("--voice", tuple(_VOICES), "On which voice."),
-    choice("--engine", _ENGINES, "With which engine of ours, beside Coqui's own API."),
-)
+    #: `large` or `embedded`.
+    label: str
+    voice: MeasuredVoice
+    #: Configuration of each of our engines, by its name.
+    config_paths: Mapping[str, Path]
 
 
-def engines(
-    rounds: int, scratch: Path, only: tuple[str, ...], voice: tuple[str, ...], engine: tuple[str, ...]
-) -> Report:
-    """Each engine against Coqui's own API: speed, first audio, start, memory; and the decoder against the peak."""
-    compared = [sides_of(label, _VOICES[label](scratch), engine, scratch) for label in voice]
-    chosen = [(sides, name, list[Any]()) for sides in compared for name in only]
-    for number in range(1, rounds + 1):
-        for sides, name, found in chosen:
-            progress(f"round {number}: {sides.label}, {name}")
-            found.append(_PARTS[name].measure(sides))
-    figures = tuple(each for sides, name, found in chosen for each in _PARTS[name].figures(sides.label, found))
-    if not figures:
+def engines(run: Run, only: tuple[str, ...], voice: tuple[str, ...], engine: tuple[str, ...]) -> Report:
+    """Each engine against Coqui's own API: speed, first audio, start, memory; the decoder against the peak.
+
+    Pairing: all sides speak each sentence in turn, and start in turn; the peak is measured before and after every window.
+    Figures: real-time factor, s, MB, GFLOP/s. Targets: native / pytorch, real-time factor >= 1.1; native spoken / pytorch ready
+    >= 2.5; pytorch PSS / native <= 0.2; large, onnx decoder / peak >= 0.75.
+    """
+    if only == ("decoder",) and "onnx" not in engine:
         raise click.UsageError("the decoder is that of engine onnx; add --engine onnx")
-    return Report(figures, _NOTES)
+    compared = [_sides(run, label, _VOICES[label](run.scratch), engine) for label in voice]
+    parts: dict[str, Callable[[Run, Sides], Iterable[Value]]] = {
+        "speed": _speed, "start": _start, "memory": _memory, "decoder": _decoder
+    }  # fmt: skip
+
+    def measure(_number: int) -> Iterable[Value]:
+        for sides in compared:
+            for name in only:
+                progress(f"  {sides.label}, {name}")
+                yield from parts[name](run, sides)
+
+    return run.report(
+        measure,
+        "Large: a voice of LJSpeech's size, random weights. Embedded: the embedded voice. Baked before; page cache warm.",
+        f"One thread each, by {', '.join(ONE_THREAD)}. Native: Coqui's own API.",
+        "Real-time factor: seconds of work for one of audio, no server, median of the sentences; its ratio sentence by sentence.",
+        "First audio: from the text to the first samples; Coqui's API returns whole sentences. What it trims is counted.",
+        f"Exec to ready, PSS: a server of {WORKERS} workers, master included, against 1 native process, and {WORKERS} of them.",
+        "Decoder: arithmetic of Coqui's own layers, not that of the rewritten graph, by core time. "
+        "Peak: multiply-adds in registers, before and after every window.",
+    )
 
 
-_NOTES = (
-    "Large: a voice of LJSpeech's size, random weights. Embedded: the embedded voice. Baked before; page cache warm.",
-    "One thread each, by OMP_NUM_THREADS, MKL_NUM_THREADS and OPENBLAS_NUM_THREADS. Native: Coqui's own API.",
-    "Real-time factor: seconds of work for one of audio, no server, median of the sentences; its ratio sentence by sentence.",
-    "First audio: from the text to the first samples; Coqui's API returns whole sentences. What it trims off is counted.",
-    f"Exec to ready, PSS: a server of {WORKERS} workers, master included, against 1 native process, and {WORKERS} of them.",
-    "Decoder: arithmetic of Coqui's own layers, not that of the rewritten graph, by core time. "
-    "Peak: multiply-adds in registers, before and after every window.",
-)
+def _sides(run: Run, label: str, voice: MeasuredVoice, names: tuple[str, ...]) -> Sides:
+    """Bake the voice for every engine of ours."""
+    config_paths = {}
+    for name in names:
+        folder = run.folder(f"{label}-{name}")
+        bake(voice.model_path, folder, engine=name)
+        config_paths[name] = write_config(folder, voice.model_path, WORKERS, engine=name)
+    return Sides(label, voice, config_paths)
+
+
+@dataclass
+class Speaker:
+    """One side's process, and its measurements so far, sentence by sentence."""
+
+    name: str
+    process: Program | None
+    #: Seconds of work for one second of audio.
+    factors: list[float] = field(default_factory=list)
+    #: From the text to the first samples.
+    first_s: list[float] = field(default_factory=list)
+    took_s: float = 0.0
+    core_s: float = 0.0
+    audio_s: float = 0.0
+
+    def speak(self, text: str, seed: int, soon: bool) -> tuple[float, float]:
+        """Return the seconds it took and the seconds of audio; Coqui's API knows neither seeds nor windows."""
+        assert self.process is not None
+        line = text if self.name == "native" else json.dumps({"text": text, "seed": seed, "soon": soon})
+        started_s = time.perf_counter()
+        audio_s = float(self.process.ask(line))
+        return time.perf_counter() - started_s, audio_s
+
+    def measure(self, text: str, seed: int) -> None:
+        """Measure one sentence: the whole of it, then its first window.
+
+        Raises:
+            ServerFailedError: it used more than the one thread it was given.
+        """
+        assert self.process is not None
+        core_before_s = core_s(self.process.process.pid)
+        took_s, audio_s = self.speak(text, seed, soon=False)
+        self.core_s += core_s(self.process.process.pid) - core_before_s
+        self.took_s += took_s
+        self.audio_s += audio_s
+        self.factors.append(took_s / audio_s)
+        # Coqui's API returns nothing before it returns everything.
+        self.first_s.append(took_s if self.name == "native" else self.speak(text, seed, soon=True)[0])
+        if self.core_s > _MAX_CORES * self.took_s + 0.1:
+            raise self.process.failure(f"{self.name} was given one thread and used {self.core_s / self.took_s:.2f} cores")
+
+
+def _speed(run: Run, sides: Sides) -> Iterable[Value]:
+    commands = {name: program("engines", path) for name, path in sides.config_paths.items()}
+    commands["native"] = native_speaker(sides.voice.release, "--untrimmed")
+    with ExitStack() as stack:
+        speakers = [
+            Speaker(name, stack.enter_context(running(command, run.scratch / f"{name}.log", ONE_THREAD)))
+            for name, command in commands.items()
+        ]
+        for speaker in speakers:
+            speaker.speak(HELLO, 0, soon=False)
+        for seed, text in enumerate(_SPEED_SENTENCES[: run.size(5, 2)]):
+            for speaker in speakers:
+                speaker.measure(text, seed)
+    return speed_values(sides.label, speakers)
+
+
+def speed_values(label: str, speakers: list[Speaker]) -> Iterable[Value]:
+    """Return the speed of all sides on one voice, native last, and native over each of ours."""
+    for each in speakers:
+        yield Value(f"{label}, {each.name}, real-time factor", "x", statistics.median(each.factors))
+        yield Value(f"{label}, {each.name}, first audio", "s", statistics.median(each.first_s))
+        yield Value(f"{label}, {each.name}, cores while speaking", "x", each.core_s / each.took_s)
+    *own, native = speakers
+    for each in own:
+        # Sentence by sentence, since those follow each other closely.
+        slower = statistics.median(theirs / factor for theirs, factor in zip(native.factors, each.factors, strict=True))
+        costlier = (native.core_s / native.audio_s) / (each.core_s / each.audio_s)
+        target = ">= 1.1" if each.name == "pytorch" else ""
+        yield Value(f"{label}, native / {each.name}, real-time factor", "x", slower, target)
+        yield Value(f"{label}, native / {each.name}, core time", "x", costlier)
+
+
+def _start(run: Run, sides: Sides) -> Iterable[Value]:
+    label = sides.label
+    own = {name: ours_start_s(path, run.scratch, ONE_THREAD) for name, path in sides.config_paths.items()}
+    native_s = native_spoken_s(sides.voice.release, run.scratch, ONE_THREAD)
+    yield Value(f"{label}, native, exec to spoken", "s", native_s)
+    for name, (ready_s, spoken_s) in own.items():
+        yield Value(f"{label}, {name}, exec to ready", "s", ready_s)
+        yield Value(f"{label}, {name}, exec to spoken", "s", spoken_s)
+        target = ">= 2.5" if name == "pytorch" else ""
+        yield Value(f"{label}, native spoken / {name} ready", "x", native_s / ready_s, target)
+        yield Value(f"{label}, native spoken / {name} spoken", "x", native_s / spoken_s)
+
+
+def _memory(run: Run, sides: Sides) -> Iterable[Value]:
+    sentences = _MEMORY_SENTENCES[: run.size(6, 1)]
+    own = {
+        name: speak_by_ours(ours(path, environment=ONE_THREAD), sentences, run.scratch).after
+        for name, path in sides.config_paths.items()
+    }
+    return memory_values(sides.label, own, speak_by_native(sides.voice.release, sentences, run.scratch, ONE_THREAD))
+
+
+def memory_values(label: str, own: Mapping[str, ProcessMemory], native: ProcessMemory) -> Iterable[Value]:
+    """Return the memory of all sides on one voice, and each of ours over native."""
+    yield Value(f"{label}, native, sum of RSS", "MB", native.rss_bytes / 1e6)
+    yield Value(f"{label}, native, sum of PSS", "MB", native.pss_bytes / 1e6)
+    for name, each in own.items():
+        target = "<= 0.2" if name == "pytorch" else ""
+        yield Value(f"{label}, {name}, sum of PSS", "MB", each.pss_bytes / 1e6)
+        yield Value(f"{label}, {name} PSS / native RSS", "x", each.pss_bytes / native.rss_bytes, target)
+        yield Value(f"{label}, {name} PSS / native PSS", "x", each.pss_bytes / native.pss_bytes, target)
+
+
+def _decoder(run: Run, sides: Sides) -> Iterable[Value]:
+    if "onnx" not in sides.config_paths:
+        return
+    command = program("peak", sides.config_paths["onnx"], sides.voice.release)
+    with running(command, run.scratch / "decoder.log", ONE_THREAD) as decoder:
+        rates = json.loads(decoder.read())
+    for each in rates:
+        name = f"{sides.label}, onnx decoder, {each['frames']} frames"
+        yield Value(name, "GFLOP/s", each["gflops"])
+        yield Value(f"{name}, peak beside it", "GFLOP/s", each["peak_gflops"])
+        yield Value(f"{name}, of the peak", "x", each["of_peak"], ">= 0.75" if sides.label == "large" else "")
+
+
+def _speak_without_server(config_path: str) -> None:
+    """Open the voices as a server does, then speak until the input ends."""
+    heap.keep_one_heap()  # as gunicorn.conf.py does
+    settings = load_settings(config_path)
+    voice = open_catalog(settings, locate_all(settings)).default
+    for line in sys.stdin:
+        asked = json.loads(line)
+        windows = voice.speak(asked["text"], Delivery(asked["seed"], soon=asked["soon"]))
+        samples = next(windows).size if asked["soon"] else sum(window.size for window in windows)
+        print(samples / voice.sample_rate_hz, flush=True)
+
+
+if __name__ == "__main__":
+    _speak_without_server(sys.argv[1])

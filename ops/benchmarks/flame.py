@@ -1,4 +1,4 @@
-"""The command line of `ops/flame`: py-spy over every worker of a running server, from outside."""
+"""Command line of `ops/flame`: py-spy over every worker of a running server, from outside."""
 
 import signal
 import subprocess
@@ -12,101 +12,80 @@ import click
 import psutil
 
 _PY_SPY = str(Path(sys.executable).with_name("py-spy"))
-#: What py-spy says where the kernel forbids it to read another process.
+#: Messages of py-spy if the kernel forbids to read another process.
 _FORBIDDEN = ("permission denied", "operation not permitted")
-#: What py-spy says where no thread was ever seen at work.
+#: Message of py-spy if no thread was seen at work.
 _IDLE = "no stack counts found"
 _CONFIGURATION = "gunicorn.conf.py"
 #: How long py-spy may take to end.
 _GRACE_S = 5.0
+NO_SERVER, SPY_FAILED, CANNOT_WRITE, FORBIDDEN = 69, 70, 73, 77
 
 
 class FlameError(click.ClickException):
-    """What ends the command with one line."""
+    """Ends the command with one line and an exit status."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        """Print `message` and exit with `exit_code`."""
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]  # click declares it on the class
 
     def show(self, file: Any = None) -> None:
-        """Say it as the other commands do."""
+        """Print it as the other commands do."""
         print(f"flame: {self.message}", file=file or sys.stderr)
 
 
-class NotThereError(FlameError):
-    """There is no such server, or not one alone."""
-
-    exit_code = 69
-
-
-class CannotWriteError(FlameError):
-    """The folder cannot be made."""
-
-    exit_code = 73
-
-
-class ForbiddenError(FlameError):
-    """The kernel does not let this user look into the worker."""
-
-    exit_code = 77
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(
-            f"process {pid}: the kernel lets nobody else read it; run ops/flame as root, "
-            "or in a container with the capability SYS_PTRACE"
-        )
-
-
-class SpyFailedError(FlameError):
-    """py-spy failed for another reason."""
-
-    exit_code = 70
-
-    def __init__(self, pid: int, said: str) -> None:
-        super().__init__(f"process {pid}: py-spy says: {said.strip()}")
-
-
 @click.command()
-@click.option("--pid", type=click.IntRange(1), help="The server's master. Default: the one server that runs.")
+@click.option("--pid", type=click.IntRange(1), help="The server's master. Default: the only running server.")
 @click.option("--seconds", default=10, show_default=True, type=click.IntRange(1, 3600), help="How long to record.")
 @click.option("--rate", default=100, show_default=True, type=click.IntRange(1, 1000), help="Samples a second.")
 @click.option(
     "--output", default="flame", show_default=True, type=click.Path(path_type=Path, file_okay=False),
-    help="The folder for what is written.",
+    help="The folder for the files.",
 )  # fmt: skip
 def main(pid: int | None, seconds: int, rate: int, output: Path) -> None:
     """Dump every worker's stacks, and record all workers at the same time.
 
-    Writes two files for each worker: worker-PID.txt, what each of its threads does just now, and worker-PID.svg, a flame
-    graph of where its time goes. A width of TTS() or open_voice in it means that voices are opened again and again.
+    Writes two files for each worker: worker-PID.txt, the stack of each of its threads now, and worker-PID.svg, a flame
+    graph. A width of TTS() or open_voice in it means that voices are opened again and again.
 
     Exit status: 64 the command line, 69 no such server, 70 py-spy failed, 73 the folder cannot be written,
-    77 the kernel forbids to look into the server, 130 Ctrl-C.
+    77 the kernel forbids to read the server, 130 Ctrl-C.
     """
-    workers = workers_of(the_master() if pid is None else psutil.Process(pid))
+    workers = workers_of(only_master() if pid is None else psutil.Process(pid))
     made: list[Path] = []
-    with _removed_unless_finished(made):
-        _make_folder(output)
+    with _removed_on_error(made):
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FlameError(f"{output}: {error.strerror}; name another with --output", CANNOT_WRITE) from error
         for worker in workers:
             made.append(output / f"worker-{worker}.txt")
-            made[-1].write_text(_spied(worker, ["dump", "--pid", str(worker)]), encoding="utf-8")
+            command = [_PY_SPY, "dump", "--pid", str(worker)]
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+            _check(worker, done.returncode, done.stderr)
+            made[-1].write_text(done.stdout, encoding="utf-8")
         print(f"flame: recording {len(workers)} workers for {seconds} s", file=sys.stderr, flush=True)
         made += [output / f"worker-{worker}.svg" for worker in workers]
         for worker in _record(workers, output, seconds, rate):
-            print(f"flame: process {worker} did nothing for {seconds} s, so it has no flame graph", file=sys.stderr)
+            print(f"flame: process {worker} was idle for {seconds} s, so it has no flame graph", file=sys.stderr)
             made.remove(output / f"worker-{worker}.svg")
     for path in made:
         print(path)
 
 
-def the_master() -> psutil.Process:
-    """Return the master of the one server that runs on this machine.
+def only_master() -> psutil.Process:
+    """Return the master of the only server on this machine.
 
     Raises:
-        NotThereError: there is none, or more than one.
+        FlameError: there is none, or more than one.
     """
     found = [process for process in psutil.process_iter() if _is_ours(process) and not _is_ours(process.parent())]
     if not found:
-        raise NotThereError("no server is running; start one, or name its master with --pid")
+        raise FlameError("no server is running; start one, or name its master with --pid", NO_SERVER)
     if len(found) > 1:
         pids = ", ".join(str(process.pid) for process in found)
-        raise NotThereError(f"several servers are running; name one of their masters with --pid: {pids}")
+        raise FlameError(f"several servers are running; name one of their masters with --pid: {pids}", NO_SERVER)
     return found[0]
 
 
@@ -114,11 +93,11 @@ def workers_of(master: psutil.Process) -> list[int]:
     """Return the process ids of a server's workers.
 
     Raises:
-        NotThereError: it has none.
+        FlameError: it has none.
     """
     workers = sorted(child.pid for child in master.children() if _is_ours(child))
     if not workers:
-        raise NotThereError(f"process {master.pid} has no workers; --pid is the master's, as the log says it")
+        raise FlameError(f"process {master.pid} has no workers; --pid is the master's, as in the log", NO_SERVER)
     return workers
 
 
@@ -128,40 +107,34 @@ def _is_ours(process: psutil.Process | None) -> bool:
     return False
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWriteError(f"{folder}: {error.strerror}; name another with --output") from error
-
-
 def _record(workers: Sequence[int], folder: Path, seconds: int, rate: int) -> list[int]:
-    """Record all workers at the same time; return those that did nothing meanwhile, which leave no file."""
+    """Record all workers at the same time; return those that were idle, which leave no file."""
     idle: list[int] = []
     running: list[subprocess.Popen[str]] = []
+    words = ["--duration", str(seconds), "--rate", str(rate), "--threads"]
     try:
         for worker in workers:
-            running.append(_recording(worker, folder / f"worker-{worker}.svg", seconds, rate))
+            command = [_PY_SPY, "record", "--pid", str(worker), *words, "--output", str(folder / f"worker-{worker}.svg")]
+            running.append(subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                start_new_session=True,
+            ))  # fmt: skip
         for worker, process in zip(workers, running, strict=True):
-            status, said = process.wait(), _said(process)
-            if status and _IDLE in said.lower():
+            assert process.stderr is not None
+            status, message = process.wait(), process.stderr.read()
+            if status and _IDLE in message.lower():
                 (folder / f"worker-{worker}.svg").unlink(missing_ok=True)
                 idle.append(worker)
             else:
-                _check(worker, status, said)
+                _check(worker, status, message)
     finally:
         for process in running:
             _end(process)
     return idle
 
 
-def _said(process: subprocess.Popen[str]) -> str:
-    assert process.stderr is not None
-    return process.stderr.read()
-
-
 def _end(process: subprocess.Popen[str]) -> None:
-    """Have a py-spy let go of its worker, which may stand still while it is looked at, and end."""
+    """End a py-spy, gently first: its worker may be stopped while it is read."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
@@ -172,31 +145,18 @@ def _end(process: subprocess.Popen[str]) -> None:
     process.stderr.close()
 
 
-def _recording(worker: int, path: Path, seconds: int, rate: int) -> subprocess.Popen[str]:
-    words = ["record", "--pid", str(worker), "--duration", str(seconds), "--rate", str(rate), "--threads", "--output", str(path)]
-    return subprocess.Popen(
-        [_PY_SPY, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
-    )  # fmt: skip
-
-
-def _spied(worker: int, words: Sequence[str]) -> str:
-    done = subprocess.run([_PY_SPY, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    _check(worker, done.returncode, done.stderr)
-    return done.stdout
-
-
-def _check(worker: int, status: int, said: str) -> None:
+def _check(worker: int, status: int, message: str) -> None:
     if status == 0:
         return
-    if any(words in said.lower() for words in _FORBIDDEN):
-        raise ForbiddenError(worker)
-    raise SpyFailedError(worker, said)
+    if any(words in message.lower() for words in _FORBIDDEN):
+        remedy = "run ops/flame as root, or in a container with the capability SYS_PTRACE"
+        raise FlameError(f"process {worker}: the kernel forbids to read it; {remedy}", FORBIDDEN)
+    raise FlameError(f"process {worker}: py-spy failed: {message.strip()}", SPY_FAILED)
 
 
 @contextmanager
-def _removed_unless_finished(paths: list[Path]) -> Iterator[None]:
-    """Leave no file that is not whole."""
+def _removed_on_error(paths: list[Path]) -> Iterator[None]:
+    """Remove all files if not all could be written."""
     try:
         yield
     except BaseException:
@@ -209,14 +169,14 @@ def _interrupt(number: int, frame: Any) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _run(arguments: Sequence[str] | None = None) -> int:
+def _run() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        main.main(arguments, standalone_mode=False, prog_name="ops/flame")
+        main.main(standalone_mode=False, prog_name="ops/flame")
     except psutil.NoSuchProcess as error:
         print(f"flame: there is no process {error.pid}", file=sys.stderr)
-        return 69
+        return NO_SERVER
     except click.UsageError as error:
         print(f"flame: {error.format_message()}", file=sys.stderr)
         return 64

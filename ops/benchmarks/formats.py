@@ -1,76 +1,122 @@
-"""What each audio format costs a worker beside speaking, and what its libraries cost when they are first needed."""
+"""Audio formats: the core time that each costs beside speaking, and the cost of importing its libraries.
 
+As a program, `python -m ops.benchmarks.formats CONFIG` speaks a text, then encodes those samples in each format, whole and
+streamed, in the windows they were spoken in, and prints one line of JSON. One thread; core time of all threads.
+"""
+
+import importlib
 import json
+import os
+import statistics
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from typing import Any
 
-from .encoding import LIBRARIES, RESAMPLED, UNCOMPRESSED, Cost, Import
-from .processes import conversing, hear
-from .report import Figure, Report, figure, progress
-from .sides import ONE_THREAD
-from .voices import embedded_voice, write_config
+from app.codecs.base import Encoder
+from app.codecs.registry import FORMATS, open_encoder
+from app.system import heap
+from app.system.processes import memory_of
+from loader.config.settings import load_settings
+from loader.engines.base import Samples
+from loader.voices.catalog import locate_all, open_catalog
+from loader.voices.voice import Delivery
 
+from .report import Report, Run, Value
+from .servers import ONE_THREAD, program, running
+from .voices import embedded_voice, long_text, write_config
 
-@dataclass(frozen=True)
-class Round:
-    """Everything once, in a process of its own."""
-
-    #: By the library's name.
-    imports: dict[str, Import]
-    #: The same ways in the same order every round.
-    costs: tuple[Cost, ...]
-
-
-def formats(rounds: int, scratch: Path) -> Report:
-    """Core time of every audio format, whole and streamed, and its libraries' import."""
-    voice = embedded_voice(scratch)
-    config_path = write_config(scratch, voice.model_path, workers=1)
-    measured = [_round(number, config_path, scratch) for number in range(1, rounds + 1)]
-    return Report(_figures(measured), _NOTES)
-
-
-_NOTES = (
-    "The embedded voice at 22.05 kHz, half a minute in the windows it was spoken in; ms/s: milliseconds of core time for a "
-    "second of audio.",
-    "Own memory: pages that no other process shares. Of an encoder: in the middle of a speech, given back when it is closed. "
-    "A worker that imports PyAV after the fork also gets own copies of pages it shared until then, some 3 MB.",
-    "Each library is imported once in a worker's life, when a request first needs it: soxr for another rate than the "
-    "voice's, PyAV for anything but WAV and PCM.",
-)
+#: About half a minute.
+_CHARACTERS = 500
+#: Core time is the median of these, after one that loads the codec.
+_REPEATS = 3
+_UNCOMPRESSED = ("wav", "pcm")
+#: What OpenAI's clients expect of bare PCM.
+_RESAMPLED = ("pcm", 24_000)
+#: Libraries, by the module of ours that imports each.
+_LIBRARIES = {"PyAV": "app.codecs.ffmpeg", "soxr": "app.codecs.resample"}
 
 
-def _round(number: int, config_path: Path, scratch: Path) -> Round:
-    command = [sys.executable, "-m", "ops.benchmarks.encoding", str(config_path)]
-    with conversing(command, scratch / "encoding.log", ONE_THREAD) as child:
-        found = json.loads(hear(child))
-    progress(f"round {number}: {found['audio_s']:.0f} s of audio in every format")
-    imports = {name: Import(**each) for name, each in found["imports"].items()}
-    return Round(imports, tuple(Cost(**each) for each in found["costs"]))
+def formats(run: Run) -> Report:
+    """Core time of every audio format, whole and streamed, and the import of its libraries.
 
+    Pairing: none; every round encodes the same samples in all formats, in one process.
+    Figures: milliseconds of core time for a second of audio, kbit/s, MB. Target: none.
+    """
+    config_path = write_config(run.scratch, embedded_voice(run.scratch).model_path, workers=1)
 
-def _figures(rounds: Sequence[Round]) -> tuple[Figure, ...]:
-    ways = range(len(rounds[0].costs))
-    compressed = [way for way in ways if rounds[0].costs[way].audio_format not in UNCOMPRESSED]
-    streamed = [way for way in compressed if rounds[0].costs[way].streamed]
-    return (
-        *(each for name in LIBRARIES for each in _of_library(name, rounds)),
-        *(_of_way("", "ms/s", way, rounds, lambda cost: cost.core_ms_per_s) for way in ways),
-        *(_of_way(", size", "kbit/s", way, rounds, lambda cost: cost.kbit_per_s) for way in compressed),
-        *(_of_way(", own memory of an encoder", "MB", way, rounds, lambda cost: cost.own_mb) for way in streamed),
+    def measure(_number: int) -> Iterable[Value]:
+        with running(program("formats", config_path), run.scratch / "formats.log", ONE_THREAD) as encoding:
+            found = json.loads(encoding.read())
+        for name, each in found["imports"].items():
+            yield Value(f"{name}, import", "ms", each["ms"])
+            yield Value(f"{name}, import, own memory", "MB", each["own_mb"])
+        compressed = {name: cost for name, cost in found["costs"].items() if not name.startswith(_UNCOMPRESSED)}
+        for name, cost in found["costs"].items():
+            yield Value(name, "ms/s", cost["core_ms_per_s"])
+        for name, cost in compressed.items():
+            yield Value(f"{name}, size", "kbit/s", cost["kbit_per_s"])
+        for name, cost in compressed.items():
+            if name.endswith("streamed"):
+                yield Value(f"{name}, own memory of an encoder", "MB", cost["own_mb"])
+
+    return run.report(
+        measure,
+        "The embedded voice at 22.05 kHz, half a minute in the windows it was spoken in; ms/s: milliseconds of core time for a "
+        "second of audio.",
+        "Own memory: pages that no other process shares. Of an encoder: in the middle of a speech, released when it is closed. "
+        "A worker that imports PyAV after the fork also gets own copies of pages it shared until then, some 3 MB.",
+        "Each library is imported once in a worker's life, when a request first needs it: soxr for another rate than the "
+        "voice's, PyAV for anything but WAV and PCM.",
     )
 
 
-def _of_library(name: str, rounds: Sequence[Round]) -> tuple[Figure, ...]:
-    return (
-        figure(f"{name}, import", "ms", rounds, lambda each: each.imports[name].ms),
-        figure(f"{name}, import, own memory", "MB", rounds, lambda each: each.imports[name].own_mb),
-    )
+def _encode_all(config_path: str) -> None:
+    """Measure every format in this process, and print one line of JSON."""
+    heap.keep_one_heap()  # as gunicorn.conf.py does
+    settings = load_settings(config_path)
+    voice = open_catalog(settings, locate_all(settings)).default
+    windows = list(voice.speak(long_text(_CHARACTERS), Delivery(seed=0, soon=True)))
+    imports = {name: _import(module) for name, module in _LIBRARIES.items()}
+    rate_hz, costs = voice.sample_rate_hz, {}
+    for name, each_hz in [*((name, rate_hz) for name in FORMATS), _RESAMPLED]:
+        for streamed in (False, True):
+            label = f"{name}{'' if each_hz == rate_hz else ' at 24 kHz'}, {'streamed' if streamed else 'whole'}"
+            costs[label] = _cost(lambda: open_encoder(name, rate_hz, each_hz, streamed), windows, rate_hz)  # noqa: B023
+    print(json.dumps({"imports": imports, "costs": costs}), flush=True)
 
 
-def _of_way(what: str, unit: str, way: int, rounds: Sequence[Round], value: Callable[[Cost], float]) -> Figure:
-    cost = rounds[0].costs[way]
-    rate = " at 24 kHz" if (cost.audio_format, cost.sample_rate_hz) == RESAMPLED else ""
-    name = f"{cost.audio_format}{rate}, {'streamed' if cost.streamed else 'whole'}{what}"
-    return figure(name, unit, rounds, lambda each: value(each.costs[way]))
+def _import(module: str) -> dict[str, float]:
+    before_mb, started_s = _own_mb(), time.process_time()
+    importlib.import_module(module)
+    return {"ms": 1000 * (time.process_time() - started_s), "own_mb": _own_mb() - before_mb}
+
+
+def _cost(open_one: Callable[[], Encoder], windows: Sequence[Samples], voice_rate_hz: int) -> dict[str, Any]:
+    audio_s = sum(map(len, windows)) / voice_rate_hz
+    times_s, sizes = zip(*(_encode(open_one(), windows) for _repeat in range(1 + _REPEATS)), strict=True)
+    before_mb = _own_mb()
+    with closing(open_one()) as encoder:
+        encoder.encode(windows[0])
+        own_mb = _own_mb() - before_mb
+    core_ms = 1000 * statistics.median(times_s[1:])
+    return {"core_ms_per_s": core_ms / audio_s, "kbit_per_s": 8 * sizes[0] / 1000 / audio_s, "own_mb": own_mb}
+
+
+def _encode(encoder: Encoder, windows: Sequence[Samples]) -> tuple[float, int]:
+    """Return core seconds and bytes."""
+    started_s = time.process_time()
+    with closing(encoder):
+        size = sum(len(encoder.encode(window)) for window in windows)
+        size += len(encoder.finish()) + len(encoder.head())
+    return time.process_time() - started_s, size
+
+
+def _own_mb() -> float:
+    heap.return_free_memory()
+    return memory_of(os.getpid()).uss_bytes / 1e6
+
+
+if __name__ == "__main__":
+    _encode_all(sys.argv[1])

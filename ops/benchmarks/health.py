@@ -1,4 +1,8 @@
-"""What probes wait for while every worker speaks and the queue is full."""
+"""Health probes: how long they take while every worker speaks and the queue is full.
+
+As a program, `python -m ops.benchmarks.health PORT CLIENTS` is the load: clients in a closed loop until it is ended. A process of
+its own, so that its work does not delay the probes.
+"""
 
 import http.client
 import itertools
@@ -6,21 +10,19 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import click
 
-from .crowd import MOMENT_S, TEXT
-from .machine import usable_cores
-from .processes import serving
-from .report import Figure, Report, Target, figure, progress
-from .servers import HOST, Server, ours, started
-from .voices import embedded_voice, write_config
+from app.tuning.loadgen import closed_loop
+from app.tuning.server import HOST, connection_to
+
+from .report import Report, Run, Value, percentile, usable_cores
+from .servers import Server, ask_ours, ours, program, running, started
+from .voices import SHORT_TEXT, embedded_voice, write_config
 
 OPTIONS = (
     click.option("--minutes", default=10.0, show_default=True, type=click.FloatRange(0.1), help="How long it is probed a round."),
@@ -29,8 +31,10 @@ PATHS = ("/livez", "/readyz", "/metrics", "/status")
 _PROBES_HZ = 10.0
 #: Clients beyond those that are served or wait.
 _REFUSED = 8
-#: Who is not answered in that time has failed: what Kubernetes waits for unless it is told otherwise.
-_PATIENCE_S = 1.0
+#: Pause of a refused client: less than the server says, so that some always find the queue full.
+_PAUSE_S = 1.0
+#: A probe without an answer in that time has failed: the default of Kubernetes.
+_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -38,148 +42,96 @@ class Probe:
     """One probe on a connection of its own."""
 
     path: str
-    #: From when it was meant to be sent to the last byte of its answer, or to its failure.
+    #: From when it was due to the last byte of its answer, or to its failure.
     took_ms: float
-    #: None where there was no answer.
+    #: None if there was no answer.
     status: int | None
     body: bytes = b""
 
-    @property
-    def is_well(self) -> bool:
-        """Whether it was answered as a probe should be."""
-        return self.status == http.client.OK
 
+def health(run: Run, minutes: float) -> Report:
+    """Latency of probes while every worker speaks and the queue is full.
 
-@dataclass(frozen=True)
-class Round:
-    """All probes of a while, and what /status said in them."""
+    Pairing: none; every path in turn, at even intervals.
+    Figures: ms by path, failed probes. Target: p99 <= 50 ms, no failure.
+    """
+    minutes = run.size(minutes, 0.1)
+    config_path = write_config(run.scratch, embedded_voice(run.scratch).model_path, usable_cores())
 
-    probes: tuple[Probe, ...]
+    def measure(_number: int) -> Iterable[Value]:
+        with started(ours(config_path), run.scratch / "health.log") as server:
+            server.await_ready()
+            with _saturated(server, run.scratch / "clients.log"):
+                probes = list(_probes(server.port, round(60 * minutes * _PROBES_HZ)))
+            if len(server.launched.worker_pids()) != usable_cores():
+                raise server.launched.failure("a worker ended while it was probed")
+        return probe_values(probes)
 
-    def took_ms(self, path: str) -> list[float]:
-        """Return what the probes of one path took, failed ones included."""
-        return [each.took_ms for each in self.probes if each.path == path]
-
-    @property
-    def failures(self) -> int:
-        """Probes that were not answered with 200."""
-        return sum(not each.is_well for each in self.probes)
-
-    @cached_property
-    def seen(self) -> tuple[dict[str, Any], ...]:
-        """What the server showed, time after time."""
-        return tuple(json.loads(each.body) for each in self.probes if each.path == "/status" and each.is_well)
-
-    def share(self, is_so: Callable[[dict[str, Any]], bool]) -> float:
-        """Return how often that was so."""
-        return statistics.fmean(map(is_so, self.seen))
-
-    def rate_hz(self, counted: Callable[[dict[str, Any]], int]) -> float:
-        """Return how fast a total grew."""
-        first, last = self.seen[0], self.seen[-1]
-        return (counted(last) - counted(first)) / float(last["up_s"] - first["up_s"])
-
-
-def health(rounds: int, scratch: Path, minutes: float) -> Report:
-    """Latency of probes while every worker speaks and the queue is full."""
-    config_path = write_config(scratch, embedded_voice(scratch).model_path, usable_cores())
-    measured = [_round(number, config_path, scratch, minutes) for number in range(1, rounds + 1)]
-    return Report(_figures(measured), _notes(measured[0].seen[0], minutes))
-
-
-def _round(number: int, config_path: Path, scratch: Path, minutes: float) -> Round:
-    with started(ours(config_path), scratch / "health.log") as server:
-        server.await_ready()
-        with _full(server, scratch / "crowd.log"):
-            measured = Round(tuple(_probes(server.port, round(60 * minutes * _PROBES_HZ))))
-        if len(server.workers()) != usable_cores():
-            raise server.child.failure("a worker ended while it was probed")
-    slowest_ms = max(each.took_ms for each in measured.probes)
-    progress(f"round {number}: {len(measured.probes)} probes, {measured.failures} failed, slowest {slowest_ms:.1f} ms")
-    return measured
+    return run.report(
+        measure,
+        f"The embedded voice, a worker a core, default settings. {_REFUSED} clients more than are served and may wait ask for "
+        f"{len(SHORT_TEXT.split())} words each, whole WAV files, closed loop; a refused client asks again after {_PAUSE_S:g} s.",
+        f"{_PROBES_HZ:g} probes a second for {minutes:g} minutes, each path in turn, on a connection each, timed from when it "
+        f"was due; one that takes {_TIMEOUT_S:g} s has failed. All have the same cores.",
+    )
 
 
 @contextmanager
-def _full(server: Server, log: Path) -> Iterator[None]:
+def _saturated(server: Server, log: Path) -> Iterator[None]:
     """Keep every worker speaking and the queue full."""
     board = server.board()
     served, waiting = int(board.header["places"]) * usable_cores(), int(board.header["queue"])
-    crowd = [sys.executable, "-m", "ops.benchmarks.crowd", str(server.port), str(served + waiting + _REFUSED)]
-    with serving(crowd, log):
+    with running(program("health", server.port, served + waiting + _REFUSED), log):
         server.await_(lambda: board.waiting() >= waiting)
         yield
 
 
 def _probes(port: int, number: int) -> Iterator[Probe]:
-    """Ask each path in turn, at even times, whatever the answers before took."""
+    """Probe each path in turn, at even intervals, however long earlier answers took."""
     began_s = time.perf_counter()
     for turn, path in zip(range(number), itertools.cycle(PATHS)):
-        intended_s = began_s + turn / _PROBES_HZ
-        time.sleep(max(0.0, intended_s - time.perf_counter()))
-        status, body = _asked(port, path)
-        yield Probe(path, (time.perf_counter() - intended_s) * 1000, status, body)
+        due_s = began_s + turn / _PROBES_HZ
+        time.sleep(max(0.0, due_s - time.perf_counter()))
+        # On a new connection, as Kubernetes does.
+        with closing(connection_to((HOST, port), _TIMEOUT_S)) as connection:
+            try:
+                connection.request("GET", path)
+                response = connection.getresponse()
+                status, body = response.status, response.read()
+            except (OSError, http.client.HTTPException):
+                status, body = None, b""
+        yield Probe(path, (time.perf_counter() - due_s) * 1000, status, body)
 
 
-def _asked(port: int, path: str) -> tuple[int | None, bytes]:
-    """Ask as Kubernetes does, on a new connection."""
-    with closing(http.client.HTTPConnection(HOST, port, timeout=_PATIENCE_S)) as connection:
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        except (OSError, http.client.HTTPException):
-            return None, b""
+def probe_values(probes: Sequence[Probe]) -> Iterable[Value]:
+    """Return the values of probes by path, failed ones included, and what those of /status say of the load."""
+    took_ms = {path: [each.took_ms for each in probes if each.path == path] for path in PATHS}
+    for path, each in took_ms.items():
+        yield Value(f"{path}: p50", "ms", percentile(each, 50))
+        yield Value(f"{path}: p99", "ms", percentile(each, 99), "<= 50")
+        yield Value(f"{path}: slowest", "ms", max(each))
+    yield Value("probes that failed", "", sum(each.status != http.client.OK for each in probes), "<= 0")
+    states = [json.loads(each.body) for each in probes if each.path == "/status" and each.status == http.client.OK]
+    waiting = [sum(worker["waiting"] for worker in state["workers"]) for state in states]
+    speaking = [all(worker["speaking"] for worker in state["workers"]) for state in states]
+    is_full = [each >= state["queue"] for each, state in zip(waiting, states, strict=True)]
+    yield Value("every worker spoke, share of looks", "x", statistics.fmean(speaking))
+    yield Value("queue full, share of looks", "x", statistics.fmean(is_full))
+    yield Value("fewest that waited", "", min(waiting))
+    up_s = states[-1]["up_s"] - states[0]["up_s"]
+    totals = (
+        ("spoken", "outcomes", "done"), ("refused, queue full", "refusals", "queue_full"),
+        ("waited too long", "refusals", "waited_too_long"),
+    )  # fmt: skip
+    for name, group, key in totals:
+        first, last = (state["totals"][group][key] for state in (states[0], states[-1]))
+        yield Value(name, "1/s", (last - first) / up_s)
 
 
-def _every_worker_speaks(seen: dict[str, Any]) -> bool:
-    return all(worker["speaking"] for worker in seen["workers"])
+def _ask_for_ever(port: int, clients: int) -> None:
+    requests = (ask_ours(SHORT_TEXT, seed) for seed in itertools.count())
+    closed_loop((HOST, port), requests, clients, pause_s=_PAUSE_S)
 
 
-def _is_full(seen: dict[str, Any]) -> bool:
-    return bool(_waiting(seen) >= seen["queue"])
-
-
-def _waiting(seen: dict[str, Any]) -> int:
-    return sum(int(worker["waiting"]) for worker in seen["workers"])
-
-
-def _refused(reason: str) -> Callable[[dict[str, Any]], int]:
-    return lambda seen: int(seen["totals"]["refusals"][reason])
-
-
-def _figures(rounds: list[Round]) -> tuple[Figure, ...]:
-    return (
-        *(_of(path, "p50", rounds, statistics.median) for path in PATHS),
-        *(_of(path, "p99", rounds, p99, Target("<=", 50)) for path in PATHS),
-        *(_of(path, "slowest", rounds, max) for path in PATHS),
-        figure("probes that failed", "", rounds, lambda each: each.failures, Target("<=", 0)),
-        figure("every worker spoke, share of looks", "x", rounds, lambda each: each.share(_every_worker_speaks)),
-        figure("queue full, share of looks", "x", rounds, lambda each: each.share(_is_full)),
-        figure("fewest that waited", "", rounds, lambda each: min(_waiting(seen) for seen in each.seen)),
-        figure("spoken", "1/s", rounds, lambda each: each.rate_hz(lambda seen: seen["totals"]["outcomes"]["done"])),
-        figure("refused, queue full", "1/s", rounds, lambda each: each.rate_hz(_refused("queue_full"))),
-        figure("waited too long", "1/s", rounds, lambda each: each.rate_hz(_refused("waited_too_long"))),
-    )
-
-
-def _of(
-    path: str, what: str, rounds: list[Round], value: Callable[[list[float]], float], target: Target | None = None
-) -> Figure:
-    return figure(f"{path}: {what}", "ms", rounds, lambda each: value(each.took_ms(path)), target)
-
-
-def p99(values: list[float]) -> float:
-    """Return what 99 of 100 values do not exceed."""
-    return statistics.quantiles(values, n=100, method="inclusive")[-1]
-
-
-def _notes(seen: dict[str, Any], minutes: float) -> tuple[str, ...]:
-    served = seen["places"] * len(seen["workers"])
-    waiting = seen["queue"]
-    clients = served + waiting + _REFUSED
-    return (
-        f"The embedded voice, a worker a core, default settings: {served} are served, {waiting} wait. {clients} clients want "
-        f"{len(TEXT.split())} words each, whole WAV files, closed loop; who is refused comes again after {MOMENT_S:g} s.",
-        f"{_PROBES_HZ:g} probes a second for {minutes:g} minutes, each path in turn, on a connection each, timed from when it "
-        f"was meant to be sent; one that takes {_PATIENCE_S:g} s has failed. All have the same cores.",
-    )
+if __name__ == "__main__":
+    _ask_for_ever(int(sys.argv[1]), int(sys.argv[2]))

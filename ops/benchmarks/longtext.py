@@ -1,48 +1,45 @@
-"""An hour of audio from one request: whether memory stays where it is, and whether a listener ever waits."""
+"""Long text: an hour of audio from one request, whether memory stays constant, and whether a listener ever waits."""
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 
 import click
 
-from .listening import Delivery, gaps_s, listen, playback
-from .machine import usable_cores
-from .memory import untouched_workers
-from .pages import pages_of, pages_together, sampled
-from .report import Figure, Report, Target, figure, progress
-from .servers import ask_ours, ours, started
-from .texts import long_text
-from .voices import embedded_voice, write_config
+from app.system.processes import memory_of, sampled, sum_of
 
-#: What the embedded voice speaks in a minute, pauses included.
-_CHARACTERS_A_MINUTE = 1020
-_SAMPLE_EVERY_S = 0.25
-_MINUTE_S = 60.0
-#: How much audio the slow reader takes in a second, at most: so much, and half of what the server could make.
-_SLOW, _SLOW_SHARE = 20.0, 0.5
-#: What the slow reader's kernel holds for it; others take 33 MB, 12 minutes of audio.
-_SLOW_KERNEL_BYTES = 65_536
-#: How far the server may be ahead of a reader: the sender's kernel takes 4 MB, 95 s of audio.
-_AHEAD_S = 180.0
+from .clients import Delivery, gaps_s, listen, playback
+from .report import Report, Run, Value, percentile, usable_cores
+from .servers import SETTLE_S, ask_ours, ours, started
+from .voices import embedded_voice, long_text, write_config
 
 OPTIONS = (
     click.option("--minutes", default=60.0, show_default=True, type=click.FloatRange(6), help="How much audio, about."),
 )
+#: Of the embedded voice, pauses included.
+_CHARACTERS_PER_MINUTE = 1020
+_SAMPLE_EVERY_S = 0.25
+_MINUTE_S = 60.0
+#: The slow reader takes at most this much audio a second, and at most this share of what the server can make.
+_SLOW, _SLOW_SHARE = 20.0, 0.5
+#: Receive buffer of the slow reader; by default the kernel holds 33 MB, 12 minutes of audio.
+_SLOW_BUFFER_BYTES = 65_536
+#: How far the server may be ahead of a reader: the sender's kernel takes 4 MB, 95 s of audio.
+_AHEAD_S = 180.0
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What the server holds at one moment."""
+    """Memory of the server at one moment."""
 
     #: `time.perf_counter()`.
     at_s: float
     #: Master and workers.
     pss_bytes: int
-    #: Of the worker that holds most alone.
+    #: Of the worker with the largest.
     largest_uss_bytes: int
 
 
@@ -57,7 +54,7 @@ class Reading:
 
     @property
     def audio_s(self) -> float:
-        """How long all of it plays."""
+        """Play time of all of it."""
         return sum(each.audio_s for each in self.delivered)
 
     @property
@@ -66,40 +63,51 @@ class Reading:
         return self.audio_s / self.delivered[-1].complete_s
 
     def while_hearing(self, from_audio_s: float, to_audio_s: float) -> list[Sample]:
-        """Return the samples taken while that stretch of the audio arrived; the nearest one where there is none."""
+        """Return the samples taken while that part of the audio arrived; the nearest one if there is none."""
         begin_s, end_s = (self.started_s + self._arrived_s(audio_s) for audio_s in (from_audio_s, to_audio_s))
         nearest = min(self.samples, key=lambda sample: abs(sample.at_s - end_s))
         return [sample for sample in self.samples if begin_s <= sample.at_s <= end_s] or [nearest]
 
     def _arrived_s(self, audio_s: float) -> float:
-        """Return when so much audio had arrived, or all of it."""
+        """Return when that much audio had arrived, or all of it."""
         totals_s = accumulate(each.audio_s for each in self.delivered)
         arrived = (each for each, total_s in zip(self.delivered, totals_s, strict=True) if total_s >= audio_s)
         return next(arrived, self.delivered[-1]).complete_s
 
 
-@dataclass(frozen=True)
-class Round:
-    """The same text twice, each time from a fresh server."""
+def longtext(run: Run, minutes: float) -> Report:
+    """Memory and gaps between windows over an hour of audio from one request.
 
-    fast: Reading
-    slow: Reading
-
-
-def longtext(rounds: int, scratch: Path, minutes: float) -> Report:
-    """Memory of the server and gaps between windows over an hour of audio."""
-    voice, text = embedded_voice(scratch), long_text(round(minutes * _CHARACTERS_A_MINUTE))
+    Pairing: a fast reader and a slow one, each with a fresh server; memory at the end / after a minute of the same request.
+    Figures: MB of PSS, their ratio, gaps, underruns of a listener in real time. Target: no underrun.
+    """
+    text = long_text(round(run.size(minutes, 0.5) * _CHARACTERS_PER_MINUTE))
     limits = {"text_characters": 1_000_000, "body_bytes": 16_777_216}
-    config_path = write_config(scratch, voice.model_path, usable_cores(), limits=limits)
-    measured = [_round(number, text, config_path, scratch) for number in range(1, rounds + 1)]
-    return Report(_figures(measured), _notes(len(text)))
+    config_path = write_config(run.scratch, embedded_voice(run.scratch).model_path, usable_cores(), limits=limits)
 
+    def measure(_number: int) -> Iterable[Value]:
+        fast = _read(text, config_path, run.scratch, float("inf"))
+        slow = _read(text, config_path, run.scratch, min(_SLOW, _SLOW_SHARE * fast.speed))
+        played, gaps = playback(fast.delivered), gaps_s(fast.delivered)
+        yield Value("audio", "s", fast.audio_s)
+        yield Value("real-time factor", "x", 1 / fast.speed)
+        yield Value("first audio", "s", fast.delivered[0].first_byte_s)
+        yield Value("gap, median", "s", statistics.median(gaps))
+        yield Value("gap, 99th of 100", "s", percentile(gaps, 99))
+        yield Value("gap, longest", "s", max(gaps))
+        yield Value("underruns", "", played.underruns, "<= 0")
+        yield Value("longest stall", "s", played.longest_stall_s)
+        yield Value("least reserve", "s", played.least_reserve_s)
+        yield from _memory_values("fast reader", fast)
+        yield Value("slow reader, took", "s/s", slow.speed)
+        yield Value("slow reader, underruns", "", playback(slow.delivered).underruns, "<= 0")
+        yield from _memory_values("slow reader", slow)
 
-def _notes(characters: int) -> tuple[str, ...]:
-    return (
-        f"The embedded voice, {usable_cores()} workers, a text of {characters} characters streamed as a WAV file; "
+    return run.report(
+        measure,
+        f"The embedded voice, {usable_cores()} workers, a text of {len(text)} characters streamed as a WAV file; "
         "a fresh server for each reader. PSS: master and workers.",
-        "Fast reader: as fast as it can. Underruns, stall and reserve: of somebody who plays in real time from the first "
+        "Fast reader: as fast as it can. Underruns, stall and reserve: of a listener who plays in real time from the first "
         "byte. A gap lies between two arrivals; a pause that is sent with the sentence before it makes none.",
         f"Slow reader: at {_SLOW:g} times real time or {_SLOW_SHARE:g} of the fast one, whichever is less.",
         f"After a minute, at the end: medians of a sample every {_SAMPLE_EVERY_S:g} s while a minute of audio arrived, the "
@@ -107,22 +115,16 @@ def _notes(characters: int) -> tuple[str, ...]:
     )
 
 
-def _round(number: int, text: str, config_path: Path, scratch: Path) -> Round:
-    fast = _read(text, config_path, scratch, float("inf"))
-    progress(f"round {number}: {fast.audio_s:.0f} s of audio, {fast.speed:.1f} a second; now the slow reader")
-    return Round(fast, _read(text, config_path, scratch, min(_SLOW, _SLOW_SHARE * fast.speed)))
-
-
 def _read(text: str, config_path: Path, scratch: Path, speed: float) -> Reading:
-    """Have a fresh server speak `text` to somebody who takes at most `speed` seconds of audio a second."""
+    """Have a fresh server speak `text` to a reader that takes at most `speed` seconds of audio a second."""
     delivered, taken_s = [], 0.0
-    kernel_bytes = None if speed == float("inf") else _SLOW_KERNEL_BYTES
+    buffer_bytes = None if speed == float("inf") else _SLOW_BUFFER_BYTES
     with started(ours(config_path), scratch / "longtext.log") as server:
-        server.await_ready()
-        workers = untouched_workers(server, usable_cores())
-        with sampled(lambda: _sample(server.child.pid, workers), _SAMPLE_EVERY_S) as samples:
+        workers = server.await_workers(usable_cores())
+        time.sleep(SETTLE_S)
+        with sampled(lambda: _sample(server.pid, workers), _SAMPLE_EVERY_S) as samples:
             started_s = time.perf_counter()
-            for delivery in listen(server, ask_ours(text, seed=0, stream=True), kernel_bytes):
+            for delivery in listen(server, ask_ours(text, seed=0, stream=True), buffer_bytes):
                 delivered.append(delivery)
                 taken_s += delivery.audio_s
                 time.sleep(max(0.0, taken_s / speed - (time.perf_counter() - started_s)))
@@ -130,70 +132,23 @@ def _read(text: str, config_path: Path, scratch: Path, speed: float) -> Reading:
 
 
 def _sample(master: int, workers: Sequence[int]) -> Sample:
-    return Sample(
-        time.perf_counter(),
-        pages_together([master, *workers]).pss_bytes,
-        max(pages_of(worker).uss_bytes for worker in workers),
-    )
+    each = [memory_of(pid) for pid in (master, *workers)]
+    return Sample(time.perf_counter(), sum_of(each).pss_bytes, max(worker.uss_bytes for worker in each[1:]))
 
 
-def _figures(rounds: Sequence[Round]) -> tuple[Figure, ...]:
-    return (
-        *_delivery(rounds),
-        *_memory("fast reader", rounds, lambda each: each.fast),
-        figure("slow reader, took", "s/s", rounds, lambda each: each.slow.speed),
-        figure("slow reader, underruns", "", rounds, lambda r: playback(r.slow.delivered).underruns, Target("<=", 0)),
-        *_memory("slow reader", rounds, lambda each: each.slow),
-    )
+def _memory_values(name: str, reading: Reading) -> Iterable[Value]:
+    def median_mb(from_s: float) -> float:
+        return statistics.median(each.pss_bytes for each in reading.while_hearing(from_s, from_s + _MINUTE_S)) / 1e6
 
+    def peak_mb(from_s: float, to_s: float) -> float:
+        return max(each.pss_bytes for each in reading.while_hearing(from_s, to_s)) / 1e6
 
-def _delivery(rounds: Sequence[Round]) -> tuple[Figure, ...]:
-    played = [playback(each.fast.delivered) for each in rounds]
-    gaps = [sorted(gaps_s(each.fast.delivered)) for each in rounds]
-    return (
-        figure("audio", "s", rounds, lambda each: each.fast.audio_s),
-        figure("real-time factor", "x", rounds, lambda each: 1 / each.fast.speed),
-        figure("first audio", "s", rounds, lambda each: each.fast.delivered[0].first_byte_s),
-        figure("gap, median", "s", gaps, statistics.median),
-        figure("gap, 99th of 100", "s", gaps, lambda each: each[int(0.99 * (len(each) - 1))]),
-        figure("gap, longest", "s", gaps, max),
-        figure("underruns", "", played, lambda each: each.underruns, Target("<=", 0)),
-        figure("longest stall", "s", played, lambda each: each.longest_stall_s),
-        figure("least reserve", "s", played, lambda each: each.least_reserve_s),
-    )
-
-
-def _memory(name: str, rounds: Sequence[Round], reading: Callable[[Round], Reading]) -> tuple[Figure, ...]:
-    readings = [reading(each) for each in rounds]
-    return (
-        figure(f"{name}, PSS after a minute", "MB", readings, _early_mb),
-        figure(f"{name}, PSS at the end", "MB", readings, _late_mb),
-        figure(f"{name}, PSS at the end / after a minute", "x", readings, lambda each: _late_mb(each) / _early_mb(each)),
-        figure(f"{name}, PSS at its peak", "MB", readings, lambda each: _mb(max(s.pss_bytes for s in each.samples))),
-        figure(f"{name}, PSS at its peak, second half / first half", "x", readings, _later_peak),
-        figure(f"{name}, largest USS of a worker", "MB", readings,
-               lambda each: _mb(max(s.largest_uss_bytes for s in each.samples))),
-    )  # fmt: skip
-
-
-def _early_mb(reading: Reading) -> float:
-    return _pss_mb(reading.while_hearing(_MINUTE_S, 2 * _MINUTE_S))
-
-
-def _late_mb(reading: Reading) -> float:
-    end_s = reading.audio_s - _AHEAD_S
-    return _pss_mb(reading.while_hearing(end_s - _MINUTE_S, end_s))
-
-
-def _later_peak(reading: Reading) -> float:
-    halves = ((0.0, reading.audio_s / 2), (reading.audio_s / 2, reading.audio_s))
-    first, second = (max(sample.pss_bytes for sample in reading.while_hearing(*half)) for half in halves)
-    return second / first
-
-
-def _pss_mb(samples: Sequence[Sample]) -> float:
-    return _mb(statistics.median(sample.pss_bytes for sample in samples))
-
-
-def _mb(size_bytes: float) -> float:
-    return size_bytes / 1e6
+    end_s, half_s = reading.audio_s - _AHEAD_S, reading.audio_s / 2
+    early_mb, late_mb = median_mb(_MINUTE_S), median_mb(end_s - _MINUTE_S)
+    later_to_earlier = peak_mb(half_s, reading.audio_s) / peak_mb(0.0, half_s)
+    yield Value(f"{name}, PSS after a minute", "MB", early_mb)
+    yield Value(f"{name}, PSS at the end", "MB", late_mb)
+    yield Value(f"{name}, PSS at the end / after a minute", "x", late_mb / early_mb)
+    yield Value(f"{name}, PSS at its peak", "MB", max(each.pss_bytes for each in reading.samples) / 1e6)
+    yield Value(f"{name}, PSS at its peak, second half / first half", "x", later_to_earlier)
+    yield Value(f"{name}, largest USS of a worker", "MB", max(each.largest_uss_bytes for each in reading.samples) / 1e6)

@@ -1,215 +1,134 @@
-"""What speaking costs in memory: this server against native processes, idle, and with a long text."""
+"""Memory of speaking: this server against native processes, idle workers, and a long text against a short one."""
 
-import json
-import sys
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
-import psutil
+from app.scoreboard.snapshot import snapshot
+from app.system.processes import ProcessMemory, memory_of, memory_of_tree, sampled, sum_of
 
-from .pages import Pages, pages_together, peak_pss
-from .processes import conversing, hear, say
-from .report import Figure, Report, Target, figure, progress
-from .servers import Kind, Server, ours, started
-from .texts import SENTENCES, SHORT_TEXT, long_text
-from .voices import Measured, embedded_voice, large_voice, write_config
-from .waves import speech_s
+from .report import Report, Run, Value, progress
+from .servers import SETTLE_S, Kind, Server, native_speaker, ours, running, speech_s, started
+from .voices import SENTENCES, SHORT_TEXT, embedded_voice, large_voice, long_text, write_config
 
-_WORKERS = 4
-#: The shortest ones: what counts is that everything needed to speak was touched often.
-_SENTENCES = tuple(sorted(SENTENCES, key=len)[:20])
+WORKERS = 4
 #: The embedded voice speaks about 17 characters a second; this is a little over five minutes.
 _LONG_CHARACTERS = 5300
-#: Clients at once, pass by pass: few, as a thread's leftovers count, then more until every worker was reached.
+_SAMPLE_EVERY_S = 0.05
+#: Clients at once, pass by pass: few, since what a thread leaves behind counts, then more until every worker was reached.
 _CLIENTS = (4,) * 6 + (8,) * 6 + (16,) * 12
-#: How long a worker may take from its fork, or from its answer's last byte, to waiting for requests.
-_SETTLE_S = 1.0
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """This server before and after every worker spoke."""
+    """This server before any request, and after every worker spoke."""
 
-    #: Of each worker before any request.
+    idle: ProcessMemory
+    after: ProcessMemory
+    #: USS of each worker, with the processes that read text for it.
     idle_uss_bytes: tuple[int, ...]
-    #: Master and workers, before and after.
-    idle: Pages
-    after: Pages
-    #: Of each worker after speaking.
-    worker_uss_bytes: tuple[int, ...]
+    uss_bytes: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class OneText:
-    """A fresh server after a single text."""
+def memory(run: Run) -> Report:
+    """PSS of master and workers after speaking, against native processes.
 
-    audio_s: float
-    pss_bytes: int
-    #: Largest value while it spoke, sampled.
-    peak_pss_bytes: int
+    Pairing: in each round ours speaks, then 4 native processes the same sentences; then a short and a long text by ours.
+    Figures: MB; ours PSS / native RSS, long / short text. Targets: <= 0.08, <= 1.3; an idle worker's USS <= 5 MB.
+    """
+    large, embedded = large_voice(run.scratch), embedded_voice(run.scratch)
+    # The shortest ones: what counts is that everything that speaking needs was touched often.
+    sentences = sorted(SENTENCES, key=len)[: run.size(20, 2)]
 
+    def measure(_number: int) -> Iterable[Value]:
+        own = speak_by_ours(ours(write_config(run.scratch, large.model_path, WORKERS)), sentences, run.scratch)
+        native = speak_by_native(large.release, sentences, run.scratch)
+        kind = ours(write_config(run.scratch, embedded.model_path, WORKERS, limits={"text_characters": 100_000}))
+        short = _speak_one_text(kind, SHORT_TEXT, run.scratch)
+        long = _speak_one_text(kind, long_text(run.size(_LONG_CHARACTERS, 1000)), run.scratch)
+        yield Value("ours, sum of PSS", "MB", own.after.pss_bytes / 1e6)
+        yield Value("native, sum of RSS", "MB", native.rss_bytes / 1e6)
+        yield Value("native, sum of PSS", "MB", native.pss_bytes / 1e6)
+        yield Value("ours PSS / native RSS", "x", own.after.pss_bytes / native.rss_bytes, "<= 0.08")
+        yield Value("ours PSS / native PSS", "x", own.after.pss_bytes / native.pss_bytes)
+        yield Value("ours idle, sum of PSS", "MB", own.idle.pss_bytes / 1e6)
+        yield Value("ours idle, largest USS of a worker", "MB", max(own.idle_uss_bytes) / 1e6, "<= 5")
+        yield Value("ours after, largest USS of a worker", "MB", max(own.uss_bytes) / 1e6)
+        for name, (audio_s, after_bytes, peak_bytes) in (("short", short), ("long", long)):
+            yield Value(f"{name} text, audio", "s", audio_s)
+            yield Value(f"{name} text, sum of PSS after", "MB", after_bytes / 1e6)
+            yield Value(f"{name} text, sum of PSS at its peak", "MB", peak_bytes / 1e6)
+        yield Value("long / short, PSS after", "x", long[1] / short[1], "<= 1.3")
+        yield Value("long / short, PSS at its peak", "x", long[2] / short[2])
 
-@dataclass(frozen=True)
-class Round:
-    """Everything once."""
-
-    ours: Spoken
-    native: Pages
-    short: OneText
-    long: OneText
-
-
-def memory(rounds: int, scratch: Path) -> Report:
-    """PSS of master and workers after speaking, against native processes."""
-    large, embedded = large_voice(scratch), embedded_voice(scratch)
-    measured = [_round(number, large, embedded, scratch) for number in range(1, rounds + 1)]
-    return Report(_figures(measured), _NOTES)
-
-
-_NOTES = (
-    f"Ours: master and {_WORKERS} workers after each worker spoke at least {len(_SENTENCES)} sentences.",
-    f"Native: {_WORKERS} processes that each spoke the same sentences, all alive at once. LJSpeech's size.",
-    "Short and long text: the embedded voice, a fresh server each, one request for a whole WAV file.",
-)
-
-
-def _round(number: int, large: Measured, embedded: Measured, scratch: Path) -> Round:
-    progress(f"round {number}: our workers speak")
-    spoken = ours_spoken(ours(write_config(scratch, large.model_path, _WORKERS)), _SENTENCES, scratch)
-    progress(f"round {number}: ours {_mb(spoken.after.pss_bytes):.0f} MB of PSS; native processes speak")
-    native = native_spoken(large.release, _SENTENCES, scratch)
-    progress(f"round {number}: native {_mb(native.rss_bytes):.0f} MB of RSS; short and long text")
-    short = _one_text(embedded, SHORT_TEXT, scratch)
-    return Round(spoken, native, short, _one_text(embedded, long_text(_LONG_CHARACTERS), scratch))
+    return run.report(
+        measure,
+        f"Ours: master and {WORKERS} workers after each worker spoke at least {len(sentences)} sentences.",
+        f"Native: {WORKERS} processes that each spoke the same sentences, all alive at once. LJSpeech's size.",
+        "Short and long text: the embedded voice, a fresh server each, one request for a whole WAV file.",
+    )
 
 
-def ours_spoken(server_kind: Kind, sentences: Sequence[str], scratch: Path) -> Spoken:
+def speak_by_ours(server_kind: Kind, sentences: Sequence[str], scratch: Path) -> Spoken:
     """Start a server of 4 workers, have each speak at least as many sentences as given, and end it."""
     with started(server_kind, scratch / "ours.log") as server:
-        workers = untouched_workers(server, _WORKERS)
-        idle_uss_bytes, idle = _uss_of(workers), pages_together(server.processes())
-        speak_until_each_has(sentences, server, workers)
-        time.sleep(_SETTLE_S)
-        return Spoken(idle_uss_bytes, idle, pages_together(server.processes()), _uss_of(workers))
+        workers = server.await_workers(WORKERS)
+        time.sleep(SETTLE_S)
+        idle, idle_uss_bytes = total_memory(server), _uss_of(workers)
+        speak_by_every_worker(sentences, server, workers)
+        time.sleep(SETTLE_S)
+        return Spoken(idle, total_memory(server), idle_uss_bytes, _uss_of(workers))
 
 
-def untouched_workers(server: Server, count: int, within_s: float = 60.0) -> list[int]:
-    """Wait for all workers of our server, whose log is JSON, without asking any; return their process ids.
-
-    Raises:
-        ChildFailedError: the time is up.
-    """
-    while server.child.since_start_s() < within_s:
-        workers = _started_workers(server.child.log)
-        if len(workers) == count:
-            time.sleep(_SETTLE_S)
-            return workers
-        time.sleep(0.05)
-    raise server.child.failure(f"no {count} workers after {within_s:.0f} s")
-
-
-def _started_workers(log: Path) -> list[int]:
-    """Return the workers the log says were forked; a bake child never is in it."""
-    booted = [line.get("msg", "") for line in _lines(log)]
-    return [int(message.rpartition(" ")[2]) for message in booted if message.startswith("Booting worker with pid")]
-
-
-def speak_until_each_has(sentences: Sequence[str], server: Server, workers: Sequence[int]) -> None:
-    """Have every worker of our server, whose log is JSON, speak at least as many sentences as given.
+def speak_by_every_worker(sentences: Sequence[str], server: Server, workers: Sequence[int]) -> None:
+    """Have every worker of our server speak at least as many texts as given.
 
     Raises:
-        ChildFailedError: a worker was not reached.
+        ServerFailedError: a worker was not reached.
     """
-    least, texts = len(sentences), cycle(sentences)
+    texts, board = cycle(sentences), server.board()
+    before = {each.pid: each.speeches for each in snapshot(board).workers}
     for clients in _CLIENTS:
         # A pass too small to reach all workers says nothing about any of them.
-        server.speak_all(list(islice(texts, max(least, clients))), clients)
-        counts = _sentences_by_worker(server.child.log)
-        progress(f"  {clients} clients, sentences by worker: {[counts[worker] for worker in workers]}")
-        if all(counts[worker] >= least for worker in workers):
+        server.speak_all(list(islice(texts, max(len(sentences), clients))), clients)
+        spoken = [each.speeches - before.get(each.pid, 0) for each in snapshot(board).workers if each.pid in workers]
+        progress(f"  {clients} clients, texts by worker: {spoken}")
+        if min(spoken) >= len(sentences):
             return
-    raise server.child.failure(f"a worker was not given {least} sentences")
+    raise server.launched.failure(f"a worker did not get {len(sentences)} texts")
 
 
-def _sentences_by_worker(log: Path) -> Mapping[int, int]:
-    return Counter(int(line["pid"]) for line in _lines(log) if line.get("event") == "speech.done")
+def speak_by_native(
+    release: Path, sentences: Sequence[str], scratch: Path, environment: Mapping[str, str] | None = None
+) -> ProcessMemory:
+    """Have 4 native processes speak the sentences, all alive at once."""
+    with ExitStack() as stack:
+        logs = [scratch / f"native-{number}.log" for number in range(WORKERS)]
+        natives = [stack.enter_context(running(native_speaker(release), log, environment)) for log in logs]
+        # One after the other: together, torch's threads would compete for the cores for many minutes.
+        for native in natives:
+            for sentence in sentences:
+                native.ask(sentence)
+        return sum_of(memory_of(native.process.pid) for native in natives)
 
 
-def _lines(log: Path) -> list[dict[str, str]]:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+def total_memory(server: Server) -> ProcessMemory:
+    """Return the memory of all processes of a server."""
+    return sum_of(memory_of_tree(server.pid).values())
 
 
 def _uss_of(workers: Sequence[int]) -> tuple[int, ...]:
-    """Return the memory that each worker has for itself, with the processes that read text for it."""
-    families = ([pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))] for pid in workers)
-    return tuple(pages_together(family).uss_bytes for family in families)
+    return tuple(sum_of(memory_of_tree(pid).values()).uss_bytes for pid in workers)
 
 
-def native_spoken(
-    release: Path, sentences: Sequence[str], scratch: Path, environment: Mapping[str, str] | None = None
-) -> Pages:
-    """Have 4 native processes speak the sentences, all alive at once."""
-    command = [sys.executable, "-m", "ops.benchmarks.native", str(release)]
-    with ExitStack() as stack:
-        logs = [scratch / f"native-{number}.log" for number in range(_WORKERS)]
-        children = [stack.enter_context(conversing(command, log, environment)) for log in logs]
-        # One after the other: together, torch's threads would fight for the cores for many minutes.
-        for child in children:
-            say(child, sentences)
-            for _sentence in sentences:
-                hear(child)
-        return pages_together(child.pid for child in children)
-
-
-def _one_text(voice: Measured, text: str, scratch: Path) -> OneText:
-    limits = {"text_characters": 100_000}
-    config_path = write_config(scratch, voice.model_path, _WORKERS, limits=limits)
-    with started(ours(config_path), scratch / "ours.log") as server:
+def _speak_one_text(kind: Kind, text: str, scratch: Path) -> tuple[float, int, int]:
+    """Have a fresh server speak; return seconds of audio, and bytes of PSS after it and at its peak."""
+    with started(kind, scratch / "ours.log") as server:
         server.await_ready()
-        pids = server.processes()
-        with peak_pss(pids) as samples:
+        with sampled(lambda: total_memory(server).pss_bytes, _SAMPLE_EVERY_S) as samples:
             audio = server.speak(text)
-            time.sleep(_SETTLE_S)
-        return OneText(speech_s(audio), pages_together(pids).pss_bytes, max(samples))
-
-
-def _mb(size_bytes: float) -> float:
-    return size_bytes / 1e6
-
-
-def _figures(rounds: list[Round]) -> tuple[Figure, ...]:
-    return (*_side_by_side(rounds), *_by_length(rounds))
-
-
-def _side_by_side(rounds: list[Round]) -> tuple[Figure, ...]:
-    at_most = Target("<=", 0.08)
-    return (
-        figure("ours, sum of PSS", "MB", rounds, lambda each: _mb(each.ours.after.pss_bytes)),
-        figure("native, sum of RSS", "MB", rounds, lambda each: _mb(each.native.rss_bytes)),
-        figure("native, sum of PSS", "MB", rounds, lambda each: _mb(each.native.pss_bytes)),
-        figure("ours PSS / native RSS", "x", rounds, lambda r: r.ours.after.pss_bytes / r.native.rss_bytes, at_most),
-        figure("ours PSS / native PSS", "x", rounds, lambda r: r.ours.after.pss_bytes / r.native.pss_bytes),
-        figure("ours idle, sum of PSS", "MB", rounds, lambda each: _mb(each.ours.idle.pss_bytes)),
-        figure("ours idle, largest USS of a worker", "MB", rounds, lambda r: _mb(max(r.ours.idle_uss_bytes)),
-               Target("<=", 5)),
-        figure("ours after, largest USS of a worker", "MB", rounds, lambda r: _mb(max(r.ours.worker_uss_bytes))),
-    )  # fmt: skip
-
-
-def _by_length(rounds: list[Round]) -> tuple[Figure, ...]:
-    at_most = Target("<=", 1.3)
-    return (
-        figure("short text, audio", "s", rounds, lambda each: each.short.audio_s),
-        figure("long text, audio", "s", rounds, lambda each: each.long.audio_s),
-        figure("short text, sum of PSS after", "MB", rounds, lambda each: _mb(each.short.pss_bytes)),
-        figure("long text, sum of PSS after", "MB", rounds, lambda each: _mb(each.long.pss_bytes)),
-        figure("long text, sum of PSS at its peak", "MB", rounds, lambda each: _mb(each.long.peak_pss_bytes)),
-        figure("long / short, PSS after", "x", rounds, lambda r: r.long.pss_bytes / r.short.pss_bytes, at_most),
-        figure("long / short, PSS at its peak", "x", rounds, lambda r: r.long.peak_pss_bytes / r.short.peak_pss_bytes),
-    )
+            time.sleep(SETTLE_S)
+        return speech_s(audio), total_memory(server).pss_bytes, max(samples)

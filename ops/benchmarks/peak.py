@@ -1,30 +1,49 @@
-"""What one core can do at most: single-precision multiply-adds in a loop that touches no memory.
+"""Arithmetic: what the `onnx` decoder needs, and what one core can do at most, in single-precision multiply-adds.
 
-The loop is written in LLVM's own language, compiled for the processor this runs on, and
-its machine code is read before it is believed. `python -m ops.benchmarks.peak` prints
-one measurement and the loop.
+The loop that finds the peak touches no memory. It is written in LLVM's own language and compiled for this processor, and its
+machine code is checked before it is believed. What the decoder needs is counted from Coqui's own layers, as trained: channels
+times kernel times length, no activations, no additions, no biases. The served graph does slightly more, since it is written
+in other layers (see `loader.bake.decoder`); so a decoder's GFLOP/s is what it needs, and needless work does not flatter it.
+
+`python -m ops.benchmarks.peak CONFIG RELEASE` decodes windows between runs of that loop and prints one line of JSON.
 """
 
 import ctypes
+import json
 import re
+import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
+from app.system import heap
+from loader.artifacts.artifact import open_artifact
 from loader.artifacts.cpu import feature_level
+from loader.config.settings import load_settings
+from loader.engines.onnx import OnnxNetworks
+from loader.engines.vits import Condition
+from loader.voices.catalog import locate_all
 
+#: Latent frames of a window: half of the engine's limit, and the limit, without margins.
+_FRAMES = (128, 256)
+_PAIRS = 4
+#: Kernel of the first and the last convolution; Coqui has no setting for it.
+_OUTER_KERNEL = 7
 #: A burst is short enough that some of them fall between two changes of the clock.
 _BURST_S, _BURSTS = 0.03, 10
 
 
 @dataclass(frozen=True)
 class Shape:
-    """How the loop fills the registers of one level of the instruction set."""
+    """Registers that the loop uses at one level of the instruction set."""
 
-    #: Floats in a vector register, and what the assembler calls such a register.
+    #: Floats in a vector register, and the assembler's name of such a register.
     lanes: int
     register: str
     #: Sums that do not wait for each other: more than latency times units, fewer than there are registers.
@@ -32,21 +51,20 @@ class Shape:
 
 
 _SHAPES = {"x86-64-v4": Shape(16, "zmm", 24), "x86-64-v3": Shape(8, "ymm", 12)}
-#: Steps of every chain in one turn of the loop, so that counting turns costs nothing.
+#: Steps of every chain in one iteration, so that counting iterations costs nothing.
 _STEPS = 4
 
 
 class Loop:
-    """The compiled loop. Its machine code lives as long as it does."""
+    """The compiled loop. Its machine code lives as long as this object."""
 
     def __init__(self, level: str | None = None) -> None:
         """Compile it for this processor.
 
         Raises:
-            click.ClickException: the processor has no such loop, or the compiler made another one.
+            click.ClickException: there is no loop for the processor, or the compiler made another one.
         """
         self.shape = _shape(level or feature_level())
-        # Both are LLVM's: what compiles, and what owns the result.
         self._engine, self.assembly = _compile(source(self.shape))
         self.body = inner_loop(self.assembly)
         require_registers_only(self.body, self.shape)
@@ -70,9 +88,9 @@ class Loop:
         return round(turns * seconds / took_s)
 
     def _seconds(self, turns: int) -> float:
-        """Return the core time of so many turns, in which other processes have no part."""
+        """Return the core time of that many iterations, which other processes do not count in."""
         started_s = time.thread_time()
-        # Settles at 2, far from the numbers that processors are slow with.
+        # Converges to 2, far from numbers that processors are slow with.
         self._run(turns, 0.5, 1.0)
         return time.thread_time() - started_s
 
@@ -120,7 +138,7 @@ def _step(chain: int, step: int, vector: str, lanes: int) -> list[str]:
 
 
 def _reduce(sums: list[str], vector: str) -> list[str]:
-    """Add all chains, so that none of them may be left out."""
+    """Add all chains, so that the compiler may leave none out."""
     total, lines = sums[0], []
     for position, each in enumerate(sums[1:]):
         lines.append(f"  %total{position} = fadd {vector} {total}, {each}")
@@ -129,7 +147,7 @@ def _reduce(sums: list[str], vector: str) -> list[str]:
 
 
 def inner_loop(assembly: str) -> list[str]:
-    """Return the instructions between a label and the jump back to it, the longest such stretch."""
+    """Return the instructions between a label and the jump back to it, the longest such part."""
     lines = [line.strip() for line in assembly.splitlines()]
     labels = {line.partition(":")[0]: number for number, line in enumerate(lines) if re.match(r"\.?L?\w+:", line)}
     loops: list[list[str]] = [[]]
@@ -144,14 +162,14 @@ def require_registers_only(body: list[str], shape: Shape) -> None:
     """Refuse a loop that does anything but multiply and add in registers, and count.
 
     Raises:
-        click.ClickException: with the instruction that should not be there.
+        click.ClickException: names the instructions that should not be there.
     """
     adds = [line for line in body if re.match(rf"vfmadd\d+ps\s+%{shape.register}\d+(, ?%{shape.register}\d+){{2}}", line)]
     others = [line for line in body if line not in adds and not re.match(r"(dec|sub|add|cmp|test|j)\w*\s", line)]
     if len(adds) != shape.chains * _STEPS or others or any("(" in line for line in body):
         raise click.ClickException(
             f"the loop that finds the processor's peak holds {len(adds)} multiply-adds in registers instead of "
-            f"{shape.chains * _STEPS}, and {others[:3]}; llvmlite compiled it in another way than expected"
+            f"{shape.chains * _STEPS}, and {others[:3]}; llvmlite compiled it differently than expected"
         )
 
 
@@ -162,7 +180,7 @@ def _shape(level: str) -> Shape:
 
 
 def _compile(code: str) -> tuple[Any, str]:
-    """Return the engine that holds the machine code, and that code for people."""
+    """Return the engine that holds the machine code, and that code as text."""
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
@@ -179,7 +197,84 @@ def _compile(code: str) -> tuple[Any, str]:
     return engine, assembly
 
 
+@dataclass(frozen=True)
+class Layer:
+    """One convolution of Coqui's decoder over a window."""
+
+    name: str
+    in_channels: int
+    out_channels: int
+    kernel: int
+    #: How often the kernel is applied: samples of the input if it is transposed, else of the output.
+    length: int
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiplications, each with its addition."""
+        return self.in_channels * self.out_channels * self.kernel * self.length
+
+
+def decoder_layers(model_args: Mapping[str, Any], frames: int) -> Iterator[Layer]:
+    """Yield the convolutions of a HiFi-GAN generator over `frames` latent frames, in their order.
+
+    Args:
+        model_args: `model_args` of the voice's config.json.
+        frames: latent frames in the window, margins included.
+    """
+    channels, length = int(model_args["upsample_initial_channel_decoder"]), frames
+    yield Layer("first", int(model_args["hidden_channels"]), channels, _OUTER_KERNEL, frames)
+    upsamplings = zip(model_args["upsample_rates_decoder"], model_args["upsample_kernel_sizes_decoder"], strict=True)
+    for stage, (rate, kernel) in enumerate(upsamplings):
+        yield Layer(f"stage {stage}, upsampling", channels, channels // 2, kernel, length)
+        channels, length = channels // 2, length * rate
+        yield from _blocks(model_args, stage, channels, length)
+    yield Layer("last", channels, 1, _OUTER_KERNEL, length)
+
+
+def decoder_multiply_adds(model_args: Mapping[str, Any], frames: int) -> int:
+    """Return the multiply-adds of the decoder over `frames` latent frames."""
+    return sum(layer.multiply_adds for layer in decoder_layers(model_args, frames))
+
+
+def _blocks(model_args: Mapping[str, Any], stage: int, channels: int, length: int) -> Iterator[Layer]:
+    """Yield the residual blocks of one stage; type 1 follows each dilated convolution by a plain one."""
+    per_dilation = 2 if str(model_args["resblock_type_decoder"]) == "1" else 1
+    sizes = zip(model_args["resblock_kernel_sizes_decoder"], model_args["resblock_dilation_sizes_decoder"], strict=True)
+    for kernel, dilations in sizes:
+        for _convolution in range(per_dilation * len(dilations)):
+            yield Layer(f"stage {stage}, kernel {kernel}", channels, channels, kernel, length)
+
+
+def _decode_windows(config_path: str, release: Path) -> None:
+    """Measure every length of a window, and print."""
+    heap.keep_one_heap()  # as gunicorn.conf.py does
+    artifact = open_artifact(locate_all(load_settings(config_path))[0])
+    networks, loop = OnnxNetworks(artifact), Loop()
+    model_args = json.loads((release / "config.json").read_text(encoding="utf-8"))["model_args"]
+    print(json.dumps([_rate(frames, model_args, networks, loop) for frames in _FRAMES]), flush=True)
+
+
+def _rate(frames: int, model_args: Mapping[str, Any], networks: OnnxNetworks, loop: Loop) -> dict[str, float]:
+    """Return medians over some windows, in 10^9 additions and multiplications a core second, and of the ratios pair by pair."""
+    # The work does not depend on the numbers.
+    window = np.random.default_rng(0).standard_normal((1, model_args["hidden_channels"], frames), dtype=np.float32)
+    billions = 2 * decoder_multiply_adds(model_args, frames) / 1e9
+    for _warm_up in range(2):
+        networks.decode(window, Condition())
+    peaks, rates = [loop.peak_gflops()], []
+    for _pair in range(_PAIRS):
+        # Of all threads: one more than there should be would show as a slow decoder.
+        started_s = time.process_time()
+        networks.decode(window, Condition())
+        rates.append(billions / (time.process_time() - started_s))
+        peaks.append(loop.peak_gflops())
+    # The clock of the processor varies by the minute.
+    of_peak = [2 * rate / (before + after) for rate, before, after in zip(rates, peaks[:-1], peaks[1:], strict=True)]
+    return {
+        "frames": frames, "gflops": statistics.median(rates), "peak_gflops": statistics.median(peaks),
+        "of_peak": statistics.median(of_peak),
+    }  # fmt: skip
+
+
 if __name__ == "__main__":
-    loop = Loop()
-    print("\n".join(loop.body))
-    print(f"{loop.peak_gflops():.1f} GFLOP/s")
+    _decode_windows(sys.argv[1], Path(sys.argv[2]))

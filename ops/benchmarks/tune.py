@@ -1,67 +1,53 @@
-"""Whether `chorus tune` gives the same answer again: the whole command, several times on the same machine."""
+"""Repeatability of `chorus tune`: the whole command several times on the same machine."""
 
 import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable
 
 import click
 
-from .processes import ROOT, ChildFailedError
-from .report import Figure, Report, Target, figure, progress
+from app.tuning.server import ROOT, ServerFailedError
+
+from .report import Report, Run, Value
 from .voices import embedded_voice, write_config
 
 OPTIONS = (
     click.option("--budget", default="10m", show_default=True, help="Of each run; see chorus tune."),
     click.option("--slo", default="first_audio_p95=300ms,total_p95=2s", show_default=True, help="See chorus tune."),
 )
-#: No setting meets the objectives; that is an answer too.
-_NO_SETTING = 76
+#: Exit status if no candidate meets the objectives; that is an answer too.
+_NO_CANDIDATE = 76
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What one run recommended."""
+def tune(run: Run, budget: str, slo: str) -> Report:
+    """The recommendation of chorus tune, again and again.
 
-    workers: int
-    threads: int
-    rate_hz: float
-    capacity_hz: float
-    #: Whether the rate held with other arrivals.
-    is_confirmed: bool
+    Pairing: none; every round is a run with the same arrivals.
+    Figures: workers, threads, requests a second, share of runs with the most frequent answer. Target: all.
+    """
+    # The smallest form has one candidate: a budget has to be long enough for all.
+    budget, candidates = run.size(budget, "1m"), run.size([], ["--workers", "1", "--threads", "2"])
+    config = write_config(run.scratch, embedded_voice(run.scratch).model_path, 2)
 
+    answers: list[tuple[int, int]] = []
 
-def tune(rounds: int, scratch: Path, budget: str, slo: str) -> Report:
-    """The same recommendation of chorus tune, again and again."""
-    config = write_config(scratch, embedded_voice(scratch).model_path, 2)
-    answers = [_answer(number, config, scratch / f"round-{number}", budget, slo) for number in range(1, rounds + 1)]
-    return Report(_figures(answers), (f"The embedded voice, {slo}, {budget} a run, arrivals of the same seed.",))
+    def measure(number: int) -> Iterable[Value]:
+        out = run.scratch / f"round-{number}"
+        words = ["--config", str(config), "--out", str(out), "--no-plot", "--budget", budget, "--slo", slo, *candidates]
+        done = subprocess.run([sys.executable, "-m", "app.cli", "tune", *words], cwd=ROOT, stdout=subprocess.PIPE, check=False)
+        if done.returncode not in (0, _NO_CANDIDATE):
+            raise ServerFailedError(f"chorus tune ended with status {done.returncode}")
+        found = json.loads((out / "tune.json").read_text(encoding="utf-8"))["recommendation"]
+        workers, threads = found["candidate"]["workers"], found["candidate"]["threads"]
+        answers.append((workers, threads))
+        yield Value("workers", "", workers)
+        yield Value("threads", "", threads)
+        yield Value("sustained", "1/s", found["rate_hz"])
+        yield Value("capacity", "1/s", found["capacity_hz"])
+        if number == run.rounds:
+            ((_, times),) = Counter(answers).most_common(1)
+            yield Value("same answer, of all", "x", times / len(answers), ">= 1")
 
-
-def _answer(number: int, config: Path, out: Path, budget: str, slo: str) -> Answer:
-    words = ["--config", str(config), "--out", str(out), "--no-plot", "--budget", budget, "--slo", slo]
-    done = subprocess.run([sys.executable, "-m", "app.cli", "tune", *words], cwd=ROOT, stdout=subprocess.PIPE, check=False)
-    if done.returncode not in (0, _NO_SETTING):
-        raise ChildFailedError(f"chorus tune ended with status {done.returncode}")
-    verdict = json.loads((out / "tune.json").read_text(encoding="utf-8"))["verdict"]
-    setting = verdict["setting"]
-    answer = Answer(
-        setting["workers"], setting["threads"], verdict["rate_hz"], verdict["capacity_hz"], verdict["is_confirmed"]
-    )
-    progress(f"round {number}: {answer.workers} x {answer.threads}, {answer.rate_hz:.2f} requests a second")
-    return answer
-
-
-def _figures(answers: Sequence[Answer]) -> tuple[Figure, ...]:
-    ((_, times),) = Counter((each.workers, each.threads) for each in answers).most_common(1)
-    return (
-        figure("workers", "", answers, lambda each: each.workers),
-        figure("threads", "", answers, lambda each: each.threads),
-        figure("sustained", "1/s", answers, lambda each: each.rate_hz),
-        figure("capacity", "1/s", answers, lambda each: each.capacity_hz),
-        figure("confirmed", "x", answers, lambda each: float(each.is_confirmed)),
-        Figure("same answer, of all", "x", (times / len(answers),), Target(">=", 1.0)),
-    )
+    return run.report(measure, f"The embedded voice, {slo}, {budget} a run, arrivals of the same seed.")

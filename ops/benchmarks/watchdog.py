@@ -1,18 +1,34 @@
-"""What the watchdog costs, how soon it finds a leak, and that it finds none where there is none."""
+"""Watchdog: its cost, how soon it finds a leak, and false alarms over many requests.
 
+As a program, `python -m ops.benchmarks.watchdog` serves real requests in one process, without HTTP, with the watchdog or without;
+CHORUS_CONFIG names the configuration. It reads `cost TURNS`, `leak NAME BYTES` or `well REQUESTS`, one a line, and answers
+with a line of JSON.
+"""
+
+import gc
 import json
+import random
+import statistics
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import time
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
+from flask import Flask
 
-from .processes import Child, conversing, hear, say
-from .report import Figure, Report, Target, figure, progress
-from .texts import SENTENCES
-from .voices import embedded_voice, write_config
+from app import wsgi
+from app.context import Service
+from app.system import heap
+from app.watchdog.watchdog import Watchdog
+
+from . import faults
+from .report import Report, Run, Value
+from .servers import program, running
+from .voices import HELLO, SENTENCES, embedded_voice, write_config
 
 OPTIONS = (
     click.option("--requests", default=10_000, show_default=True, type=click.IntRange(100),
@@ -21,17 +37,16 @@ OPTIONS = (
 )  # fmt: skip
 
 _KIB = 1024
-#: What each request leaves behind, as `tests.app.watchdog.leaks` has it: its name, what it is called, and what is to be found.
-_LEAKS = (
-    ("PythonLeak", "Python objects", "python"), ("NumpyLeak", "numpy arrays", "python"), ("HeapLeak", "C heap", "native"),
-)  # fmt: skip
-_SIZES = ((_KIB, "1 KiB"), (64 * _KIB, "64 KiB"), (_KIB * _KIB, "1 MiB"))
-_COUNTED = (("DescriptorLeak", "descriptors", "descriptors"), ("ThreadLeak", "threads", "threads"))
+_LEAKS = {"PythonLeak": ("Python objects", "python"), "NumpyLeak": ("numpy arrays", "python"), "HeapLeak": ("C heap", "native")}
+_SIZES = {_KIB: "1 KiB", 64 * _KIB: "64 KiB", _KIB * _KIB: "1 MiB"}
+_WORDS = sorted({word.strip(".,") for sentence in SENTENCES for word in sentence.split()})
+#: A leak that is not found by then counts as not found.
+_MAX_REQUESTS = 1000
 
 
 @dataclass(frozen=True)
 class Case:
-    """One leak."""
+    """One leak: class in `faults`, bytes per request, name, and the kind that the alert should name."""
 
     leak: str
     size_bytes: int
@@ -39,74 +54,173 @@ class Case:
     kind: str
 
 
-@dataclass(frozen=True)
-class Round:
-    """One turn of everything."""
-
-    cost: dict[str, float]
-    #: By case, the requests until the right alert; infinite where it did not come.
-    delays: dict[str, float]
+CASES = (
+    *(Case(leak, size, f"{name}, {said}", kind) for leak, (name, kind) in _LEAKS.items() for size, said in _SIZES.items()),
+    Case("DescriptorLeak", 0, "descriptors", "descriptors"),
+    Case("ThreadLeak", 0, "threads", "threads"),
+)
 
 
-def watchdog(rounds: int, scratch: Path, requests: int, turns: int) -> Report:
-    """What watching costs, and after how many requests a leak is found."""
-    config_path = write_config(scratch, embedded_voice(scratch).model_path, 1)
-    settings = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "CHORUS_CONFIG": str(config_path)}
-    with conversing([sys.executable, "-m", "ops.benchmarks.watched"], scratch / "watched.log", settings) as child:
-        _ask(child, "cost 1")  # the first turn fills caches
-        measured = [_round(number, child, turns) for number in range(1, rounds + 1)]
-        false_alarms = len(_ask(child, f"well {requests}")["alerts"])
-    return Report(_figures(measured, false_alarms), _notes(turns, requests))
+def watchdog(run: Run, requests: int, turns: int) -> Report:
+    """Cost of the watchdog, and the number of requests until a leak is found.
 
+    Pairing: the same sentences without the watchdog, with it, with tracemalloc, and with a collection each, in short turns.
+    Figures: core time / without; requests until the right alert; false alarms. Targets: <= 1.02; <= 500; none.
+    """
+    turns, requests = run.size(turns, 1), run.size(requests, 20)
+    cases = run.size(CASES, CASES[1:2])
+    config_path = write_config(run.scratch, embedded_voice(run.scratch).model_path, 1)
+    environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "CHORUS_CONFIG": str(config_path)}
 
-def _notes(turns: int, requests: int) -> tuple[str, ...]:
-    return (
+    def measure(number: int) -> Iterable[Value]:
+        with running(program("watchdog"), run.scratch / "watched.log", environment) as watched:
+            if not run.is_quick:
+                watched.ask("cost 1")  # the first turn fills caches
+            cost = json.loads(watched.ask(f"cost {turns}"))
+            yield Value("alone", "ms", 1000 * cost["alone"])
+            yield Value("watched / alone", "x", cost["watched"] / cost["alone"], "<= 1.02")
+            yield Value("traced / alone", "x", cost["traced"] / cost["alone"])
+            yield Value("collected / alone", "x", cost["collected"] / cost["alone"])
+            yield Value("a collection", "ms", 1000 * cost["collection_s"])
+            yield Value("objects that a collection found", "", cost["found"])
+            for case in cases:
+                found = json.loads(watched.ask(f"leak {case.leak} {case.size_bytes}"))
+                delay = float(found["requests"]) if found["kind"] == case.kind else float("inf")
+                yield Value(f"delay, {case.name}", "", delay, "<= 500")
+            if number == 1:
+                yield Value("false alarms", "", len(json.loads(watched.ask(f"well {requests}"))["alerts"]), "<= 0")
+
+    return run.report(
+        measure,
         f"The embedded voice in one process, real requests without HTTP; the costs are in core time, medians of {turns} turns of "
         f"{len(SENTENCES)} sentences a round, and a side.",
         "Traced: tracemalloc always on. Collected: gc.collect() after each request, instead of the watchdog.",
-        "Delays: requests of a new worker, its warm-up of 100 included, until the alert names the right kind.",
+        "Delays: requests of a new worker, its warm-up of 100 included, until the alert names the right kind; infinite for none.",
         f"False alarms: in {requests} requests of texts that were not spoken before.",
     )
 
 
-def _cases() -> Sequence[Case]:
-    sized = [Case(leak, size, f"{name}, {said}", kind) for leak, name, kind in _LEAKS for size, said in _SIZES]
-    return [*sized, *(Case(leak, 0, name, kind) for leak, name, kind in _COUNTED)]
+class _Unwatched:
+    """Stands in for the watchdog, and does nothing."""
+
+    def synthesised(self, voice: str) -> None:
+        """Ignore a spoken request."""
 
 
-def _round(number: int, child: Child, turns: int) -> Round:
-    cost = _ask(child, f"cost {turns}")
-    progress(f"round {number}: watched {cost['watched'] / cost['alone']:.3f}, traced {cost['traced'] / cost['alone']:.3f} x")
-    delays = {}
-    for case in _cases():
-        found = _ask(child, f"leak {case.leak} {case.size_bytes}")
-        progress(f"round {number}: {case.name}: {found['kind']} after {found['requests']} requests")
-        delays[case.name] = float(found["requests"]) if found["kind"] == case.kind else float("inf")
-    return Round(cost, delays)
+class _Worker:
+    """A worker without gunicorn: the application, its heap frozen as before a fork."""
+
+    def __init__(self) -> None:
+        heap.keep_one_heap()
+        gc.disable()
+        self._flask: Flask = wsgi.create()
+        self._service: Service = self._flask.extensions["chorus"]
+        self._client = self._flask.test_client()
+        self._random = random.Random(1)
+        self._use(_Unwatched())
+        for seed in range(20):
+            self.speak(HELLO, seed)
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+
+    def speak(self, text: str, seed: int) -> None:
+        """Send one request and read its answer."""
+        answer = self._client.post("/v1/audio/speech", json={"input": text, "seed": seed, "response_format": "wav"})
+        assert answer.status_code == 200 and answer.data
+        answer.close()
+
+    def speak_new_text(self, seed: int) -> None:
+        """Send a text that was not sent before: two to seven words."""
+        self.speak(" ".join(self._random.choices(_WORDS, k=self._random.randint(2, 7))) + ".", seed)
+
+    @contextmanager
+    def watched(self, alerted: Callable[[str], None] = lambda kind: None) -> Iterator[None]:
+        """Run the watchdog, as in a worker of gunicorn."""
+        watching = Watchdog(self._service.settings.watchdog, lambda sample: None, alerted, lambda: True, lambda: None)
+        self._use(watching)
+        watching.begin()
+        try:
+            yield
+        finally:
+            watching.stop()
+            self._use(_Unwatched())
+
+    def _use(self, watching: Any) -> None:
+        self._flask.extensions["chorus"] = replace(self._service, watchdog=watching)
 
 
-def _ask(child: Child, question: str) -> dict[str, Any]:
-    say(child, [question])
-    answer: dict[str, Any] = json.loads(hear(child))
-    return answer
+def _cost(worker: _Worker, turns: int) -> dict[str, float]:
+    """Return seconds of core time per request for every side, how long a collection took, and how many objects it found.
+
+    The sides take short turns, so that other work on the machine reaches all of them.
+    """
+    collections: list[tuple[float, int]] = []
+
+    def collect() -> None:
+        began_s = time.perf_counter()
+        found = gc.collect()
+        collections.append((time.perf_counter() - began_s, found))
+
+    spent_s: dict[str, list[float]] = {"alone": [], "watched": [], "traced": [], "collected": []}
+    for turn in range(turns):
+        spent_s["alone"].append(_spent_s(worker, turn))
+        with worker.watched():
+            spent_s["watched"].append(_spent_s(worker, turn))
+            tracemalloc.start()
+            spent_s["traced"].append(_spent_s(worker, turn))
+            tracemalloc.stop()
+        spent_s["collected"].append(_spent_s(worker, turn, collect))
+    took_s, found = zip(*collections, strict=True)
+    medians = {side: statistics.median(each) for side, each in spent_s.items()}
+    return {**medians, "collection_s": statistics.fmean(took_s), "found": statistics.fmean(found)}
 
 
-def _figures(rounds: list[Round], false_alarms: int) -> tuple[Figure, ...]:
-    return (
-        figure("alone", "ms", rounds, lambda each: 1000 * each.cost["alone"]),
-        _against_alone("watched", rounds, Target("<=", 1.02)),
-        _against_alone("traced", rounds),
-        _against_alone("collected", rounds),
-        figure("a collection", "ms", rounds, lambda each: 1000 * each.cost["collection_s"]),
-        figure("objects that a collection found", "", rounds, lambda each: each.cost["found"]),
-        *(_delay(case.name, rounds) for case in _cases()),
-        Figure("false alarms", "", (float(false_alarms),), Target("<=", 0)),
-    )
+def _spent_s(worker: _Worker, turn: int, after: Callable[[], None] = lambda: None) -> float:
+    """Return the core time per request of one turn: every side speaks the same."""
+    began_s = time.process_time()
+    for text in SENTENCES:
+        worker.speak(text, turn)
+        after()
+    return (time.process_time() - began_s) / len(SENTENCES)
 
 
-def _against_alone(what: str, rounds: list[Round], target: Target | None = None) -> Figure:
-    return figure(f"{what} / alone", "x", rounds, lambda each: each.cost[what] / each.cost["alone"], target)
+def _leak(worker: _Worker, name: str, size_bytes: int) -> dict[str, Any]:
+    """Return after how many leaking requests there was an alert, and its kind; None if there was none."""
+    alerts: list[str] = []
+    make: Any = getattr(faults, name)
+    leaking = make(size_bytes) if size_bytes else make()
+    with worker.watched(alerts.append):
+        for number in range(1, _MAX_REQUESTS + 1):
+            leaking.serve(number)
+            worker.speak_new_text(number)
+            if alerts:
+                break
+    leaking.close()
+    return {"requests": number, "kind": alerts[0] if alerts else None}
 
 
-def _delay(name: str, rounds: list[Round]) -> Figure:
-    return figure(f"delay, {name}", "", rounds, lambda each: each.delays[name], Target("<=", 500))
+def _well(worker: _Worker, requests: int) -> dict[str, Any]:
+    """Return the alerts over that many requests without a leak."""
+    alerts: list[str] = []
+    with worker.watched(alerts.append):
+        for number in range(requests):
+            worker.speak_new_text(number)
+    return {"alerts": alerts}
+
+
+def _answer_lines() -> None:
+    worker = _Worker()
+    for line in sys.stdin:
+        what, *words = line.split()
+        if what == "cost":
+            answer: dict[str, Any] = _cost(worker, int(words[0]))
+        elif what == "leak":
+            answer = _leak(worker, words[0], int(words[1]))
+        else:
+            answer = _well(worker, int(words[0]))
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    _answer_lines()

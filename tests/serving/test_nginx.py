@@ -23,8 +23,8 @@ import openai
 import pytest
 
 from app.api.keys import hashed
-from ops.benchmarks.edge import UnixConnection
-from ops.benchmarks.nginx import slow_clients
+from app.tuning.server import connection_to
+from ops.benchmarks.clients import slow_senders
 from tests.support.harness import Answer
 from tests.support.nginx import Edge, Origin, needs_nginx
 
@@ -565,7 +565,7 @@ def test_the_example_of_https_serves_the_same(write_config, folder):
 def test_honest_clients_are_served_while_two_hundred_slow_ones_send_byte_by_byte(pair):
     edge, _ = pair
 
-    with slow_clients(edge.place), ThreadPoolExecutor(4) as pool:
+    with slow_senders(edge.place.socket), ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda number: edge.speak(f"Number {number}.", address=f"10.51.0.{number}"), range(40)))
 
     assert [200] * 40 == [answer.status for answer in answers]
@@ -647,7 +647,7 @@ def upstream(edge, reply):
         with ThreadPoolExecutor(1) as pool:
             pool.submit(serve)
             yield heard
-            with closing(UnixConnection(edge.place.upstream)) as bye:
+            with closing(connection_to(edge.place.upstream, 60)) as bye:
                 bye.connect()
 
 

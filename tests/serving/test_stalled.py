@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.harness import ROOT
+from ops.benchmarks.faults import HANGS
 
-APPLICATION = "tests.support.hanging_voice:create()"
-HANGS = re.findall(r"^def (hang_\w+)", (ROOT / "tests" / "support" / "hanging_voice.py").read_text(), re.MULTILINE)
+APPLICATION = "ops.benchmarks.faults:hanging_voice()"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""chorus tune on the real server and the embedded voice: short runs, whose figures nobody should rely on."""
+"""chorus tune on the real server and the embedded voice: short runs, whose figures mean nothing."""
 
 import json
 import signal
@@ -9,7 +9,7 @@ import pytest
 from loader.config.settings import load_settings
 from tests.app.cli.running import chorus, interrupted, started
 
-#: One setting and an objective that anything meets.
+#: One candidate and an objective that anything meets.
 QUICK = ("--workers", "2", "--threads", "2", "--budget", "27s", "--slo", "first_audio_p95=30s,total_p95=60s")
 
 
@@ -34,8 +34,8 @@ def test_it_writes_what_it_measured_and_a_picture(tuned):
     assert ["tune.json", "tune.svg", "tune.yaml"] == sorted(path.name for path in out.iterdir())
     record = json.loads((out / "tune.json").read_text())
     assert "whole" == record["ended"]
-    assert {"service", "sweep", "screen"} <= {window["stage"] for window in record["windows"]}
-    assert {"answered"} == {fate for window in record["windows"] for fate in window["fates"]}
+    assert {"service", "capacity", "rate"} <= {window["stage"] for window in record["windows"]}
+    assert {"answered"} == {outcome for window in record["windows"] for outcome in window["outcomes"]}
     assert all(0 < size for size in record["memory"][0]["memory"]["worker_uss_bytes"])
     assert "svg" in xml.etree.ElementTree.parse(out / "tune.svg").getroot().tag
 
@@ -55,14 +55,14 @@ def test_it_writes_what_to_configure(tuned, tmp_path):
     assert all(lines[position - 1].startswith("# ") for position in keys)
 
 
-def test_where_no_setting_meets_it_the_nearest_is_named(config, tmp_path):
+def test_where_no_candidate_meets_it_the_nearest_is_named(config, tmp_path):
     impossible = (*QUICK[:-1], "first_audio_p95=1ms")
     done = chorus("tune", "--config", config, "--out", tmp_path / "out", "--no-plot", *impossible)
 
     assert 76 == done.returncode, done.stderr
-    assert "chorus: no setting meets first_audio_p95=1ms; the nearest is 2 workers of 2 threads" in done.stderr
+    assert "chorus: no candidate meets first_audio_p95=1ms; the nearest is 2 workers of 2 threads" in done.stderr
     assert not (tmp_path / "out" / "tune.svg").exists()
-    assert "NO SETTING DOES WHAT WAS ASKED FOR" in " ".join((tmp_path / "out" / "tune.yaml").read_text().split("\n# "))
+    assert "NO CANDIDATE MEETS THE OBJECTIVES" in " ".join((tmp_path / "out" / "tune.yaml").read_text().split("\n# "))
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -75,5 +75,5 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_nothing_running(config, tmp_p
     assert not living
     record = json.loads((tmp_path / "out" / "tune.json").read_text())
     assert "interrupted" == record["ended"]
-    assert record["windows"][0]["outcomes"]
+    assert record["windows"][0]["results"]
     assert "chorus: interrupted" in errors

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.synthesis.voices import STOCK_MODELS
-from ops.benchmarks.pages import pages_of
+from app.system.processes import memory_of
 from tests.support.checkpoints import LANGUAGES, SPEAKERS
 
 TEXT = "The quick brown fox."
@@ -180,7 +180,7 @@ def own_pss_after_speaking(server, artifacts):
     for _ in range(3):
         server.on_every_worker(lambda: server.speak(TEXT, seed=1))
     for worker in server.workers():
-        server.eventually(lambda pid=worker.pid: pages_of(pid).uss_bytes < 30 * 1024 * 1024, within_s=20)
+        server.eventually(lambda pid=worker.pid: memory_of(pid).uss_bytes < 30 * 1024 * 1024, within_s=20)
     pss_bytes = sum(own_pss(pid, artifacts) for pid in (server.process.pid, *(each.pid for each in server.workers())))
     server.stop()
     return pss_bytes

@@ -31,7 +31,7 @@ def test_a_leak_is_said_in_one_line_and_the_worker_is_replaced_between_requests(
     (line,) = alerts(server)
     assert f"pid={first.pid} " in line
     assert "kind=python" in line
-    assert re.search(r'lines="tests/app/watchdog/leaks\.py:\d+', line)
+    assert re.search(r'lines="ops/benchmarks/faults\.py:\d+', line)
     assert "action=replace" in line
     assert 1 == server.ask("GET", "/status").json()["totals"]["leaks"]["python"]
 
@@ -43,7 +43,7 @@ def test_descriptors_that_are_not_closed_are_named(start):
 
     (line,) = alerts(server)
     assert "kind=descriptors" in line
-    assert "tests/app/watchdog/leaks.py +" in line
+    assert "ops/benchmarks/faults.py +" in line
     # A window of tracing has ended by then, and both of the article's values are shown.
     (worker,) = server.ask("GET", "/status").json()["workers"]
     assert worker["memory"]["traced_bytes"] > 0

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-#: VitsConfig's own defaults, as in tts_models/en/ljspeech/vits: 83 million parameters.
-LJSPEECH_SIZE = "ljspeech"
-#: The same architecture, thin: bakes in seconds.
+from ops.benchmarks.checkpoints import fill, import_libraries, phoneme_config
+
+#: The architecture of LJSpeech, thin: bakes in seconds.
 TINY_SIZE = "tiny"
 #: Not Coqui's own format: a directory of fairseq's MMS, of the one size that Coqui reads.
 MMS = "mms"
@@ -26,14 +26,9 @@ _ELSEWHERE = "/home/trainer/run-1"
 
 def write_random_release(name: str, directory: Path) -> None:
     """Write checkpoint, `config.json`, what else the variant has, `version.txt` and `hash.sha256`."""
-    from loader.engines.compat.coqui_package import import_coqui
-
-    import_coqui()
-    import torch
-
+    import_libraries()
     from loader.artifacts.release import seal_release
 
-    torch.manual_seed(7)
     directory.mkdir(parents=True, exist_ok=True)
     files = _write_mms(directory) if name == MMS else _write_coqui(name, directory)
     seal_release(directory, f"random-{name}", files)
@@ -41,19 +36,14 @@ def write_random_release(name: str, directory: Path) -> None:
 
 def _write_coqui(name: str, directory: Path) -> list[str]:
     import torch
-    from TTS.tts.configs.vits_config import VitsConfig
     from TTS.tts.models.vits import Vits
 
-    config = VitsConfig(
-        run_name=name, text_cleaner="phoneme_cleaners", use_phonemes=True, phonemizer="espeak",
-        phoneme_language="en-us", add_blank=True, enable_eos_bos_chars=False,
-    )  # fmt: skip
-    if name != LJSPEECH_SIZE:
-        _make_thin(config.model_args)
+    config = phoneme_config(name)
+    _make_thin(config.model_args)
     files = VARIANTS[name](config, directory) if name in VARIANTS else {}
     for key, file in files.items():
         config.model_args[key] = str(directory / file)
-    model = _filled(Vits(config))
+    model = fill(Vits(config))
     weights = model.state_dict()
     if name == "yourtts":
         # Its makers left the encoder that computes d-vectors in the checkpoint; nothing in a voice takes it.
@@ -63,22 +53,6 @@ def _write_coqui(name: str, directory: Path) -> list[str]:
         model.config.model_args[key] = f"{_ELSEWHERE}/{file}"
     model.config.save_json(str(directory / "config.json"))
     return ["config.json", "model_file.pth", *files.values()]
-
-
-def _filled(model: Any) -> Any:
-    """Give layers that Coqui starts at zero small random weights, and those of speaker and language more weight.
-
-    Half of the network would have nothing to do, and no test could see a mistake in it.
-    """
-    import torch
-
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if not parameter.any():
-                parameter.normal_(0.0, 0.02)
-            if "cond" in name or name == "emb_l.weight":
-                parameter.mul_(6.0)
-    return model
 
 
 def _make_thin(arguments: Any) -> None:
@@ -196,7 +170,7 @@ def _write_mms(directory: Path) -> list[str]:
     config.model_args.init_discriminator = False
     model = Vits(config)
     model.text_encoder.emb = torch.nn.Embedding(len(_VOCABULARY), config.model_args.hidden_channels)
-    weights = {_original_name(key): value for key, value in _filled(model).state_dict().items()}
+    weights = {_original_name(key): value for key, value in fill(model).state_dict().items()}
     torch.save({"model": weights, "iteration": 100_000, "optimizer": None}, directory / "G_100000.pth")
     (directory / "vocab.txt").write_text("".join(f"{symbol}\n" for symbol in _VOCABULARY), encoding="utf-8")
     _write_json(directory / "config.json", {

@@ -12,7 +12,7 @@ from flask import Flask
 
 from app import wsgi
 from loader.engines.onnx import OnnxNetworks
-from tests.support.other_networks import open_with
+from ops.benchmarks.faults import open_with
 
 
 class FailingNetworks(OnnxNetworks):

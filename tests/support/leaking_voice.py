@@ -1,6 +1,6 @@
 """A WSGI application over the real voice whose decoder leaves something behind with every window.
 
-gunicorn serves `tests.support.leaking_voice:create()`; CHORUS_LEAK names one of `tests.app.watchdog.leaks`, and
+gunicorn serves `tests.support.leaking_voice:create()`; CHORUS_LEAK names one of `ops.benchmarks.faults`, and
 CHORUS_LEAK_BYTES says how much it keeps.
 """
 
@@ -11,15 +11,15 @@ from flask import Flask
 
 from app import wsgi
 from loader.engines.onnx import OnnxNetworks
-from tests.app.watchdog import leaks
-from tests.support.other_networks import open_with
+from ops.benchmarks import faults
+from ops.benchmarks.faults import open_with
 
 
 @cache
-def leak() -> leaks.Leak:
+def leak() -> faults.Leak:
     """What this worker leaves behind: one a process."""
     size_bytes = os.environ.get("CHORUS_LEAK_BYTES")
-    return getattr(leaks, os.environ["CHORUS_LEAK"])(*([int(size_bytes)] if size_bytes else []))
+    return getattr(faults, os.environ["CHORUS_LEAK"])(*([int(size_bytes)] if size_bytes else []))
 
 
 class LeakingNetworks(OnnxNetworks):

@@ -16,16 +16,11 @@ from typing import Any
 import psutil
 import pytest
 
-from ops.benchmarks.edge import (
-    UnixConnection,
-    command,
-    found_nginx,
-    place_in,
-    write_configuration,
-)
+from app.tuning.server import connection_to
+from ops.benchmarks.nginx import command, find_nginx, place_in, write_configuration
 from tests.support.harness import Answer, Server
 
-needs_nginx = pytest.mark.skipif(found_nginx() is None, reason="there is no nginx; Debian's package is `nginx`")
+needs_nginx = pytest.mark.skipif(find_nginx() is None, reason="there is no nginx; Debian's package is `nginx`")
 
 
 @dataclass
@@ -42,7 +37,7 @@ class Origin(Server):
         return self
 
     def connection(self, timeout_s: float = 60) -> http.client.HTTPConnection:
-        return UnixConnection(self.path, timeout_s)
+        return connection_to(self.path, timeout_s)
 
     def _bind(self) -> tuple[str, ...]:
         return ("--bind", f"unix:{self.path}")
@@ -96,7 +91,7 @@ class Edge:
     ) -> Answer:
         """Send one request, a dict as JSON; from `address`, where one is given."""
         content = json.dumps(body) if isinstance(body, dict) else body
-        connection = UnixConnection(self.place.socket) if address else self.connection()
+        connection = connection_to(self.place.socket, 60) if address else self.connection()
         try:
             posing = {"X-Test-Address": address} if address else {}
             connection.request(method, path, content, {**posing, **(headers or {})})

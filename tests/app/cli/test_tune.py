@@ -6,14 +6,14 @@ import sys
 import pytest
 import yaml
 
-from app.cli.tune import NoSettingError, Wanted, asked
-from app.tuning.quantities import BadQuantityError
-from app.tuning.serving import document_for
-from app.tuning.setting import Setting
+from app.cli.tune import NoCandidateError, Options, question_of
+from app.tuning.candidate import Candidate, document_for
+from app.tuning.units import BadQuantityError
 from loader.config.settings import load_settings
+from tests.app.cli.running import at_a_terminal
 from tests.conftest import ROOT
 
-DEFAULTS = Wanted("first_audio_p95=300ms,total_p95=2s", None, None, None, "10m", 1, None, None)
+DEFAULTS = Options("first_audio_p95=300ms,total_p95=2s", None, None, None, "10m", 1, None, None)
 
 
 @pytest.fixture
@@ -23,13 +23,13 @@ def config(tmp_path):
     return path
 
 
-def test_what_is_asked_for_has_sensible_defaults(config):
-    question = asked(DEFAULTS, load_settings(config))
+def test_options_have_sensible_defaults(config):
+    question = question_of(DEFAULTS, load_settings(config))
 
     assert ["first_audio_p95=300ms", "total_p95=2s"] == [str(each) for each in question.objectives]
-    assert (600.0, 777, "builtin") == (question.budget_s, question.longest_characters, question.mix.name)
+    assert (600.0, 777, "builtin") == (question.budget_s, question.max_characters, question.workload.name)
     assert question.cores > 0
-    assert Setting(1, 2) == question.settings[0]
+    assert Candidate(1, 2) == question.candidates[0]
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_its_help_has_examples(invoke):
     assert "status 76" in " ".join(done.output.split())
 
 
-def test_an_answer_that_is_no_is_status_3():
-    assert 76 == NoSettingError.exit_status
+def test_every_error_has_its_status():
+    assert 76 == NoCandidateError.exit_status
     assert 64 == BadQuantityError.exit_status
 
 
@@ -107,7 +107,7 @@ def test_the_server_that_is_measured_is_the_configured_one_with_what_is_varied(t
     config, written = tmp_path / "here" / "tts_config.yaml", tmp_path / "written.yaml"
     config.write_text(EVERYTHING)
     settings = load_settings(config)
-    document = document_for(yaml.safe_load(EVERYTHING), settings, Setting(3, 5), 12345)
+    document = document_for(yaml.safe_load(EVERYTHING), settings, Candidate(3, 5), 12345)
     written.write_text(yaml.safe_dump(document))
     measured = load_settings(written)
 
@@ -116,6 +116,29 @@ def test_the_server_that_is_measured_is_the_configured_one_with_what_is_varied(t
     assert settings.cache_dir == measured.cache_dir
     assert settings.limits == measured.limits
     assert settings.admission.stall_s == measured.admission.stall_s
-    # It is asked without a key, and what waits is measured instead of refused.
+    # Without API keys, and requests that wait are measured instead of refused.
     assert () == measured.api_keys.sha256
     assert measured.admission.queue >= 1000
+
+
+PROGRESS = """
+import sys
+from app.cli.tune import tuning_progress
+with tuning_progress(600.0) as progress:
+    progress.doing("2 x 4: warming [up]")
+    progress.done("1 x 2: [bold]3.00[/bold] requests a second")
+    sys.stdin.read(1)
+"""
+
+
+def test_a_terminal_shows_findings_and_what_is_being_done_with_a_clock():
+    shown = at_a_terminal(PROGRESS, until="0:00:0")
+
+    assert "chorus: 1 x 2: [bold]3.00[/bold] requests a second\r\n" in shown
+    assert "2 x 4: warming [up]" in shown
+
+
+def test_without_a_terminal_findings_are_lines():
+    done = subprocess.run([sys.executable, "-c", PROGRESS], cwd=ROOT, input="", capture_output=True, text=True, check=True)
+
+    assert "chorus: 1 x 2: [bold]3.00[/bold] requests a second\n" == done.stderr

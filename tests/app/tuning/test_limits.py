@@ -3,7 +3,7 @@
 import pytest
 
 from app.tuning.limits import Groups, throttled_s, usable_cores, usable_memory, wanted_cores
-from app.tuning.quantities import BadQuantityError
+from app.tuning.units import BadQuantityError
 
 GIB = 2**30
 

@@ -1,104 +1,14 @@
-"""Things that a request leaves behind, and things that it only seems to."""
+"""Work that seems to leak and does not; the leaks themselves are in `ops.benchmarks.faults`."""
 
-import ctypes
-import os
 import random
-import threading
 from collections import OrderedDict
 
 import numpy as np
 
+from ops.benchmarks.faults import Leak
+
 KIB = 1024
 MIB = 1024 * KIB
-
-_libc = ctypes.CDLL(None)
-_libc.malloc.restype = ctypes.c_void_p
-_libc.malloc.argtypes = [ctypes.c_size_t]
-_libc.free.argtypes = [ctypes.c_void_p]
-
-
-class Leak:
-    """Holds on to something of every request; `close` lets go of all of it."""
-
-    def __init__(self):
-        self.held = []
-
-    def serve(self, number):
-        """Be request number `number`, from 0."""
-
-    def close(self):
-        self.held.clear()
-
-
-class PythonLeak(Leak):
-    """Small objects, as a list that nobody empties."""
-
-    def __init__(self, size_bytes):
-        super().__init__()
-        self.size_bytes = size_bytes
-
-    def serve(self, number):
-        # 240 bytes each, and 8 for its place in the list.
-        self.held.append([bytes(200) for _ in range(self.size_bytes // 248)])
-
-
-class BytesLeak(PythonLeak):
-    def serve(self, number):
-        self.held.append(bytes(self.size_bytes))
-
-
-class NumpyLeak(PythonLeak):
-    def serve(self, number):
-        self.held.append(np.ones(self.size_bytes // 4, np.float32))
-
-
-class TensorLeak(PythonLeak):
-    def serve(self, number):
-        import torch
-
-        self.held.append(torch.zeros(1, self.size_bytes // 4))
-
-
-class HeapLeak(PythonLeak):
-    """Memory of the C library that no Python object knows."""
-
-    def serve(self, number):
-        self.held.append(_libc.malloc(self.size_bytes))
-
-    def close(self):
-        for address in self.held:
-            _libc.free(address)
-        super().close()
-
-
-class DescriptorLeak(Leak):
-    def serve(self, number):
-        self.held.append(os.open(__file__, os.O_RDONLY))
-
-    def close(self):
-        for descriptor in self.held:
-            os.close(descriptor)
-        super().close()
-
-
-class ThreadLeak(Leak):
-    def __init__(self):
-        super().__init__()
-        self.over = threading.Event()
-
-    def serve(self, number):
-        thread = threading.Thread(target=self.forgotten)
-        thread.start()
-        self.held.append(thread)
-
-    def forgotten(self):
-        self.over.wait()
-
-    def close(self):
-        self.over.set()
-        for thread in self.held:
-            thread.join()
-        super().close()
 
 
 class LongerTexts(Leak):

@@ -9,7 +9,8 @@ import pytest
 from app.watchdog.detector import Suspicion
 from app.watchdog.sampler import Gauges
 from app.watchdog.trend import Trend, signals
-from tests.app.watchdog.leaks import KIB, PythonLeak
+from ops.benchmarks.faults import PythonLeak
+from tests.app.watchdog.leaks import KIB
 
 WITHOUT_GROWTH = """
 import random, sys

@@ -18,6 +18,7 @@ from app.watchdog.detector import STRIDE
 from app.watchdog.sampler import anon_bytes
 from app.watchdog.watchdog import Watchdog
 from loader.config.settings import WatchdogSettings
+from ops.benchmarks import faults
 from tests.app.watchdog import leaks
 from tests.app.watchdog.leaks import KIB, MIB
 
@@ -93,21 +94,21 @@ SIZES = [KIB, 64 * KIB, MIB]
 
 
 @pytest.mark.parametrize("size_bytes", SIZES)
-@pytest.mark.parametrize("make", [leaks.PythonLeak, leaks.BytesLeak, leaks.NumpyLeak])
+@pytest.mark.parametrize("make", [faults.PythonLeak, faults.BytesLeak, faults.NumpyLeak])
 def test_what_python_holds_is_found_with_the_line_that_took_it(make, size_bytes, held, caplog):
     worker = Worker()
     worker.serve(500, held(make(size_bytes)).serve)
 
     line = alert(caplog)
     assert "python" == line["kind"]
-    assert line["lines"].startswith("tests/app/watchdog/leaks.py:")
+    assert line["lines"].startswith("ops/benchmarks/faults.py:")
     assert 0.8 * size_bytes < line["traced_bytes_per_request"] < 1.5 * size_bytes
 
 
 @pytest.mark.parametrize("size_bytes", SIZES)
 def test_tensors_are_found_by_their_shape(size_bytes, held, caplog):
     worker = Worker()
-    worker.serve(500, held(leaks.TensorLeak(size_bytes)).serve)
+    worker.serve(500, held(faults.TensorLeak(size_bytes)).serve)
 
     line = alert(caplog)
     assert "native" == line["kind"]
@@ -118,7 +119,7 @@ def test_tensors_are_found_by_their_shape(size_bytes, held, caplog):
 @pytest.mark.parametrize("size_bytes", SIZES)
 def test_memory_that_no_python_object_knows_is_native(size_bytes, held, caplog):
     worker = Worker()
-    worker.serve(500, held(leaks.HeapLeak(size_bytes)).serve)
+    worker.serve(500, held(faults.HeapLeak(size_bytes)).serve)
 
     line = alert(caplog)
     assert "native" == line["kind"]
@@ -129,16 +130,16 @@ def test_memory_that_no_python_object_knows_is_native(size_bytes, held, caplog):
 
 def test_descriptors_are_found_by_what_they_are(held, caplog):
     worker = Worker()
-    worker.serve(500, held(leaks.DescriptorLeak()).serve)
+    worker.serve(500, held(faults.DescriptorLeak()).serve)
 
     line = alert(caplog)
     assert ("descriptors", 1.0) == (line["kind"], line["descriptors_per_request"])
-    assert leaks.__file__ in line["descriptor_kinds"]
+    assert faults.__file__ in line["descriptor_kinds"]
 
 
 def test_threads_are_found_by_their_name(held, caplog):
     worker = Worker()
-    worker.serve(500, held(leaks.ThreadLeak()).serve)
+    worker.serve(500, held(faults.ThreadLeak()).serve)
 
     line = alert(caplog)
     assert ("threads", 1.0) == (line["kind"], line["threads_per_request"])
@@ -156,14 +157,14 @@ def test_memory_of_the_device_is_told_apart(held, caplog):
 def test_a_leak_that_begins_late_is_found_as_soon(held):
     worker = Worker()
     worker.serve(2000)
-    worker.serve(500, held(leaks.HeapLeak(KIB)).serve)
+    worker.serve(500, held(faults.HeapLeak(KIB)).serve)
 
     ((found_at, kind),) = worker.alerts
     assert "native" == kind
 
 
 NO_LEAKS = [
-    leaks.Leak, leaks.LongerTexts, leaks.FillingCache, leaks.Fragmentation, lambda: leaks.OneHugeRequest(150),
+    faults.Leak, leaks.LongerTexts, leaks.FillingCache, leaks.Fragmentation, lambda: leaks.OneHugeRequest(150),
     lambda: leaks.OneHugeRequest(400), leaks.Cycles, leaks.Steps,
 ]  # fmt: skip
 
@@ -200,7 +201,7 @@ def test_slow_growth_of_what_is_traced_is_found_as_the_article_does(held, caplog
     tracemalloc.start()
     try:
         worker = Worker(replace(SETTINGS, trace=True, every=100, growth=0.001, leak_bytes=MIB))
-        worker.serve(1000, held(leaks.BytesLeak(4 * KIB)).serve)
+        worker.serve(1000, held(faults.BytesLeak(4 * KIB)).serve)
 
         assert ("python", "traced_bytes") == tuple(alert(caplog)[name] for name in ("kind", "signal"))
     finally:
@@ -210,12 +211,12 @@ def test_slow_growth_of_what_is_traced_is_found_as_the_article_does(held, caplog
 def test_windows_of_tracing_find_a_leak_of_python_by_the_articles_rule_alone(held, caplog):
     """No slope can be an alert here: it would have to be over 1 MiB a request."""
     worker = Worker(replace(SETTINGS, leak_bytes=MIB))
-    worker.serve(10_000, held(leaks.PythonLeak(KIB)).serve)
+    worker.serve(10_000, held(faults.PythonLeak(KIB)).serve)
 
     line = alert(caplog)
     assert ("python", "traced_bytes") == (line["kind"], line["signal"])
     assert 0.7 * KIB < line["bytes_per_request"] < 1.3 * KIB
-    assert line["lines"].startswith("tests/app/watchdog/leaks.py:")
+    assert line["lines"].startswith("ops/benchmarks/faults.py:")
 
 
 def test_windows_of_tracing_are_a_small_part_of_all_requests():
@@ -232,7 +233,7 @@ def test_with_tracing_always_on_a_leak_is_found_and_tracing_goes_on(held, caplog
     tracemalloc.start()
     try:
         worker = Worker(replace(SETTINGS, trace=True))
-        worker.serve(500, held(leaks.NumpyLeak(64 * KIB)).serve)
+        worker.serve(500, held(faults.NumpyLeak(64 * KIB)).serve)
 
         assert "python" == alert(caplog)["kind"]
         assert tracemalloc.is_tracing()
@@ -241,14 +242,14 @@ def test_with_tracing_always_on_a_leak_is_found_and_tracing_goes_on(held, caplog
 
 
 def test_tracing_ends_with_the_suspicion(held):
-    Worker().serve(500, held(leaks.NumpyLeak(64 * KIB)).serve)
+    Worker().serve(500, held(faults.NumpyLeak(64 * KIB)).serve)
 
     assert not tracemalloc.is_tracing()
 
 
 def test_a_leak_that_goes_on_is_said_again_ever_more_seldom(held):
     worker = Worker()
-    worker.serve(4000, held(leaks.HeapLeak(KIB)).serve, until_alert=False)
+    worker.serve(4000, held(faults.HeapLeak(KIB)).serve, until_alert=False)
 
     found_at = [number for number, _ in worker.alerts]
     assert 3 <= len(found_at) <= 4
@@ -257,7 +258,7 @@ def test_a_leak_that_goes_on_is_said_again_ever_more_seldom(held):
 
 def test_a_worker_that_leaks_waits_for_its_turn_to_be_replaced(held):
     worker = Worker(replace(SETTINGS, action="replace"), may_be_replaced=False)
-    worker.serve(500, held(leaks.HeapLeak(KIB)).serve)
+    worker.serve(500, held(faults.HeapLeak(KIB)).serve)
     worker.serve(20, until_alert=False)
     before = list(worker.replaced)
     worker.may_be_replaced = True
@@ -275,7 +276,7 @@ def test_where_an_alert_is_to_trim_free_memory_goes_back_to_the_system(held):
         pinned = pieces[::50]
         del pieces
         before_bytes = anon_bytes()
-        worker.serve(500, held(leaks.HeapLeak(KIB)).serve)
+        worker.serve(500, held(faults.HeapLeak(KIB)).serve)
         freed_mib[action] = (before_bytes - anon_bytes()) // MIB
         assert 1 == len(worker.alerts) and 20 == len(pinned)
 
@@ -285,7 +286,7 @@ def test_where_an_alert_is_to_trim_free_memory_goes_back_to_the_system(held):
 @pytest.mark.parametrize("action", ["log", "trim"])
 def test_a_worker_is_replaced_only_where_that_is_asked_for(action, held):
     worker = Worker(replace(SETTINGS, action=action))
-    worker.serve(500, held(leaks.HeapLeak(KIB)).serve)
+    worker.serve(500, held(faults.HeapLeak(KIB)).serve)
 
     assert 1 == len(worker.alerts)
     assert [] == worker.replaced

@@ -1,6 +1,6 @@
 """Which samples of memory belong to which audio."""
 
-from ops.benchmarks.listening import Delivery
+from ops.benchmarks.clients import Delivery
 from ops.benchmarks.longtext import Reading, Sample
 
 
