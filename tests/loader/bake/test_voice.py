@@ -147,7 +147,7 @@ def test_two_servers_that_start_at_once_bake_once_and_a_third_not_at_all(setting
     assert "[]" == outputs[0][0].splitlines()[-1], "who asks for a bake imports nothing that bakes"
     silent, written = sorted((err for _, err in outputs), key=len)
     assert "" == silent
-    for stage in ("verifying", "loading the checkpoint", "exporting and optimising", "sealing"):
+    for stage in ("verifying", "loading the checkpoint", "exporting and optimizing", "sealing"):
         assert 1 == written.count(f"chorus: {stage}")
 
     artifact = locate_artifact(settings.voices[0], settings)
