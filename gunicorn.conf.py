@@ -26,11 +26,12 @@ from app.serving.request_buffer import MAX_LINE_BYTES  # noqa: E402
 from app.serving.worker import SILENT_CONNECTIONS, SpeechWorker  # noqa: E402
 from app.startup import one_clear_message, settings_from  # noqa: E402
 from app.system import heap  # noqa: E402
+from app.system.cgroup import cpu_budget  # noqa: E402
 from app.system.open_files import needed_to_serve, require_open_files  # noqa: E402
 
 heap.keep_one_heap()
 _settings = settings_from(os.environ)
-_workers = _settings.workers or hooks.usable_cores()
+_workers = _settings.workers or cpu_budget().used
 with one_clear_message():
     _files = needed_to_serve(_settings, _workers)
     require_open_files(_files, wanted=_files + SILENT_CONNECTIONS)

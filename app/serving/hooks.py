@@ -37,11 +37,6 @@ UNSAFE_TO_FORK = 71
 TEMPORARY_FAILURE = WarmUpError.exit_status
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may run on."""
-    return len(os.sched_getaffinity(0))
-
-
 def task_count(tasks: Path = Path("/proc/self/task")) -> int:
     """Return how many threads this process has, native ones included."""
     return len(os.listdir(tasks))

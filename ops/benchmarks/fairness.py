@@ -14,13 +14,13 @@ import click
 import psutil
 
 from app.scoreboard.snapshot import snapshot
-from app.serving.hooks import usable_cores
 from app.tuning.load import Arrival, poisson
 from app.tuning.mix import builtin_mix
 from app.tuning.outcome import Outcome, answered
 from app.tuning.setting import Setting
 
 from .loads import PATIENCE_S, measured, offer, percentile_ms, warm
+from .machine import usable_cores
 from .report import Figure, Report, Target, figure, progress
 from .servers import Ask, Kind, Server, ours, started
 from .voices import embedded_voice, write_config

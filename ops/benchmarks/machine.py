@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from app.system.cgroup import cpu_budget
 from loader.artifacts.cpu import cpu_model, feature_level
 
 _PACKAGES = ("chorus-tts", "onnxruntime", "numpy", "gunicorn", "torch", "coqui-tts", "piper-tts")
@@ -36,8 +37,8 @@ class Machine:
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may run on."""
-    return len(os.sched_getaffinity(0))
+    """Return how many cores this process may use, by affinity and CPU quota."""
+    return cpu_budget().used
 
 
 def this_machine() -> Machine:

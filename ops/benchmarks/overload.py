@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from app.serving.hooks import usable_cores
 from app.tuning.load import poisson
 from app.tuning.mix import Line, Mix
 from app.tuning.outcome import ANSWERED, REFUSED, Outcome
 from app.tuning.setting import Setting
 
 from .loads import PATIENCE_S, Capacity, measured, offer, percentile_ms, warm, work_hz
+from .machine import usable_cores
 from .report import Figure, Report, Target, figure, progress
 from .servers import ours, started
 from .texts import SENTENCES
