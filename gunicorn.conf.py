@@ -30,6 +30,7 @@ from app.system.cgroup import cpu_budget  # noqa: E402
 from app.system.open_files import needed_to_serve, require_open_files  # noqa: E402
 
 heap.keep_one_heap()
+# Read once: app.wsgi in each worker gets the same settings.
 _settings = settings_from(os.environ)
 _workers = _settings.workers or cpu_budget().used
 with one_clear_message():

@@ -1,8 +1,9 @@
-"""How a process starts: from its configuration, or not at all and with one clear message."""
+"""Start of a process: its configuration, or one clear message and a documented exit status."""
 
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 
 from loader.artifacts.fs import remedy_for
 from loader.config.settings import Settings, load_settings
@@ -15,16 +16,24 @@ DEFAULT_CONFIG = "tts_config.yaml"
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
-    """Read the configuration file that CHORUS_CONFIG names, or end the process with one clear message."""
+    """Return the settings in the file that CHORUS_CONFIG names; end the process with one clear message if they are wrong.
+
+    A file is read once: workers have the settings that their master read, whatever the file says by then.
+    """
     with one_clear_message():
-        return load_settings(environment.get("CHORUS_CONFIG") or DEFAULT_CONFIG)
+        return _load_once(environment.get("CHORUS_CONFIG") or DEFAULT_CONFIG)
+
+
+@cache
+def _load_once(path: str) -> Settings:
+    return load_settings(path)
 
 
 @contextmanager
 def one_clear_message() -> Iterator[None]:
     """End the process on a reported error with its line and its documented status, on Ctrl-C quietly with 130.
 
-    An error of the file system that has come as far as here is reported too: it is the machine's.
+    File system errors that reach this are reported too, with a remedy if one is known.
     """
     try:
         yield

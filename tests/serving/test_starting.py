@@ -1,8 +1,9 @@
-"""Starting a server: too few open files, closed streams, no place for its socket, a CPU quota."""
+"""Starting a server: too few open files, closed streams, no place for its socket, a CPU quota, a configuration that changes."""
 
 import concurrent.futures
 import os
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -118,3 +119,16 @@ def test_a_cpu_quota_decides_the_number_of_workers_and_status_shows_it(write_con
 
     assert 1 == workers == status["cores"]
     assert {"affinity": len(os.sched_getaffinity(0)), "quota": 1.0, "used": 1} == status["cpu"]
+
+
+@pytest.mark.parametrize("preload", [True, False])
+def test_a_worker_that_comes_later_has_the_settings_that_the_master_read(start, preload):
+    server = start("--workers", "1", keys={"preload": preload, "limits": {"text_characters": 20}}, expected_deaths=1).ready()
+    server.config.write_text("][")
+    (worker,) = server.workers()
+    os.kill(worker.pid, signal.SIGKILL)
+    server.eventually(lambda: [each.pid for each in server.workers()] not in ([], [worker.pid]))
+    server.eventually(lambda: server.ask("GET", "/readyz").status == 200)
+
+    assert 413 == server.speak("a text of more than 20 characters").status
+    assert 200 == server.speak("Hello.").status
