@@ -14,7 +14,7 @@ from typing import Any
 import click
 import voluptuous as vol
 
-from app.cli.command import chorus
+from app.cli.main import chorus
 from loader.config.schema import SCHEMA
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from app.cli.options import config_option
+from app.cli import config_option
 from loader.errors import LoaderError, MissingPackageError
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _require_server() -> None:
 
 def _measured(question: "Question", settings: "Settings", out: Path, plot: bool) -> "Journal":
     """Measure, and write the files of what was measured, whatever ends it."""
-    from app.cli.display import watched_stages
+    from app.cli.progress import watched_stages
     from app.cli.tuning_progress import shown_tuning
     from app.tuning.bench import Bench
     from app.tuning.journal import Journal
