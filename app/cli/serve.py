@@ -17,13 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 def _address(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """Check an address, of which gunicorn would make a traceback or seconds of retries."""
     # Late: --help does without the library of the configuration.
-    import voluptuous as vol
-
-    from loader.config.validators import address
+    from loader.config.validation import parse_address
 
     try:
-        return None if value is None else address(value)
-    except vol.Invalid as error:
+        return None if value is None else str(parse_address(value))
+    except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
 

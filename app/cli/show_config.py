@@ -34,7 +34,7 @@ def as_yaml(settings: "Settings") -> str:
     import yaml
 
     document = asdict(settings)
-    for name in ("path", "cache_folder"):
+    for name in ("path", "model_path", "version", "cache_folder"):
         del document[name]
     document["cache_dir"] = str(settings.cache_dir)
     document["voices"] = [{**voice, "aliases": list(voice["aliases"])} for voice in document["voices"]]

@@ -84,7 +84,7 @@ HEAVY = """
         chorus(sys.argv[1:])
     except SystemExit as ended:
         assert not ended.code
-    heavy = {"torch", "TTS", "onnx", "onnxruntime", "numpy", "flask", "gunicorn", "rich", "yaml", "voluptuous"}
+    heavy = {"torch", "TTS", "onnx", "onnxruntime", "numpy", "flask", "gunicorn", "rich", "yaml", "msgspec"}
     print(json.dumps(sorted(heavy & set(sys.modules))))
     """
 
@@ -95,4 +95,4 @@ def test_help_imports_nothing_but_click():
 
 
 def test_listing_voices_opens_no_engine(settings, embedded_artifact):
-    assert ["rich", "voluptuous", "yaml"] == answer_of(HEAVY, "voices", "--config", settings.path)
+    assert ["msgspec", "rich", "yaml"] == answer_of(HEAVY, "voices", "--config", settings.path)
