@@ -24,10 +24,9 @@ from app.scoreboard.board import Scoreboard  # noqa: E402
 from app.serving import hooks  # noqa: E402
 from app.serving.request_buffer import MAX_LINE_BYTES  # noqa: E402
 from app.serving.worker import SILENT_CONNECTIONS, SpeechWorker  # noqa: E402
-from app.startup import one_clear_message, settings_from  # noqa: E402
+from app.startup import needed_to_serve, one_clear_message, require_open_files, settings_from  # noqa: E402
 from app.system import heap  # noqa: E402
 from app.system.cgroup import cpu_budget  # noqa: E402
-from app.system.open_files import needed_to_serve, require_open_files  # noqa: E402
 
 heap.keep_one_heap()
 # Read once: app.wsgi in each worker gets the same settings.

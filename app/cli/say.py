@@ -134,7 +134,7 @@ def _format_of(output: str) -> str:
 
 def _open_voice(speech: Speech, config: Path) -> "Voice":
     from app.cli.progress import watched_stages
-    from app.system.open_files import needed_to_speak, require_open_files
+    from app.startup import needed_to_speak, require_open_files
     from loader.config.settings import load_settings
     from loader.voices.catalog import locate_all, open_catalogue
 

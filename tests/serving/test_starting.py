@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.system.open_files import needed_to_serve
+from app.startup import needed_to_serve
 from loader.config.settings import load_settings
 from tests.conftest import ROOT
 from tests.support.harness import Server
