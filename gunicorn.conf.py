@@ -1,7 +1,7 @@
-"""The process model on one page: the master opens the voices, proves itself single-threaded, and forks.
+"""The process model on one page: the master opens the voices, checks that it has one thread, and forks.
 
-Weights are mapped once; workers inherit the mapping, the sessions and every imported
-module. gunicorn reads this file, then app.wsgi, then calls the hooks in the order below.
+Weights are mapped once; workers inherit the mapping, the sessions and every imported module. gunicorn reads this file, then
+app.wsgi, then calls the hooks in the order below.
 """
 
 import gc
@@ -10,12 +10,12 @@ import os
 # Both before numpy is first imported: its BLAS starts threads, and forking with threads hangs.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# A collection in the master would move objects about that all workers share; see when_ready.
+# A collection in the master would write to pages that all workers share; see when_ready.
 gc.disable()
 
 from loader.standard_streams import reopen_closed_streams  # noqa: E402
 
-# Before the scoreboard and the listener, which would get the numbers of closed streams.
+# Before the scoreboard and the listener, which would get the descriptors of closed streams.
 reopen_closed_streams()
 
 from app.logs import logging_config  # noqa: E402
@@ -23,7 +23,7 @@ from app.scheduling.admission import SPARE_THREADS  # noqa: E402
 from app.scoreboard.board import Scoreboard  # noqa: E402
 from app.serving import hooks  # noqa: E402
 from app.serving.request_buffer import MAX_LINE_BYTES  # noqa: E402
-from app.serving.worker import SILENT_CONNECTIONS, SpeechWorker  # noqa: E402
+from app.serving.worker import MAX_PENDING, SpeechWorker  # noqa: E402
 from app.startup import needed_to_serve, one_clear_message, require_open_files, settings_from  # noqa: E402
 from app.system import heap  # noqa: E402
 from app.system.cgroup import cpu_budget  # noqa: E402
@@ -34,7 +34,7 @@ _settings = settings_from(os.environ)
 _workers = _settings.workers or cpu_budget().used
 with one_clear_message():
     _files = needed_to_serve(_settings, _workers)
-    require_open_files(_files, wanted=_files + SILENT_CONNECTIONS)
+    require_open_files(_files, wanted=_files + MAX_PENDING)
 _board = Scoreboard()
 _board.describe(places=_settings.threads, queue=_settings.admission.queue)
 
@@ -43,16 +43,15 @@ preload_app = _settings.preload
 bind = _settings.bind
 workers = _workers
 worker_class = SpeechWorker
-# So many are served at a time, the others wait for their turn or are told at once that they cannot have one
-# (app.scheduling.admission), and so many answers wait for slow clients (app.scheduling.parking): for each a thread, made
-# when it is first needed.
+# A thread, made when it is first needed, for each request that is served, that waits for its turn or is refused
+# (app.scheduling.admission), and for each answer that waits for a slow client (app.scheduling.parking).
 threads = _settings.threads + _settings.admission.queue + _settings.admission.parked + SPARE_THREADS
-# Clients that have said nothing yet have no thread, and must not keep those out that have.
-worker_connections = threads + SILENT_CONNECTIONS
+# Clients whose requests are not complete have no thread, and must not keep the others out.
+worker_connections = threads + MAX_PENDING
 keepalive = 0
 limit_request_line = MAX_LINE_BYTES  # GET /api/tts carries its text there
-# gunicorn takes SCRIPT_NAME and PATH_INFO from headers of clients it trusts, and refuses headers that contradict each other
-# about the scheme. Nothing here is served below another path, and no URL is made of the scheme.
+# gunicorn takes SCRIPT_NAME and PATH_INFO from headers of clients that it trusts, and refuses headers that contradict each
+# other about the scheme. The application is not served below another path, and makes no URL with the scheme.
 forwarder_headers = ""
 secure_scheme_headers = {}
 graceful_timeout = int(_settings.request_timeout_s)
@@ -60,11 +59,11 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 control_socket_disable = True  # it is a thread in the master
 logconfig_dict = logging_config(_settings.log_format)
 
-on_starting = hooks.before_start(_settings)
-when_ready = hooks.freeze
-pre_fork = hooks.before_fork(_board)
-post_fork = hooks.thaw
-post_worker_init = hooks.begin_work
-worker_int = hooks.stop_at_once
-worker_exit = hooks.end_with_status
-child_exit = hooks.report_lost_worker
+on_starting = hooks.on_starting(_settings)
+when_ready = hooks.when_ready
+pre_fork = hooks.pre_fork(_board)
+post_fork = hooks.post_fork
+post_worker_init = hooks.post_worker_init
+worker_int = hooks.worker_int
+worker_exit = hooks.worker_exit
+child_exit = hooks.child_exit

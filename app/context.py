@@ -9,7 +9,7 @@ from app.system.heap import IdleHeap
 from app.warmup import WarmUp
 from app.watchdog.watchdog import Watchdog
 from loader.config.settings import Settings
-from loader.voices.catalog import Catalogue
+from loader.voices.catalog import Catalog
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Service:
     watchdog: Watchdog
 
     @property
-    def catalogue(self) -> Catalogue:
+    def catalogue(self) -> Catalog:
         """The open voices.
 
         Raises:

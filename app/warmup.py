@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from app.errors import WarmingUpError
 from app.logs import event
 from loader.errors import LoaderError
-from loader.retry import Backoff, described, with_retries
-from loader.voices.catalog import Catalogue
+from loader.retry import Backoff, format_error, with_retries
+from loader.voices.catalog import Catalog
 
 log = logging.getLogger("chorus.process")
 
@@ -48,7 +48,7 @@ class WarmUp:
 
     def __init__(
         self,
-        open_voices: Callable[[], Catalogue],
+        open_voices: Callable[[], Catalog],
         backoff: Backoff = Backoff(),
         pause: Callable[[float], object] | None = None,
         stop: Callable[[], None] = stop_gracefully,
@@ -72,7 +72,7 @@ class WarmUp:
         self._patience_s = patience_s
         #: The first try is over, one way or the other.
         self._tried = threading.Event()
-        self._catalogue: Catalogue | None = None
+        self._catalogue: Catalog | None = None
         self._thread: threading.Thread | None = None
         self._ready = False
         self._when_reader_ended: Callable[[], None] = lambda: None
@@ -87,7 +87,7 @@ class WarmUp:
         return self._ready
 
     @property
-    def catalogue(self) -> Catalogue:
+    def catalogue(self) -> Catalog:
         """The voices; waits for the first try to get them ready, and no longer.
 
         Raises:
@@ -163,7 +163,7 @@ class WarmUp:
         return True
 
     def _note(self, attempt: int, error: BaseException) -> None:
-        why, last = described(error), self._backoff.tries
+        why, last = format_error(error), self._backoff.tries
         self.progress = Progress(min(attempt + 1, last), last, why)
         self._tried.set()
         event(log, "worker.warm_up_failed", logging.WARNING, attempt=attempt, tries=last, reason=why)
@@ -171,7 +171,7 @@ class WarmUp:
     def _end(self, error: LoaderError) -> None:
         """End this worker with a status that leaves the others alone, so late that replacing it costs little."""
         last = self._backoff.tries
-        self.progress = Progress(self.progress.attempt, last, described(error.__cause__ or error))
+        self.progress = Progress(self.progress.attempt, last, format_error(error.__cause__ or error))
         self._tried.set()
         event(log, "worker.not_ready", logging.ERROR, status=error.exit_status, reason=str(error))
         self._wait(self._backoff.pause_s(last))

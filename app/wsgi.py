@@ -20,16 +20,16 @@ from app.watchdog.sampler import MemorySample
 from app.watchdog.watchdog import Watchdog
 from loader.config.settings import Settings
 from loader.retry import Backoff
-from loader.voices.catalog import Catalogue, locate_all, open_catalogue
+from loader.voices.catalog import Catalog, locate_all, open_catalog
 
 
-def open_voices(settings: Settings) -> Catalogue:
+def open_voices(settings: Settings) -> Catalog:
     """Find or bake the artifacts and open every voice that is to be open from the start.
 
     Raises:
         LoaderError: any of its children.
     """
-    return open_catalogue(settings, locate_all(settings, anew=settings.preload and not settings.use_cache))
+    return open_catalog(settings, locate_all(settings, anew=settings.preload and not settings.use_cache))
 
 
 def _hands(settings: Settings) -> Hands:
@@ -54,7 +54,7 @@ def _shown(sample: MemorySample) -> dict[str, float]:
 
 
 def create(
-    open_voices: Callable[[Settings], Catalogue] = open_voices, backoff: Backoff = Backoff()
+    open_voices: Callable[[Settings], Catalog] = open_voices, backoff: Backoff = Backoff()
 ) -> Flask:
     """Return the application, its voices open where `preload` is on.
 

@@ -1,8 +1,7 @@
-"""What can go wrong before and while a voice speaks. Imports nothing of this project.
+"""Errors of the loader. Imports nothing of this project.
 
-Every error says the value, the bound and the remedy, and carries its evidence as
-attributes. `exit_status` is what a command or the server exits with when the error
-ends it (the numbers of sysexits.h, where they fit).
+Every message has the value, the bound and the remedy; attributes carry the evidence.
+`exit_status` is the status of a command or a server that ends by the error (sysexits.h).
 """
 
 from collections.abc import Sequence
@@ -10,19 +9,19 @@ from pathlib import Path
 
 
 class LoaderError(Exception):
-    """The root: anything the loader reports on purpose."""
+    """Root of all errors that the loader raises on purpose."""
 
     exit_status = 70
-    #: Trying again changes nothing: somebody has to change a file, an option or what is installed.
+    #: Another try cannot help: a file, an option or an installed package has to change.
     permanent = False
 
 
-#: Problems of a configuration that one message lists.
+#: Problems of a configuration in one message.
 _MAX_LISTED = 100
 
 
 class ConfigError(LoaderError):
-    """The configuration file has problems; they are listed at once."""
+    """The configuration file has problems; the message lists all of them."""
 
     exit_status = 78
     permanent = True
@@ -39,7 +38,7 @@ class ConfigError(LoaderError):
 
 
 class ModelNotFoundError(LoaderError):
-    """No model directory, or nothing that looks like a Coqui model in it."""
+    """No model directory, or no Coqui model in it."""
 
     exit_status = 66
     permanent = True
@@ -52,7 +51,7 @@ class FetchError(LoaderError):
 
 
 class IntegrityError(LoaderError):
-    """A file is not what its release or manifest says; nothing was loaded from it."""
+    """A file differs from its release or manifest; nothing was loaded from it."""
 
     exit_status = 65
     permanent = True
@@ -72,26 +71,26 @@ class BakeError(LoaderError):
 
 
 class StoreError(LoaderError):
-    """The cache folder cannot take what was to be kept in it; nothing was published."""
+    """The cache folder cannot be written; nothing was published."""
 
     exit_status = 73
 
 
 class ShortageError(LoaderError):
-    """The system gives this process no more open files, processes or memory."""
+    """The system is out of open files, processes or memory for this process."""
 
     exit_status = 71
 
 
 class MissingPackageError(LoaderError):
-    """Something was asked for that an optional package does."""
+    """An optional package is needed and not installed."""
 
     exit_status = 69
     permanent = True
 
 
 class UnsupportedModelError(LoaderError):
-    """The model is sound, but this version of Chorus cannot speak it."""
+    """The model is valid, but this version of Chorus does not support it."""
 
     exit_status = 69
     permanent = True
@@ -105,29 +104,29 @@ class ArtifactError(LoaderError):
 
 
 class DeviceError(LoaderError):
-    """The accelerator cannot be used, for another reason than that its memory is full."""
+    """The accelerator cannot be used, for another reason than full memory."""
 
     exit_status = 69
 
 
 class NoDeviceError(DeviceError):
-    """There is no such accelerator on this machine, or nothing installed that could use it."""
+    """The machine has no such accelerator, or no installed library supports it."""
 
     permanent = True
 
 
 class WarmUpError(LoaderError):
-    """Getting ready failed as often as it is tried; whoever started this process may start it again."""
+    """Warm-up failed in every try; the supervisor may start this process again."""
 
     exit_status = 75
 
 
 class NotReadyError(LoaderError):
-    """Asked to speak before `warm_up()` finished."""
+    """`synthesize()` was called before `warm_up()` finished."""
 
 
 class SpeechError(LoaderError):
-    """A request that no voice could speak: the caller's text or choice is at fault."""
+    """The caller's text or choice of voice cannot be spoken."""
 
     exit_status = 64
 
@@ -135,20 +134,20 @@ class SpeechError(LoaderError):
 
 
 class UnspeakableTextError(SpeechError):
-    """Nothing in the text makes a sound in this voice's language."""
+    """Nothing in the text has a sound in this voice's language."""
 
 
 class UnreadableTextError(SpeechError):
-    """A part of the text cannot be read in that language, and neither can the text."""
+    """A part of the text ends the phonemizer in that language, also by itself."""
 
     def __init__(self, part: str, language: str) -> None:
         named = " ".join(f"U+{ord(character):04X}" for character in part[:8])
         more = " ..." if len(part) > 8 else ""
-        super().__init__(f"{part[:40]!r} ({named}{more}) cannot be read in {language!r}; remove it or write it otherwise")
+        super().__init__(f"{part[:40]!r} ({named}{more}) cannot be read in {language!r}; remove it or write it differently")
 
 
 class UnknownVoiceError(SpeechError):
-    """No voice of that name or alias is in the catalogue."""
+    """The catalog has no voice of that name or alias."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         self.name = name
@@ -162,19 +161,19 @@ class UnknownSpeakerError(SpeechError):
     def __init__(self, name: str, voice: str, known: Sequence[str]) -> None:
         self.name = name
         self.known = tuple(known)
-        there = f"known speakers: {', '.join(known)}" if known else "it has one speaker, without a name; leave it out"
+        there = f"known speakers: {', '.join(known)}" if known else "it has one speaker without a name; omit the speaker"
         super().__init__(f"voice {voice!r} has no speaker named {name[:80]!r}; {there}")
 
 
 class UnknownLanguageError(SpeechError):
-    """Nobody asked can speak that language."""
+    """No requested voice speaks that language."""
 
-    def __init__(self, name: str, nobody: str, known: Sequence[str]) -> None:
-        """Say who cannot: `nobody` is `no voice speaks`, or `voice 'x' does not speak`."""
+    def __init__(self, name: str, subject: str, known: Sequence[str]) -> None:
+        """Begin the message with `subject`: `no voice speaks`, or `voice 'x' does not speak`."""
         self.name = name
         self.known = tuple(known)
-        super().__init__(f"{nobody} {name[:80]!r}; known languages: {', '.join(known) or 'none with a name'}")
+        super().__init__(f"{subject} {name[:80]!r}; known languages: {', '.join(known) or 'none with a name'}")
 
 
 class SynthesisError(LoaderError):
-    """The engine produced no usable audio: our fault, not the caller's."""
+    """The engine produced no usable audio; the request was valid."""

@@ -1,4 +1,4 @@
-"""Trying again, a few times and ever later, what another try may cure."""
+"""Retries with exponential backoff."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Backoff:
-    """How often to try, and how long to wait in between."""
+    """Number of tries and the pauses between them."""
 
     tries: int = 3
-    #: Seconds before the second try; every later pause is twice as long as the one before it.
+    #: Seconds before the second try; each later pause is twice as long.
     first_pause_s: float = 1.0
 
-    def pause_s(self, tried: int) -> float:
-        """Return how long to wait after the try of that number, counted from 1."""
-        return float(self.first_pause_s * 2 ** (tried - 1))
+    def pause_s(self, attempt: int) -> float:
+        """Return the pause after that attempt, counted from 1."""
+        return float(self.first_pause_s * 2 ** (attempt - 1))
 
 
 def is_permanent(error: BaseException) -> bool:
-    """Whether no other try could end otherwise."""
+    """Whether another try cannot help."""
     return isinstance(error, LoaderError) and error.permanent
 
 
@@ -34,21 +34,21 @@ def with_retries(
     work: Callable[[], Result],
     backoff: Backoff,
     pause: Callable[[float], None],
-    failed: Callable[[int, BaseException], object] = lambda tried, error: None,
+    failed: Callable[[int, BaseException], object] = lambda attempt, error: None,
 ) -> Result:
-    """Return what `work` returns, tried again after each of its errors that is not permanent.
+    """Return `work()`, called again after each error that is not permanent.
 
     Args:
         work: may raise anything.
-        backoff: how often, and how far apart.
+        backoff: number of tries and pauses.
         pause: waits that many seconds.
-        failed: told the number of a try that failed, from 1, and its error, before the pause.
+        failed: called before the pause with the number of the failed attempt, from 1, and its error.
 
     Raises:
         WarmUpError: the last try failed too; its error is the cause.
         LoaderError: a permanent one, as soon as it comes up.
     """
-    # Only who may have to try again pays for the import.
+    # Late: only processes that may retry import it.
     import tenacity
 
     def note(state: "RetryCallState") -> None:
@@ -58,7 +58,7 @@ def with_retries(
     def give_up(state: "RetryCallState") -> Result:
         note(state)
         assert state.outcome is not None and (error := state.outcome.exception()) is not None
-        raise WarmUpError(f"failed {backoff.tries} times, at last with: {described(error)}") from error
+        raise WarmUpError(f"failed {backoff.tries} times, the last time with: {format_error(error)}") from error
 
     retrying = tenacity.Retrying(
         sleep=pause,
@@ -71,7 +71,7 @@ def with_retries(
     return retrying(work)
 
 
-def described(error: BaseException) -> str:
-    """Return one line on an error, with the name of its class where nobody here wrote its text."""
+def format_error(error: BaseException) -> str:
+    """Return an error's text in one line, with its class unless the error is ours."""
     text = " ".join(str(error).split())
     return text if isinstance(error, LoaderError) else f"{type(error).__name__}: {text}"

@@ -1,19 +1,19 @@
-"""Standard streams that whoever started this process has closed."""
+"""Standard streams that the parent process has closed."""
 
 import os
 import sys
 
 
 def reopen_closed_streams() -> None:
-    """Open what is closed of descriptors 0, 1 and 2 on /dev/null. Call it before anything else is opened.
+    """Open closed ones of descriptors 0, 1 and 2 on /dev/null. Call it before anything else is opened.
 
-    Otherwise the next file, socket or memory that is opened gets such a number, and all that
-    libraries write to standard error goes into it.
+    Otherwise the next file or socket gets such a number, and libraries write their standard
+    error into it.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if not _is_open(number):
             descriptor = os.open(os.devnull, os.O_RDWR)
-            if descriptor != number:  # a lower one is taken first, and was looked at first
+            if descriptor != number:  # the system takes the lowest free one, and lower ones were reopened first
                 os.dup2(descriptor, number)
                 os.close(descriptor)
             os.set_inheritable(number, True)

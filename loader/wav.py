@@ -1,4 +1,4 @@
-"""Samples to 16-bit WAV bytes, whole or as a stream whose length nobody knows yet."""
+"""WAV: samples to 16-bit bytes, as a file or as a stream of unknown length."""
 
 import struct
 from collections.abc import Iterable
@@ -7,11 +7,11 @@ import numpy as np
 
 from loader.engines.base import Samples
 
-#: What OpenAI sends where a streamed file's sizes should stand.
+#: The sizes in the header of a streamed file, as OpenAI sends them.
 _UNKNOWN_SIZE = 0xFFFFFFFF
 _SAMPLE_BYTES = 2
-#: Largest count of data bytes that fits a RIFF header.
-MOST_DATA_BYTES = _UNKNOWN_SIZE - 36 - 1
+#: Largest number of data bytes that fits a RIFF header.
+MAX_DATA_BYTES = _UNKNOWN_SIZE - 36 - 1
 
 
 def pcm16(samples: Samples) -> bytes:

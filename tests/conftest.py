@@ -17,7 +17,7 @@ from loader.artifacts.resolve import locate_artifact
 from loader.artifacts.store import Store
 from loader.config.settings import Settings, load_settings
 from loader.text.espeak import Espeak
-from loader.voices.catalog import Catalogue, open_catalogue
+from loader.voices.catalog import Catalog, open_catalog
 from tests.support.checkpoints import LJSPEECH_SIZE, TINY_SIZE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,9 +54,9 @@ def embedded_release(embedded_artifact: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def catalogue(settings: Settings, embedded_artifact: Path) -> Catalogue:
+def catalogue(settings: Settings, embedded_artifact: Path) -> Catalog:
     """The embedded voice, opened as a server opens it."""
-    return open_catalogue(settings, [embedded_artifact])
+    return open_catalog(settings, [embedded_artifact])
 
 
 @pytest.fixture(scope="session")

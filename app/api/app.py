@@ -14,11 +14,11 @@ from app.api.errors import refusal, translated
 from app.context import Service
 from app.errors import ServiceError, UnsupportedMediaTypeError
 from app.logs import event, follow_trace, place_of, trace_id_of
-from app.page import page
 from app.scheduling.deadline import WAITED_KEY
 from app.scheduling.proxy_clock import ProxyClock
 from app.scoreboard.layout import ROUTES
-from app.serving.unreadable import ENVIRON_KEY, ParseError, refusal_of
+from app.serving.request_errors import ENVIRON_KEY, ParseError, refusal_of
+from app.web import page
 
 log = logging.getLogger("chorus.http")
 

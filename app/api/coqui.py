@@ -8,7 +8,7 @@ from app.context import Service
 from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
 from app.scheduling.deadline import listener
 from app.synthesis.request import Speaking, SpeechRequest, checked_text, chosen, chosen_seed
-from loader.voices.catalog import Catalogue
+from loader.voices.catalog import Catalog
 
 coqui = Blueprint("coqui", __name__, url_prefix="/api")
 
@@ -43,7 +43,7 @@ def error_response(error: ServiceError) -> Response:
     return jsonify(error=error.message)
 
 
-def _speaking(catalogue: Catalogue) -> Speaking:
+def _speaking(catalogue: Catalog) -> Speaking:
     """Return who is to speak. As in Coqui's server, nobody chooses where there is but one of a thing."""
     speaker, language = _parameter("speaker_id"), _parameter("language_id")
     refuse_path(speaker, catalogue.default.speakers, "speaker_id")

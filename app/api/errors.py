@@ -15,7 +15,7 @@ from app.errors import (
     ServiceError,
     UnsupportedMediaTypeError,
 )
-from app.scheduling.socket_timeout import SlowClientError
+from app.scheduling.client_socket import SlowClientError
 
 
 def refusal(error: ServiceError) -> Response:

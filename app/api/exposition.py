@@ -28,7 +28,8 @@ from app.scoreboard.layout import State
 from app.scoreboard.snapshot import Histogram, Snapshot, Totals, snapshot
 from app.system.cgroup import GroupMemory, fullest_group
 from loader.devices.accelerator import State as DeviceState
-from loader.voices.catalog import Catalogue
+from loader.voices.catalog import Catalog
+from loader.voices.voice import Voice
 
 _HISTOGRAMS = {
     "request_s": ("tts_request_duration_seconds", "From when a request for speech came until its answer was sent whole."),
@@ -186,7 +187,7 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _ready_catalogue(service: Service) -> Catalogue | None:
+def _ready_catalogue(service: Service) -> Catalog | None:
     """Return the voices, or None at once where they are not ready: a scrape does not wait."""
     try:
         return service.catalogue if service.warm_up.is_ready else None
@@ -194,7 +195,7 @@ def _ready_catalogue(service: Service) -> Catalogue | None:
         return None
 
 
-def _voices(catalogue: Catalogue) -> Iterator[Metric]:
+def _voices(catalogue: Catalog) -> Iterator[Metric]:
     yield GaugeMetricFamily("tts_voices", "Voices that can be asked for.", len(catalogue.voices))
     described = InfoMetricFamily("tts_voice", "A voice, as the answering worker has it.", labels=())
     made = GaugeMetricFamily(
@@ -205,7 +206,7 @@ def _voices(catalogue: Catalogue) -> Iterator[Metric]:
     for voice in catalogue.voices:
         manifest, generation = voice.manifest, str(voice.generation)
         facts = {
-            "voice": voice.name, "engine": manifest.engine, "device": _device(catalogue, manifest.engine),
+            "voice": voice.name, "engine": manifest.engine, "device": _device(catalogue, voice),
             "precision": manifest.precision, "artifact": manifest.key, "generation": generation,
             "sample_rate_hz": str(voice.sample_rate_hz),
         }  # fmt: skip
@@ -215,9 +216,9 @@ def _voices(catalogue: Catalogue) -> Iterator[Metric]:
     yield made
 
 
-def _device(catalogue: Catalogue, engine: str) -> str:
+def _device(catalogue: Catalog, voice: Voice) -> str:
     accelerator = catalogue.accelerator
-    if accelerator is None or engine == "onnx" or accelerator.state is not DeviceState.IN_USE:
+    if accelerator is None or not voice.capabilities.uses_device or accelerator.state is not DeviceState.IN_USE:
         return "cpu"
     return accelerator.name
 

@@ -18,7 +18,7 @@ from app.context import Service
 from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
 from app.scheduling.deadline import listener
 from app.synthesis.request import SpeechRequest, checked_text, chosen_seed
-from loader.voices.voice import FASTEST, SLOWEST
+from loader.voices.voice import MAX_SPEED, MIN_SPEED
 
 #: Where this dialect is spoken.
 PATHS = ("/process", "/locales", "/voices", "/version", "/audioformats", "/datatypes")
@@ -111,6 +111,6 @@ def _speed(given: Mapping[str, str]) -> float:
     name = "effect_Rate_parameters"
     written = given.get(name, "durScale:1.5")
     scale = _DUR_SCALE.fullmatch(written.strip())
-    if scale is None or not 1 / FASTEST <= float(scale[1]) <= 1 / SLOWEST:
-        raise BadRequestError(f"{name} is {written[:80]!r}, expected durScale:{1 / FASTEST} to durScale:{1 / SLOWEST}", name)
+    if scale is None or not 1 / MAX_SPEED <= float(scale[1]) <= 1 / MIN_SPEED:
+        raise BadRequestError(f"{name} is {written[:80]!r}, expected durScale:{1 / MAX_SPEED} to durScale:{1 / MIN_SPEED}", name)
     return 1 / float(scale[1])

@@ -3,13 +3,13 @@
 from app.api.validation import refuse_path
 from app.synthesis.request import Speaking
 from app.synthesis.voices import spelled, with_speaker
-from loader.voices.catalog import Catalogue
+from loader.voices.catalog import Catalog
 from loader.voices.voice import Voice
 
 _UNKNOWN = "und"
 
 
-def speaking(catalogue: Catalogue, name: str, locale: str) -> Speaking:
+def speaking(catalogue: Catalog, name: str, locale: str) -> Speaking:
     """Return who is to speak; never refuses a name, since Home Assistant asks for `cmu-slt-hsmm` unless told otherwise.
 
     A name may be a voice's, a voice's with its speaker, or a speaker's, as they are or as they are
@@ -25,7 +25,7 @@ def speaking(catalogue: Catalogue, name: str, locale: str) -> Speaking:
     return Speaking(*found, _language(found[0], locale))
 
 
-def lines(catalogue: Catalogue) -> list[str]:
+def lines(catalogue: Catalog) -> list[str]:
     """Return one line for everybody who can speak: name, locale, gender (nobody knows it) and kind, of MaryTTS's words."""
     return [
         f"{_listed(with_speaker(voice.name, speaker))} {_locale(voice.language)} u other"
@@ -34,12 +34,12 @@ def lines(catalogue: Catalogue) -> list[str]:
     ]
 
 
-def locales(catalogue: Catalogue) -> list[str]:
+def locales(catalogue: Catalog) -> list[str]:
     """Return every language once, in the order of the voices."""
     return list(dict.fromkeys(_locale(language) for voice in catalogue.voices for language in voice.languages))
 
 
-def _named(catalogue: Catalogue, name: str) -> tuple[Voice, str | None] | None:
+def _named(catalogue: Catalog, name: str) -> tuple[Voice, str | None] | None:
     if ours := spelled(catalogue, name):
         return catalogue.voice(ours), None
     for voice in catalogue.voices:
@@ -52,7 +52,7 @@ def _named(catalogue: Catalogue, name: str) -> tuple[Voice, str | None] | None:
     return None
 
 
-def _speaker_of(catalogue: Catalogue, locale: str) -> Voice:
+def _speaker_of(catalogue: Catalog, locale: str) -> Voice:
     return next((voice for voice in catalogue.voices if _language(voice, locale)), catalogue.default)
 
 

@@ -16,7 +16,7 @@ from app.scheduling.deadline import listener
 from app.synthesis.request import MOST_SEED, Speaking, SpeechRequest, checked_text, chosen_seed
 from app.synthesis.voices import speaking
 from loader.config.validation import Problem, keys_of, validate
-from loader.voices.voice import FASTEST, SLOWEST
+from loader.voices.voice import MAX_SPEED, MIN_SPEED
 
 #: What OpenAI's clients take bare PCM to be.
 OPENAI_PCM_RATE_HZ = 24_000
@@ -51,7 +51,7 @@ class Body:
     ] = None
     instructions: _String | None = None
     response_format: _String | None = None
-    speed: Annotated[float, Meta(ge=SLOWEST, le=FASTEST)] | None = None
+    speed: Annotated[float, Meta(ge=MIN_SPEED, le=MAX_SPEED)] | None = None
     stream_format: Literal["audio", "sse"] | None = None
     stream: bool | None = None
     speaker: _String | None = None

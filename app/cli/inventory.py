@@ -9,7 +9,7 @@ from pathlib import Path
 
 from loader.artifacts.artifact import ENGINES, MANIFEST, VoiceFacts, artifact_key, is_artifact, this_platform
 from loader.artifacts.release import HASH_FILE, VERSION_FILE, Release
-from loader.artifacts.resolve import EMBEDDED_VERSION, chosen_engine, source_facts
+from loader.artifacts.resolve import EMBEDDED_VERSION, resolve_engine, source_facts
 from loader.artifacts.store import Store
 from loader.config.settings import Settings, VoiceSettings
 from loader.errors import ArtifactError, MissingPackageError, ModelNotFoundError, UnknownVoiceError
@@ -79,7 +79,7 @@ def served_artifact(voice: VoiceSettings, settings: Settings) -> Baked | None:
     if directory is None:
         return None
     release = claimed_release(directory)
-    found = _published(release, settings).get(chosen_engine(release, voice, settings))
+    found = _published(release, settings).get(resolve_engine(release, voice, settings))
     return None if found is None else read_baked(found)
 
 

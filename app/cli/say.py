@@ -120,10 +120,10 @@ class Made:
 def _samples(voice: "Voice", text: str, delivery: "Delivery") -> Iterator["Samples"]:
     """Speak with all usable cores: this process makes no other speech."""
     from app.system.cgroup import cpu_budget
-    from loader.voices.prefetch import MOST_HANDS
+    from loader.voices.prefetch import MAX_THREADS
 
-    threads = min(MOST_HANDS, cpu_budget().used)
-    for stretch in voice.stretches(text, delivery, lambda: threads, threads):
+    threads = min(MAX_THREADS, cpu_budget().used)
+    for stretch in voice.chunks(text, delivery, lambda: threads, threads):
         yield stretch.samples
 
 
@@ -136,13 +136,13 @@ def _open_voice(speech: Speech, config: Path) -> "Voice":
     from app.cli.progress import watched_stages
     from app.startup import needed_to_speak, require_open_files
     from loader.config.settings import load_settings
-    from loader.voices.catalog import locate_all, open_catalogue
+    from loader.voices.catalog import locate_all, open_catalog
 
     settings = _without_other_voices(load_settings(config), speech)
     require_open_files(needed_to_speak(settings))
     with watched_stages():
         artifacts = locate_all(settings)
-    catalogue = open_catalogue(settings, artifacts)
+    catalogue = open_catalog(settings, artifacts)
     catalogue.enter_device()
     return catalogue.voice(speech.voice, speech.language)
 
@@ -175,8 +175,8 @@ def _checked_text(text: str) -> str:
 
 
 def _checked_speed(speed: float) -> float:
-    from loader.voices.voice import FASTEST, SLOWEST
+    from loader.voices.voice import MAX_SPEED, MIN_SPEED
 
-    if not SLOWEST <= speed <= FASTEST:
-        raise click.UsageError(f"--speed is {speed:g}, expected {SLOWEST:g} to {FASTEST:g}")
+    if not MIN_SPEED <= speed <= MAX_SPEED:
+        raise click.UsageError(f"--speed is {speed:g}, expected {MIN_SPEED:g} to {MAX_SPEED:g}")
     return speed

@@ -2,7 +2,7 @@
 
 from app.errors import TextTooLongError
 from loader.engines.base import Samples
-from loader.wav import MOST_DATA_BYTES, pcm16, wav_header
+from loader.wav import MAX_DATA_BYTES, pcm16, wav_header
 
 
 class PlainEncoder:
@@ -11,7 +11,7 @@ class PlainEncoder:
     delay_samples = 0
 
     def __init__(
-        self, has_header: bool, sample_rate_hz: int, streamed: bool, most_data_bytes: int = MOST_DATA_BYTES
+        self, has_header: bool, sample_rate_hz: int, streamed: bool, most_data_bytes: int = MAX_DATA_BYTES
     ) -> None:
         """Prepare to write.
 

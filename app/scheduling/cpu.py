@@ -16,7 +16,7 @@ from app.scheduling.core_turns import Cores, share_of
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.slot import Seat
 from app.system.cgroup import cpu_budget
-from loader.voices.prefetch import MOST_HANDS
+from loader.voices.prefetch import MAX_THREADS
 
 #: So many times as long as a window may a whole utterance take: XTTS needs ten seconds of a core for one of audio.
 _WHOLE = 10
@@ -42,7 +42,7 @@ class Hands:
             parallel: false is for one thread a request, whatever is idle.
         """
         self.cores = cpu_budget().used if cores is None else cores
-        self._most = MOST_HANDS if parallel else 1
+        self._most = MAX_THREADS if parallel else 1
         self._stall_s = stall_s
         self._now = now
         self._lock = threading.Lock()
@@ -66,7 +66,7 @@ class Hands:
         reading of a text without a sound: that is progress, and another request may have the core first.
 
         Args:
-            whole: it is of an engine that speaks one utterance at a time, in one piece; see `Manifest.speaks_whole`.
+            whole: it is of an engine that speaks one utterance at a time, in one piece; see `Capabilities.speaks_whole`.
         """
         self._need(1)
         try:
@@ -77,7 +77,7 @@ class Hands:
             self._need(-1)
 
     def allowed(self) -> int:
-        """Return how many threads a request may use now: an equal share of the cores, and never more than `MOST_HANDS`."""
+        """Return how many threads a request may use now: an equal share of the cores, and never more than `MAX_THREADS`."""
         return max(1, min(self._most, self.cores // max(1, self.board.speaking())))
 
     def _share(self) -> int:

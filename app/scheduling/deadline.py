@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import BadRequestError, ClientGoneError, DeadlineError
-from app.scheduling.socket_timeout import PatientSocket
+from app.scheduling.client_socket import ClientSocket
 
 _GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 #: Where the application notes how long the proxy had a request, in seconds.
@@ -27,7 +27,7 @@ class Listener:
     #: When the client waits no longer; infinity where it has not said.
     until_s: float = math.inf
     #: What the answer is sent through; None if the server does not show it.
-    connection: PatientSocket | None = None
+    connection: ClientSocket | None = None
 
     def raise_if_gone(self, now: Callable[[], float] = time.monotonic) -> None:
         """Stop the work of an answer that nobody will hear.
@@ -56,7 +56,7 @@ def listener(environ: Mapping[str, Any], now: Callable[[], float] = time.monoton
     """
     since_s: float = now() - environ.get(WAITED_KEY, 0.0)
     connection = environ.get("gunicorn.socket")
-    own = connection if isinstance(connection, PatientSocket) else None
+    own = connection if isinstance(connection, ClientSocket) else None
     return Listener(_question(connection), since_s, since_s + _timeout_s(environ), own)
 
 

@@ -14,10 +14,10 @@ from typing import Self
 
 from app.logs import event
 from app.scheduling.admission import Turn
-from app.scheduling.socket_timeout import PatientSocket, SlowClientError
+from app.scheduling.client_socket import ClientSocket, SlowClientError
 from app.scoreboard.slot import Seat
 from app.system.heap import IdleHeap
-from loader.voices.segments import Stretch
+from loader.voices.segments import Chunk
 
 log = logging.getLogger("chorus.http")
 
@@ -35,7 +35,7 @@ class Delivery:
     """How one answer gets to its client. For the thread of its request, but for what `Parking` asks."""
 
     def __init__(
-        self, parking: "Parking", connection: PatientSocket | None, request_id: str | None = None, turn: Turn | None = None
+        self, parking: "Parking", connection: ClientSocket | None, request_id: str | None = None, turn: Turn | None = None
     ) -> None:
         """Begin with the turn, which is given back when the answer is parked; None if it has none."""
         self.request_id = request_id
@@ -62,7 +62,7 @@ class Delivery:
         self._parking.leave(self)
         self._parking.heap.work_ends()
 
-    def paced(self, stretches: Generator[Stretch, None, None], rate_hz: int) -> Generator[Stretch, None, None]:
+    def paced(self, stretches: Generator[Chunk, None, None], rate_hz: int) -> Generator[Chunk, None, None]:
         """Pass on all pieces; each that is made after the answer was parked waits for one of the places for those."""
         with closing(stretches):
             while True:
@@ -99,7 +99,7 @@ class Delivery:
         self._turn.give_back()
 
     @contextmanager
-    def _waiting(self, _connection: PatientSocket) -> Iterator[None]:
+    def _waiting(self, _connection: ClientSocket) -> Iterator[None]:
         self._park()
         if self._is_parked and not self._is_resting:
             self._is_resting = True
@@ -131,12 +131,12 @@ class Parking:
         """Count in that seat. Runs in a worker, before its first request."""
         self._seat = seat
 
-    def delivery(self, request_id: str, turn: Turn, connection: PatientSocket | None) -> Delivery:
+    def delivery(self, request_id: str, turn: Turn, connection: ClientSocket | None) -> Delivery:
         """Return the delivery of one speech, to be entered before its first piece is made."""
         return Delivery(self, connection, request_id, turn)
 
     @contextmanager
-    def waiting(self, connection: PatientSocket) -> Iterator[None]:
+    def waiting(self, connection: ClientSocket) -> Iterator[None]:
         """Park an answer that is no speech, or of which nothing more is known, while its client is waited for."""
         delivery = Delivery(self, connection)
         self.admit(delivery)

@@ -1,11 +1,13 @@
-"""What the master and the workers do around a fork. Hooks of gunicorn; none may raise.
+"""Server hooks: what the master and the workers do around a fork. None may raise.
 
-An exception in a hook ends the master and with it every healthy worker.
+An exception in a hook ends the master, and with it every healthy worker.
 """
 
+import ctypes
 import faulthandler
 import gc
 import logging
+import math
 import os
 import signal
 import sys
@@ -19,9 +21,8 @@ from app.context import Service
 from app.logs import event
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import ENDINGS, State
-from app.serving.heartbeat import Lookout
-from app.serving.rolling_restart import Replacement
-from app.serving.sockets import require_socket_places
+from app.serving import arbiter
+from app.serving.sockets import require_socket_paths
 from app.startup import one_clear_message
 from app.tracing import switch
 from loader.config.settings import Settings
@@ -30,11 +31,15 @@ from loader.voices.catalog import locate_all, verify_all
 
 log = logging.getLogger("chorus.process")
 
-#: The master ends with this status rather than fork while it has more than one thread.
+#: The exit status of a master that has more than one thread and refuses to fork.
 UNSAFE_TO_FORK = 71
-#: A worker that could not get ready ends with this, or with its error's own status. gunicorn would end
-#: the whole server over 3 and 4 only.
+#: The exit status of a worker that could not get ready, unless its error has one. gunicorn ends the whole server
+#: on 3 and 4 only.
 TEMPORARY_FAILURE = WarmUpError.exit_status
+
+_PR_SET_PDEATHSIG = 1
+# Loaded once, in the master: no worker has a copy of its own.
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def task_count(tasks: Path = Path("/proc/self/task")) -> int:
@@ -42,108 +47,114 @@ def task_count(tasks: Path = Path("/proc/self/task")) -> int:
     return len(os.listdir(tasks))
 
 
-def before_start(settings: Settings) -> Callable[[Any], None]:
-    """Return the hook that bakes and verifies in the master where workers open the voices themselves.
+def on_starting(settings: Settings) -> Callable[[Any], None]:
+    """Return the hook that extends the master; with `preload: false` it bakes and verifies the voices there too.
 
-    A worker that cannot open its voices would be replaced for ever, and fast.
+    A worker that cannot open its voices ends, and gunicorn would replace it at once, for ever.
     """
 
     def on_starting(server: Any) -> None:
-        Replacement(server)
-        Lookout(server)
+        arbiter.extend(server)
         switch.prepare()
-        # SIGUSR2 starts the next master as this one was started. gunicorn would run the file of `python -m gunicorn` as a
-        # script, whose folder has an `http` that is not Python's.
-        server.START_CTX["args"] = list(sys.orig_argv)
         with one_clear_message():
-            require_socket_places(server.cfg.address, settings, os.environ)
-        if settings.preload:
-            return
-        with one_clear_message():
-            verify_all(settings, locate_all(settings, anew=not settings.use_cache))
+            require_socket_paths(server.cfg.address, settings, os.environ)
+            if not settings.preload:
+                verify_all(settings, locate_all(settings, anew=not settings.use_cache))
 
     return on_starting
 
 
-def freeze(server: Any) -> None:
-    """Move all objects out of the collector's sight, so that no worker's collection writes to shared pages."""
+def when_ready(server: Any) -> None:
+    """Hide all objects from the garbage collector, so that no worker's collection writes to shared pages."""
     gc.freeze()
-    event(log, "server.ready", workers=server.num_workers, bind=str(server.address), frozen_objects=gc.get_freeze_count())
+    bind = server.cfg.address
+    event(log, "server.ready", workers=server.cfg.workers, bind=str(bind), frozen_objects=gc.get_freeze_count())
 
 
-def before_fork(board: Scoreboard) -> Callable[[Any, Any], None]:
-    """Return the hook that gives the worker to come its seat, and refuses to fork with threads."""
+def pre_fork(board: Scoreboard) -> Callable[[Any, Any], None]:
+    """Return the hook that gives the next worker its slot, and refuses to fork with threads."""
 
     def pre_fork(server: Any, worker: Any) -> None:
-        worker.board, worker.seat = board, board.take_seat()
-        refuse_to_fork_with_threads(server, worker)
+        worker.master_pid, worker.kill_at_s = os.getpid(), math.inf
+        worker.board, worker.slot = board, board.take_seat()
+        refuse_to_fork_with_threads(server)
 
     return pre_fork
 
 
-def refuse_to_fork_with_threads(server: Any, worker: Any) -> None:
-    """End the server rather than fork with threads: a lock one of them holds would stay locked in the child for ever."""
+def refuse_to_fork_with_threads(server: Any) -> None:
+    """End the server rather than fork with threads: a lock that one of them holds stays locked in the child for ever."""
     tasks = task_count()
     if tasks > 1:
-        event(log, "server.refused_to_fork", logging.CRITICAL, tasks=tasks, remedy="set preload: false")
+        event(log, "fork.refused", logging.CRITICAL, tasks=tasks, remedy="set preload: false")
         server.halt(reason=f"{tasks} threads in the master", exit_status=UNSAFE_TO_FORK)
 
 
-def thaw(server: Any, worker: Any) -> None:
-    """Collect garbage again, in the worker, which now owns whatever it allocates."""
+def post_fork(server: Any, worker: Any) -> None:
+    """Collect garbage again, in the worker, which owns what it allocates from now on, and end with the master."""
     gc.enable()
-    if worker.seat is not None:
-        worker.seat.sit(os.getpid())
+    signal_on_parent_death(signal.SIGTERM)
+    if worker.slot is not None:
+        worker.slot.sit(os.getpid())
 
 
-def begin_work(worker: Any) -> None:
-    """Begin, in the worker, what its application could not do before the fork."""
-    _dump_when_aborted()
+def signal_on_parent_death(number: signal.Signals) -> bool:
+    """Have the kernel send this process a signal when its parent ends, however it ends. Runs after the fork.
+
+    A check of `os.getppid()` once a second finds out late, and not at all while a worker starts. A parent that ended before
+    this call is not noticed: compare `os.getppid()` afterwards. Return whether the kernel agreed; a sandbox may forbid it.
+    """
+    return bool(_libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0) == 0)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start, in the worker, what its application could not start before the fork."""
+    _dump_threads_on_abort()
     service = _service(worker)
     worker.max_body_bytes = service.settings.limits.body_bytes
-    if worker.seat is not None:
-        service.hands.join(worker.board, worker.seat)
-        service.admission.join(worker.board, worker.seat)
-        service.parking.join(worker.seat)
+    if worker.slot is not None:
+        service.hands.join(worker.board, worker.slot)
+        service.admission.join(worker.board, worker.slot)
+        service.parking.join(worker.slot)
     worker.while_waiting = service.parking.waiting
-    switch.begin(worker.wsgi, None if worker.seat is None else worker.seat.slot)
+    switch.begin(worker.wsgi, None if worker.slot is None else worker.slot.slot)
     try:
         service.warm_up.start_reader(lambda: service.hands.seat.reader_ended())
         service.watchdog.begin()
-        service.warm_up.begin(partial(_take_work, worker, service))
-    except (OSError, RuntimeError) as error:  # no process or no thread can be started now
+        service.warm_up.begin(partial(_show_ready, worker, service))
+    except (OSError, RuntimeError) as error:  # the system can start no process or no thread now
         event(log, "worker.not_ready", logging.ERROR, status=TEMPORARY_FAILURE, reason=str(error))
         sys.exit(TEMPORARY_FAILURE)
 
 
-def _dump_when_aborted() -> None:
-    """Have SIGABRT, which stalled workers get, end this one, saying what each of its threads was doing."""
-    # faulthandler passes the signal on to whoever had it before: gunicorn, in Python, which would wait for the threads.
+def _dump_threads_on_abort() -> None:
+    """Have SIGABRT, which the master sends to a stalled worker, dump the worker's threads and end it."""
+    # faulthandler passes the signal on to the handler before it: gunicorn's, in Python, would wait for the threads.
     signal.signal(signal.SIGABRT, signal.SIG_DFL)
     faulthandler.enable()
 
 
-def _take_work(worker: Any, service: Service) -> None:
-    """Say that the worker is ready, to the master too, where it may wait for that."""
-    if worker.seat is not None:
-        worker.seat.show(state=State.READY, voices=len(service.catalogue.voices))
+def _show_ready(worker: Any, service: Service) -> None:
+    """Show that the worker is ready, and wake the master, which may wait for it in a rolling restart."""
+    if worker.slot is not None:
+        worker.slot.show(state=State.READY, voices=len(service.catalogue.voices))
     with suppress(ProcessLookupError):
-        os.kill(worker.ppid, signal.SIGCHLD)
+        os.kill(worker.master_pid, signal.SIGCHLD)
 
 
-def end_with_status(server: Any, worker: Any) -> None:
-    """End a worker that could not get ready with the status that says why.
+def worker_exit(server: Any, worker: Any) -> None:
+    """End a worker that could not get ready with the exit status that says why.
 
-    gunicorn knows no other way: by now the worker has stopped as if it was asked to. It
-    also calls this in the master, for a worker that it finds gone.
+    The worker has stopped by now as if it had been asked to, and gunicorn has no other place for the status. gunicorn also
+    calls this in the master, for a worker that it finds gone.
     """
     if worker.pid != os.getpid() or getattr(worker, "wsgi", None) is None:
         return
     warm_up = _service(worker).warm_up
     warm_up.abandon()
     switch.end(worker.wsgi)
-    if worker.seat is not None:
-        worker.seat.show(ending=1 + ENDINGS.index("failed" if warm_up.exit_status else "stopped"))
+    if worker.slot is not None:
+        worker.slot.show(ending=1 + ENDINGS.index("failed" if warm_up.exit_status else "stopped"))
     if warm_up.exit_status:
         sys.exit(warm_up.exit_status)
 
@@ -153,27 +164,27 @@ def _service(worker: Any) -> Service:
     return service
 
 
-def stop_at_once(worker: Any) -> None:
-    """End this worker now, whatever it is speaking: Python would wait for its threads, and a long text takes minutes."""
-    if worker.seat is not None:
-        worker.seat.show(ending=1 + ENDINGS.index("stopped"))
+def worker_int(worker: Any) -> None:
+    """End this worker now, in the middle of its requests: Python would wait for its threads, and a long text takes minutes."""
+    if worker.slot is not None:
+        worker.slot.show(ending=1 + ENDINGS.index("stopped"))
     os._exit(0)
 
 
-def report_lost_worker(server: Any, worker: Any) -> None:
-    """Log a worker that ended, and clear its seat; gunicorn forks its successor at once."""
-    if worker.seat is None:
+def child_exit(server: Any, worker: Any) -> None:
+    """Log that a worker ended, and free its slot; gunicorn forks the next worker at once."""
+    if worker.slot is None:
         event(log, "worker.ended", worker_pid=worker.pid)
         return
     ending = _ending(worker)
     level = logging.INFO if ending == "stopped" else logging.WARNING
-    event(log, "worker.ended", level, worker_pid=worker.pid, slot=worker.seat.slot, ending=ending)
-    worker.board.leave(worker.seat, ending)
+    event(log, "worker.ended", level, worker_pid=worker.pid, slot=worker.slot.slot, ending=ending)
+    worker.board.leave(worker.slot, ending)
 
 
 def _ending(worker: Any) -> str:
-    """Return how a worker ended: as it has noted itself, else by a signal, which may be the one that ends stalled ones."""
-    noted = int(worker.seat.row["ending"])
+    """Return how a worker ended: as it has noted itself, else by a signal, of the master if the worker was stalled."""
+    noted = int(worker.slot.row["ending"])
     if noted:
         return ENDINGS[noted - 1]
     return "stalled" if worker.aborted else "killed"

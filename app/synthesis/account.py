@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from app.logs import event
 from app.scoreboard.slot import Seat
 from app.synthesis.request import SpeechRequest
-from loader.voices.segments import Stretch
+from loader.voices.segments import Chunk
 
 log = logging.getLogger("chorus.speech")
 
@@ -31,7 +31,7 @@ class Account:
         self._samples, self._made_s = 0, 0.0
         self._first_s: float | None = None
 
-    def made(self, source: Iterator[Stretch]) -> Stretch | None:
+    def made(self, source: Iterator[Chunk]) -> Chunk | None:
         """Return the next piece, whose making is measured, and not how long a slow client takes over it."""
         asked_s = self._now()
         stretch = next(source, None)

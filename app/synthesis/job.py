@@ -18,8 +18,8 @@ from app.synthesis.request import SpeechRequest
 from loader.config.settings import Limits
 from loader.errors import SpeechError, SynthesisError
 from loader.timing.timings import Timing
-from loader.voices.prefetch import MOST_HANDS
-from loader.voices.segments import Stretch, measured
+from loader.voices.prefetch import MAX_THREADS
+from loader.voices.segments import Chunk, time_segments
 
 log = logging.getLogger("chorus.speech")
 
@@ -32,7 +32,7 @@ class Speech:
 
     request: SpeechRequest
     #: All of it, the first window included. Closing it stops the work within one window.
-    stretches: Generator[Stretch, None, None]
+    stretches: Generator[Chunk, None, None]
 
 
 class TextWork:
@@ -81,7 +81,7 @@ def begin_speech(
     """
     require_silence(request, limits)
     account, text_work = Account(request, hands.seat, now, listener.since_s), TextWork(listener)
-    spoken = request.speaking.voice.stretches(request.text, request.delivery, hands.allowed, MOST_HANDS, text_work)
+    spoken = request.speaking.voice.chunks(request.text, request.delivery, hands.allowed, MAX_THREADS, text_work)
     counted = _counted(spoken, request, hands, text_work)
     with answered(request, hands):
         first = account.made(counted)
@@ -101,7 +101,7 @@ def measured_speech(request: SpeechRequest, hands: Hands, listener: Listener, li
     """
     require_silence(request, limits)
     voice, timings, text_work = request.speaking.voice, [], TextWork(listener)
-    passages = measured(voice.passages(request.text, request.delivery, text_work))
+    passages = time_segments(voice.segments(request.text, request.delivery, text_work))
     with answered(request, hands), closing(_counted(passages, request, hands, text_work)) as placed:
         for each in placed:
             require_length(each.end_samples, request, limits)
@@ -132,7 +132,7 @@ def _counted(
 ) -> Generator[_Piece, None, None]:
     """Pass on what is made; counts as speaking while it is waited for, and not while a slow client takes it."""
     while True:
-        with hands.speaking(request.speaking.voice.manifest.speaks_whole) as text_work.renew:
+        with hands.speaking(request.speaking.voice.capabilities.speaks_whole) as text_work.renew:
             piece = next(source, None)
         if piece is None:
             return
@@ -140,8 +140,8 @@ def _counted(
 
 
 def _observed(
-    account: Account, first: Stretch | None, spoken: Generator[Stretch, None, None], counted: Iterator[Stretch]
-) -> Generator[Stretch, None, None]:
+    account: Account, first: Chunk | None, spoken: Generator[Chunk, None, None], counted: Iterator[Chunk]
+) -> Generator[Chunk, None, None]:
     """Pass all of it on, and account for how the speech ended: done, failed, or abandoned by its listener.
 
     Raises:

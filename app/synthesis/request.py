@@ -12,7 +12,7 @@ from app.errors import (
 )
 from loader.config.settings import Limits
 from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnknownVoiceError
-from loader.voices.catalog import Catalogue
+from loader.voices.catalog import Catalog
 from loader.voices.voice import Delivery, Voice, random_seed
 
 MOST_SEED = 2**63 - 1
@@ -90,7 +90,7 @@ def checked_text(text: str, limits: Limits, parameter: str) -> str:
     return text
 
 
-def chosen(catalogue: Catalogue, voice: str | None, speaker: str | None, language: str | None) -> Speaking:
+def chosen(catalogue: Catalog, voice: str | None, speaker: str | None, language: str | None) -> Speaking:
     """Return who is to speak: what a client named, the default where it named nothing.
 
     Where only a language is named, the first voice that speaks it does.

@@ -1,7 +1,7 @@
 """Which voice a client means, where it knows only the names of OpenAI's, or can name but one thing."""
 
 from app.synthesis.request import Speaking, chosen
-from loader.voices.catalog import Catalogue
+from loader.voices.catalog import Catalog
 
 #: What OpenAI calls its own voices. Clients have these built in and cannot always name another.
 STOCK_VOICES = (
@@ -13,7 +13,7 @@ _SPEAKER = "#"
 
 
 def speaking(
-    catalogue: Catalogue, voice: str | None, model: str | None, speaker: str | None, language: str | None
+    catalogue: Catalog, voice: str | None, model: str | None, speaker: str | None, language: str | None
 ) -> Speaking:
     """Return who is to speak.
 
@@ -30,7 +30,7 @@ def speaking(
     return chosen(catalogue, name, speaker or its_speaker, language)
 
 
-def divided(catalogue: Catalogue, name: str | None) -> tuple[str | None, str | None]:
+def divided(catalogue: Catalog, name: str | None) -> tuple[str | None, str | None]:
     """Return voice and speaker of `voice#speaker`, or the whole name and None where that is none of ours."""
     voice, mark, speaker = (name or "").partition(_SPEAKER)
     whole = spelled(catalogue, name)
@@ -44,12 +44,12 @@ def with_speaker(voice: str, speaker: str | None) -> str:
     return voice if speaker is None else f"{voice}{_SPEAKER}{speaker}"
 
 
-def is_ours(catalogue: Catalogue, name: str | None) -> bool:
+def is_ours(catalogue: Catalog, name: str | None) -> bool:
     """Whether a voice has this name or alias, by `spelled`."""
     return spelled(catalogue, name) is not None
 
 
-def spelled(catalogue: Catalogue, name: str | None) -> str | None:
+def spelled(catalogue: Catalog, name: str | None) -> str | None:
     """Return a name or alias as the configuration spells it; None where it is no voice's.
 
     As it is, else in any case of its letters, where that is one voice alone.
@@ -65,7 +65,7 @@ def spelled(catalogue: Catalogue, name: str | None) -> str | None:
     return next(iter(alike.values())) if len(alike) == 1 else None
 
 
-def _wanted(catalogue: Catalogue, voice: str | None, model: str | None) -> str | None:
+def _wanted(catalogue: Catalog, voice: str | None, model: str | None) -> str | None:
     """Return the name that decides, of ours or of nobody's; None where none was named."""
     if voice and (voice not in STOCK_VOICES or is_ours(catalogue, voice)):
         return voice

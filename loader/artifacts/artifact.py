@@ -1,8 +1,8 @@
-"""A baked voice on disk: a folder of flat files and one sealed manifest.
+"""An artifact: a baked voice on disk, as a folder of flat files and one sealed manifest.
 
 The manifest lists every file with its size and sha256. Opening an artifact maps each
-file once, hashes the mapped bytes and keeps the mapping: what was verified is what is
-used, no path is opened a second time, and no byte is parsed before its hash was right.
+file once, hashes the mapped bytes and keeps the mapping: the verified bytes are the used
+ones, no path is opened a second time, and no byte is parsed before its hash was checked.
 """
 
 import hashlib
@@ -16,24 +16,25 @@ from pathlib import Path
 from typing import Any
 
 from loader.artifacts import cpu
-from loader.artifacts.fs import refuse_shortage
+from loader.artifacts.fs import Hashed, refuse_shortage, sha256_of_buffer
 from loader.errors import ArtifactError, IntegrityError
 
-#: Engines that artifacts are baked for, each a module of `loader.engines` and of `loader.bake`.
+#: Engines, each a module of `loader.engines` and of `loader.bake`.
 ENGINES = ("onnx", "pytorch", "coqui")
 #: Raised whenever the meaning of any file in an artifact changes.
 FORMAT = 6
 MANIFEST = "manifest.json"
 PRECISION = "fp32"
+_REBAKE = "remove this directory and have it baked, or copied, again"
 
 
 @dataclass(frozen=True)
 class VoiceFacts:
-    """What every engine's voice has."""
+    """Facts of a voice for every engine."""
 
     #: Hertz.
     sample_rate_hz: int
-    #: Names, in the order of the rows that stand for them; none for a voice of one nameless speaker.
+    #: Names in the order of their rows; none for a voice of one nameless speaker.
     speakers: Sequence[str]
     #: As Coqui names them, such as `en-us`, in the order of their rows; at least one.
     languages: Sequence[str]
@@ -46,11 +47,11 @@ class VoiceFacts:
 
 @dataclass(frozen=True)
 class TextFacts:
-    """What turns text into this voice's ids, as Coqui's own tokenizer was configured."""
+    """Settings of text to ids, as Coqui's own tokenizer was configured."""
 
     #: Name of one of Coqui's cleaners, or None.
     cleaner: str | None
-    #: A language of the voice to Coqui's name of its phonemizer, and the language that one is asked for.
+    #: A language of the voice to Coqui's name of its phonemizer, and that one's name of the language.
     #: Empty for a voice that reads characters.
     phonemizers: Mapping[str, Sequence[str]]
     #: Character or phoneme to its row in the embedding.
@@ -64,62 +65,57 @@ class TextFacts:
 
 @dataclass(frozen=True)
 class Platform:
-    """What an artifact is tied to."""
+    """The runtime and the CPU level that an artifact needs."""
 
-    #: The library that alone can read it, with its version where only that one can.
+    #: The library that can read it, with its version if only that version can.
     runtime: str
-    #: The instruction set it was laid out for; `any` where the weights are plain.
+    #: The instruction-set level it was laid out for; `any` for plain weights.
     cpu_level: str
 
 
-#: An engine's name to what its artifacts are tied to.
+#: Returns the platform by an engine's name.
 PlatformOf = Callable[[str], Platform]
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything an artifact says about itself."""
+    """The description of an artifact."""
 
     key: str
-    #: Name of the engine whose files these are: `onnx`, `pytorch` or `coqui`.
+    #: One of ENGINES.
     engine: str
     precision: str
     platform: Platform
     #: The release it was baked from: version, file hashes, coqui-tts version.
     source: Mapping[str, Any]
     voice: VoiceFacts
-    #: None where the engine brings its own way from text to ids.
+    #: None if the engine has a front end of its own.
     text: TextFacts | None
-    #: What only that engine knows the meaning of.
+    #: For the engine alone.
     network: Mapping[str, Any]
-
-    @property
-    def speaks_whole(self) -> bool:
-        """Whether the engine speaks an utterance in one piece, and in a process one at a time; others speak windows."""
-        return self.engine == "coqui"
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """An opened artifact. Lives as long as the voice; its buffers must outlive every session.
+    """An opened artifact. Lives as long as its voice: sessions point into its buffers.
 
     Opened in the master before the fork, so that workers inherit the mappings.
     """
 
     directory: Path
     manifest: Manifest
-    #: File name to its bytes: a read-only shared mapping, or plain bytes when mapping is off.
+    #: File name to its bytes: a read-only shared mapping, or private bytes if mapping is off.
     buffers: Mapping[str, mmap.mmap | bytes]
 
 
 def artifact_key(engine: str, source: Mapping[str, Any], platform: Platform) -> str:
-    """Name the artifact that this source leads to, for that engine on that platform."""
+    """Return the artifact's name: a hash of its source, engine and platform."""
     identity = {"format": FORMAT, "engine": engine, "source": source, "precision": PRECISION, "platform": asdict(platform)}
     return hashlib.sha256(_canonical(identity)).hexdigest()[:32]
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
-    """Describe and seal the files now in `directory`. Runs in the bake child."""
+    """Write the sealed manifest of the files in `directory`. Runs in the bake child."""
     files = {}
     for path in sorted(directory.iterdir()):
         content = path.read_bytes()
@@ -132,51 +128,48 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
     path.chmod(0o444)
 
 
-def open_artifact(directory: Path, map_files: bool = True, platform_of: PlatformOf | None = None) -> Artifact:
+def open_artifact(
+    directory: Path, map_files: bool = True, platform_of: PlatformOf | None = None, hashed: Hashed | None = None
+) -> Artifact:
     """Verify and map every file of the artifact in `directory`.
 
     Args:
         directory: a published artifact.
-        map_files: False reads the files into private memory instead.
-        platform_of: what an engine needs of the machine that is to run it; default: of this one.
+        map_files: False reads the files into private memory.
+        platform_of: the platform by an engine's name; default: this machine.
+        hashed: called with the size of each block that was hashed, for progress.
 
     Raises:
         ArtifactError: unreadable, of another format, or baked for another platform.
-        IntegrityError: the manifest or a file is not what was published.
+        IntegrityError: the manifest or a file differs from the published one.
     """
     document = _read_manifest(directory / MANIFEST)
-    manifest, files = _manifest(directory, document)
+    manifest, files = _parse_manifest(directory, document)
     here = (platform_of or this_platform)(manifest.engine)
     if manifest.platform != here:
         raise ArtifactError(
-            f"{directory}: baked for {_named(manifest.platform)}, this machine runs {_named(here)}; "
+            f"{directory}: baked for {_format_platform(manifest.platform)}, this machine runs {_format_platform(here)}; "
             "bake the voice again on a machine like this one"
         )
-    buffers = {name: _verified(directory / name, facts, map_files) for name, facts in files.items()}
+    buffers = {name: _open_file(directory / name, facts, map_files, hashed) for name, facts in files.items()}
     return Artifact(directory, manifest, buffers)
 
 
 def is_artifact(directory: Path) -> bool:
-    """Whether `directory` looks like a baked artifact rather than a model directory."""
+    """Whether `directory` has a manifest and is no model directory."""
     return (directory / MANIFEST).is_file()
 
 
 def this_platform(engine: str) -> Platform:
-    """Describe what ties an artifact of `engine` to this machine. Imports none of the libraries it names."""
+    """Return this machine's platform for `engine`. Imports none of the libraries it names."""
     if engine == "onnx":
         return Platform(f"onnxruntime {importlib.metadata.version('onnxruntime')}", cpu.feature_level())
-    # Plain weights for Coqui's own layers or classes, which any processor reads.
-    return Platform(f"coqui-tts {_installed('coqui-tts')}", "any")
-
-
-def _installed(package: str) -> str:
+    # Plain weights for Coqui's own layers or classes, valid on every CPU.
     try:
-        return importlib.metadata.version(package)
+        version = importlib.metadata.version("coqui-tts")
     except importlib.metadata.PackageNotFoundError:
-        return "(not installed)"
-
-
-_REBAKE = "remove this directory and have it baked, or copied, again"
+        version = "(not installed)"
+    return Platform(f"coqui-tts {version}", "any")
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
@@ -188,7 +181,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         refuse_shortage(path, error)
         raise ArtifactError(f"{path}: cannot be read ({type(error).__name__}); {_REBAKE}") from error
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
-        raise IntegrityError(path, "a sealed manifest", "something else", _REBAKE) from error
+        raise IntegrityError(path, "a sealed manifest", "another content", _REBAKE) from error
     if form != FORMAT:
         raise ArtifactError(f"{path}: format {form}, this version reads format {FORMAT}; {_REBAKE}")
     found = hashlib.sha256(_canonical(document)).hexdigest()
@@ -197,7 +190,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return dict(document)
 
 
-def _manifest(directory: Path, document: Mapping[str, Any]) -> tuple[Manifest, dict[str, Any]]:
+def _parse_manifest(directory: Path, document: Mapping[str, Any]) -> tuple[Manifest, dict[str, Any]]:
     try:
         files = {name: {"bytes": facts["bytes"], "sha256": facts["sha256"]} for name, facts in document["files"].items()}
         manifest = Manifest(
@@ -219,7 +212,7 @@ def _manifest(directory: Path, document: Mapping[str, Any]) -> tuple[Manifest, d
     return manifest, files
 
 
-def _verified(path: Path, facts: Mapping[str, Any], map_file: bool) -> mmap.mmap | bytes:
+def _open_file(path: Path, facts: Mapping[str, Any], map_file: bool, hashed: Hashed | None) -> mmap.mmap | bytes:
     try:
         with path.open("rb") as file:
             size_bytes = os.fstat(file.fileno()).st_size
@@ -233,7 +226,7 @@ def _verified(path: Path, facts: Mapping[str, Any], map_file: bool) -> mmap.mmap
     except OSError as error:
         refuse_shortage(path, error)
         raise IntegrityError(path, f"{facts['bytes']} bytes", type(error).__name__, _REBAKE) from error
-    found = hashlib.sha256(content).hexdigest()
+    found = sha256_of_buffer(content, hashed)
     if found != facts["sha256"]:
         raise IntegrityError(path, f"sha256 {facts['sha256']}", f"sha256 {found}", _REBAKE)
     if isinstance(content, mmap.mmap):
@@ -242,7 +235,7 @@ def _verified(path: Path, facts: Mapping[str, Any], map_file: bool) -> mmap.mmap
     return content
 
 
-def _named(platform: Platform) -> str:
+def _format_platform(platform: Platform) -> str:
     return f"{platform.runtime} on {platform.cpu_level}"
 
 

@@ -1,4 +1,4 @@
-"""What this processor can do, as far as a baked graph depends on it."""
+"""The CPU's instruction-set level, which optimized graphs depend on, and its name."""
 
 import platform
 from pathlib import Path
@@ -10,10 +10,10 @@ _X86_LEVELS = (
 
 
 def feature_level(cpuinfo: Path = Path("/proc/cpuinfo"), machine: str | None = None) -> str:
-    """Return the instruction-set level a graph optimised here needs, such as `x86-64-v3`.
+    """Return the instruction-set level, such as `x86-64-v3`.
 
     ONNX Runtime lays weights out in blocks as wide as the vector registers, so an
-    optimised graph is only right, and only fast, on the level it was made on.
+    optimized graph is valid, and fast, only on the level it was made on.
     """
     machine = machine or platform.machine()
     if machine != "x86_64":
@@ -27,7 +27,7 @@ def feature_level(cpuinfo: Path = Path("/proc/cpuinfo"), machine: str | None = N
 
 
 def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Return what the processor is called; its kind where the kernel does not say."""
+    """Return the CPU's model name; the architecture if the kernel has no name."""
     for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

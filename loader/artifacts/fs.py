@@ -1,59 +1,43 @@
-"""Files that are whole or absent: written aside, flushed to disk, renamed into place."""
+"""Atomic files: written aside, flushed to disk, renamed into place; remedies of file system errors."""
 
 import errno
 import fcntl
+import hashlib
+import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from loader.errors import ShortageError
 
+#: Called with the number of bytes hashed since the last call.
+Hashed = Callable[[int], object]
 
-def write_aside(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` in one step, so that no reader ever sees half of it."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.rename(path)
-    finally:
-        aside.unlink(missing_ok=True)
+_BLOCK_BYTES = 4 * 1024 * 1024
 
 
-def flush_tree(directory: Path) -> None:
-    """Force every file below `directory`, and the folders themselves, to the disk."""
-    for folder, _, names in os.walk(directory):
-        for name in names:
-            flush(Path(folder, name))
-        flush(Path(folder))
+def sha256_of(path: Path, hashed: Hashed | None = None) -> str:
+    """Return the hex sha256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+            if hashed:
+                hashed(len(block))
+    return digest.hexdigest()
 
 
-def flush(path: Path) -> None:
-    """Force one file, or the entries of one folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def remedy_for(error: OSError) -> str:
-    """Return what helps against an error of the file system, as a clause; empty if only its own words say."""
-    number = error.errno or 0
-    return _REMEDIES.get(number, "").format(user=os.geteuid())
-
-
-def refuse_shortage(path: Path, error: OSError) -> None:
-    """Tell a file that is at fault from a system that has no room to open it.
-
-    Raises:
-        ShortageError: it is the system.
-    """
-    if error.errno in _SHORTAGES:
-        raise ShortageError(f"{path}: {error.strerror}; {remedy_for(error)}") from error
+def sha256_of_buffer(content: mmap.mmap | bytes, hashed: Hashed | None = None) -> str:
+    """Return the hex sha256 of bytes in memory."""
+    digest = hashlib.sha256()
+    with memoryview(content) as view:
+        for start in range(0, len(view), _BLOCK_BYTES):
+            with view[start : start + _BLOCK_BYTES] as block:
+                digest.update(block)
+                if hashed:
+                    hashed(len(block))
+    return digest.hexdigest()
 
 
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
@@ -74,9 +58,55 @@ _REMEDIES = {
 }
 
 
+def write_aside(path: Path, content: bytes) -> None:
+    """Replace `path` by `content` atomically."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.rename(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def flush_tree(directory: Path) -> None:
+    """Flush every file below `directory`, and the folders themselves, to the disk."""
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            flush(Path(folder, name))
+        flush(Path(folder))
+
+
+def flush(path: Path) -> None:
+    """Flush one file, or the entries of one folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remedy_for(error: OSError) -> str:
+    """Return the remedy of a file system error as a clause; "" if none is known."""
+    number = error.errno or 0
+    return _REMEDIES.get(number, "").format(user=os.geteuid())
+
+
+def refuse_shortage(path: Path, error: OSError) -> None:
+    """Refuse an error that is a shortage of the system and not of the file.
+
+    Raises:
+        ShortageError: open files, processes or memory have run out.
+    """
+    if error.errno in _SHORTAGES:
+        raise ShortageError(f"{path}: {error.strerror}; {remedy_for(error)}") from error
+
+
 @contextmanager
 def exclusive(lock_path: Path) -> Iterator[None]:
-    """Hold a lock among processes. The kernel drops it when its holder dies, however it dies."""
+    """Hold a lock among processes. The kernel releases it when the holder ends."""
     lock_path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -1,29 +1,30 @@
-"""A model directory as its maker released it, verified before any byte of it is parsed.
+"""A release: a model directory that is verified before any byte of it is parsed.
 
 A release is a folder with `version.txt`, `hash.sha256` (in the format of sha256sum),
-a Coqui `config.json` and a checkpoint. Knows nothing of what is inside those files.
+a Coqui `config.json` and a checkpoint. The content of those files is not interpreted here.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from loader.artifacts.fs import refuse_shortage, write_aside
+from loader.artifacts.fs import Hashed, refuse_shortage, sha256_of, write_aside
 from loader.errors import IntegrityError, ModelNotFoundError
 
 HASH_FILE = "hash.sha256"
 VERSION_FILE = "version.txt"
 CONFIG_FILE = "config.json"
-#: Beside a model that makes spectrograms: what turns them into sound, its weights in `vocoder*.pth`.
+#: The vocoder's configuration beside a spectrogram model; its weights are in `vocoder*.pth`.
 VOCODER_CONFIG_FILE = "vocoder_config.json"
+_SEAL = "seal the directory with: echo 1 > version.txt; sha256sum * | grep -v hash.sha256 > hash.sha256"
+_FETCH = "fetch the release again"
 
 
 @dataclass(frozen=True)
 class Release:
-    """A verified model directory. Exists only if every listed file had its listed hash."""
+    """A verified model directory: every listed file had its listed hash."""
 
     directory: Path
     version: str
@@ -40,7 +41,7 @@ class Release:
 
     @property
     def vocoder_path(self) -> Path | None:
-        """The vocoder's checkpoint; None where the release has no vocoder.
+        """The vocoder's checkpoint; None if the release has no vocoder.
 
         Raises:
             ModelNotFoundError: only its checkpoint or only its configuration is listed.
@@ -53,14 +54,17 @@ class Release:
         return self.directory / names[0] if names else None
 
 
-def open_release(directory: Path, expected_version: str | None = None, memory: Path | None = None) -> Release:
+def open_release(
+    directory: Path, expected_version: str | None = None, memory: Path | None = None, hashed: Hashed | None = None
+) -> Release:
     """Verify `directory` and return it as a release.
 
     Args:
         directory: the model directory.
-        expected_version: what version.txt must say; None accepts any.
-        memory: a file that remembers which files were verified, by size, time of
-            change and inode, so that an unchanged 300 MB checkpoint is hashed once.
+        expected_version: the content of version.txt; None accepts any.
+        memory: a file that records verified files by size, time of change and inode,
+            so that an unchanged 300 MB checkpoint is hashed once.
+        hashed: called with the size of each block that was hashed, for progress.
 
     Raises:
         ModelNotFoundError: there is no such directory, or no checkpoint is listed.
@@ -75,26 +79,16 @@ def open_release(directory: Path, expected_version: str | None = None, memory: P
         raise IntegrityError(directory / HASH_FILE, f"a line for {CONFIG_FILE}", "none", _SEAL)
     known = _Memory(memory)
     for name, expected in hashes.items():
-        _verify(directory / name, expected, known)
+        _verify(directory / name, expected, known, hashed)
     known.save()
     return Release(directory, version, hashes)
 
 
 def seal_release(directory: Path, version: str, names: list[str]) -> None:
-    """Write `version.txt` and `hash.sha256` for the files just made in `directory`."""
+    """Write `version.txt` and `hash.sha256` for the named files of `directory`."""
     (directory / VERSION_FILE).write_text(version + "\n", encoding="utf-8")
     lines = [f"{sha256_of(directory / name)}  {name}\n" for name in names]
     (directory / HASH_FILE).write_text("".join(lines), encoding="utf-8")
-
-
-def sha256_of(path: Path) -> str:
-    """Return the hex sha256 of a file, read in large blocks."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-_SEAL = "seal the directory with: echo 1 > version.txt; sha256sum * | grep -v hash.sha256 > hash.sha256"
-_FETCH = "fetch the release again"
 
 
 def _read_version(path: Path, expected: str | None) -> str:
@@ -139,13 +133,13 @@ def _checkpoint_name(directory: Path, hashes: Mapping[str, str]) -> str:
     return candidates[0]
 
 
-def _verify(path: Path, expected: str, known: "_Memory") -> None:
+def _verify(path: Path, expected: str, known: "_Memory", hashed: Hashed | None) -> None:
     try:
-        # Taken before the file is read: what changes while it is read must not be remembered as verified.
+        # Before the file is read: a change during the read must not be recorded as verified.
         fingerprint = _fingerprint(path, expected)
         if known.has(path, fingerprint):
             return
-        found = sha256_of(path)
+        found = sha256_of(path, hashed)
     except OSError as error:
         refuse_shortage(path, error)
         raise IntegrityError(path, f"sha256 {expected}", f"no readable file ({type(error).__name__})", _FETCH) from error
@@ -156,7 +150,7 @@ def _verify(path: Path, expected: str, known: "_Memory") -> None:
 
 
 class _Memory:
-    """Which files were verified already. A file that was touched since is not known."""
+    """Record of verified files. A file that has changed since is unknown."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -178,7 +172,7 @@ class _Memory:
     def save(self) -> None:
         if self._path is None or not self._changed:
             return
-        # Only time is lost without it: a baked cache may lie on a read-only disk, or on a full one.
+        # Without the record the next start hashes again: the cache may be on a read-only or full disk.
         with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             write_aside(self._path, json.dumps(self._seen, indent=1).encode())

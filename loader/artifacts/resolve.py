@@ -1,32 +1,73 @@
-"""From what `model_path` names to a published artifact, baking it if need be."""
+"""From `model_path` to a published artifact, baked by a child process if need be."""
 
+import importlib.metadata
 import json
 import logging
+import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from loader.artifacts import bake_process
 from loader.artifacts.artifact import MANIFEST, artifact_key, is_artifact, this_platform
+from loader.artifacts.fs import remedy_for
 from loader.artifacts.release import HASH_FILE, Release, open_release
 from loader.artifacts.store import Store
 from loader.config.settings import Settings, VoiceSettings
-from loader.errors import IntegrityError, ModelNotFoundError, UnsupportedModelError
+from loader.errors import BakeError, IntegrityError, MissingPackageError, ModelNotFoundError, UnsupportedModelError
 
-#: Raised whenever the embedded voice is built in another way.
+_ROOT = Path(__file__).resolve().parents[2]
+_BY_HAND = "or set model_path to an artifact baked elsewhere"
+#: Raised when the embedded voice is built in another way.
 EMBEDDED_VERSION = "joe-1.0.0"
+_COQUI_NAME = re.compile(r"tts_models(/\w[\w.-]*){3}")
 
 log = logging.getLogger("chorus.loader")
 
-_COQUI_NAME = re.compile(r"tts_models(/\w[\w.-]*){3}")
+
+def coqui_version() -> str:
+    """Return the installed coqui-tts version without importing it.
+
+    Raises:
+        MissingPackageError: it is not installed, as with the `serve` extra.
+    """
+    try:
+        return importlib.metadata.version("coqui-tts")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise MissingPackageError(f"baking a voice needs coqui-tts: install the `bake` extra, {_BY_HAND}") from error
+
+
+def run_bake(command: str, *arguments: str | Path) -> None:
+    """Run one command of `python -m loader.bake` in a child, so that serving processes import neither torch nor TTS.
+
+    Its progress goes to standard error.
+
+    Raises:
+        BakeError: the child failed and wrote why. Carries the child's exit status.
+    """
+    coqui_version()
+    words = [sys.executable, "-m", "loader.bake", "--parent", str(os.getpid()), command, *map(str, arguments)]
+    try:
+        status = subprocess.run(words, cwd=_ROOT, stdin=subprocess.DEVNULL, check=False).returncode
+    except OSError as error:
+        # No more processes or open files, or an interpreter that this user may not run.
+        remedies = "; ".join(filter(None, (str(error), remedy_for(error))))
+        raise BakeError(f"the bake child cannot be started: {remedies}") from error
+    if status != 0:
+        ended = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        failure = BakeError(f"the bake child {ended}; its last line above says why")
+        failure.exit_status = status if 0 < status < 128 else BakeError.exit_status
+        raise failure
 
 
 def locate_artifact(voice: VoiceSettings, settings: Settings, anew: bool = False) -> Path:
-    """Return the folder of the artifact that `voice` is to be served from.
+    """Return the folder of the artifact of `voice`.
 
     Runs in the master, before the fork. Verifies a model directory, and bakes it in a
-    child process the first time, or every time where `anew` is set.
+    child process the first time, or every time if `anew`.
 
     Raises:
         LoaderError: any of its children; the message names the voice's `model_path`.
@@ -34,37 +75,37 @@ def locate_artifact(voice: VoiceSettings, settings: Settings, anew: bool = False
     named = Path(voice.model_path)
     if is_artifact(named):
         return named
-    release = _release(voice, settings)
-    engine = chosen_engine(release, voice, settings)
+    release = _open_release(voice, settings)
+    engine = resolve_engine(release, voice, settings)
     key = artifact_key(engine, source_facts(release), this_platform(engine))
     artifacts = Store(settings.cache_dir / "artifacts", proof=MANIFEST)
     if not anew and (found := artifacts.find(key)):
         return found
-    return artifacts.publish(key, lambda folder: bake_process.run_bake("voice", release.directory, folder, engine), anew)
+    return artifacts.publish(key, lambda folder: run_bake("voice", release.directory, folder, engine), anew)
 
 
 def source_facts(release: Release) -> dict[str, Any]:
-    """Return what identifies the source of an artifact."""
+    """Return the identity of an artifact's source."""
     return {
         "version": release.version,
         "hashes": dict(release.hashes),
-        "coqui_tts": bake_process.coqui_version(),
+        "coqui_tts": coqui_version(),
     }
 
 
 def speaks_vits(release: Release) -> bool:
-    """Whether the release is a VITS, Coqui's or fairseq's. What cannot be read is left for the bake to refuse."""
+    """Whether the release is a VITS, Coqui's or fairseq's. An unreadable configuration is refused by the bake."""
     config = read_json(release.config_path)
     return is_fairseq(config) or config.get("model", "vits") == "vits"
 
 
 def is_fairseq(config: Mapping[str, Any]) -> bool:
-    """Whether a configuration is the original VITS code's, as fairseq's MMS voices have it."""
+    """Whether a configuration has the original VITS code's format, as fairseq's MMS voices do."""
     return "train" in config and "data" in config and isinstance(config.get("model"), dict)
 
 
 def read_json(path: Path) -> Mapping[str, Any]:
-    """Return the object in a JSON file, an empty one where there is none."""
+    """Return the object in a JSON file; an empty one if the file has none."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -72,11 +113,11 @@ def read_json(path: Path) -> Mapping[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def chosen_engine(release: Release, voice: VoiceSettings, settings: Settings) -> str:
-    """Return the engine by family and device: VITS has engines of its own, the rest speaks through Coqui's classes.
+def resolve_engine(release: Release, voice: VoiceSettings, settings: Settings) -> str:
+    """Return the engine's name by family and device: VITS has engines of its own, `coqui` speaks the rest.
 
     Raises:
-        UnsupportedModelError: the configuration wants an engine that does not speak this family.
+        UnsupportedModelError: the configured engine does not speak this family.
     """
     wanted = voice.engine or settings.engine
     if wanted == "auto":
@@ -90,27 +131,27 @@ def chosen_engine(release: Release, voice: VoiceSettings, settings: Settings) ->
     return wanted
 
 
-def _release(voice: VoiceSettings, settings: Settings) -> Release:
+def _open_release(voice: VoiceSettings, settings: Settings) -> Release:
     releases = Store(settings.cache_dir / "releases", proof=HASH_FILE)
     name = voice.model_path
     memory = settings.cache_dir / "verified.json"
     if name.startswith("embedded/"):
-        return _embedded(voice, releases, memory)
+        return _open_embedded(voice, releases, memory)
     if name.startswith("tts_models/"):
-        directory = _fetched(name, releases)
+        directory = _fetch(name, releases)
     else:
         directory = Path(name)
     return open_release(directory, voice.version, memory)
 
 
-def _embedded(voice: VoiceSettings, releases: Store, memory: Path) -> Release:
-    """Return the embedded voice's release, building it where it is not there or no longer whole."""
+def _open_embedded(voice: VoiceSettings, releases: Store, memory: Path) -> Release:
+    """Return the embedded voice's release, built if it does not exist or is damaged."""
     if voice.model_path != "embedded/joe":
-        raise ModelNotFoundError(f"model_path {voice.model_path!r}: the one embedded voice is embedded/joe")
+        raise ModelNotFoundError(f"model_path {voice.model_path!r}: the only embedded voice is embedded/joe")
     key = f"embedded-{EMBEDDED_VERSION}"
 
     def build(folder: Path) -> None:
-        bake_process.run_bake("embedded", folder)
+        run_bake("embedded", folder)
 
     directory = releases.find(key) or releases.publish(key, build)
     try:
@@ -120,8 +161,8 @@ def _embedded(voice: VoiceSettings, releases: Store, memory: Path) -> Release:
     return open_release(releases.publish(key, build, anew=True), voice.version, memory)
 
 
-def _fetched(name: str, releases: Store) -> Path:
+def _fetch(name: str, releases: Store) -> Path:
     if not _COQUI_NAME.fullmatch(name):
         raise ModelNotFoundError(f"model_path {name!r}: a Coqui model name has the form tts_models/en/ljspeech/vits")
     key = name.replace("/", "--")
-    return releases.find(key) or releases.publish(key, lambda folder: bake_process.run_bake("fetch", name, folder))
+    return releases.find(key) or releases.publish(key, lambda folder: run_bake("fetch", name, folder))

@@ -1,4 +1,4 @@
-"""Folders that are published whole or not at all, whoever is killed and whatever disk is full."""
+"""The store: folders that are published atomically, also if the process is killed or the disk is full."""
 
 import shutil
 import tempfile
@@ -13,22 +13,20 @@ class Store:
     """A folder of named folders, shared by any number of processes."""
 
     def __init__(self, directory: Path, proof: str) -> None:
-        """Keep folders in `directory`; one that holds a file named `proof` is whole."""
+        """Keep folders in `directory`; one with a file named `proof` is complete."""
         self._directory = directory
         self._proof = proof
 
     def find(self, key: str) -> Path | None:
-        """Return the published folder of that key, if there is one."""
+        """Return the published folder of that key; None if there is none."""
         directory = self._directory / key
         return directory if (directory / self._proof).is_file() else None
 
     def publish(self, key: str, make: Callable[[Path], None], anew: bool = False) -> Path:
-        """Return the folder of `key`; have `make` fill an empty one if it is not there yet,
-        or in its place where `anew` is set.
+        """Return the folder of `key`, filled by `make` if it does not exist, or replaced if `anew`.
 
-        One process makes it, others wait for it. The folder gets its name only when
-        every byte is on the disk. What a killed process left half-made is swept up by
-        the next one that publishes the same key.
+        One process makes it, others wait. The folder gets its name when every byte is on the
+        disk. Leftovers of a killed process are removed by the next one that publishes the key.
 
         Raises:
             StoreError: the disk is full, or the folder cannot be written.
@@ -37,7 +35,7 @@ class Store:
             return self._publish(key, make, anew)
         except OSError as error:
             remedies = ", or ".join(filter(None, (remedy_for(error), "set cache_dir to another folder")))
-            raise StoreError(f"{self._directory}: {key} cannot be kept here ({error}); {remedies}") from error
+            raise StoreError(f"{self._directory}: {key} cannot be stored ({error}); {remedies}") from error
 
     def _publish(self, key: str, make: Callable[[Path], None], anew: bool) -> Path:
         target = self._directory / key
@@ -53,7 +51,7 @@ class Store:
                 aside.chmod(0o755)
                 flush_tree(aside)
                 if target.exists():
-                    # In one step: a folder being emptied under its name would still look whole.
+                    # Renamed, not removed: a folder that is being emptied would still look complete.
                     # Processes that have it open keep their mappings of its files.
                     target.rename(f"{aside.with_suffix('')}.old{suffix}")
                 aside.rename(target)

@@ -1,5 +1,5 @@
-"""Coqui checkpoint to artifact. Runs in a child process, and only there.
+"""The bake: Coqui checkpoint to artifact. Runs in a child process only.
 
-With `engines`, the only place that imports torch and TTS; nothing outside this folder
+With `loader.engines`, the only importer of torch and TTS; nothing outside this folder
 imports it. `python -m loader.bake --help` shows its commands.
 """

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,13 +23,14 @@ _INPUT_OUTPUT_ERROR = 74
 
 
 @click.group()
-@click.option("--parent", type=int, help="Process to end with, however it ends.")
+@click.option("--parent", type=int, help="End when this process ends.")
 def main(parent: int | None) -> None:
     """Prepare voices: read Coqui checkpoints, write artifacts that can be mapped."""
     if parent is not None:
         _end_with(parent)
-    # Coqui logs through the root logger as it loads; its remarks are not our user's.
+    # This process runs Coqui's code and ends: its log lines and warnings are not for the operator.
     logging.disable(logging.ERROR)
+    warnings.simplefilter("ignore")
 
 
 @main.command()
@@ -75,7 +77,7 @@ def fetch(name: str, target: Path) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Be killed when `parent` dies: its lock is free then, and somebody else may bake the same voice."""
+    """Be killed when `parent` ends: its lock is free then, and another process may bake the same voice."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         sys.exit(_INPUT_OUTPUT_ERROR)
@@ -93,7 +95,7 @@ def _stage(title: str) -> Iterator[None]:
 
 @contextmanager
 def _failures_named(target: Path) -> Iterator[None]:
-    """Say of an error of the file system where it happened and what helps: its own words may name no file."""
+    """Add the place and the remedy to file system errors, whose text may name no file."""
     try:
         yield
     except OSError as error:

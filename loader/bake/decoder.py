@@ -1,10 +1,9 @@
-"""The HiFi-GAN decoder of a VITS as a torch module made for export: Coqui's samples, said in other operators.
+"""HiFi-GAN decoder of a VITS as a torch module for export: Coqui's samples by operators that ONNX Runtime runs fast.
 
 ONNX Runtime convolves fastest in a blocked layout that exists for four dimensions only
-and that few other operators know; wherever one of those stands between two convolutions,
-the whole tensor is reordered twice. So everything here is said in convolutions and
-additions: 103 to 94 ms for 200 frames of the embedded voice, on one core (2026-11-23,
-`docs/measurements.md`).
+and that few other operators support; each unsupported operator between two convolutions
+reorders the whole tensor twice. So this module consists of convolutions and additions:
+103 to 94 ms for 200 frames of the embedded voice, on one core (2026-11-23, `docs/measurements.md`).
 """
 
 import math
@@ -14,14 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from loader.engines.vits import hifigan
-from loader.engines.vits.hifigan import LAST_SLOPE, SLOPE
+from loader.engines.pytorch import hifigan
+from loader.engines.pytorch.hifigan import LAST_SLOPE, SLOPE
 
 
 class Decode(nn.Module):
     """(latent window (1, channels, frames), speaker, wanted (2,)) -> samples ((to - from) * samples_per_frame,).
 
-    `wanted` holds the frames [from, to) to be made audible; the others are dropped on the way.
+    `wanted` holds the frames [from, to) of the output; the others are cropped on the way.
     """
 
     def __init__(self, vits: Any) -> None:
@@ -54,8 +53,8 @@ class Decode(nn.Module):
 class Stage(nn.Module):
     """Upsampling, then the sum of its residual blocks.
 
-    Coqui divides the sum by the number of blocks. The next convolution's weights are
-    divided instead: a leaky rectifier, which lies between, does not mind.
+    Coqui divides the sum by the number of blocks. Here the next convolution's weights are
+    divided: the leaky rectifier between them commutes with a positive factor.
     """
 
     def __init__(self, upsampling: nn.ConvTranspose1d, blocks: Any, is_first: bool, cropped_to: int | None) -> None:
@@ -90,7 +89,7 @@ class ResidualBlock(nn.Module):
 
 
 class Identity(nn.Module):
-    """A convolution that multiplies by one: brings a tensor into the blocked layout, once for all who use it."""
+    """A convolution that multiplies by one: brings a tensor into the blocked layout once for all its users."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -104,8 +103,8 @@ class Identity(nn.Module):
 class LeakyRelu(Identity):
     """A leaky rectifier that ONNX Runtime keeps in the blocked layout.
 
-    By itself the operator is not one of those that know the layout; as the activation
-    of a convolution it is.
+    By itself the operator does not support the layout; as the activation of a convolution
+    it does.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -131,18 +130,18 @@ class LastConv(nn.Module):
 
 
 class UpsamplingConv(nn.Module):
-    """A transposed convolution as a plain one whose channels are then interleaved (see `hifigan`).
+    """A transposed convolution as a plain one whose channels are interleaved (see `hifigan`).
 
-    ONNX Runtime's transposed kernel is slower, knows no blocked layout, and keeps a private copy of the weights.
+    ONNX Runtime's transposed kernel is slower, does not support the blocked layout, and copies the weights.
     """
 
     def __init__(self, transposed: nn.ConvTranspose1d, factor: float = 1.0, cropped_to: int | None = None) -> None:
         """Take over the weights.
 
         Args:
-            transposed: what it computes.
+            transposed: Coqui's layer.
             factor: of the weights.
-            cropped_to: samples of one frame here, where frames that nobody wants are to be dropped.
+            cropped_to: samples of one frame at this stage, if the margin is cropped here.
         """
         super().__init__()
         self.cropped_to = cropped_to
@@ -166,7 +165,7 @@ class UpsamplingConv(nn.Module):
 
 
 def flat_conv(conv: nn.Conv1d, factor: float = 1.0) -> nn.Conv2d:
-    """Return the 1-D convolution as a 2-D one of height 1, its result but for the bias times `factor`."""
+    """Return the 1-D convolution as a 2-D one of height 1, with weights times `factor`."""
     flat = nn.Conv2d(
         conv.in_channels,
         conv.out_channels,
@@ -184,15 +183,15 @@ def flat_conv(conv: nn.Conv1d, factor: float = 1.0) -> nn.Conv2d:
 
 
 def decoder_margin_frames(arguments: Any) -> int:
-    """Return how many latent frames on either side a decoded sample depends on.
+    """Return the latent frames on either side that a decoded sample depends on.
 
-    Adds the reach of every layer of a HiFi-GAN generator, each divided by the rate it runs at.
+    The sum of the reach of every layer of the generator, each divided by its sample rate.
     """
     return math.ceil(3.0 + sum(map(sum, _reaches(arguments))))  # conv_pre: kernel 7
 
 
 def inner_margin_frames(arguments: Any) -> int:
-    """Return the same of what follows the upsampling where frames are dropped (see `hifigan.cropped_stage`)."""
+    """Return the same for the layers after the cropped stage (see `hifigan.cropped_stage`)."""
     reaches = _reaches(arguments)
     cropped = hifigan.cropped_stage(len(reaches) - 1)
     return math.ceil(reaches[cropped][1] + sum(map(sum, reaches[cropped + 1 :])))
@@ -215,6 +214,6 @@ def _reaches(arguments: Any) -> list[tuple[float, float]]:
 
 
 def _block_reach(kernel: int, dilations: list[int], block_type: str) -> float:
-    """Samples to one side: type 1 follows every dilated convolution by a plain one."""
+    """Return the reach in samples to one side. Type 1 has a plain convolution after every dilated one."""
     plain = len(dilations) if block_type == "1" else 0
     return (kernel - 1) / 2 * (sum(dilations) + plain)

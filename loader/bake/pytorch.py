@@ -1,4 +1,4 @@
-"""The bake for the `pytorch` engine: fused weights as they are used, and a description of the layers they belong to."""
+"""The bake for the `pytorch` engine: fused weights in the engine's layout, and a description of the layers."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -6,21 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from loader.artifacts.release import Release
-from loader.bake.contents import Contents
-from loader.bake.stages import Stage
 from loader.bake.tokenizer import copy_text_sources, text_facts
 from loader.bake.vits import load_vits, vits_facts, voice_facts, write_conditions
-from loader.engines.pytorch import decoder
+from loader.bake.voice import Contents, Stage
+from loader.engines.pytorch import hifigan
 from loader.engines.pytorch.networks import WEIGHTS_FILE, TorchVits
 from loader.engines.weights import without_initialisation, write_tensors
 
 
 def bake(release: Release, target: Path, stage: Stage) -> Contents:
-    """Write a VITS release's weights, conditions and text sources into `target`.
-
-    Raises:
-        LoaderError: any of its children.
-    """
+    """Write a VITS release's weights, conditions and text sources into `target`."""
     with stage("loading the checkpoint"):
         vits = load_vits(release)
     with stage("writing the weights that speaking needs"):
@@ -32,7 +27,7 @@ def bake(release: Release, target: Path, stage: Stage) -> Contents:
 
 
 def layers_of(vits: Any) -> dict[str, Any]:
-    """Describe the layers of `vits` by the arguments that they are built with."""
+    """Describe the layers of `vits` by their constructors' arguments."""
     args, speaker, language = vits.args, vits.embedded_speaker_dim, vits.embedded_language_dim
     return {
         "is_stochastic": bool(args.use_sdp),
@@ -57,7 +52,7 @@ def layers_of(vits: Any) -> dict[str, Any]:
             "cond_channels": speaker,
         },
         "duration_predictor": _duration_predictor(args, speaker, language),
-        "waveform_decoder": decoder.layers_of(vits.waveform_decoder),
+        "waveform_decoder": hifigan.layers_of(vits.waveform_decoder),
     }
 
 
@@ -69,12 +64,12 @@ def _duration_predictor(args: Any, speaker: int, language: int) -> dict[str, Any
 
 
 def _weights(vits: Any, layers: dict[str, Any]) -> dict[str, Any]:
-    """Return the weights under the names of the module that will take them, and no others."""
+    """Return the weights that `TorchVits` has, under its names."""
     own = {
         **_prefixed("encoder.text_encoder.", vits.text_encoder.state_dict()),
         **_prefixed("encoder.predictor.", vits.duration_predictor.state_dict()),
         **_prefixed("flows.flow.", vits.flow.state_dict()),
-        **_prefixed("decoder.", decoder.weights_of(vits.waveform_decoder)),
+        **_prefixed("decoder.", hifigan.weights_of(vits.waveform_decoder)),
     }
     with without_initialisation():
         wanted = TorchVits(layers).state_dict()

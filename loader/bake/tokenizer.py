@@ -1,23 +1,28 @@
-"""What of Coqui's text handling goes into an artifact: settings, ids, and sources of cleaners and phonemizers."""
+"""Coqui's text handling for an artifact: settings, ids, and the sources of cleaners and phonemizers."""
 
 import importlib.metadata
+import io
 from collections.abc import Iterator
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
 from loader.artifacts.artifact import TextFacts
-from loader.bake.chinese import copy_segmenter
-from loader.errors import BakeError
-from loader.text.cleaners import require_cleaner
-from loader.text.front_end import import_sources
+from loader.errors import BakeError, FetchError
+from loader.text.front_end import import_sources, require_cleaner
+from loader.text.languages import FEATURES_FILE, WEIGHTS_FILE
 from loader.text.phonemizers import require_phonemizer
+
+#: The default of spacy-pkuseg, and so of Coqui.
+_MODEL = "spacy_ontonotes"
+_FEATURES, _WEIGHTS = "features.msgpack", "weights.npz"
 
 
 def text_facts(model: Any) -> TextFacts:
-    """Read the tokenizer that Coqui itself built for `model`.
+    """Return the settings of the tokenizer that Coqui built for `model`.
 
     Raises:
-        UnsupportedModelError: its phonemizer is not one this version can call.
+        UnsupportedModelError: this version does not support its phonemizer.
         MissingPackageError: its cleaner or phonemizer needs a package that is not installed.
         BakeError: one of its languages has no phonemizer.
     """
@@ -39,12 +44,12 @@ def text_facts(model: Any) -> TextFacts:
 
 
 def _languages(model: Any) -> list[str]:
-    """Return the voice's languages; "" where its maker named none."""
+    """Return the voice's languages; "" if its maker named none."""
     return list(model.language_manager.name_to_id) or [""]
 
 
 def _phonemizers(phonemizer: Any, languages: list[str]) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield each language with its phonemizer's name, and with the language that one reads."""
+    """Yield each language with its phonemizer's name and that one's name of the language."""
     if phonemizer is None:
         return
     for language in languages:
@@ -66,10 +71,10 @@ def _phonemizer_of(phonemizer: Any, language: str) -> Any:
 
 
 def copy_text_sources(directory: Path, model: Any) -> None:
-    """Copy into `directory` the sources of Coqui's that this voice's text takes, and of what they import.
+    """Copy Coqui's sources of this voice's text side, and those they import, into `directory`.
 
     Raises:
-        LoaderError: as `text_facts`; or the Chinese phonemizer's model cannot be had.
+        LoaderError: see `text_facts`; or the Chinese phonemizer's model cannot be fetched.
     """
     facts = text_facts(model)
     installed = Path(str(importlib.metadata.distribution("coqui-tts").locate_file("")))
@@ -87,3 +92,40 @@ def copy_text_sources(directory: Path, model: Any) -> None:
         (directory / f"{name}.py").write_bytes(source)
     if any(name == "zh_cn_phonemizer" for name, _language in facts.phonemizers.values()):
         copy_segmenter(directory)
+
+
+def copy_segmenter(directory: Path) -> None:
+    """Copy the Chinese segmenter's model into `directory`, fetched first if this machine has none.
+
+    Raises:
+        FetchError: it cannot be downloaded, or is not a model.
+    """
+    import numpy as np
+    from spacy_pkuseg.config import config
+
+    home = Path(config.pkuseg_home)
+    model = home / _MODEL
+    if not (model / _FEATURES).is_file() or not (model / _WEIGHTS).is_file():
+        _download(home)
+    try:
+        (directory / FEATURES_FILE).write_bytes((model / _FEATURES).read_bytes())
+        with np.load(model / _WEIGHTS) as weights:
+            weights["w"].astype("<f8").tofile(directory / WEIGHTS_FILE)
+    except (OSError, ValueError, KeyError) as error:
+        raise FetchError(f"{model}: cannot be read ({error}); remove {home} and bake the voice again") from error
+
+
+def _download(home: Path) -> None:
+    from spacy_pkuseg.config import config
+    from spacy_pkuseg.download import download_model
+
+    url = config.model_urls[_MODEL]
+    try:
+        # It prints a progress bar.
+        with redirect_stderr(io.StringIO()):
+            download_model(url, str(home), config.model_hash[_MODEL])
+    except Exception as error:  # the network's errors share no base class with a wrong hash's
+        raise FetchError(
+            f"the Chinese word segmenter's model is not in {home} and cannot be downloaded ({type(error).__name__}); "
+            f"unpack {url} into {home / _MODEL} and bake the voice again"
+        ) from error

@@ -1,4 +1,4 @@
-"""A VITS release to Coqui's network, ready for export: any of its variants."""
+"""VITS releases of every variant to Coqui's network, ready for export."""
 
 import math
 from pathlib import Path
@@ -7,26 +7,25 @@ from typing import Any
 from loader.artifacts.artifact import VoiceFacts
 from loader.artifacts.release import Release
 from loader.artifacts.resolve import is_fairseq, read_json
-from loader.bake.checkpoint import one_line, read_config, read_weights, require_finite, some
+from loader.bake.checkpoint import one_line, read_checkpoint, read_config, require_finite, some
 from loader.bake.decoder import decoder_margin_frames, inner_margin_frames
-from loader.engines.vits.inference import VitsFacts
-from loader.engines.vits.tables import LANGUAGES_FILE, SPEAKERS_FILE
+from loader.engines.vits import LANGUAGES_FILE, SPEAKERS_FILE, VitsFacts
 from loader.errors import BakeError, LoaderError, UnsupportedModelError
 
-#: Weights that training needs and speaking does not.
+#: Weights for training only.
 _TRAINING_ONLY = ("disc.", "posterior_encoder.", "duration_predictor.post_", "duration_predictor.flows.1.")
 
 
 def load_vits(release: Release) -> Any:
-    """Return a `TTS.tts.models.vits.Vits` in evaluation mode, weight normalisation fused.
+    """Return a `TTS.tts.models.vits.Vits` in evaluation mode, with weight normalization fused.
 
     Raises:
-        UnsupportedModelError: a variant this version cannot speak.
-        BakeError: the checkpoint lacks a weight, or holds one that no module takes.
+        UnsupportedModelError: a variant that this version does not support.
+        BakeError: the checkpoint lacks a weight, or has one that no module takes.
         IntegrityError: a weight that speaking uses is not finite.
     """
     model = _load_fairseq(release) if is_fairseq(read_json(release.config_path)) else _load_coqui(release)
-    # Before they are fused, by the names that they have in the checkpoint; after it, since a direction of length 0 makes NaN.
+    # Before fusing, by the checkpoint's names; and after it, because a direction of length 0 makes NaN.
     _require_finite(model, release)
     _fuse_weight_norm(model)
     _require_finite(model, release)
@@ -34,7 +33,7 @@ def load_vits(release: Release) -> Any:
 
 
 def voice_facts(model: Any) -> VoiceFacts:
-    """Read what every engine needs to know of a VITS voice."""
+    """Return the facts of a VITS voice for every engine."""
     return VoiceFacts(
         sample_rate_hz=model.config.audio.sample_rate,
         speakers=_speakers(model),
@@ -46,7 +45,7 @@ def voice_facts(model: Any) -> VoiceFacts:
 
 
 def vits_facts(model: Any) -> VitsFacts:
-    """Read the shape of a VITS voice's networks."""
+    """Return the shape of a VITS voice's networks."""
     return VitsFacts(
         samples_per_frame=math.prod(model.args.upsample_rates_decoder),
         latent_channels=model.args.hidden_channels,
@@ -57,20 +56,20 @@ def vits_facts(model: Any) -> VitsFacts:
 
 
 def flow_margin_frames(flow: Any) -> int:
-    """Return how many frames on either side a frame of the latent depends on: the reach of every layer, added up."""
+    """Return the frames on either side that a frame of the latent depends on: the sum of every layer's reach."""
     return sum(
         conv.dilation[0] * (conv.kernel_size[0] - 1) // 2 for coupling in flow.flows for conv in coupling.enc.in_layers
     )
 
 
 def languages(model: Any) -> list[str]:
-    """Return the voice's languages in the order of their embeddings; "" where its maker named none."""
+    """Return the voice's languages in the order of their embeddings; "" if its maker named none."""
     rows = model.language_manager.name_to_id
     return sorted(rows, key=rows.__getitem__) or [""]
 
 
 def write_conditions(model: Any, directory: Path) -> None:
-    """Write the vectors of speakers and languages, as the networks take them, where the voice has any."""
+    """Write the vectors of speakers and languages, if the voice has any."""
     if model.embedded_speaker_dim:
         _speaker_vectors(model).astype("<f4").tofile(directory / SPEAKERS_FILE)
     if model.embedded_language_dim:
@@ -104,17 +103,20 @@ def _load_coqui(release: Release) -> Any:
     config = read_config(release)
     _require_supported(release, config)
     config.model_args.init_discriminator = False
-    # Its speaker encoder only judges the sound while training.
+    # The speaker encoder is for training only.
     config.model_args.use_speaker_encoder_as_loss = False
-    model = _built(Vits, config, release)
+    model = _build(Vits, config, release)
     if model.embedded_speaker_dim and not _speakers(model):
         raise BakeError(f"{release.config_path}: a voice of several speakers, and no file of the release names them")
-    _load_weights(model, read_weights(release.checkpoint_path), release)
+    checkpoint = read_checkpoint(release.checkpoint_path)
+    if "model" not in checkpoint:
+        raise BakeError(f"{release.checkpoint_path}: torch cannot read it as a checkpoint of Coqui: it has no entry 'model'")
+    _load_weights(model, checkpoint["model"], release)
     return model
 
 
 def _load_fairseq(release: Release) -> Any:
-    """Load one of fairseq's voices through Coqui's own reader of them."""
+    """Load a fairseq voice through Coqui's own reader."""
     from TTS.tts.configs.vits_config import VitsConfig
     from TTS.tts.models.vits import Vits
 
@@ -122,17 +124,17 @@ def _load_fairseq(release: Release) -> Any:
         raise BakeError(f"{release.directory}: a fairseq voice without vocab.txt in hash.sha256; add it and seal again")
     config = VitsConfig()
     config.model_args.init_discriminator = False
-    model = _built(Vits, config, release)
+    model = _build(Vits, config, release)
     try:
         model.load_fairseq_checkpoint(config, release.checkpoint_path, eval=True, strict=True)
     except Exception as error:  # Coqui's readers share no base class of errors
         raise BakeError(f"{release.checkpoint_path}: Coqui cannot read it: {one_line(error)}") from error
-    # Coqui calls every voice English whose files do not say; the configuration may, and a request need not.
+    # Coqui calls a voice English if its files name no language; the configuration may name it.
     model.language_manager.name_to_id = {}
     return model
 
 
-def _built(vits: Any, config: Any, release: Release) -> Any:
+def _build(vits: Any, config: Any, release: Release) -> Any:
     try:
         return vits(config)
     except LoaderError:
@@ -170,7 +172,7 @@ def _require_finite(model: Any, release: Release) -> None:
 
 
 def _fuse_weight_norm(model: Any) -> None:
-    """Replace every weight-normalised parameter by its plain product, in place."""
+    """Replace every weight-normalized parameter by its plain product, in place."""
     from torch.nn.utils import parametrize
 
     for module in model.modules():

@@ -1,12 +1,38 @@
-"""One release to one artifact: the bake, from first to last line."""
+"""The bake of one voice: a verified release to a sealed artifact."""
 
 import importlib
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from loader.artifacts.artifact import PRECISION, Manifest, artifact_key, this_platform, write_manifest
+from loader.artifacts.artifact import (
+    PRECISION,
+    Manifest,
+    TextFacts,
+    VoiceFacts,
+    artifact_key,
+    this_platform,
+    write_manifest,
+)
 from loader.artifacts.release import open_release
 from loader.artifacts.resolve import source_facts
-from loader.bake.stages import Stage
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The part of a manifest that depends on the voice."""
+
+    voice: VoiceFacts
+    #: None if the engine has a front end of its own.
+    text: TextFacts | None
+    #: For the engine alone, in types of JSON.
+    network: Mapping[str, Any]
+
+
+#: Prints a stage's name on entering, and its duration on leaving.
+Stage = Callable[[str], AbstractContextManager[None]]
 
 
 def bake_voice(source: Path, target: Path, engine: str, stage: Stage) -> None:

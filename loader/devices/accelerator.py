@@ -1,4 +1,7 @@
-"""A device beside the processor: what one is, who may use it, and when it is left. Knows no library of any device."""
+"""An accelerator beside the CPU: the interface of devices, a process's use of one, and the fallback to the CPU.
+
+Knows no library of any device.
+"""
 
 import logging
 import os
@@ -10,22 +13,27 @@ from enum import Enum
 from typing import Protocol
 
 from loader.devices.marker import Fallback, Marker
-from loader.retry import described
+from loader.errors import DeviceError
+from loader.retry import format_error
 
 log = logging.getLogger("chorus.loader")
 
+#: Times that `enter` raises the device's refusal, for the caller to try again, before it falls back to the CPU:
+#: one less than `Backoff.tries`, so that the last try of a warm-up succeeds on the CPU.
+MAX_REFUSALS = 2
+
 
 class Device(Protocol):
-    """One device of this machine. After `require_library`, `open` comes before all else, which belongs to one process."""
+    """One device of this machine. All but `require_library` needs `open` first, in the same process."""
 
-    #: What its library calls it, such as `cuda:0`.
+    #: As its library names it, such as `cuda:0`.
     name: str
 
     def require_library(self) -> None:
-        """Check that this installation could use such a device at all. May be called anywhere; touches no device.
+        """Check that the installed library supports such devices. May be called anywhere; touches no device.
 
         Raises:
-            NoDeviceError: it could not.
+            NoDeviceError: it does not.
         """
         ...
 
@@ -33,7 +41,7 @@ class Device(Protocol):
         """Make the first call to the device in this process. Opening an open one does nothing.
 
         Raises:
-            DeviceError: it cannot be used.
+            DeviceError: it cannot be used; if `permanent`, another try does not help.
             Exception: one that `is_out_of_memory` knows.
         """
         ...
@@ -43,11 +51,11 @@ class Device(Protocol):
         ...
 
     def held_bytes(self) -> int:
-        """Return how much of its memory this process uses; what is kept for later does not count."""
+        """Return how much of its memory this process uses, without caches."""
         ...
 
     def release(self) -> None:
-        """Give back what memory nothing of this process uses any more."""
+        """Free cached memory."""
         ...
 
     def is_out_of_memory(self, error: BaseException) -> bool:
@@ -55,20 +63,20 @@ class Device(Protocol):
         ...
 
     def is_poisoned(self, error: BaseException) -> bool:
-        """Whether after this error the device answers nothing else to this process."""
+        """Whether after this error the device refuses every call of this process."""
         ...
 
 
 class Placed(Protocol):
-    """Something with a copy on the device."""
+    """A model with a copy on the device."""
 
     def drop(self) -> None:
-        """Let go of the copy; the device has been left before."""
+        """Drop the copy; the device has been left before."""
         ...
 
 
 class State(Enum):
-    """What a process has to do with its device."""
+    """A process's relation to its device."""
 
     NOT_ENTERED = "not entered"
     IN_USE = "in use"
@@ -78,7 +86,7 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why the device did not do what it was asked to. Holds no error: its traceback would hold memory of the device."""
+    """A device's failure. Holds no exception: its traceback would keep memory of the device."""
 
     why: str
     is_out_of_memory: bool
@@ -103,44 +111,51 @@ class Accelerator:
         self._when_poisoned: Callable[[], None] = lambda: None
         #: The one process that the device was opened in.
         self._process = 0
+        self._refusals = 0
+        # One for all forks, so that one of them logs that the device is not usable.
+        self._announcement = os.eventfd(1, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        weakref.finalize(self, os.close, self._announcement)
 
     @property
     def state(self) -> State:
-        """Where this process stands; a fork stands outside."""
+        """The state in this process; a fork has not entered."""
         inherited = self._state is not State.NOT_ENTERED and self._process != os.getpid()
         return State.NOT_ENTERED if inherited else self._state
 
     @property
     def fallback(self) -> Fallback | None:
-        """Why no process uses the device, where none may."""
+        """Why this process does not use the device; None if it may."""
         return self._marker.read()
 
     @property
     def wants_replacement(self) -> bool:
-        """Whether this process can never use the device again, where another one could."""
+        """Whether this process can never use the device again, and a new one could."""
         return self.state is State.POISONED
 
     def require_library(self) -> None:
-        """Check that this installation could use such a device. May run in the master; touches no device.
+        """Check that the installed library supports the device. May run in the master; touches no device.
 
         Raises:
-            NoDeviceError: it could not.
+            NoDeviceError: it does not.
         """
         self._device.require_library()
 
     def when_poisoned(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called, in the thread that finds it out, once this process wants to be replaced."""
+        """Register the callback for a lost device; called once, in the thread that finds it."""
         self._when_poisoned = callback
 
     def adopt(self, placed: Placed) -> None:
-        """Know whose copy is to go when the device is left."""
+        """Register a model whose copy is dropped when the device is left."""
         self._placed.add(placed)
 
     def enter(self) -> None:
-        """Open the device, unless the marker forbids it. Runs after the fork, and never in a master.
+        """Open the device, unless the marker forbids it. Runs after the fork, never in a master.
+
+        If there is no usable device, this process speaks on the CPU, and `fallback` says why: other processes
+        find out for themselves, and a restarted server tries again.
 
         Raises:
-            DeviceError: it cannot be used, for another reason than that its memory is full.
+            DeviceError: the device refused, and another try may help; at most MAX_REFUSALS times.
         """
         with self._entering:
             if self.state in (State.IN_USE, State.POISONED):
@@ -148,16 +163,37 @@ class Accelerator:
             self._process = os.getpid()
             if (known := self._marker.read()) is not None:
                 self._state = State.FALLEN_BACK
-                log.warning("device %s is left alone since %s: %s", self.name, known.when, known.why)
+                log.warning("device %s is not used since %s: %s", self.name, known.when, known.why)
                 return
-            trouble = self._opened()
+            try:
+                trouble = self._open()
+            except DeviceError as error:
+                self._refuse(error)
+                return
             if trouble is None:
                 self._state = State.IN_USE
         if trouble is not None:
             self.fall_back(trouble.why)
 
+    def _refuse(self, error: DeviceError) -> None:
+        """Fall back in this process alone, unless another try may help.
+
+        Raises:
+            DeviceError: it may.
+        """
+        self._refusals += 1
+        if not error.permanent and self._refusals <= MAX_REFUSALS:
+            raise error
+        self._marker.hold(format_error(error), self.name)
+        self._state = State.FALLEN_BACK
+        try:
+            os.eventfd_read(self._announcement)
+        except BlockingIOError:
+            return  # another process has logged it
+        log.warning("device %s is not usable, the CPU is used instead: %s", self.name, error)
+
     def begin_use(self) -> bool:
-        """Return whether the device may be used now; then `end_use` must follow."""
+        """Return whether the device may be used now; if so, `end_use` must follow."""
         state = self.state
         if state in (State.IN_USE, State.FALLEN_BACK):
             forbidden = self._marker.read() is not None
@@ -172,7 +208,7 @@ class Accelerator:
         return True
 
     def end_use(self) -> None:
-        """The work is over, one way or another."""
+        """End one use."""
         with self._lock:
             self._using -= 1
             was_the_last = self._using == 0 and self._state is State.FALLEN_BACK
@@ -180,22 +216,22 @@ class Accelerator:
             self.release()
 
     def trouble(self, error: BaseException) -> Trouble | None:
-        """Return what an error says of the device, None where it is none of the device's."""
+        """Return the device's failure; None if the error has another cause."""
         if self._device.is_out_of_memory(error):
-            return Trouble(described(error), is_out_of_memory=True)
+            return Trouble(format_error(error), is_out_of_memory=True)
         if self._device.is_poisoned(error):
-            return Trouble(described(error), is_out_of_memory=False)
+            return Trouble(format_error(error), is_out_of_memory=False)
         return None
 
     def release(self) -> None:
-        """Give back what memory of the device nothing uses any more; says so in the log where it cannot."""
+        """Free cached memory of the device; a failure is only logged."""
         try:
             self._device.release()
-        except Exception as error:  # whatever the device's library raises, a request must not end by it
-            log.warning("device %s: memory was not given back: %s", self.name, described(error))
+        except Exception as error:  # the device's library may raise anything, and a request must not end by it
+            log.warning("device %s: cached memory was not freed: %s", self.name, format_error(error))
 
     def fall_back(self, why: str) -> None:
-        """Leave the device, in this process at once, in every other one before its next use of it."""
+        """Leave the device: in this process at once, in every other one before its next use."""
         free_bytes = self._free_bytes()
         with self._lock:
             already = self._state is State.FALLEN_BACK and self._marker.read() is not None
@@ -208,12 +244,12 @@ class Accelerator:
         self._drop_copies()
 
     def poison(self, why: str) -> None:
-        """Touch the device no more: this process's context is lost, the device itself is not."""
+        """Make no further call to the device: this process's context is lost, the device itself is not."""
         with self._lock:
             if self._state is State.POISONED:
                 return
             self._state = State.POISONED
-        log.warning("device %s: this process lost it and goes on on the CPU: %s", self.name, why)
+        log.warning("device %s: lost to this process, which continues on the CPU: %s", self.name, why)
         # Copies are kept: freeing one could call the device.
         self._when_poisoned()
 
@@ -226,20 +262,20 @@ class Accelerator:
         self._drop_copies()
 
     def _drop_copies(self) -> None:
-        # Work that still runs in other threads holds on to its copy; the last of it releases once more.
+        # Work that still runs in other threads keeps its copy; the last of it releases once more.
         for placed in list(self._placed):
             placed.drop()
         self.release()
 
     def _enter_again(self) -> None:
-        """Enter after a reset or an expiry, in the middle of a request: whatever goes wrong leads back to the CPU."""
+        """Enter after a reset or an expiry, in the middle of a request: any error leads back to the CPU."""
         log.info("device %s may be used again", self.name)
         try:
             self.enter()
-        except Exception as error:  # the device's library may raise anything, and the request goes on without it
-            self.fall_back(described(error))
+        except Exception as error:  # the device's library may raise anything; the request continues on the CPU
+            self.fall_back(format_error(error))
 
-    def _opened(self) -> Trouble | None:
+    def _open(self) -> Trouble | None:
         try:
             self._device.open()
         except Exception as error:  # the device's library may raise anything
@@ -250,11 +286,11 @@ class Accelerator:
         return None
 
     def held_bytes(self) -> int | None:
-        """Return how much of the device's memory this process uses; None where it does not use the device."""
+        """Return how much of the device's memory this process uses; None if it does not use the device."""
         return self._device.held_bytes() if self.state is State.IN_USE else None
 
     def _free_bytes(self) -> int | None:
         try:
             return self._device.free_bytes()
-        except Exception:  # the device's library may raise anything; that the memory was full is known already
+        except Exception:  # the device's library may raise anything; the fallback has its reason already
             return None

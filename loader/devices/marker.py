@@ -1,4 +1,4 @@
-"""What must be remembered of a device whose memory was full: a marker that all processes honour."""
+"""The fallback marker: a file by which all processes leave a device whose memory was full."""
 
 import json
 import logging
@@ -26,21 +26,20 @@ class Fallback:
     device: str
     #: Unix time.
     at_s: float
-    #: Bytes that were free on the device; None where it could not say.
+    #: Free bytes of the device; None if unknown.
     free_bytes: int | None
 
     @property
     def when(self) -> str:
-        """The time as ISO 8601 has it, in UTC."""
+        """The time in ISO 8601, in UTC."""
         return datetime.fromtimestamp(self.at_s, UTC).isoformat(timespec="seconds")
 
 
 class Marker:
-    """The file that says so. Looking for it is one `stat`, so that every use of the device can.
+    """The marker file. Looking for it costs one `stat`, so every use of the device looks.
 
-    Where the folder cannot be written the marker lasts as long as this process, and
-    holds for this process alone. Made before the fork. Used by many threads; writers
-    take turns (see `Accelerator`).
+    If the folder cannot be written, the marker is valid in this process only, as long as it
+    lives. Made before the fork. Used by many threads; writers are serialized by `Accelerator`.
     """
 
     def __init__(
@@ -50,37 +49,41 @@ class Marker:
         self.path = cache_dir / MARKER
         self._retry_after_s = retry_after_s
         self._clock = clock
-        #: What could not be written.
-        self._unwritten: Fallback | None = None
-        #: The file as it was last read, under what tells one file from the next.
+        #: Valid in this process only.
+        self._held: Fallback | None = None
+        #: The file as it was last read, with its inode and time of change.
         self._read: tuple[tuple[int, int], Fallback] | None = None
 
     def write(self, why: str, device: str, free_bytes: int | None) -> Fallback:
-        """Set the marker, now, and return what it says."""
+        """Set the marker now, for all processes, and return its content."""
         fallback = Fallback(why, device, self._clock(), free_bytes)
         content = json.dumps({**asdict(fallback), "when": fallback.when}, ensure_ascii=False, indent=1)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_aside(self.path, content.encode())
-            self._unwritten = None
+            self._held = None
         except OSError as error:
-            self._unwritten = fallback
-            log.warning("%s: cannot be written (%s); only process %d leaves the device alone", self.path, error, os.getpid())
+            self._held = fallback
+            log.warning("%s: cannot be written (%s); only process %d falls back to the CPU", self.path, error, os.getpid())
         return fallback
 
+    def hold(self, why: str, device: str) -> None:
+        """Set the marker now, for this process only."""
+        self._held = Fallback(why, device, self._clock(), None)
+
     def read(self) -> Fallback | None:
-        """Return what the marker says, None where there is none or its time is over."""
-        fallback = self._on_disk() or self._unwritten
+        """Return the marker's content; None if there is no marker or it has expired."""
+        fallback = self._on_disk() or self._held
         return None if fallback is None or self._is_over(fallback) else fallback
 
     def reset(self) -> Fallback | None:
-        """Remove the marker, and return what it said.
+        """Remove the marker, and return its content.
 
         Raises:
             OSError: the file is there and cannot be removed.
         """
         fallback = self.read()
-        self._unwritten = None
+        self._held = None
         self.path.unlink(missing_ok=True)
         return fallback
 
@@ -94,15 +97,15 @@ class Marker:
             return None
         known, version = self._read, (found.st_ino, found.st_mtime_ns)
         if known is None or known[0] != version:
-            self._read = known = (version, _parsed(self.path, found.st_mtime))
+            self._read = known = (version, _parse_marker(self.path, found.st_mtime))
         return known[1]
 
 
-def _parsed(path: Path, modified_s: float) -> Fallback:
+def _parse_marker(path: Path, modified_s: float) -> Fallback:
     try:
         document: Any = json.loads(path.read_text(encoding="utf-8"))
         free_bytes = None if document["free_bytes"] is None else int(document["free_bytes"])
         return Fallback(str(document["why"]), str(document["device"]), float(document["at_s"]), free_bytes)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        # Somebody meant the device to be left alone, whatever became of the reason.
+        # A marker without a readable reason is still a marker.
         return Fallback(f"{path} cannot be read ({type(error).__name__}); reset it", "unknown", modified_s, None)

@@ -1,7 +1,4 @@
-"""A model on the CPU, where it costs nothing until it is used, and on a device while that works.
-
-Whoever asks a model for something gets it, from the one or from the other.
-"""
+"""Placement: a model mapped on the CPU, and a copy on the device while the device works."""
 
 import logging
 import threading
@@ -19,19 +16,19 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class _Done(Generic[Result]):
-    """What the device gave, which may be None."""
+    """A result of the device, which may be None."""
 
     result: Result
 
 
 class Placement(Generic[Model]):
-    """One model in both places. Used by many threads.
+    """A model and its copy. Used by many threads.
 
     Made in the master before the fork; the copy is made at the first use after it.
     """
 
     def __init__(self, model: Model, accelerator: Accelerator | None, copy_to: Callable[[Model, str], Model]) -> None:
-        """Place `model`, which `copy_to` copies to the device of a given name; without an accelerator it stays alone."""
+        """Take a model on the CPU; `copy_to` copies it to the device of a given name."""
         self._model = model
         self._accelerator = accelerator
         self._copy_to = copy_to
@@ -41,12 +38,12 @@ class Placement(Generic[Model]):
             accelerator.adopt(self)
 
     def run(self, work: Callable[[Model], Result], smaller: Callable[[Model], Result] | None = None) -> Result:
-        """Return what `work` makes of the model, on the device where that is possible, else on the CPU.
+        """Return `work(model)`, on the device if possible, else on the CPU.
 
         Args:
-            work: may be called up to three times, so it must be repeatable; must have waited for
-                the device when it returns, as copying a result to the CPU does.
-            smaller: the same result with less memory, tried when `work` did not fit.
+            work: called up to three times, so it must be repeatable; returns after the device has finished,
+                for example because it copies the result to the CPU.
+            smaller: the same result with less memory, tried if `work` did not fit.
         """
         accelerator = self._accelerator
         if accelerator is None or not accelerator.begin_use():
@@ -58,7 +55,7 @@ class Placement(Generic[Model]):
         return work(self._model) if done is None else done.result
 
     def drop(self) -> None:
-        """Let go of the copy (see `device.Placed`)."""
+        """Drop the copy (see `accelerator.Placed`)."""
         with self._copying:
             self._copy = None
 
@@ -85,13 +82,13 @@ class Placement(Generic[Model]):
             trouble = accelerator.trouble(error)
             if trouble is None:
                 raise
-            # The error ends here, and with it the tensors in the frames of its traceback.
+            # The error is dropped here, and with it the tensors in the frames of its traceback.
             return trouble
 
     def _copied(self, accelerator: Accelerator) -> Model:
         with self._copying:
             if self._copy is None:
-                # Whoever leaves the device changes the state first and drops copies then: none is made past that.
+                # Leaving the device changes the state first and drops copies then: no copy is made after that.
                 if accelerator.state is not State.IN_USE:
                     return self._model
                 self._copy = self._copy_to(self._model, accelerator.name)

@@ -1,4 +1,4 @@
-"""What an engine is. Knows phoneme ids and samples; no text, no files, no requests."""
+"""The interface of engines. Knows phoneme ids and samples; no text, no files, no requests."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,11 +9,13 @@ import numpy.typing as npt
 
 #: Mono float32 in [-1, 1], shape (n_samples,).
 Samples = npt.NDArray[np.float32]
+#: Any float32 array; shapes are given beside it.
+Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Prosody:
-    """How one utterance is to be spoken."""
+    """Rate and variation of one utterance."""
 
     #: Durations are multiplied by this: above 1 is slower.
     length_scale: float
@@ -25,14 +27,14 @@ class Prosody:
     speed: float = 1.0
 
     @property
-    def stretch(self) -> float:
-        """What durations are multiplied by, for networks that take one number."""
+    def duration_scale(self) -> float:
+        """The factor of durations, for networks that take one number."""
         return self.length_scale / self.speed
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """What is said in one breath, how, by whom and in which language."""
+    """The input of an engine: ids with their prosody, speaker and language."""
 
     #: Rows of the voice's embedding, with blanks already in.
     ids: Sequence[int]
@@ -43,8 +45,8 @@ class Utterance:
     language: int = 0
 
 
-#: Makes a stretch of samples, or none where it prepares what follows. Called once, in any thread, while others of the
-#: same utterance may run. Raises SynthesisError where the network produced something that is not audio.
+#: Returns a window of samples, or none if it prepares a later one. Called once, in any thread, while others of the
+#: same utterance may run. Raises SynthesisError if the network's output is not audio.
 Work = Callable[[], Samples]
 
 NO_SAMPLES: Samples = np.empty(0, dtype=np.float32)
@@ -53,26 +55,36 @@ NO_SAMPLES.flags.writeable = False
 
 @dataclass(frozen=True)
 class Plan:
-    """An utterance that is read and measured, and still to be made audible."""
+    """An utterance whose length is known and whose audio is still to be made."""
 
-    #: How many samples each id lasts; None where an engine learns it only by speaking.
+    #: Duration of each id in samples; None if the engine learns it only by speaking.
     samples_per_id: npt.NDArray[np.int64] | None
-    #: What makes its samples, in order. To be taken by one thread at a time.
+    #: Makes its samples, in order. Iterated by one thread at a time.
     work: Iterator[Work]
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an engine can do. Known without its libraries."""
+
+    #: Speaks on an accelerator if there is one.
+    uses_device: bool = False
+    #: Speaks an utterance in one piece, and in a process one at a time; others speak in windows.
+    speaks_whole: bool = False
 
 
 class Engine(Protocol):
     """Speaks utterances of one voice. Must be usable from several threads at once."""
 
     def plan(self, utterance: Utterance, random: np.random.Generator, soon: bool) -> Plan:
-        """Return what is to be done to have one utterance spoken.
+        """Return the work of one utterance.
 
         Args:
-            utterance: what to say.
-            random: the only source of chance; the same state gives the same samples, whoever does the work.
-            soon: make the first windows short, because somebody is waiting for them.
+            utterance: the ids to speak.
+            random: the only source of chance: the same state gives the same samples, in any thread.
+            soon: make the first windows short, because a client waits for them.
 
         Raises:
-            SynthesisError: the network produced something that is not a duration.
+            SynthesisError: the network's output is not a duration.
         """
         ...

@@ -1,8 +1,7 @@
-"""The CPU engine: ONNX Runtime on mapped, read-only weights.
+"""The `onnx` engine for the CPU: ONNX Runtime on mapped, read-only weights.
 
 Sessions have one thread and no thread pool, so they may be opened in the master and
-used after the fork; they borrow their weights from the artifact's mapping
-and copy none of them.
+used after the fork. Their weights stay in the artifact's mapping; none is copied.
 """
 
 import os
@@ -13,19 +12,19 @@ import numpy.typing as npt
 
 from loader.artifacts.artifact import Artifact
 from loader.devices.accelerator import Accelerator
-from loader.engines.base import Samples
-from loader.engines.vits.inference import Array, Condition, Encoding, Frames, VitsEngine, VitsFacts
-from loader.engines.vits.tables import vits_engine
+from loader.engines.base import Array, Capabilities, Samples
+from loader.engines.vits import Condition, Encoding, Frames, VitsEngine, VitsFacts, vits_engine
 from loader.errors import ArtifactError
 
 if TYPE_CHECKING:
     import onnxruntime
 
 GRAPHS = ("encode", "flow", "decode")
+CAPABILITIES = Capabilities()
 
 
 class OnnxNetworks:
-    """Three sessions over one artifact (see `acoustics.Networks`). Opened before the fork."""
+    """Three sessions over one artifact (see `vits.Networks`). Opened before the fork."""
 
     def __init__(self, artifact: Artifact) -> None:
         """Open the sessions.
@@ -49,9 +48,9 @@ class OnnxNetworks:
 
     def decode(self, window: Array, condition: Condition, keep: Frames | None = None) -> Samples:
         """Turn a latent window into samples."""
-        worked_on = self._facts.worked_on(keep, window.shape[2])
-        samples: Samples = self._decode.run(condition, latent=window, wanted=np.array(worked_on))[0]
-        return self._facts.kept(samples, worked_on, keep)
+        decoded = self._facts.add_margin(keep, window.shape[2])
+        samples: Samples = self._decode.run(condition, latent=window, wanted=np.array(decoded))[0]
+        return self._facts.drop_margin(samples, decoded, keep)
 
 
 def import_libraries() -> None:
@@ -69,7 +68,7 @@ def open_engine(artifact: Artifact, accelerator: Accelerator | None = None) -> V
 
 
 class _Graph:
-    """One session. Has an input for the speaker or the language only where the network depends on it."""
+    """One session. Has an input for the speaker or the language only if the network depends on it."""
 
     def __init__(self, artifact: Artifact, name: str) -> None:
         self._session = _open_session(artifact, name)
@@ -77,14 +76,14 @@ class _Graph:
 
     def run(self, condition: Condition, **inputs: Any) -> Any:
         offered = {"speaker": condition.speaker, "language": condition.language}
-        chosen = {name: value for name, value in offered.items() if name in self._inputs}
-        return self._session.run(None, inputs | chosen)
+        conditions = {name: value for name, value in offered.items() if name in self._inputs}
+        return self._session.run(None, inputs | conditions)
 
 
 def _open_session(artifact: Artifact, graph: str) -> "onnxruntime.InferenceSession":
     runtime = import_onnxruntime()
     options = session_options(runtime)
-    # The graph was optimised when it was baked; optimising again would copy weights to the heap.
+    # The graph was optimized when it was baked; optimizing again would copy weights to the heap.
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.add_session_config_entry("session.use_external_initializer_file_buffers_directly", "1")
     weights = np.frombuffer(artifact.buffers[f"{graph}.bin"], dtype=np.uint8)
@@ -113,11 +112,7 @@ def session_options(runtime: Any) -> "onnxruntime.SessionOptions":
 
 
 def import_onnxruntime() -> Any:
-    """Import ONNX Runtime with its telemetry switched off.
-
-    Since 1.29 the import alone starts a thread that reports to its maker; the variable
-    must be set before.
-    """
+    """Import ONNX Runtime without telemetry: since 1.29 the import starts a reporting thread unless the variable is set."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 

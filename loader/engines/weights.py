@@ -1,4 +1,4 @@
-"""Weights that torch uses where they lie: tensors over an artifact's own mapping of a safetensors file."""
+"""Mapped weights: torch tensors over an artifact's mapping of a safetensors file, without a copy."""
 
 import copy
 import json
@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from loader.errors import ArtifactError
 
-#: Tensor data begins at a multiple of this many bytes of the file, and so of memory: one cache line.
+#: Tensor data is aligned to one cache line in the file, and so in memory.
 ALIGNMENT_BYTES = 64
 
 _DTYPES = {
@@ -36,14 +36,14 @@ _LENGTH_BYTES = 8
 def mapped_tensors(buffer: mmap.mmap | bytes, name: str) -> dict[str, torch.Tensor]:
     """Return the tensors of a safetensors file, each a view of `buffer`, which they keep alive.
 
-    They are read-only: writing into one ends the process.
+    They are read-only: a write ends the process.
 
     Args:
-        buffer: the whole file; its bytes were verified.
-        name: the file's, for the error.
+        buffer: the whole, verified file.
+        name: the file's name, for the error.
 
     Raises:
-        ArtifactError: this is no safetensors file.
+        ArtifactError: the buffer is no safetensors file.
     """
     try:
         length = int.from_bytes(buffer[:_LENGTH_BYTES], "little")
@@ -57,7 +57,7 @@ def mapped_tensors(buffer: mmap.mmap | bytes, name: str) -> dict[str, torch.Tens
 
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     """Write a safetensors file whose data can be mapped and used in place. Runs in the bake child."""
-    # Widest first, so that every tensor lies at a multiple of its own item's size.
+    # Widest first, so that every tensor is aligned to its item's size.
     names = sorted(tensors, key=lambda each: (-tensors[each].element_size(), each))
     header: dict[str, Any] = {}
     end = 0
@@ -73,12 +73,12 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
 
 
 def assign(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Make `tensors` themselves the parameters and buffers of `module`, which then only infers.
+    """Set `tensors` as the parameters and buffers of `module`, for inference only.
 
-    Runs in the master, before the fork: workers inherit the views and the mapping under them.
+    Runs in the master, before the fork: workers inherit the views and their mapping.
 
     Raises:
-        ArtifactError: the module has other parameters than these.
+        ArtifactError: the module has other parameters.
     """
     module.requires_grad_(False).eval()
     try:
@@ -89,7 +89,7 @@ def assign(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> None
 
 
 def parameters_elsewhere(module: torch.nn.Module, buffers: Iterable[mmap.mmap | bytes]) -> list[str]:
-    """Return the names of parameters of `module` that lie in none of `buffers`."""
+    """Return the names of the parameters of `module` outside of `buffers`."""
     ranges = [range(start, start + len(buffer)) for buffer in buffers for start in [_address(buffer)] if len(buffer)]
     return [
         name
@@ -99,7 +99,7 @@ def parameters_elsewhere(module: torch.nn.Module, buffers: Iterable[mmap.mmap | 
 
 
 def placed(module: torch.nn.Module, device: Any) -> Any:
-    """Return a copy of `module` on another torch device, its weights copied straight from where they lie."""
+    """Return a copy of `module` on another torch device, without an intermediate copy of the weights."""
     parameters = {id(each): torch.nn.Parameter(each.to(device), requires_grad=False) for each in module.parameters()}
     buffers = {id(each): each.to(device) for each in module.buffers()}
     return copy.deepcopy(module, {**parameters, **buffers})
@@ -107,16 +107,16 @@ def placed(module: torch.nn.Module, device: Any) -> Any:
 
 @contextmanager
 def without_initialisation() -> Iterator[None]:
-    """Build modules whose random weights are never drawn, because `assign` will replace them.
+    """Build modules without drawing random weights, because `assign` replaces them.
 
-    Under it nothing is drawn at random on this thread: memory for weights is asked for
-    and not touched. Whatever a constructor computes or fills with a constant is as ever.
+    On this thread random fills do nothing: memory for weights is allocated and not touched.
+    Computed and constant values of constructors are unchanged.
     """
-    with _NoChance():
+    with _NoRandomFills():
         yield
 
 
-#: In place, as methods of a tensor and as functions of torch.nn.init.
+#: In-place fills, as methods of a tensor and as functions of torch.nn.init.
 _FILLS = frozenset(
     "normal_ uniform_ random_ exponential_ bernoulli_ cauchy_ geometric_ log_normal_ trunc_normal_ dirac_ orthogonal_ "
     "sparse_ xavier_uniform_ xavier_normal_ kaiming_uniform_ kaiming_normal_".split()
@@ -124,7 +124,7 @@ _FILLS = frozenset(
 _DRAWS = {torch.randn: torch.zeros, torch.rand: torch.zeros, torch.randn_like: torch.zeros_like}
 
 
-class _NoChance(TorchFunctionMode):  # type: ignore[misc]
+class _NoRandomFills(TorchFunctionMode):  # type: ignore[misc]
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if getattr(func, "__name__", "") in _FILLS:
@@ -138,7 +138,7 @@ def _view(buffer: mmap.mmap | bytes, start: int, facts: Mapping[str, Any]) -> to
     if begin == end:
         return torch.empty(shape, dtype=dtype)
     with warnings.catch_warnings():
-        # Torch warns that nobody may write here, which is the point.
+        # torch warns that the buffer is read-only, which is intended.
         warnings.simplefilter("ignore", UserWarning)
         flat = torch.frombuffer(buffer, dtype=dtype, count=(end - begin) // dtype.itemsize, offset=start + begin)
     return flat.reshape(shape)

@@ -1,1 +1,1 @@
-"""Text to sentences to phonemes to ids, as Coqui does it, without torch."""
+"""The text side: text to sentences to phonemes to ids, as Coqui does it, without torch."""

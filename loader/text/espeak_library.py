@@ -1,14 +1,13 @@
 """The C library espeak-ng by ctypes: select a language, trace the phonemes of a text.
 
-The library has one state and no protection against the text it reads: version 1.52 overflows
+The library has one state and is not safe against the text it reads: version 1.52 overflows
 fixed buffers and follows null pointers (2026-11-30: `'s` 68 times in English, a circled letter
-in Bengali, a hyphen between a symbol and a foreign letter in most languages). So a process that
-must live opens it to select languages only, and `loader.text.espeak_process` reads with it.
+in Bengali, a hyphen between a symbol and a foreign letter in most languages). So a serving
+process uses it to select languages only, and `loader.text.espeak_process` reads texts.
 
-Phonemes are taken from the trace of speech that is not heard, as the command line takes them and
-with it Coqui. `espeak_TextToPhonemes` would be the obvious way, but it leaves out the last step,
-in which a clause of weak words gets its stress and a tone language its tone sandhi, and it begins
-with the state that the last text left behind.
+Phonemes come from the trace of silent synthesis, as in the command line that Coqui uses.
+`espeak_TextToPhonemes` omits the last step, in which a clause of weak words gets its stress
+and a tone language its tone sandhi, and it starts from the state that the last text left.
 """
 
 import ctypes
@@ -43,22 +42,22 @@ _SynthCallback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, c
 
 
 class EspeakError(LoaderError):
-    """espeak-ng could not be opened, or has no such language."""
+    """espeak-ng cannot be opened, or has no such language."""
 
     exit_status = 69
 
 
 class EspeakLibrary:
-    """The library and the language it was last told. One a process, used by one thread at a time.
+    """The library and its selected language. One a process, used by one thread at a time.
 
-    Opened before the fork, where it is to be shared: it starts no thread, and a child process has its own state.
+    Opened before the fork to be shared: it starts no thread, and a child process has its own state.
     """
 
     def __init__(self) -> None:
         """Load the library and its data.
 
         Raises:
-            EspeakError: one of them is not there.
+            EspeakError: one of them is missing.
         """
         self._language: str | None = None
         self._stop_at_first_sound = False
@@ -81,9 +80,9 @@ class EspeakLibrary:
         """
         if language == self._language:
             return
-        # What is selected after a failure is not known.
+        # After a failure the library's selection is unknown.
         self._language = None
-        # By the name of a voice, else by the language it speaks: "fr-fr" is only the latter.
+        # By the name of a voice, else by its language: "fr-fr" is only the latter.
         name, wanted = language.encode(), _Voice(languages=language.encode())
         if not language or (
             self._espeak.espeak_SetVoiceByName(name) != 0
@@ -93,7 +92,7 @@ class EspeakLibrary:
         self._language = language
 
     def languages(self) -> list[str]:
-        """Return the first language of every voice, which is the name it goes by."""
+        """Return the name of every voice: its first language."""
         voices = self._espeak.espeak_ListVoices(None)
         # The list ends with a null pointer; a language begins with a byte of priority.
         every = itertools.takewhile(bool, (voices[index] for index in itertools.count()))
@@ -102,8 +101,8 @@ class EspeakLibrary:
     def trace(self, text: bytes) -> bytes:
         """Return one line of phonemes, in UTF-8, for every clause of `text`. May end this process."""
         self._listen()
-        # Sound is a hundred times the work of phonemes, but what makes it also reads the next
-        # clause. So it is cut short if no further clause comes, which is nearly always.
+        # Sound takes a hundred times as long as phonemes, but its code also reads the next clause.
+        # So it is stopped at once if there is no further clause, which is nearly always.
         self._stop_at_first_sound = self._is_one_clause(text)
         content, size = ctypes.c_void_p(), ctypes.c_size_t()
         stream = self._c.open_memstream(ctypes.byref(content), ctypes.byref(size))
@@ -121,7 +120,7 @@ class EspeakLibrary:
             self._c.free(content)
 
     def _listen(self) -> None:
-        """Register the callback, at first use and so after the fork.
+        """Register the callback at first use, which is after the fork.
 
         On hardened kernels the memory of ctypes' callbacks is a shared file, and a child that
         inherits one is killed. The library keeps the pointer, so this object keeps the callback.
@@ -131,7 +130,7 @@ class EspeakLibrary:
             self._espeak.espeak_SetSynthCallback(self._callback)
 
     def _is_one_clause(self, text: bytes) -> bool:
-        self._speak(b"")  # forgets the last text: its settings, and a character read ahead
+        self._speak(b"")  # resets the last text's settings, and a character read ahead
         position = ctypes.c_char_p(text)
         self._espeak.espeak_TextToPhonemes(ctypes.byref(position), _CHARS_UTF8, _PHONEMES_IPA_UNDERSCORED)
         return position.value is None

@@ -1,41 +1,70 @@
-"""One voice's way from a sentence to phoneme ids. Knows no audio and no request."""
+"""Text front end: one voice's way from a sentence to phoneme ids. Knows no audio and no request."""
 
 import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TypeVar
 
 from loader.artifacts.artifact import TextFacts
-from loader.text.cleaners import CLEANERS, require_cleaner
 from loader.text.espeak import Espeak
 from loader.text.isolated_import import ReadSource, import_privately
 from loader.text.phonemizers import (
+    Needs,
     Phonemizer,
     Phonemizers,
     modules_of,
-    read_what_can_be_read,
+    phonemize_safely,
+    require,
     require_phonemizer,
 )
 from loader.text.sentences import UTTERANCE_PHONEMES, piece_characters, split_at_breaks
-from loader.text.utterance import Reading
+
+CLEANERS = "TTS.tts.utils.text.cleaners"
+PUNCTUATION = "TTS.tts.utils.text.punctuation"
+#: Optional packages of Coqui's cleaners.
+_NEEDS: Mapping[str, Needs] = {"uroman_cleaners": Needs("uroman", {"uroman": "uroman"})}
+#: A number: has the cleaners import their libraries now, in the master.
+_WARM_UP_TEXT = "1 2nd $3.50"
 
 Item = TypeVar("Item")
 
-PUNCTUATION = "TTS.tts.utils.text.punctuation"
-
 log = logging.getLogger("chorus.loader")
 
-#: A number, to have the cleaners import what they import late, in the master and once.
-_WARM_UP_TEXT = "1 2nd $3.50"
+
+@dataclass(frozen=True)
+class Reading:
+    """One utterance: its ids, and the text and phonemes they stand for."""
+
+    #: Rows of the voice's embedding, with blanks already in.
+    ids: Sequence[int]
+    #: Its source: a sentence, or a piece of one.
+    text: str
+    #: The phonemes of all of `text`; "" if the front end has none.
+    phonemes: str = ""
+    #: The position in `phonemes` of each id; None for blanks, beginning and end.
+    positions: Sequence[int | None] = ()
+    #: Where in `phonemes` this utterance begins; not 0 if it is a later part.
+    start: int = 0
+
+
+def require_cleaner(name: str) -> None:
+    """Check that the cleaner of that name can be used here.
+
+    Raises:
+        MissingPackageError: it needs a package that is not installed.
+    """
+    if name in _NEEDS:
+        require(_NEEDS[name], f"the text cleaner {name!r} of the voice")
 
 
 def import_sources(facts: TextFacts, read_source: ReadSource) -> dict[str, ModuleType]:
-    """Import what a voice of those settings takes of Coqui's, each module by its name.
+    """Import Coqui's modules for a voice of those settings, by their names.
 
     Raises:
         MissingPackageError: one of them needs a package that is not installed.
-        UnsupportedModelError: this version has no such phonemizer.
+        UnsupportedModelError: this version does not support the phonemizer.
     """
     if facts.cleaner:
         require_cleaner(facts.cleaner)
@@ -57,7 +86,7 @@ class TextFrontEnd:
 
         Args:
             facts: the voice's text settings.
-            languages: what the voice speaks, as Coqui names it.
+            languages: those of the voice, by Coqui's names.
             sources: the artifact's files by name; those ending in `.py` are Coqui's.
             espeak: shared by all voices of the process.
 
@@ -68,8 +97,8 @@ class TextFrontEnd:
         self._facts = facts
         modules = import_sources(facts, lambda name: _bytes_of(sources.get(f"{name}.py")))
         self._cleaner = getattr(modules[CLEANERS], facts.cleaner) if facts.cleaner else None
-        self._phonemizers = _opened(facts, Phonemizers(espeak, modules[PUNCTUATION], modules, sources))
-        # The dictionaries under some of them have one state, as has the library that spells out numbers.
+        self._phonemizers = _open_phonemizers(facts, Phonemizers(espeak, modules[PUNCTUATION], modules, sources))
+        # Some of their dictionaries have one state, and so has the library that spells out numbers.
         self._reading = threading.Lock()
         for language in languages:
             self.clean(_WARM_UP_TEXT, language)
@@ -82,21 +111,21 @@ class TextFrontEnd:
             language: one of the voice's, as the manifest names it.
         """
         for piece in split_at_breaks(sentence, piece_characters(sentence)):
-            phonemes, done, is_silent = self._read_aloud(piece, language), 0, True
+            phonemes, done, is_silent = self._read_piece(piece, language), 0, True
             for part in split_at_breaks(phonemes, UTTERANCE_PHONEMES):
                 start = phonemes.index(part, done)
                 done = start + len(part)
                 if self.is_audible(part):
                     is_silent = False
-                    yield self.numbered(piece, phonemes, range(start, done))
+                    yield self.number(piece, phonemes, range(start, done))
             if is_silent:
                 yield None
 
-    def _read_aloud(self, piece: str, language: str) -> str:
+    def _read_piece(self, piece: str, language: str) -> str:
         """Return the phonemes of a piece.
 
-        Coqui's code drops every word after an opening quote or dots where no other mark
-        follows (coqui-tts 0.28.0); then they are read without what stands before them.
+        Coqui's code drops every word after an opening quote or dots if no other mark
+        follows (coqui-tts 0.28.0); then the words are read without the marks before them.
         """
         phonemes = self.read(piece, language)
         if self.is_audible(phonemes) or not any(map(str.isalnum, piece)):
@@ -109,9 +138,9 @@ class TextFrontEnd:
         return self.phonemes(self.clean(text, language), language)
 
     def clean(self, sentence: str, language: str) -> str:
-        """Spell out numbers and abbreviations, drop what is not spoken.
+        """Spell out numbers and abbreviations, and drop characters that are not spoken.
 
-        What the cleaner cannot read stays as it is written: one strange number must not
+        A text that the cleaner fails over stays as written: one strange number must not
         end a speech that may have been running for minutes.
         """
         if self._cleaner is None:
@@ -126,25 +155,25 @@ class TextFrontEnd:
             return sentence
 
     def phonemes(self, cleaned: str, language: str) -> str:
-        """Return phonemes with the punctuation between them kept; characters where there is no phonemizer."""
+        """Return phonemes and the punctuation between them; the characters if the voice has no phonemizer."""
         if not self._phonemizers:
             return cleaned
         with self._reading:
-            return read_what_can_be_read(self._phonemizers[language], cleaned)
+            return phonemize_safely(self._phonemizers[language], cleaned)
 
-    def numbered(self, text: str, phonemes: str, part: range | None = None) -> Reading:
-        """Number the phonemes of `text`, or a part of them; what the voice never learnt is left out, as Coqui leaves it out."""
+    def number(self, text: str, phonemes: str, part: range | None = None) -> Reading:
+        """Number the phonemes of `text`, or a part of them, without symbols that the voice does not have, as Coqui does."""
         facts = self._facts
         positions: list[int | None] = [place for place in part or range(len(phonemes)) if phonemes[place] in facts.ids]
         ids = [facts.ids[phonemes[place]] for place in positions if place is not None]
         if facts.add_blank:
-            ids, positions = _interleaved(ids, facts.blank_id), _interleaved(positions, None)
+            ids, positions = _interleave(ids, facts.blank_id), _interleave(positions, None)
         if facts.add_bos_eos:
             ids, positions = [facts.bos_id, *ids, facts.eos_id], [None, *positions, None]
         return Reading(ids, text, phonemes, positions, part.start if part else 0)
 
     def is_audible(self, phonemes: str) -> bool:
-        """Whether at least one letter or phoneme of the voice is there, not only punctuation."""
+        """Whether there is a letter or phoneme of the voice, not only punctuation."""
         return any(symbol.isalnum() and symbol in self._facts.ids for symbol in phonemes)
 
 
@@ -153,14 +182,14 @@ def without_region(language: str) -> str:
     return language.split("-")[0]
 
 
-def _opened(facts: TextFacts, phonemizers: Phonemizers) -> dict[str, Phonemizer]:
-    """Open each phonemizer once for each language that is asked of it."""
-    wanted = {language: (name, asked_for) for language, (name, asked_for) in facts.phonemizers.items()}
-    opened = {each: phonemizers.opened(*each) for each in dict.fromkeys(wanted.values())}
+def _open_phonemizers(facts: TextFacts, phonemizers: Phonemizers) -> dict[str, Phonemizer]:
+    """Open each phonemizer once for each of its languages."""
+    wanted = {language: (name, its_language) for language, (name, its_language) in facts.phonemizers.items()}
+    opened = {each: phonemizers.open(*each) for each in dict.fromkeys(wanted.values())}
     return {language: opened[each] for language, each in wanted.items()}
 
 
-def _interleaved(items: Sequence[Item], blank: Item) -> list[Item]:
+def _interleave(items: Sequence[Item], blank: Item) -> list[Item]:
     """Return the items with a blank before, between and after them."""
     blanked = [blank] * (2 * len(items) + 1)
     blanked[1::2] = items

@@ -1,10 +1,9 @@
-"""Import a few pure-Python modules of a large package without the package itself.
+"""Isolated import: a few pure-Python modules of a large package without the package itself.
 
-Coqui's cleaners are worth reusing, but `import TTS` brings torch. Their sources are
-taken into the artifact when a voice is baked, and imported from there under empty
-parent packages. Afterwards the names are withdrawn from `sys.modules`, so that the
-real package can be imported in the same process, and two artifacts may carry two
-versions of the same module.
+`import TTS` imports torch. So the bake copies the sources of Coqui's cleaners into the
+artifact, and they are imported from there under empty parent packages. Afterwards the
+names are removed from `sys.modules`: the real package can be imported in the same process,
+and two artifacts may have two versions of the same module.
 """
 
 import importlib
@@ -16,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 
-#: Returns the source of a module, or None where the name is a package or not there.
+#: Returns the source of a module; None for a package or an unknown name.
 ReadSource = Callable[[str], bytes | None]
 
 _import_lock = threading.Lock()
@@ -39,7 +38,7 @@ def import_privately(root: str, names: Sequence[str], read_source: ReadSource) -
 
 @contextmanager
 def _withdrawn(root: str) -> Iterator[None]:
-    """Hide every module of `root`, and put what was there back afterwards."""
+    """Hide every module of `root` meanwhile."""
 
     def of_root() -> list[str]:
         return [name for name in sys.modules if name == root or name.startswith(root + ".")]
@@ -54,7 +53,7 @@ def _withdrawn(root: str) -> Iterator[None]:
 
 
 class _SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds and runs the modules of one root from given sources; alive for one import."""
+    """Finds and runs the modules of one root from given sources, during one import."""
 
     def __init__(self, root: str, read_source: ReadSource) -> None:
         self._root = root

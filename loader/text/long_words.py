@@ -1,8 +1,8 @@
-"""Words that are too long for espeak-ng, cut where it is heard least.
+"""Long words: words over espeak-ng's limit, cut at the least audible place.
 
-espeak-ng 1.52 keeps the phonemes of one word in 200 bytes and drops the rest without a word: of 60 times
-`w`, which it spells, it says 19, and of 84 nines 44. Words far over that overflow its buffers.
-So each character has a cost, the bytes that its phonemes may take, and a word is cut before its sum is over
+espeak-ng 1.52 keeps the phonemes of one word in 200 bytes and silently drops the rest: of 60 times
+`w`, which it spells, it says 19, and of 84 nines 44. Much longer words overflow its buffers.
+So each character has a cost, the bytes that its phonemes may take, and a word is cut before the sum exceeds
 MAX_WORD_COST. Measured 2026-11-30: letters that are read take 1 to 3 bytes, digits 4 to 6, syllables of
 other scripts 2 to 4, letters that are spelled 4 to 13.
 """
@@ -12,26 +12,25 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-#: Of one word. 64 Latin letters that can be read, of which the longest words of German dictionaries have 63.
+#: Of one word: 64 Latin letters that can be read; the longest words of German dictionaries have 63.
 MAX_WORD_COST = 152.0
 _READ, _DIGIT, _OTHER_SCRIPT, _SPELLED, _SPELLED_W = 2.3, 5.0, 3.7, 5.5, 13.0
-#: After so many Latin consonants in a row espeak-ng spells the word.
+#: After this many Latin consonants in a row espeak-ng spells the word.
 _MAX_CONSONANTS = 5
 
 #: No shorter word can be too long.
 _LONG_WORD = re.compile(rf"\S{{{int(MAX_WORD_COST / _SPELLED_W)},}}")
 _VOWELS = frozenset("aeiouyæœøıə")
 _APOSTROPHES = "'’"
-#: What belongs to the character before it: combining marks, joiners, variation selectors, skin tones.
+#: Parts of the character before: combining marks, joiners, variation selectors, skin tones.
 _FOLLOWING = ("Mn", "Mc", "Me", "Cf", "Sk")
 
 
 def split_long_words(text: str) -> str:
-    """Return `text` with a space wherever a word is cut because it is too long; most texts as they are.
+    """Return `text` with a space at every cut of a long word; most texts are unchanged.
 
     Cuts after punctuation inside the word, between digits and letters, before a capital or an apostrophe,
-    if there is such a place in the second half of what may stay together; else anywhere but before a mark that
-    belongs to a letter.
+    if there is such a place in the second half of the longest part; else anywhere but before a mark of a letter.
     """
     return _LONG_WORD.sub(lambda word: " ".join(_parts(word[0])), text)
 
@@ -44,7 +43,7 @@ def _parts(word: str) -> Iterator[str]:
         if position > start and _is_break(word[position - 1], character):
             last_break = position
         cost += costs[position]
-        # Marks without end are no letter's: they are cut too.
+        # A very long run of marks belongs to no letter and is cut too.
         if cost > MAX_WORD_COST and (not _is_following(character) or cost > 2 * MAX_WORD_COST):
             cut = last_break if last_break > (start + position) // 2 else position
             yield word[start:cut]
@@ -67,7 +66,7 @@ _COSTS = {"vowel": _READ, "consonant": _READ, "digit": _DIGIT}
 
 @functools.lru_cache(maxsize=1024)
 def _kind(character: str) -> str:
-    """Return `vowel` or `consonant` of a Latin letter, `digit`, `following`, `sign`, or `other` of another script's letter."""
+    """Return `vowel` or `consonant` for a Latin letter, `other` for another script's, else `digit`, `following` or `sign`."""
     if character.isdigit():
         return "digit"
     if _is_following(character):
@@ -85,7 +84,7 @@ def _is_following(character: str) -> bool:
 
 
 def _is_break(before: str, after: str) -> bool:
-    """Whether a word may be cut between two characters without changing how its parts are read."""
+    """Whether a cut between two characters leaves the reading of both parts unchanged."""
     if _is_following(after):
         return False
     if after in _APOSTROPHES:

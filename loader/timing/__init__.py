@@ -1,1 +1,1 @@
-"""When each word and phoneme is heard."""
+"""Timing: when each word and phoneme is heard."""

@@ -1,4 +1,4 @@
-"""Which phonemes are which word: from a text as it was written to ranges of what was read from it."""
+"""Word alignment: from the words of a text as written to ranges of the phonemes that were read from it."""
 
 import re
 import unicodedata
@@ -7,40 +7,75 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from loader.timing.phones import Sound, sounds
-
+#: Stress marks, written before their letter.
+_STRESS = "ˈˌ"
+#: Unicode categories of the marks that are written after their letter: length, nasality, tone.
+_FURTHER = ("Lm", "Mn", "Mc", "Me", "Sk")
 #: A run without white space. Long dashes, several dots or hyphens and the marks of Chinese and
-#: Japanese, which need no space beside them, end one as well.
+#: Japanese, which are written without spaces, end a run too.
 _RUN = re.compile(r"(?:(?!\.\.|--)[^\s—―…。｡、､，！？；：・「」『』（）《》【】〈〉])+")
-#: Unicode takes these for punctuation, but they are read aloud or say how.
+#: Punctuation in Unicode, but read aloud.
 _SIGNS = "%&#@/\\§‰′″"
-#: And these for symbols, but around a word they are brackets and quotes.
+#: Symbols in Unicode, but brackets and quotes around a word.
 _BRACKETS = "<>|`^~="
 _BEFORE_DIGITS = "-\u2212+."
 _INITIALS = re.compile(r"(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,2}")
 _VOWELS = frozenset("aeiouyæøœɐɑɒɔəɘɚɛɜɝɞɤɨɩɪɯɵɶʉʊʌʏᵻᵿ")
 _VOWEL, _GAP = "V", " "
-#: Consonants that turn into each other with what stands beside them.
+#: Consonants that change into each other beside other sounds.
 _ALIKE = str.maketrans("ɾɡɫ", "tgl")
 
 
 @dataclass(frozen=True)
-class WordSpan:
-    """A word as written, and the phonemes that it is heard in. Both ranges are half-open."""
+class Sound:
+    """A letter with its marks, such as `ˈiː`: a half-open range in a string of phonemes."""
 
-    #: Without the punctuation around it, with what is part of it: `$3.50`, `don't`, `a.m.`
+    start: int
+    stop: int
+    #: Position of its letter.
+    letter: int
+
+
+def sounds(phonemes: str) -> Iterator[Sound]:
+    """Yield the sounds of `phonemes` in order; between them are white space and punctuation.
+
+    For voices that read letters, every letter and digit is a sound.
+    """
+    letters = [position for position, symbol in enumerate(phonemes) if _is_letter(symbol)]
+    for letter in letters:
+        start, stop = letter, letter + 1
+        while start > 0 and phonemes[start - 1] in _STRESS:
+            start -= 1
+        while stop < len(phonemes) and _is_mark(phonemes[stop]):
+            stop += 1
+        yield Sound(start, stop, letter)
+
+
+def _is_letter(symbol: str) -> bool:
+    return symbol.isalnum() and unicodedata.category(symbol) not in _FURTHER
+
+
+def _is_mark(symbol: str) -> bool:
+    return symbol not in _STRESS and unicodedata.category(symbol) in _FURTHER
+
+
+@dataclass(frozen=True)
+class WordSpan:
+    """A word as written, with its ranges in the text and in the phonemes, both half-open."""
+
+    #: Without the punctuation around it, with its own: `$3.50`, `don't`, `a.m.`
     text: str
-    #: Where in the written text it stands.
+    #: Range in the written text.
     start_character: int
     end_character: int
-    #: Where in the phonemes it stands; never empty, and a sound is at either end.
+    #: Range in the phonemes; never empty, begins and ends with a sound.
     first_phoneme: int
     last_phoneme: int
 
 
 @dataclass(frozen=True)
 class _Word:
-    """A word that makes a sound, and how it is read by itself."""
+    """A word with a sound, and its phonemes when read by itself."""
 
     start: int
     stop: int
@@ -49,28 +84,28 @@ class _Word:
 
 @dataclass(frozen=True)
 class _Outline:
-    """A string of phonemes reduced to what a neighbour does not change: one symbol a sound, and gaps between them."""
+    """A string of phonemes reduced to the parts that a neighbor does not change: one symbol a sound, and gaps."""
 
     symbols: str
-    #: As many; None where the symbol is a gap.
+    #: One for each symbol; None for a gap.
     sounds: Sequence[Sound | None]
 
 
 def word_spans(text: str, phonemes: str, read: Callable[[str], str]) -> list[WordSpan]:
-    """Find the words of `text` in `phonemes`, in order and without overlap.
+    """Return the spans of the words of `text` in `phonemes`, in order and without overlap.
 
     A word is a run without white space; in Chinese, Japanese or Thai, which are written without
-    it, that is all that stands between two marks. A run that makes no sound has no span. Where
-    there is a span at all, every sound lies in one.
+    it, all characters between two marks. A run without a sound has no span. If there is a span
+    at all, every sound lies in one.
 
-    A word by itself is not read as it is in a sentence: espeak joins `of the`, weakens `a`, and
-    spells `VAT` or does not. So all words are read by themselves, and the sequence of that is
-    laid upon what was really read, with as much in common as there can be.
+    A word by itself is read differently than in a sentence: espeak joins `of the`, weakens `a`,
+    and sometimes spells `VAT`. So every word is read by itself, and the sequence of these
+    readings is aligned with the actual one by their longest common subsequence.
 
     Args:
-        text: as it was written; a sentence or less, for the time is quadratic in its length.
-        phonemes: what was read from all of it, with white space and punctuation.
-        read: turns any text into phonemes, always the same for the same text. Called for each word.
+        text: as written; a sentence or less, because the time is quadratic in its length.
+        phonemes: read from all of it, with white space and punctuation.
+        read: returns the phonemes of any text, always the same for the same text. Called for each word.
     """
     words = list(_audible_words(text, read))
     together = _outline(phonemes)
@@ -90,7 +125,7 @@ def _audible_words(text: str, read: Callable[[str], str]) -> Iterator[_Word]:
         phonemes = read(text[start:stop])
         if stop < run.end() and text[stop] == ".":
             with_point = read(text[start : stop + 1])
-            # A point that is read as part of the word, as in `Dr.`, or that is not its first, as in `a.m.`
+            # The point is read as part of the word, as in `Dr.`, or the word has other points, as in `a.m.`
             if not with_point.endswith(".") or _INITIALS.fullmatch(text, start, stop):
                 stop, phonemes = stop + 1, with_point
         if any(sounds(phonemes)):
@@ -98,7 +133,7 @@ def _audible_words(text: str, read: Callable[[str], str]) -> Iterator[_Word]:
 
 
 def _core(text: str, start: int, stop: int) -> tuple[int, int]:
-    """Return the range without the punctuation around it; all of it where it is nothing else."""
+    """Return the range without the punctuation around it; all of it if there is nothing else."""
     first, last = start, stop
     while first < last and _is_around(text[first]) and not _begins_number(text, first):
         first += 1
@@ -113,7 +148,7 @@ def _is_around(character: str) -> bool:
 
 
 def _begins_number(text: str, position: int) -> bool:
-    """Whether a sign or a point before digits stands there, as in `-5` and `.5`."""
+    """Whether there is a sign or a point before digits, as in `-5` and `.5`."""
     return text[position] in _BEFORE_DIGITS and text[position + 1 : position + 2].isdigit()
 
 
@@ -137,8 +172,8 @@ def _class(letter: str) -> str:
 
 
 def _bounds(words: Sequence[str], together: str) -> list[int]:
-    """Return where in `together` each word begins, and where the last ends, from the outlines of all of them."""
-    from rapidfuzz.distance import LCSseq  # 16 ms, for those who ask for timings (2026-11-24)
+    """Return where each word begins in `together`, and where the last one ends, from the words' outlines."""
+    from rapidfuzz.distance import LCSseq  # late: 16 ms, for requests with timings only (2026-11-24)
 
     apart = _GAP.join(words)
     anchors = [(-1, -1)]
@@ -150,17 +185,17 @@ def _bounds(words: Sequence[str], together: str) -> list[int]:
 
 
 def _cut(gap: int, anchors: Sequence[tuple[int, int]]) -> int:
-    """Return where in `together` two words part, whose gap is at that place when they are apart.
+    """Return the position in `together` of the boundary of two words.
 
     Args:
-        gap: the place.
-        anchors: what both have in common, as places apart and together, the ends included. A gap of
-            the one between two of them means none of the other: it would be in common.
+        gap: the boundary's position in the words read apart.
+        anchors: common symbols, as positions apart and together, ends included. Between two anchors
+            at most one side has a gap: otherwise the gap would be common.
     """
     after = bisect_left(anchors, (gap, -1))
     if anchors[after][0] == gap:
         return max(0, anchors[after][1])
     (apart_from, start), (apart_to, stop) = anchors[after - 1], anchors[after]
-    # They are joined here, and what lies between the anchors is read otherwise: in proportion.
+    # The words are joined here, and the symbols between the anchors differ: cut in proportion.
     share = (gap - apart_from - 1) / max(1, apart_to - apart_from - 2)
     return round(start + 1 + share * (stop - start - 1))

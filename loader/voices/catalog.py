@@ -1,170 +1,144 @@
-"""The catalogue: every configured voice, by name and alias, each in its newest generation."""
+"""The catalog: every configured voice, by name and alias."""
 
+import importlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from loader.artifacts.artifact import open_artifact
+from loader.artifacts.artifact import Artifact, open_artifact
 from loader.artifacts.resolve import locate_artifact
 from loader.config.settings import Settings, VoiceSettings
 from loader.devices.accelerator import Accelerator, Device
 from loader.devices.marker import Marker
 from loader.errors import DeviceError, UnknownLanguageError, UnknownVoiceError, UnspeakableTextError
 from loader.text.espeak import Espeak
+from loader.text.front_end import TextFrontEnd
 from loader.text.phonemizers import ESPEAK
-from loader.voices.opening import import_libraries, named_device, open_parts
-from loader.voices.voice import Delivery, Voice
+from loader.voices.voice import Delivery, Parts, Voice
 
 log = logging.getLogger("chorus.loader")
 
+#: Coqui finds its classes by importing them, which fails in two threads at once: one got a module for a class.
+_opening = threading.Lock()
 
-class Catalogue:
-    """All voices of a process. Made in the master before the fork.
 
-    A voice may be replaced at any time. Whoever holds the old one speaks with it to the
-    end: its mapping lives as long as the last request that uses it.
-    """
+class Catalog:
+    """All voices of a process. Made in the master before the fork; immutable."""
 
     def __init__(
         self, voices: Sequence[Voice], accelerator: Accelerator | None = None, espeak: Espeak | None = None
     ) -> None:
-        #: What the voices may speak on beside the CPU; None where there is nothing, or none that would.
+        #: In the configuration's order.
+        self.voices = tuple(voices)
+        #: The device beside the CPU; None if there is none, or no voice that uses one.
         self.accelerator = accelerator
         self._espeak = espeak
-        self._replacing = threading.Lock()
-        self._voices = tuple(voices)
-        self._by_name = _by_name(self._voices)
-
-    @property
-    def voices(self) -> tuple[Voice, ...]:
-        """The newest generation of every voice, in the configuration's order."""
-        return self._voices
+        self._by_name = {name: voice for voice in voices for name in (voice.name, *voice.settings.aliases)}
 
     @property
     def default(self) -> Voice:
         """The first voice of the configuration."""
-        return self._voices[0]
+        return self.voices[0]
 
     def voice(self, name: str | None, language: str | None = None) -> Voice:
-        """Return the voice of that name or alias; where none is named, the first that speaks `language`.
+        """Return the voice of that name or alias; without a name, the first that speaks `language`.
 
         Raises:
-            UnknownVoiceError: with the names there are.
-            UnknownLanguageError: with the languages there are.
+            UnknownVoiceError: lists the known names.
+            UnknownLanguageError: lists the known languages.
         """
         if name:
-            return self._named(name)
+            if name not in self._by_name:
+                raise UnknownVoiceError(name, sorted(self._by_name))
+            return self._by_name[name]
         if not language:
             return self.default
-        for voice in self._voices:
+        for voice in self.voices:
             if voice.speaks(language):
                 return voice
-        known = sorted({known for voice in self._voices for known in voice.languages if known})
+        known = sorted({known for voice in self.voices for known in voice.languages if known})
         raise UnknownLanguageError(language, "no voice speaks", known)
 
     def start_reader(self, when_ended: Callable[[], None]) -> None:
-        """Start the process that reads text for this one, if a voice uses espeak-ng.
+        """Start this process's espeak-ng reader, if a voice uses espeak-ng and there is none yet.
 
-        Best called in a worker right after the fork, before it has a second thread and a larger heap; without it the
-        first text starts the process. Does nothing if it is there.
+        Best called in a worker right after the fork, before it has a second thread and a larger heap; otherwise the
+        first text starts the reader.
 
         Args:
-            when_ended: called whenever a text has ended the process; another one is started.
+            when_ended: called each time a text has ended the reader; a new one is started.
 
         Raises:
             OSError: the system has no process or descriptor for it.
         """
-        if self._espeak is not None and any(_uses_espeak(voice) for voice in self._voices):
+        if self._espeak is not None and any(_uses_espeak(voice) for voice in self.voices):
             self._espeak.start(when_ended)
 
     def enter_device(self) -> None:
-        """Enter the device and have every open voice speak on it, so that no request waits for that.
+        """Enter the device and let every open voice speak on it, so that no request waits for that.
 
-        Runs after the fork; does nothing where there is no device. A device whose memory
-        is full is left for the CPU, which is no error.
+        Runs after the fork; does nothing without a device. If the device's memory is full, or
+        there is no usable device, the voices speak on the CPU (see `Accelerator.enter`).
 
         Raises:
-            DeviceError: the device cannot be used, or was lost.
+            DeviceError: the device refused and another try may help, or it was lost.
             LoaderError: a voice could not speak.
         """
         accelerator = self.accelerator
         if accelerator is None:
             return
         accelerator.enter()
-        for voice in self._voices:
+        for voice in self.voices:
             if voice.is_open:
-                _speak_a_little(voice)
+                _warm_up(voice)
         if accelerator.wants_replacement:
-            raise DeviceError(f"device {accelerator.name}: lost while warming up; the log says by what")
-
-    def replace(self, voice: Voice) -> None:
-        """Put `voice` in the place of the one of its name, for every request from now on.
-
-        Raises:
-            UnknownVoiceError: no voice has its name.
-            ValueError: it is not of the next generation.
-        """
-        with self._replacing:
-            old = self._named(voice.name)
-            if voice.generation != old.generation + 1:
-                raise ValueError(f"{voice.name}: generation {voice.generation} cannot follow {old.generation}")
-            voices = tuple(voice if each is old else each for each in self._voices)
-            # Requests read each of these once, so they see one generation or the other.
-            self._voices, self._by_name = voices, _by_name(voices)
-
-    def _named(self, name: str) -> Voice:
-        found = self._by_name.get(name)
-        if found is None:
-            raise UnknownVoiceError(name, sorted(self._by_name))
-        return found
-
-
-def _by_name(voices: Sequence[Voice]) -> Mapping[str, Voice]:
-    return {name: voice for voice in voices for name in (voice.name, *voice.settings.aliases)}
+            raise DeviceError(f"device {accelerator.name}: lost during warm-up; the log has the reason")
 
 
 def locate_all(settings: Settings, anew: bool = False) -> list[Path]:
-    """Return one published artifact for every configured voice; bakes what is missing, or all of it `anew`."""
+    """Return one published artifact for every configured voice; bakes missing ones, or all of them if `anew`."""
     return [locate_artifact(voice, settings, anew) for voice in settings.voices]
 
 
 def verify_all(settings: Settings, artifacts: Sequence[Path]) -> None:
-    """Verify every byte of the artifacts, and let go of them again.
-
-    Raises:
-        LoaderError: any of its children.
-    """
+    """Verify every byte of the artifacts, and unmap them."""
     for path in artifacts:
         open_artifact(path, map_files=settings.mmap)
 
 
-def open_catalogue(
-    settings: Settings, artifacts: Sequence[Path], device_of: Callable[[str], Device] = named_device
-) -> Catalogue:
-    """Map and verify every voice, and open those that are to be open from the start.
+def named_device(name: str) -> Device:
+    """Return the device of that name, such as `cuda:0`. Touches nothing, imports no library of it."""
+    device: Device = importlib.import_module("loader.devices.cuda").CudaDevice(name)
+    return device
 
-    Reads nothing but the artifacts and starts no thread. Imports torch or TTS only
-    where an artifact's engine is theirs. Touches no device: see `Catalogue.enter_device`.
+
+def open_catalog(
+    settings: Settings, artifacts: Sequence[Path], device_of: Callable[[str], Device] = named_device
+) -> Catalog:
+    """Map and verify every voice, and open those that are configured to be open from the start.
+
+    Reads nothing but the artifacts and starts no thread. Imports torch or TTS only if
+    an artifact's engine needs them. Touches no device: see `Catalog.enter_device`.
 
     Args:
         settings: the whole configuration.
-        artifacts: what `locate_all` returned.
-        device_of: a device by the name that the configuration gives it.
-
-    Raises:
-        LoaderError: any of its children.
+        artifacts: the result of `locate_all`.
+        device_of: returns a device by its name in the configuration.
     """
     if settings.quantization.enabled:
         log.warning("quantization has no quality gate yet: serving at full precision")
-    accelerator = _accelerator(settings, device_of)
+    accelerator = None
+    if settings.device != "cpu":
+        accelerator = Accelerator(device_of(settings.device), Marker(settings.cache_dir, settings.device_retry_after_s))
     espeak = Espeak()
     pairs = zip(settings.voices, artifacts, strict=True)
     voices = [
         _map_voice(position, voice, path, settings, espeak, accelerator) for position, (voice, path) in enumerate(pairs)
     ]
-    return Catalogue(voices, _if_wanted(accelerator, voices), espeak)
+    return Catalog(voices, _drop_unused(accelerator, voices), espeak)
 
 
 def _map_voice(
@@ -177,32 +151,62 @@ def _map_voice(
 ) -> Voice:
     started_s = time.monotonic()
     artifact = open_artifact(path, map_files=settings.mmap)
-    mapped = Voice(voice, settings.speech, artifact.manifest, lambda: open_parts(artifact, espeak, accelerator))
+    engine = _engine_of(artifact)
+    mapped = Voice(
+        voice, settings.speech, artifact.manifest, lambda: open_parts(artifact, espeak, accelerator), engine.CAPABILITIES
+    )
     log.info("voice %s mapped in %.3f s from artifact %s", voice.name, time.monotonic() - started_s, path.name)
-    import_libraries(artifact.manifest.engine)
+    # Workers inherit the libraries, and a voice that is opened later opens fast.
+    engine.import_libraries()
     if position == 0 if voice.preload is None else voice.preload:
         mapped.open()
     return mapped
 
 
-def _accelerator(settings: Settings, device_of: Callable[[str], Device]) -> Accelerator | None:
-    if settings.device == "cpu":
-        return None
-    return Accelerator(device_of(settings.device), Marker(settings.cache_dir, settings.device_retry_after_s))
+def open_parts(artifact: Artifact, espeak: Espeak, accelerator: Accelerator | None = None) -> Parts:
+    """Open the engine and the front end of one artifact.
+
+    Args:
+        artifact: mapped and verified.
+        espeak: the process's own.
+        accelerator: the engine may copy its model there once the process has entered it.
+    """
+    with _opening:
+        return _open_parts(artifact, espeak, accelerator)
 
 
-def _if_wanted(accelerator: Accelerator | None, voices: Sequence[Voice]) -> Accelerator | None:
-    """Return the accelerator where a voice can use it: entering it takes every worker hundreds of megabytes there.
+def _open_parts(artifact: Artifact, espeak: Espeak, accelerator: Accelerator | None) -> Parts:
+    started_s = time.monotonic()
+    manifest, module = artifact.manifest, _engine_of(artifact)
+    engine = module.open_engine(artifact, accelerator)
+    front_end = (
+        module.front_end(artifact)
+        if manifest.text is None
+        else TextFrontEnd(manifest.text, manifest.voice.languages, artifact.buffers, espeak)
+    )
+    log.info("artifact %s opened in %.3f s by %s", manifest.key, time.monotonic() - started_s, manifest.engine)
+    return Parts(engine, front_end)
+
+
+def _engine_of(artifact: Artifact) -> Any:
+    """Return the engine's module (see `loader.engines`)."""
+    return importlib.import_module(f"loader.engines.{artifact.manifest.engine}")
+
+
+def _drop_unused(accelerator: Accelerator | None, voices: Sequence[Voice]) -> Accelerator | None:
+    """Return the accelerator if a voice uses it: each worker that enters it takes hundreds of megabytes there.
 
     Raises:
-        NoDeviceError: one would, and this installation cannot.
+        NoDeviceError: a voice uses it, and the installed libraries do not support it.
     """
     if accelerator is None:
         return None
-    without = [voice.name for voice in voices if voice.manifest.engine == "onnx"]
-    if without:
-        log.warning("device %s is not used by voices of the onnx engine: %s", accelerator.name, ", ".join(without))
-    if len(without) == len(voices):
+    on_cpu = [voice for voice in voices if not voice.capabilities.uses_device]
+    if on_cpu:
+        engines = ", ".join(sorted({voice.manifest.engine for voice in on_cpu}))
+        names = ", ".join(voice.name for voice in on_cpu)
+        log.warning("device %s is not used by voices of the %s engine: %s", accelerator.name, engines, names)
+    if len(on_cpu) == len(voices):
         return None
     accelerator.require_library()
     return accelerator
@@ -213,9 +217,9 @@ def _uses_espeak(voice: Voice) -> bool:
     return text is not None and any(name == ESPEAK for name, _language in text.phonemizers.values())
 
 
-def _speak_a_little(voice: Voice) -> None:
+def _warm_up(voice: Voice) -> None:
     try:
         for _ in voice.speak("Hello.", Delivery(seed=0)):
             pass
     except UnspeakableTextError:
-        log.info("voice %s has no sound for the text it was to warm up with", voice.name)
+        log.info("voice %s has no sound for the warm-up text", voice.name)

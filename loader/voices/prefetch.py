@@ -1,8 +1,8 @@
-"""Work done ahead of its turn by further threads of this process, while cores are idle.
+"""Prefetch: further threads of this process make chunks ahead of their turn while cores are idle.
 
-Every stretch of an utterance is work of its own (see `engines.base.Work`), and networks
-let go of Python's lock: two threads on one one-thread session decode 1.9 to 2.1 times as
-fast as one (design, F16). What comes out, and in which order, does not depend on who did it.
+Every window of an utterance is work of its own (see `engines.base.Work`), and networks
+release Python's lock: two threads on one one-thread session decode 1.9 to 2.1 times as
+fast as one. The output and its order do not depend on the thread that did the work.
 """
 
 from collections import deque
@@ -15,40 +15,40 @@ from loader.engines.base import Samples, Work
 Group = TypeVar("Group")
 Result = TypeVar("Result")
 
-#: How many hands may be used now, asked before each piece of work; 1 is the calling thread alone.
-Hands = Callable[[], int]
+#: Returns how many threads may be used now. Called before each piece of work; 1 is the calling thread alone.
+ThreadLimit = Callable[[], int]
 
-#: Most threads of one request, however many cores are idle: each takes tens of megabytes while it decodes.
-MOST_HANDS = 4
+#: Threads of one request at most: each takes tens of megabytes while it decodes.
+MAX_THREADS = 4
 
 
-def one_hand() -> int:
-    """Never use a further thread."""
+def one_thread() -> int:
+    """Use the calling thread alone."""
     return 1
 
 
-class Ahead(Generic[Group]):
-    """Does the work of groups that follow each other. One a request, used by one thread.
+class Prefetcher(Generic[Group]):
+    """Thread pool that runs the work of successive groups. One a request, used by one thread.
 
-    Further threads are started when they are first needed, and end with the request. Where the
-    system starts no more, the work is done by those there are and by the calling thread.
+    Threads are started when they are first needed, and end with the request. If the system
+    starts no more, the existing ones and the calling thread do the work.
     """
 
     def __init__(
-        self, groups: Iterator[Group], work_of: Callable[[Group], Iterator[Work]], hands: Hands, most: int
+        self, groups: Iterator[Group], work_of: Callable[[Group], Iterator[Work]], threads: ThreadLimit, max_threads: int
     ) -> None:
-        """Prepare to work.
+        """Start nothing yet.
 
         Args:
-            groups: asked for the next one, which is work too, in any thread but by one at a time.
-            work_of: the work of a group, in order; asking for the next piece costs next to nothing.
-            hands: see `Hands`.
-            most: threads at the most, whatever `hands` says.
+            groups: asked for the next group in any thread, by one at a time: reading a group is work too.
+            work_of: the work of a group, in order; the next piece is cheap to get.
+            threads: see `ThreadLimit`.
+            max_threads: bound of what `threads` returns.
         """
         self._groups = groups
         self._work_of = work_of
-        self._hands = hands
-        self._pool = ThreadPoolExecutor(max(1, most), "ahead")
+        self._thread_limit = threads
+        self._pool = ThreadPoolExecutor(max(1, max_threads), "prefetch")
         self._queue: deque[tuple[Group | None, Work, Future[Samples]]] = deque()
         self._next_group: Future[Group | None] | None = None
         self._work: Iterator[Work] | None = None
@@ -56,10 +56,10 @@ class Ahead(Generic[Group]):
         self._failure: Exception | None = None
 
     def results(self) -> Generator[tuple[Group | None, Samples], None, None]:
-        """Yield what each piece of work returned, in order, with its group where it is the group's first.
+        """Yield the result of each piece of work, in order, with its group if it is the group's first.
 
-        Closing it cancels what has not begun, and waits for what has. What a piece of work
-        raises, or a group, or the iterator of its work, comes after the results of all before it.
+        Closing it cancels work that has not begun, and waits for work that has. An error of a
+        piece of work, of a group or of the iterator of its work is raised after all earlier results.
         """
         try:
             while True:
@@ -79,12 +79,12 @@ class Ahead(Generic[Group]):
             self._pool.shutdown(cancel_futures=True)
 
     def _fill(self) -> None:
-        """Begin as much as there are hands, and one piece more, so that nobody waits for this thread."""
+        """Begin one piece for each thread, and one more, so that no thread waits for this one."""
         try:
-            while self._failure is None and (hands := self._hands()) > 1 and len(self._queue) <= hands:
+            while self._failure is None and (threads := self._thread_limit()) > 1 and len(self._queue) <= threads:
                 if not self._begin_one():
                     return
-        except Exception as error:  # what groups and their work raise, whatever that is, has its turn
+        except Exception as error:  # groups and their work may raise anything; it is raised in its turn
             self._failure = error
 
     def _begin_one(self) -> bool:
@@ -92,18 +92,18 @@ class Ahead(Generic[Group]):
         piece = self._next_of_group()
         if piece is None:
             return self._has_group() and self._enter_group()
-        done = self._given(piece[1])
+        done = self._submit(piece[1])
         self._queue.append((*piece, done))
         if self._next_group is None:
-            reading: Future[Group | None] = self._given(lambda: next(self._groups, None))
+            reading: Future[Group | None] = self._submit(lambda: next(self._groups, None))
             self._next_group = None if reading.cancelled() else reading
         return not done.cancelled()
 
-    def _given(self, work: Callable[[], Result]) -> Future[Result]:
-        """Give work to a further thread; return it cancelled, for this thread to do, where no thread can be had.
+    def _submit(self, work: Callable[[], Result]) -> Future[Result]:
+        """Submit work to the pool; return its future cancelled, for this thread to do, if no thread can be started.
 
-        The system may start no more of them. The pool has queued the work by then and a thread that
-        it has may come for it, so the future is one of ours: of the two, only one gets it.
+        The pool has queued the work before it fails to start a thread, and one of its threads may
+        still take it. So the future is our own, and only one of the two gets the work.
         """
         done: Future[Result] = Future()
         try:
@@ -113,14 +113,14 @@ class Ahead(Generic[Group]):
         return done
 
     def _has_group(self) -> bool:
-        """Whether the next group is there, or may be asked for in this thread; one that failed waits for its turn."""
+        """Whether the next group is there, or may be read in this thread; an error of it waits for its turn."""
         reading = self._next_group
         if reading is None:
             return not self._queue
         return reading.done() and reading.exception() is None
 
     def _waits_for_group(self) -> bool:
-        """Wait for the next result or, where hands are idle until then, the next group; return whether it is the group."""
+        """Wait for the next result or, if threads are idle until then, the next group; return whether it is the group."""
         reading = self._next_group
         if not self._queue or self._work is not None or reading is None or reading.done():
             return False
@@ -132,7 +132,7 @@ class Ahead(Generic[Group]):
         return not first.done()
 
     def _next_piece(self) -> tuple[Group | None, Work] | None:
-        """Return the next piece of work, with its group where it is the first; None at the end."""
+        """Return the next piece of work, with its group if it is the first; None at the end."""
         while (piece := self._next_of_group()) is None:
             if not self._enter_group():
                 return None

@@ -1,4 +1,4 @@
-"""Utterances on their way from paper to sound: in order, with the silence between them, and when each is heard."""
+"""Segments and chunks: planned utterances, the audio made of them, and when each is heard."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from loader.engines.base import Plan, Samples
-from loader.text.utterance import Reading
+from loader.text.front_end import Reading
 
 
 @dataclass(frozen=True)
-class Passage:
-    """One utterance, read and measured, still to be made audible."""
+class Segment:
+    """One planned utterance: its text is read and its length is known, its audio is still to be made."""
 
     #: Number of its sentence, from 0; parts of a long sentence share it.
     sentence: int
@@ -24,51 +24,50 @@ class Passage:
 
 
 @dataclass(frozen=True)
-class Placed:
-    """A passage, and when it is heard: samples from the first one of the whole audio."""
+class TimedSegment:
+    """A segment with its place in the audio, in samples from the first one."""
 
-    passage: Passage
+    segment: Segment
     start_samples: int
     end_samples: int
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """A window of samples or of silence, and the passage that begins with it; None within one."""
+class Chunk:
+    """A window of samples or of silence, with the segment that begins in it; None inside a segment."""
 
     samples: Samples
-    begins: Placed | None = None
+    begins: TimedSegment | None = None
 
 
-def stretches(results: Iterator[tuple[Passage | None, Samples]]) -> Generator[Stretch, None, None]:
-    """Yield what is heard, no stretch of it empty.
+def chunks(results: Iterator[tuple[Segment | None, Samples]]) -> Generator[Chunk, None, None]:
+    """Yield the audio, without empty chunks.
 
     Args:
-        results: of the passages' work, in order, each with the passage it is the first of.
+        results: of the segments' work, in order, each with its segment if it is the first of it.
     """
     heard, begins = 0, None
-    for passage, samples in results:
-        if passage is not None:
-            if passage.pause_samples:
-                yield Stretch(np.zeros(passage.pause_samples, dtype=np.float32))
-            begins = placed(passage, heard + passage.pause_samples, samples.size)
+    for segment, samples in results:
+        if segment is not None:
+            if segment.pause_samples:
+                yield Chunk(np.zeros(segment.pause_samples, dtype=np.float32))
+            begins = _time_segment(segment, heard + segment.pause_samples, samples.size)
             heard = begins.end_samples
         if samples.size:
-            yield Stretch(samples, begins)
+            yield Chunk(samples, begins)
             begins = None
 
 
-def measured(passages: Iterator[Passage]) -> Iterator[Placed]:
-    """Yield when each passage is heard, made audible only where its engine learns its length by speaking."""
+def time_segments(segments: Iterator[Segment]) -> Iterator[TimedSegment]:
+    """Yield each segment with its place; makes audio only if the engine learns the length by speaking."""
     heard = 0
-    for passage in passages:
-        spoken = sum(work().size for work in passage.plan.work) if passage.plan.samples_per_id is None else 0
-        found = placed(passage, heard + passage.pause_samples, spoken)
-        heard = found.end_samples
-        yield found
+    for segment in segments:
+        spoken = sum(work().size for work in segment.plan.work) if segment.plan.samples_per_id is None else 0
+        timed = _time_segment(segment, heard + segment.pause_samples, spoken)
+        heard = timed.end_samples
+        yield timed
 
 
-def placed(passage: Passage, start_samples: int, spoken_samples: int) -> Placed:
-    """Return where a passage stands; `spoken_samples` count where its engine learns its length only by speaking."""
-    known = passage.plan.samples_per_id
-    return Placed(passage, start_samples, start_samples + (spoken_samples if known is None else int(known.sum())))
+def _time_segment(segment: Segment, start_samples: int, spoken_samples: int) -> TimedSegment:
+    known = segment.plan.samples_per_id
+    return TimedSegment(segment, start_samples, start_samples + (spoken_samples if known is None else int(known.sum())))

@@ -1,4 +1,4 @@
-"""One voice: text in, windows of samples out. Knows no HTTP and no file."""
+"""A voice: text in, chunks of samples out. Knows no HTTP and no file."""
 
 import secrets
 import threading
@@ -12,30 +12,28 @@ import numpy as np
 
 from loader.artifacts.artifact import Manifest
 from loader.config.settings import SpeechSettings, VoiceSettings
-from loader.engines.base import Engine, Prosody, Samples, Utterance
+from loader.engines.base import Capabilities, Engine, Prosody, Samples, Utterance
 from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnspeakableTextError
-from loader.text.front_end import without_region
+from loader.text.front_end import Reading, without_region
 from loader.text.sentences import split_first_clause, split_sentences
-from loader.text.utterance import Reading
 from loader.timing.alignment import word_spans
-from loader.timing.marks import timing_of
-from loader.timing.timings import Timing
-from loader.voices.prefetch import Ahead, Hands, one_hand
-from loader.voices.segments import Passage, Placed, Stretch, stretches
+from loader.timing.timings import Timing, timing_of
+from loader.voices.prefetch import Prefetcher, ThreadLimit, one_thread
+from loader.voices.segments import Chunk, Segment, TimedSegment, chunks
 
-#: Speeds a request may ask for, as OpenAI's endpoint bounds them.
-SLOWEST, FASTEST = 0.25, 4.0
+#: Bounds of a request's speed, those of OpenAI's endpoint.
+MIN_SPEED, MAX_SPEED = 0.25, 4.0
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """How one request wants its text spoken; None is as the voice is configured."""
+    """Options of one request's speech; None is the voice's own setting."""
 
     #: The same seed gives the same samples, on every worker.
     seed: int
-    #: 1 is the voice's own speed, 2 twice as fast; SLOWEST to FASTEST.
+    #: 1 is the voice's own speed, 2 twice as fast; MIN_SPEED to MAX_SPEED.
     speed: float = 1.0
-    #: Make the first windows short, because somebody listens while the rest is made.
+    #: Make the first windows short: the client plays while the rest is made.
     soon: bool = False
     speaker: str | None = None
     language: str | None = None
@@ -47,26 +45,26 @@ class Delivery:
 
 
 class FrontEnd(Protocol):
-    """A voice's way from text to ids."""
+    """The text side of a voice: sentences to ids."""
 
     def utterances(self, sentence: str, language: str) -> Iterator[Reading | None]:
-        """Yield one sentence in pieces the engine can speak at once; None for a piece that makes no sound."""
+        """Yield one sentence in pieces that the engine can speak at once; None for a piece without sound."""
         ...
 
     def read(self, text: str, language: str) -> str:
-        """Return the phonemes of raw text by itself; "" where there are none."""
+        """Return the phonemes of raw text by itself; "" if the front end has none."""
         ...
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What an opened voice speaks with."""
+    """Engine and front end of an opened voice."""
 
     engine: Engine
     front_end: FrontEnd
 
 
-#: Called between two pieces of text, in the thread that reads them. May raise what is to end the speech.
+#: Called between two pieces of text, in the thread that reads them. An exception of it ends the speech.
 Checkpoint = Callable[[], None]
 
 
@@ -75,16 +73,19 @@ def no_checkpoint() -> None:
 
 
 def random_seed() -> int:
-    """Return a seed no other worker will draw: forked processes share every other source of chance."""
+    """Return a seed from the system: forked processes share the state of every other generator."""
     return secrets.randbits(63)
 
 
 class Voice:
-    """A voice that can speak: mapped, and opened at the latest when it first does.
+    """A configured voice: its artifact is mapped, its engine is opened at the first speech or before.
 
-    Made in the master before the fork. Used by many threads; never changes, but that it
+    Made in the master before the fork. Used by many threads; immutable, except that it
     is opened: before the fork for all workers, or after it for one.
     """
+
+    #: The `generation` label of metrics and logs: a process serves each voice from one artifact.
+    generation = 1
 
     def __init__(
         self,
@@ -92,27 +93,27 @@ class Voice:
         speech: SpeechSettings,
         manifest: Manifest,
         open_parts: Callable[[], Parts],
-        generation: int = 1,
+        capabilities: Capabilities = Capabilities(),
     ) -> None:
         self.settings = settings
         self.manifest = manifest
-        #: Counts up whenever another release takes this voice's place.
-        self.generation = generation
+        #: Of its engine, known before the voice is opened.
+        self.capabilities = capabilities
         self._open_parts = open_parts
         self._parts: Parts | None = None
         self._opening = threading.Lock()
-        #: How often what it speaks with was made in this process, before a fork included: never more than once.
+        #: How often its parts were made in this process, before a fork included: never more than once.
         self.constructions = 0
         self._counting = threading.Lock()
         self._sentence_pause_s, self._cuts_first = speech.sentence_pause_s, speech.first_clause
-        self._prosody = _prosody(settings, speech, manifest)
-        # Said now rather than with every request: a default that is not there.
+        self._prosody = _resolve_prosody(settings, speech, manifest)
+        # Here and not at every request: a configured default that does not exist.
         self.speaker_row(None)
         self.language_row(None)
 
     @property
     def name(self) -> str:
-        """What clients call the voice."""
+        """The name that clients use."""
         return self.settings.name
 
     @property
@@ -122,30 +123,30 @@ class Voice:
 
     @property
     def speakers(self) -> tuple[str, ...]:
-        """Who can speak; none for a voice of one nameless speaker."""
+        """Names of the speakers; none for a voice of one nameless speaker."""
         return tuple(self.manifest.voice.speakers)
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """What it can speak, as its maker named it, such as `en-us`; the configuration may name an only language."""
+        """Languages as the voice's maker named them, such as `en-us`; the configuration may rename an only language."""
         named = tuple(self.manifest.voice.languages)
         declared = self.settings.language
         return (declared,) if declared and len(named) == 1 else named
 
     @property
     def language(self) -> str:
-        """The language it speaks unless told otherwise."""
+        """The default language."""
         return self.languages[self.language_row(None)]
 
     def speaks(self, language: str) -> bool:
         """Whether the voice has that language, named with or without its region."""
-        return _matching(language, self.languages) is not None
+        return _find_language(language, self.languages) is not None
 
     def speaker_row(self, name: str | None) -> int:
-        """Return the row of that speaker, of the default one for None or "".
+        """Return the row of that speaker; of the default one for None or "".
 
         Raises:
-            UnknownSpeakerError: with the names there are.
+            UnknownSpeakerError: lists the known names.
         """
         name = name or self.settings.speaker
         if not name:
@@ -155,73 +156,71 @@ class Voice:
         return self.speakers.index(name)
 
     def language_row(self, name: str | None) -> int:
-        """Return the row of that language, of the default one for None or "".
+        """Return the row of that language; of the default one for None or "".
 
         Raises:
-            UnknownLanguageError: with the names there are.
+            UnknownLanguageError: lists the known names.
         """
         name = name or self.settings.language
-        row = _matching(name, self.languages) if name else 0
+        row = _find_language(name, self.languages) if name else 0
         if row is None:
             raise UnknownLanguageError(str(name), f"voice {self.name!r} does not speak", self.languages)
         return row
 
     @property
     def is_open(self) -> bool:
-        """Whether it needs no opening any more."""
+        """Whether the engine is open."""
         return self._parts is not None
 
     def open(self) -> Parts:
-        """Return what it speaks with, opened now if it is not yet.
-
-        Raises:
-            LoaderError: any of its children.
-        """
+        """Return engine and front end, opened now if they are not yet."""
         if self._parts is None:
             with self._opening:
                 if self._parts is None:
-                    self._parts = self._constructed()
+                    parts = self._open_parts()
+                    # A lock of its own: the count shows whether the other lock failed.
+                    with self._counting:
+                        self.constructions += 1
+                    self._parts = parts
         return self._parts
-
-    def _constructed(self) -> Parts:
-        parts = self._open_parts()
-        # A lock of its own: the count is there to show that the other one failed.
-        with self._counting:
-            self.constructions += 1
-        return parts
 
     def speak(self, text: str, delivery: Delivery) -> Iterator[Samples]:
         """Yield windows of float32 samples, pauses between sentences included, made in this thread.
 
         Raises:
-            UnspeakableTextError, UnknownSpeakerError, UnknownLanguageError, SynthesisError: see `passages`.
+            LoaderError: see `segments`.
         """
-        for stretch in self.stretches(text, delivery):
-            yield stretch.samples
+        for chunk in self.chunks(text, delivery):
+            yield chunk.samples
 
-    def stretches(
-        self, text: str, delivery: Delivery, hands: Hands = one_hand, most: int = 1, checkpoint: Checkpoint = no_checkpoint
-    ) -> Generator[Stretch, None, None]:
-        """Yield what is heard, made by up to `most` threads while there are `hands`; the same whoever makes it.
+    def chunks(
+        self,
+        text: str,
+        delivery: Delivery,
+        threads: ThreadLimit = one_thread,
+        max_threads: int = 1,
+        checkpoint: Checkpoint = no_checkpoint,
+    ) -> Generator[Chunk, None, None]:
+        """Yield the audio, made by up to `max_threads` threads while `threads` allows them; the bytes do not depend on it.
 
         Raises:
-            UnspeakableTextError, UnreadableTextError, UnknownSpeakerError, UnknownLanguageError, SynthesisError: see `passages`.
+            LoaderError: see `segments`.
         """
-        passages = self.passages(text, delivery, checkpoint)
-        results = Ahead(passages, lambda passage: passage.plan.work, hands, most).results()
+        segments = self.segments(text, delivery, checkpoint)
+        results = Prefetcher(segments, lambda segment: segment.plan.work, threads, max_threads).results()
         with closing(results):
-            yield from stretches(results)
+            yield from chunks(results)
 
-    def passages(self, text: str, delivery: Delivery, checkpoint: Checkpoint = no_checkpoint) -> Iterator[Passage]:
-        """Yield the utterances of `text`, read and measured, to be made audible by whoever takes them.
+    def segments(self, text: str, delivery: Delivery, checkpoint: Checkpoint = no_checkpoint) -> Iterator[Segment]:
+        """Yield the planned utterances of `text`.
 
-        Text is read sentence by sentence as they are taken, so that neither time to the
-        first window nor memory depends on its length.
+        Text is read sentence by sentence on demand, so neither the time to the first chunk
+        nor memory depends on its length.
 
         Raises:
-            UnspeakableTextError: before the first, when nothing in `text` makes a sound.
+            UnspeakableTextError: before the first, if nothing in `text` makes a sound.
             UnknownSpeakerError, UnknownLanguageError: before the first.
-            UnreadableTextError: a part of the text ends what reads it.
+            UnreadableTextError: a part of the text ends the phonemizer's process.
             SynthesisError: the network failed.
         """
         speaker, language = self.speaker_row(delivery.speaker), self.language_row(delivery.language)
@@ -237,24 +236,24 @@ class Voice:
                     continue
                 pause = pause_samples if spoken and is_new else 0
                 sentences, is_new = sentences + is_new, False
-                # A stream of chance for every utterance, so that none depends on how another was cut.
+                # A generator of its own for every utterance, so that none depends on how another was cut.
                 random = np.random.Generator(np.random.Philox(key=[delivery.seed, spoken]))
                 utterance = Utterance(reading.ids, prosody, speaker, language)
                 plan = parts.engine.plan(utterance, random, soon=delivery.soon and spoken == 0)
-                yield Passage(sentences - 1, reading, named, pause, plan)
+                yield Segment(sentences - 1, reading, named, pause, plan)
                 spoken += 1
         if not spoken:
             raise UnspeakableTextError("nothing in the text can be spoken; send letters or numbers")
 
-    def timing(self, placed: Placed) -> Timing:
-        """Return when the words and sounds of a passage are heard; of engines that do not know, when all of it is."""
-        passage, lengths = placed.passage, placed.passage.plan.samples_per_id
-        reading = passage.reading
+    def timing(self, timed: TimedSegment) -> Timing:
+        """Return when the words and sounds of a segment are heard; without words if its engine does not know durations."""
+        segment, lengths = timed.segment, timed.segment.plan.samples_per_id
+        reading = segment.reading
         if lengths is None:
-            return Timing(passage.sentence, reading.text, placed.start_samples, placed.end_samples)
-        read = partial(self.open().front_end.read, language=passage.language)
+            return Timing(segment.sentence, reading.text, timed.start_samples, timed.end_samples)
+        read = partial(self.open().front_end.read, language=segment.language)
         words = word_spans(reading.text, reading.phonemes, read)
-        return timing_of(reading, words, lengths.tolist(), passage.sentence, placed.start_samples)
+        return timing_of(reading, words, lengths.tolist(), segment.sentence, timed.start_samples)
 
     def _prosody_of(self, delivery: Delivery) -> Prosody:
         own = self._prosody
@@ -266,14 +265,14 @@ class Voice:
         )
 
     def pause_s(self, delivery: Delivery) -> float:
-        """Return how long the silence between two sentences is, in seconds."""
+        """Return the silence between two sentences, in seconds."""
         return self._sentence_pause_s if delivery.sentence_pause_s is None else delivery.sentence_pause_s
 
     def count_sentences(self, text: str, delivery: Delivery) -> int:
-        """Return how many sentences `text` has, those that make no sound included; 1 ms for 20,000 characters of prose.
+        """Return the number of sentences, those without sound included; 1 ms for 20,000 characters of prose.
 
         Raises:
-            UnknownLanguageError: with the names there are.
+            UnknownLanguageError: lists the known names.
         """
         return sum(1 for _ in self._sentences(text, self.language_row(delivery.language)))
 
@@ -286,8 +285,8 @@ def _utterances(front_end: FrontEnd, sentence: str, language: str, cut: bool) ->
         yield from front_end.utterances(piece, language)
 
 
-def _matching(language: str, known: Sequence[str]) -> int | None:
-    """Return the row of `language`: by its whole name, else `en` by the first that is English."""
+def _find_language(language: str, known: Sequence[str]) -> int | None:
+    """Return the row of `language`: by its whole name, else `en` is the first English one."""
     names = [name.lower() for name in known]
     wanted = language.lower()
     if wanted in names:
@@ -296,8 +295,8 @@ def _matching(language: str, known: Sequence[str]) -> int | None:
     return bare.index(wanted) if wanted in bare else None
 
 
-def _prosody(settings: VoiceSettings, speech: SpeechSettings, manifest: Manifest) -> Prosody:
-    """Take each scale from the voice's settings, else from the server's, else as it was trained."""
+def _resolve_prosody(settings: VoiceSettings, speech: SpeechSettings, manifest: Manifest) -> Prosody:
+    """Take each scale from the voice's settings, else from the server's, else as trained."""
     own = manifest.voice
 
     def first(*values: float | None) -> float:

@@ -10,7 +10,7 @@ import sys
 
 from app.system import heap
 from loader.config.settings import load_settings
-from loader.voices.catalog import locate_all, open_catalogue
+from loader.voices.catalog import locate_all, open_catalog
 from loader.voices.voice import Delivery, Voice
 
 
@@ -18,7 +18,7 @@ def main(config_path: str) -> None:
     """Open the voices as a server does, then speak until the input ends."""
     heap.keep_one_heap()  # as gunicorn.conf.py does
     settings = load_settings(config_path)
-    voice = open_catalogue(settings, locate_all(settings)).default
+    voice = open_catalog(settings, locate_all(settings)).default
     for line in sys.stdin:
         print(_seconds(voice, **json.loads(line)), flush=True)
 

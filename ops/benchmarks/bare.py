@@ -12,7 +12,7 @@ from typing import Any
 
 from app.system import heap
 from loader.config.settings import load_settings
-from loader.voices.catalog import locate_all, open_catalogue
+from loader.voices.catalog import locate_all, open_catalog
 from loader.voices.voice import Delivery, Voice
 
 from .texts import HELLO, SENTENCES
@@ -22,7 +22,7 @@ def main(config_path: str, processes: int, passes: int) -> None:
     """Speak every sentence `passes` times, in so many processes."""
     heap.keep_one_heap()  # as gunicorn.conf.py does
     settings = load_settings(config_path)
-    voice = open_catalogue(settings, locate_all(settings)).default
+    voice = open_catalog(settings, locate_all(settings)).default
     texts = SENTENCES * passes
     context = multiprocessing.get_context("fork")
     gate, spoken = context.Barrier(processes + 1), context.SimpleQueue()

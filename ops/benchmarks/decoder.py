@@ -19,7 +19,7 @@ from app.system import heap
 from loader.artifacts.artifact import open_artifact
 from loader.config.settings import load_settings
 from loader.engines.onnx import OnnxNetworks
-from loader.engines.vits.inference import Condition
+from loader.engines.vits import Condition
 from loader.voices.catalog import locate_all
 
 from .flops import decoder_multiply_adds

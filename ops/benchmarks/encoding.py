@@ -20,7 +20,7 @@ from app.codecs.registry import FORMATS, open_encoder
 from app.system import heap
 from loader.config.settings import load_settings
 from loader.engines.base import Samples
-from loader.voices.catalog import locate_all, open_catalogue
+from loader.voices.catalog import locate_all, open_catalog
 from loader.voices.voice import Delivery
 
 from .texts import long_text
@@ -64,7 +64,7 @@ def main(config_path: str) -> None:
     """Measure, and print."""
     heap.keep_one_heap()  # as gunicorn.conf.py does
     settings = load_settings(config_path)
-    voice = open_catalogue(settings, locate_all(settings)).default
+    voice = open_catalog(settings, locate_all(settings)).default
     windows, rate_hz = list(voice.speak(_TEXT, Delivery(seed=0, soon=True))), voice.sample_rate_hz
     imports = {name: asdict(_imported(module)) for name, module in LIBRARIES.items()}
     ways = [(name, rate_hz) for name in FORMATS] + [RESAMPLED]

@@ -11,7 +11,7 @@ from loader.devices.accelerator import Accelerator
 from loader.devices.marker import Marker
 from loader.errors import DeviceError, IntegrityError
 from loader.retry import Backoff
-from loader.voices.catalog import Catalogue
+from loader.voices.catalog import Catalog
 from tests.support.fake_device import FakeDevice, FullError
 
 
@@ -31,7 +31,7 @@ class Worker:
         self.opened += 1
         if self.errors:
             raise self.errors.pop(0)
-        return Catalogue([], self.accelerator)
+        return Catalog([], self.accelerator)
 
     def pause(self, pause_s):
         self.pauses.append(pause_s)
@@ -71,7 +71,7 @@ def test_voices_that_the_master_left_closed_are_opened():
 
 
 def test_a_request_waits_for_the_first_try():
-    asked, catalogue = threading.Event(), Catalogue([])
+    asked, catalogue = threading.Event(), Catalog([])
 
     def open_when_asked():
         assert asked.wait(60)

@@ -1,9 +1,9 @@
-"""loader.retry: a few tries, ever further apart, with a pause that only remembers."""
+"""loader.retry: tries with growing pauses, on a pause that only records."""
 
 import pytest
 
 from loader.errors import DeviceError, IntegrityError, WarmUpError
-from loader.retry import Backoff, described, with_retries
+from loader.retry import Backoff, format_error, with_retries
 
 
 class Failing:
@@ -27,7 +27,7 @@ def test_what_succeeds_is_done_once():
     assert [] == pauses
 
 
-def test_pauses_double_and_each_failure_is_told():
+def test_pauses_double_and_each_failure_is_reported():
     pauses, told = [], []
     work = Failing(OSError("one"), DeviceError("two"), ValueError("three"))
 
@@ -42,7 +42,7 @@ def test_after_the_last_try_it_says_how_often_and_why():
     pauses, told = [], []
     last = RuntimeError("no  such\ndriver")
 
-    with pytest.raises(WarmUpError, match="^failed 3 times, at last with: RuntimeError: no such driver$") as raised:
+    with pytest.raises(WarmUpError, match="^failed 3 times, the last time with: RuntimeError: no such driver$") as raised:
         with_retries(Failing(OSError(), OSError(), last), Backoff(), pauses.append, lambda *each: told.append(each[0]))
 
     assert last is raised.value.__cause__
@@ -67,5 +67,5 @@ def test_who_asks_the_process_to_end_is_obeyed(error):
 
 
 def test_errors_of_others_are_described_with_their_class():
-    assert "a b" == described(DeviceError("a\n b"))
-    assert "KeyError: 'a'" == described(KeyError("a"))
+    assert "a b" == format_error(DeviceError("a\n b"))
+    assert "KeyError: 'a'" == format_error(KeyError("a"))

@@ -1,4 +1,4 @@
-"""loader.standard_streams: what was closed is open on /dev/null before its number is given away."""
+"""loader.standard_streams: closed streams are reopened on /dev/null before their numbers are reused."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""loader.tts_loader: one loader a process, awaited once, then spoken with."""
+"""loader.tts_loader: one loader a process, awaited once, then used to speak."""
 
 import asyncio
 import io
@@ -81,9 +81,9 @@ def test_many_may_await_one_warm_up_and_the_voices_are_opened_once(path):
     async def warm_up():
         loader = TTSLoader(path)
         await asyncio.gather(*(loader.warm_up() for _ in range(8)))
-        first = loader._catalogue
+        first = loader._catalog
         await loader.warm_up()
-        return first, loader._catalogue
+        return first, loader._catalog
 
     first, again = asyncio.run(warm_up())
 
@@ -179,7 +179,7 @@ def test_after_the_third_failure_it_says_so_and_may_be_asked_again(path, failing
     calls, pauses = failing_at_first(3, OSError("no disk")), []
     loader = TTSLoader(path)
 
-    with pytest.raises(WarmUpError, match="failed 3 times, at last with: OSError: no disk") as raised:
+    with pytest.raises(WarmUpError, match="failed 3 times, the last time with: OSError: no disk") as raised:
         asyncio.run(loader.warm_up(pause=pauses.append))
     assert (3, [1.0, 2.0], 75, False) == (len(calls), pauses, raised.value.exit_status, loader.is_ready())
     asyncio.run(loader.warm_up(pause=pauses.append))
@@ -209,7 +209,7 @@ class CountedLock:
         return self._lock.__exit__(*error)
 
 
-def test_all_who_await_one_failing_warm_up_hear_of_it_and_it_is_tried_three_times_in_all(path, failing_at_first):
+def test_all_callers_get_the_error_of_one_failing_warm_up_with_three_tries(path, failing_at_first):
     calls, loader = failing_at_first(1000, OSError("no disk")), TTSLoader(path)
     loader._opening = CountedLock()
     come = []

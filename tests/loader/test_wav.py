@@ -1,4 +1,4 @@
-"""loader.wav: headers that players believe, and samples that never wrap around."""
+"""loader.wav: headers that players accept, and clipped samples."""
 
 import io
 import struct
@@ -7,7 +7,7 @@ import wave
 import numpy as np
 import pytest
 
-from loader.wav import MOST_DATA_BYTES, pcm16, wav_file, wav_header
+from loader.wav import MAX_DATA_BYTES, pcm16, wav_file, wav_header
 
 
 def fields(header):
@@ -27,7 +27,7 @@ def test_every_field_of_the_header(rate_hz):
     } == fields(wav_header(rate_hz, 1000))  # fmt: skip
 
 
-def test_a_stream_says_that_nobody_knows_its_size():
+def test_the_header_of_a_stream_has_an_unknown_size():
     header = fields(wav_header(22050, None))
 
     assert (0xFFFFFFFF, 0xFFFFFFFF) == (header["riff_size"], header["data_size"])
@@ -35,9 +35,9 @@ def test_a_stream_says_that_nobody_knows_its_size():
 
 
 def test_the_largest_file_has_a_header_and_a_larger_one_has_none():
-    assert MOST_DATA_BYTES == fields(wav_header(22050, MOST_DATA_BYTES))["data_size"]
+    assert MAX_DATA_BYTES == fields(wav_header(22050, MAX_DATA_BYTES))["data_size"]
     with pytest.raises(struct.error):
-        wav_header(22050, MOST_DATA_BYTES + 2)
+        wav_header(22050, MAX_DATA_BYTES + 2)
 
 
 def test_samples_are_signed_little_endian():

@@ -174,6 +174,21 @@ def test_a_device_nobody_can_use_is_named_once_where_no_voice_would(start, tmp_p
     assert "cpu" == server.ask("GET", "/readyz").json()["device"]
 
 
+@pytest.mark.parametrize("how", ["absent", "broken"])
+def test_without_a_usable_device_the_cpu_speaks_and_the_log_says_so_once(start_on, on_cpu, tmp_path, how):
+    server = start_on({"open": ["always", how]}, environment={"CHORUS_FIRST_PAUSE_S": "0.01"}).ready()
+    server.eventually(lambda: server.log().count("event=worker.ready") == 2)
+    answers = server.on_every_worker(lambda: server.speak(TEXT, seed=5))
+
+    assert {on_cpu} == {answer.body for answer in answers.values()}
+    assert 1 == server.log().count("device cpu:0 is not usable, the CPU is used instead: open number")
+    assert 2 == server.log().count("Booting worker")
+    number = 1 if how == "absent" else 3
+    said = {(each["device"], each["fallback"]["why"]) for each in devices(server)}
+    assert {("cpu", f"open number {number} fails by plan")} == said
+    assert Marker(tmp_path).read() is None
+
+
 def test_without_preload_workers_enter_the_device_too(start_on, on_cpu):
     server = start_on(keys={"preload": False}).ready()
     answers = server.on_every_worker(lambda: server.speak(TEXT, seed=5))

@@ -138,7 +138,7 @@ def test_a_master_with_a_second_thread_refuses_to_fork(start, tmp_path):
     status = server.process.wait(timeout=60)
 
     assert UNSAFE_TO_FORK == status
-    assert "event=server.refused_to_fork tasks=2" in server.log()
+    assert "event=fork.refused tasks=2" in server.log()
     assert "Booting worker" not in server.log()
 
 

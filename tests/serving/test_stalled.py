@@ -20,7 +20,7 @@ def hanging(start, tmp_path: Path):
     trigger = tmp_path / "hang"
     server = start(
         APPLICATION, keys={"admission": {"stall_s": 1.0}}, environment={"CHORUS_HANG_NOW": str(trigger)},
-        expects_errors=True, expected_deaths=2,  # gunicorn says twice of one worker that it ended it
+        expects_errors=True, expected_deaths=1,
     )  # fmt: skip
     return server.ready(), trigger
 
@@ -43,7 +43,7 @@ def test_a_hung_worker_is_dumped_and_replaced_and_the_others_go_on(hanging, how)
     assert reference == server.speak("Hello there.", seed=3).body
     log = server.log()
     assert "Fatal Python error: Aborted" in log and f"in {how}" in log
-    assert 1 == log.count("ending=stalled")
+    assert (1, 1) == (log.count("event=worker.stalled"), log.count("ending=stalled"))
     totals = server.ask("GET", "/status").json()["totals"]
     assert (1, 3) == (totals["endings"]["stalled"], totals["forks"])
 
@@ -58,7 +58,7 @@ def test_a_worker_that_makes_progress_is_not_taken_for_hung(start):
     before = {worker.pid for worker in server.workers()}
     text = "A sentence that is long enough to be decoded in several windows, one after the other. "
     # However fast the machine is, one of these takes longer than the limit.
-    for repeats in (25, 50, 100, 200):
+    for repeats in (8, 25, 75, 200):
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(partial(speak, server, repeats * text), range(4)))
         assert {200} == {answer.status for answer in answers}

@@ -47,7 +47,7 @@ def test_as_many_open_files_as_it_says_are_enough_for_all_it_admits(write_config
     server.stop()
 
     assert {200} == statuses
-    assert "takes_no_connection" not in log
+    assert "accept.paused" not in log
 
 
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&-", "<&- >&- 2>&-"])

@@ -59,7 +59,7 @@ def test_marys_clients_are_told_in_theirs(failing):
 def test_a_worker_that_never_gets_ready_ends_alone(start_on, tmp_path):  # noqa: F811
     """One of two fails three times, ends with 75 and is replaced by one that works; its neighbour does not notice."""
     once = {"CHORUS_ONE_ONLY": str(tmp_path / "one")}
-    server = start_on({"open": ["always", "broken"]}, environment=once, expected_deaths=1, expects_errors=True).ready()
+    server = start_on({"open": ["always", "lost"]}, environment=once, expected_deaths=1, expects_errors=True).ready()
     server.eventually(lambda: server.log().count("event=worker.ready") == 2)
     failed = int((tmp_path / "one").read_text())
     log = server.log()

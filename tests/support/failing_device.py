@@ -1,7 +1,7 @@
 """A WSGI application on a device that fails by plan; the device is the CPU in truth, so that the audio can be compared.
 
 gunicorn serves `tests.support.failing_device:create()`. CHORUS_FAKE_DEVICE holds the plan as JSON: what is called to the
-numbers of the calls that fail ("always" for all) and how (full, lost or broken); CHORUS_FIRST_PAUSE_S the first pause
+numbers of the calls that fail ("always" for all) and how (full, lost, broken or absent); CHORUS_FIRST_PAUSE_S the first pause
 between tries to warm up. Where CHORUS_ONE_ONLY names a file that is not there, the plan is for the one worker that makes it.
 """
 
@@ -14,14 +14,14 @@ from flask import Flask
 
 from app import wsgi
 from loader.config.settings import Settings
-from loader.errors import DeviceError
+from loader.errors import DeviceError, NoDeviceError
 from loader.retry import Backoff
-from loader.voices.catalog import Catalogue, locate_all, open_catalogue
+from loader.voices.catalog import Catalog, locate_all, open_catalog
 from tests.support.fake_device import FakeDevice, FullError, LostError
 
 log = logging.getLogger("chorus.fake")
 
-_ERRORS = {"full": FullError, "lost": LostError, "broken": DeviceError}
+_ERRORS = {"full": FullError, "lost": LostError, "broken": DeviceError, "absent": NoDeviceError}
 
 
 class LoggedDevice(FakeDevice):
@@ -54,10 +54,10 @@ class OnDevice:
         return self._networks.decode(*inputs)
 
 
-def open_voices(settings: Settings) -> Catalogue:
+def open_voices(settings: Settings) -> Catalog:
     plan = json.loads(os.environ.get("CHORUS_FAKE_DEVICE", "{}"))
     device = LoggedDevice({what: (numbers, _ERRORS[how]) for what, (numbers, how) in plan.items()})
-    catalogue = open_catalogue(settings, locate_all(settings), lambda name: device)
+    catalogue = open_catalog(settings, locate_all(settings), lambda name: device)
     for voice in catalogue.voices:
         placement = voice.open().engine.networks._placement
         copy_to = placement._copy_to

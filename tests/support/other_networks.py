@@ -5,10 +5,10 @@ import dataclasses
 from app import wsgi
 from loader.config.settings import Settings
 from loader.engines.onnx import OnnxNetworks
-from loader.voices.catalog import Catalogue
+from loader.voices.catalog import Catalog
 
 
-def open_with(networks: type[OnnxNetworks], settings: Settings) -> Catalogue:
+def open_with(networks: type[OnnxNetworks], settings: Settings) -> Catalog:
     """Open the configured voices, each over its own graphs through `networks`."""
     catalogue = wsgi.open_voices(settings)
     for voice in catalogue.voices:

@@ -8,10 +8,10 @@ from app import wsgi
 from loader.config.settings import Settings
 from loader.errors import WarmUpError
 from loader.retry import Backoff
-from loader.voices.catalog import Catalogue
+from loader.voices.catalog import Catalog
 
 
-def open_unless_told(settings: Settings) -> Catalogue:
+def open_unless_told(settings: Settings) -> Catalog:
     if os.path.exists(os.environ["CHORUS_UNREADY"]):
         raise WarmUpError("told not to be ready")
     return wsgi.open_voices(settings)

@@ -1,6 +1,6 @@
-"""Coqui's VITS layers without Coqui: a few modules of the installed package, imported by themselves in 50 ms.
+"""Coqui's VITS layers without the `TTS` package: three of its modules, imported by themselves in 50 ms.
 
-`import TTS` and the model classes would bring the trainer, audio processing and seconds.
+`import TTS` and the model classes would import the trainer and audio processing, for seconds.
 """
 
 import functools
@@ -24,7 +24,7 @@ _MODULES = (
 
 @dataclass(frozen=True)
 class Layers:
-    """The classes that a VITS which only speaks is made of, but for its decoder."""
+    """The classes of a VITS that only infers, without its decoder."""
 
     text_encoder: Callable[..., nn.Module]
     flow: Callable[..., nn.Module]
@@ -53,7 +53,7 @@ def import_layers() -> Layers:
 
 
 def drop_training_parts(predictor: Any) -> None:
-    """Remove what a duration predictor needs to be trained, and the one flow that is not used to speak."""
+    """Remove the training parts of a duration predictor, and the one flow that inference skips."""
     for name in [name for name, _ in predictor.named_children() if name.startswith("post_")]:
         delattr(predictor, name)
     if hasattr(predictor, "flows"):

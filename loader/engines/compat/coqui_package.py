@@ -1,10 +1,12 @@
-"""Coqui's own package, made importable beside a CPU build of torch. For the bake and the `coqui` engine."""
+"""Coqui's `TTS` package, importable beside a CPU build of torch. For the bake and the `coqui` engine."""
 
 import functools
 import importlib
 import importlib.util
 import sys
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from loader.config.home import provide_cache_folder
@@ -13,21 +15,49 @@ from loader.text.phonemizers import CARRIED, ESPEAK, UNSUPPORTED, require_phonem
 
 
 def import_coqui() -> None:
-    """Make Coqui importable beside a CPU build of torch, with its telemetry-free parts only.
+    """Import the package and replace its phonemizers by ours.
 
-    PyPI's torchaudio is linked to CUDA and fails to load here; inference never touches it,
-    so it is registered to be loaded at first use. Coqui's espeak
-    wrapper wants an executable on the PATH; ours speaks to the packaged library.
+    PyPI's torchaudio is linked to CUDA and fails to load here; inference does not use it,
+    so it is registered to be loaded at first use. Coqui's espeak wrapper needs an executable
+    on the PATH; ours uses the packaged library.
 
     Raises:
-        StoreError: there is no folder that its libraries could keep caches in.
+        StoreError: there is no folder for the caches of its libraries.
     """
     provide_cache_folder()
-    warnings.filterwarnings("ignore")
-    import TTS  # noqa: F401  the package looks for torchaudio's metadata, which is there
+    with without_warnings():
+        import TTS  # noqa: F401  the package looks for torchaudio's metadata, which is there
 
-    _load_at_first_use("torchaudio")
-    _use_our_phonemizers()
+        _load_at_first_use("torchaudio")
+        _use_our_phonemizers()
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Ignore warnings while Coqui's modules are imported and its classes built: they are about its own code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def legacy_globals() -> Any:
+    """Return a context in which torch's safe unpickler accepts the Coqui classes that old XTTS checkpoints hold."""
+    from TTS.tts.models import xtts
+
+    return xtts._legacy_safe_globals()
+
+
+def compatible_weights(model: Any, path: Any, weights: dict[str, Any]) -> Any:
+    """Return the weights of an XTTS checkpoint, renamed by Coqui for its present classes, without Coqui's own reading."""
+    model._load_checkpoint = lambda _path: weights
+    return model.get_compatible_checkpoint_state_dict(path)
+
+
+def replace_audio_reader(read: Callable[[Any, int], Any]) -> None:
+    """Have XTTS read recordings through `read`: Coqui's own reader needs torchcodec, and so FFmpeg on the machine."""
+    from TTS.tts.models import xtts
+
+    xtts.load_audio = read
 
 
 def _load_at_first_use(name: str) -> None:
@@ -41,26 +71,26 @@ def _load_at_first_use(name: str) -> None:
 
 
 def _use_our_phonemizers() -> None:
-    """Fill Coqui's two tables of phonemizers, which it would fill at first use and only while they are empty.
+    """Fill Coqui's two tables of phonemizers. Coqui fills them at first use, if they are empty.
 
-    It would look for an espeak-ng command, and for packages by names of its own: for Korean
-    it looks for a module `mecab-ko`, which no module can be called.
+    It looks for an espeak-ng command, and for packages by wrong names: for Korean it looks
+    for a module `mecab-ko`, which is no module name.
     """
     from TTS.tts.utils.text import phonemizers
     from TTS.utils import import_utils
 
     espeak = Espeak()
-    # What is missing is said by us, with the extra of ours that brings it.
+    # Missing packages are our error, which names the extra to install.
     import_utils.PHONEMIZER_DEPS.clear()
     for name in (*CARRIED, *UNSUPPORTED):
-        phonemizers.PHONEMIZERS[name] = functools.partial(_opened, name)
+        phonemizers.PHONEMIZERS[name] = functools.partial(_open_phonemizer, name)
     phonemizers.PHONEMIZERS[ESPEAK] = _packaged_espeak(espeak)
     defaults = phonemizers.DEF_LANG_TO_PHONEMIZER
     defaults.update({language: ESPEAK for language in (*espeak.languages(), "en")})
     defaults.update({carried.language: name for name, carried in CARRIED.items()}, be="be_phonemizer")
 
 
-def _opened(name: str, **arguments: Any) -> Any:
+def _open_phonemizer(name: str, **arguments: Any) -> Any:
     require_phonemizer(name)
     carried = CARRIED[name]
     return getattr(importlib.import_module(carried.module), carried.class_name)(**arguments)

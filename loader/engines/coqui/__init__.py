@@ -1,7 +1,7 @@
-"""The engine for every Coqui family that is not VITS: Coqui's own classes on mapped, read-only weights.
+"""The `coqui` engine for every family but VITS: Coqui's own classes on mapped, read-only weights.
 
-One utterance at a time and as a whole: these networks keep their state in themselves,
-and their chance in torch's one generator.
+It speaks one utterance at a time and as a whole: these networks keep state in themselves,
+and draw from torch's one generator.
 """
 
 import importlib
@@ -13,16 +13,17 @@ import numpy as np
 from loader.artifacts.artifact import Artifact
 from loader.devices.accelerator import Accelerator
 from loader.devices.placement import Placement
-from loader.engines.base import Plan, Samples, Utterance
-from loader.engines.compat import lean_torch
-from loader.engines.vits.inference import finite
+from loader.engines.base import Capabilities, Plan, Samples, Utterance
+from loader.engines.compat import torch_imports
+from loader.engines.vits import finite
 from loader.errors import SynthesisError
 
 if TYPE_CHECKING:
-    from loader.engines.coqui.bpe import BpeFrontEnd
+    from loader.engines.coqui.xtts import BpeFrontEnd
 
-#: Held while anything draws from torch's and numpy's generators. They are the process's, so it is too.
-_CHANCE = threading.Lock()
+CAPABILITIES = Capabilities(uses_device=True, speaks_whole=True)
+#: Held while a model draws from torch's and numpy's generators, of which a process has one.
+_generators = threading.Lock()
 
 
 class Model(Protocol):
@@ -37,12 +38,12 @@ class Model(Protocol):
         """Speak, drawing from torch's and numpy's global generators.
 
         Raises:
-            SynthesisError: the network produced something that is not audio.
+            SynthesisError: the network's output is not audio.
         """
         ...
 
     def to(self, device: Any) -> "Model":
-        """Return a copy on another torch device; the weights here are left where they are."""
+        """Return a copy on another torch device; this one stays."""
         ...
 
 
@@ -56,51 +57,52 @@ class CoquiEngine:
     def plan(self, utterance: Utterance, random: np.random.Generator, soon: bool) -> Plan:
         """Return the utterance as one piece of work (see `Engine.plan`)."""
         seed = int(random.integers(2**63))
-        return Plan(None, iter([lambda: self._spoken(utterance, seed)]))
+        return Plan(None, iter([lambda: self._speak(utterance, seed)]))
 
-    def _spoken(self, utterance: Utterance, seed: int) -> Samples:
-        with _CHANCE:
-            return finite(self._samples(utterance, seed))
-
-    def _samples(self, utterance: Utterance, seed: int) -> Samples:
+    def _speak(self, utterance: Utterance, seed: int) -> Samples:
         try:
-            return self._placement.run(lambda model: _spoken(model, utterance, seed))
+            with _generators:
+                return finite(self._placement.run(lambda model: _seeded_samples(model, utterance, seed)))
         except (SynthesisError, MemoryError):
             raise
-        except Exception as error:  # Coqui's networks fail in many ways over ids they were never trained with
+        except Exception as error:  # Coqui's networks fail in many ways over ids outside their training data
             reason = f"{type(error).__name__}: {error}"
             raise SynthesisError(f"the model failed over {len(utterance.ids)} ids: {reason}") from error
 
 
 def import_libraries() -> None:
     """Import torch and Coqui's package. Runs in the master; starts no thread."""
-    lean_torch.import_torch()
-    lean_torch.complete_torch()
-    from loader.engines.compat.coqui_package import import_coqui
+    torch_imports.import_torch()
+    torch_imports.complete_torch()
+    from loader.engines.compat.coqui_package import import_coqui, without_warnings
 
     import_coqui()
-    for name in ("TTS.tts.models.base_tts", "TTS.vocoder.models.gan", "librosa.filters"):
-        importlib.import_module(name)
+    with without_warnings():
+        for name in ("TTS.tts.models.base_tts", "TTS.vocoder.models.gan", "librosa.filters"):
+            importlib.import_module(name)
 
 
 def open_engine(artifact: Artifact, accelerator: Accelerator | None = None) -> CoquiEngine:
-    """Build the voice's networks and give them their weights. Starts no thread.
+    """Build the voice's networks on their mapped weights. Starts no thread.
 
     Args:
         artifact: mapped and verified.
-        accelerator: where the networks may be copied to, once the process has entered it.
+        accelerator: the networks may be copied there once the process has entered it.
 
     Raises:
         ArtifactError: Coqui cannot build them, or the weights do not fit.
     """
     import_libraries()
-    return CoquiEngine(_open_model(artifact), accelerator)
+    from loader.engines.compat.coqui_package import without_warnings
+
+    with without_warnings():
+        return CoquiEngine(_open_model(artifact), accelerator)
 
 
 def front_end(artifact: Artifact) -> "BpeFrontEnd":
-    """Return XTTS's own way from text to ids; every other family has its settings in the manifest."""
+    """Return XTTS's own front end; every other family has text settings in the manifest."""
     import_libraries()
-    from loader.engines.coqui.bpe import open_front_end
+    from loader.engines.coqui.xtts import open_front_end
 
     return open_front_end(artifact)
 
@@ -115,10 +117,10 @@ def _open_model(artifact: Artifact) -> Model:
     return open_mel_voice(artifact)
 
 
-def _spoken(model: Model, utterance: Utterance, seed: int) -> Samples:
+def _seeded_samples(model: Model, utterance: Utterance, seed: int) -> Samples:
     import torch
 
-    # Not torch.manual_seed, which calls every device there is, one that was left for good too.
+    # Not torch.manual_seed: it calls every device, also one that this process must not touch again.
     torch.default_generator.manual_seed(seed)
     if model.device.type == "cuda":
         with torch.cuda.device(model.device):

@@ -1,4 +1,4 @@
-"""Coqui's classes without weights, built the same way when they are baked and when they are opened."""
+"""Builders of Coqui's classes without weights, shared by the bake and the engine."""
 
 import json
 import mmap
@@ -9,7 +9,7 @@ import numpy as np
 
 from loader.errors import UnsupportedModelError
 
-#: Coqui's names of the families that make a spectrogram, which a vocoder makes audible.
+#: Coqui's names of the families that make a spectrogram for a vocoder.
 MEL_FAMILIES = (
     "align_tts",
     "fast_pitch",
@@ -23,14 +23,14 @@ MEL_FAMILIES = (
     "tacotron",
     "tacotron2",
 )
-#: What a file of statistics holds that speaking needs, in the order the audio processor takes it.
+#: The entries of a statistics file that speaking needs, in the audio processor's order.
 STATISTICS = ("mel_mean", "mel_std", "linear_mean", "linear_std")
-#: Parts of these families that only training calls.
+#: Parts of these families for training only.
 TRAINING_ONLY = ("aligner", "coarse_decoder", "decoder_backward")
 
 
 def config_of(content: mmap.mmap | bytes) -> Any:
-    """Return Coqui's configuration from the bytes of its JSON."""
+    """Parse the JSON of a configuration into Coqui's class."""
     from TTS.config import register_config
 
     document = json.loads(bytes(content))
@@ -41,10 +41,10 @@ def config_of(content: mmap.mmap | bytes) -> Any:
 
 
 def build_family(config: Any) -> Any:
-    """Return Coqui's model of a spectrogram family, less what only training uses. Reads no statistics file."""
+    """Return Coqui's model of a spectrogram family, without its training parts. Reads no statistics file."""
     from TTS.tts.models import setup_model
 
-    # Passes on to the network's arguments what is said of speakers; Coqui's tokenizer does it by the way, or does not.
+    # Copies the speakers' settings into the network's arguments; Coqui's tokenizer does it only sometimes.
     getattr(config, "__post_init__", lambda: None)()
     with_statistics = without_statistics(config)
     model = setup_model(config)
@@ -55,7 +55,7 @@ def build_family(config: Any) -> Any:
 
 
 def prepare_for_speaking(model: Any) -> None:
-    """Give flows a place for the inverses of their weights, which Coqui computes when it loads a checkpoint."""
+    """Allocate the inverse weights of flows, which Coqui computes when it loads a checkpoint."""
     import torch
 
     for module in model.modules():
@@ -64,7 +64,7 @@ def prepare_for_speaking(model: Any) -> None:
 
 
 def build_generator(config: Any) -> Any:
-    """Return the generator of one of Coqui's adversarial vocoders, weight normalisation on.
+    """Return the generator of one of Coqui's adversarial vocoders, with weight normalization.
 
     Raises:
         UnsupportedModelError: a vocoder of another kind.
@@ -76,18 +76,18 @@ def build_generator(config: Any) -> Any:
         return setup_generator(config)
     except (AttributeError, ImportError, NotImplementedError) as error:
         raise UnsupportedModelError(
-            f"vocoder {kind!r}: this version speaks through Coqui's adversarial vocoders, such as HiFi-GAN"
+            f"vocoder {kind!r}: this version supports Coqui's adversarial vocoders, such as HiFi-GAN"
         ) from error
 
 
 def fuse_generator(generator: Any) -> None:
-    """Take weight normalisation out, as Coqui does when it loads a vocoder in order to speak."""
+    """Fuse weight normalization, as Coqui does when it loads a vocoder for inference."""
     if hasattr(generator, "remove_weight_norm"):
         generator.remove_weight_norm()
 
 
 def audio_processor(config: Any) -> Any:
-    """Return Coqui's audio processor for a vocoder's configuration, without reading a statistics file."""
+    """Return Coqui's audio processor for a vocoder's configuration. Reads no statistics file."""
     from TTS.utils.audio import AudioProcessor
 
     with_statistics = without_statistics(config)
@@ -97,13 +97,13 @@ def audio_processor(config: Any) -> Any:
 
 
 def without_statistics(config: Any) -> Any:
-    """Take the statistics file out of a configuration and return its name: Coqui would unpickle it."""
+    """Remove the statistics file from a configuration, because Coqui would unpickle it, and return its name."""
     named, config.audio.stats_path = config.audio.stats_path, None
     return named
 
 
 def apply_statistics(processor: Any, statistics: Mapping[str, Any]) -> None:
-    """Have the audio processor scale by these means and deviations, as if it had read them itself."""
+    """Set the means and deviations of the audio processor."""
     arrays = [np.asarray(statistics[name]) for name in STATISTICS]
     processor.setup_scaler(*arrays)
     processor.max_norm = processor.clip_norm = processor.symmetric_norm = None

@@ -1,4 +1,4 @@
-"""Voices in two steps: ids to a spectrogram, and a vocoder, or Griffin-Lim, that makes it audible."""
+"""Spectrogram voices: ids to a spectrogram, and a vocoder or Griffin-Lim to samples."""
 
 import logging
 from collections.abc import Mapping
@@ -17,23 +17,23 @@ from loader.errors import ArtifactError, SynthesisError
 CONFIG_FILE, WEIGHTS_FILE, STATISTICS_FILE = "config.json", "weights.safetensors", "statistics.safetensors"
 VOCODER_CONFIG_FILE, VOCODER_WEIGHTS_FILE = "vocoder_config.json", "vocoder.safetensors"
 VOCODER_STATISTICS_FILE = "vocoder_statistics.safetensors"
-#: Vectors of the speakers, in Coqui's own JSON, where the voice was trained with vectors.
+#: Vectors of the speakers, in Coqui's own JSON, if the voice was trained with vectors.
 D_VECTORS_FILE = "d_vectors.json"
-#: What the encoders of SpeedySpeech and its kin can take; Coqui itself fails over a text of one letter.
-LEAST_IDS = 16
-#: Longest utterance: 500 phonemes at a quarter of the usual speed last about 140 s. More is a runaway.
-MOST_S = 200
-#: A phoneme that lasts longer at the usual speed is a runaway: a third of a second.
-MOST_FRAMES_OF_ID = 30
+#: Input length of the encoders of SpeedySpeech and its relatives; Coqui itself fails over a text of one letter.
+MIN_IDS = 16
+#: Duration of an utterance: 500 phonemes at a quarter of the usual speed last about 140 s. More is a runaway.
+MAX_S = 200
+#: Duration of a phoneme at the usual speed: a third of a second. More is a runaway.
+MAX_FRAMES_OF_ID = 30
 
 log = logging.getLogger("chorus.loader")
 
 
 class MelVoice:
-    """One family's model and its vocoder. Its parameters lie in the artifact's mapping."""
+    """A spectrogram model and its vocoder. The parameters lie in the artifact's mapping."""
 
     def __init__(self, model: Any, vocoder: "Vocoder | None", facts: Mapping[str, Any]) -> None:
-        """Take a model that has its weights.
+        """Take a model with its weights.
 
         Args:
             model: one of `building.MEL_FAMILIES`.
@@ -43,7 +43,7 @@ class MelVoice:
         self.model = model
         self.vocoder = vocoder
         self._facts = facts
-        self._most_frames = MOST_S * model.ap.sample_rate // model.ap.hop_length
+        self._max_frames = MAX_S * model.ap.sample_rate // model.ap.hop_length
 
     @property
     def device(self) -> Any:
@@ -58,18 +58,18 @@ class MelVoice:
     def samples(self, utterance: Utterance) -> Samples:
         """Speak one utterance (see `Model.samples`)."""
         with torch.inference_mode():
-            mel = self._heard(utterance)
-            if not 0 < mel.shape[0] <= self._most_frames:
-                raise SynthesisError(f"the model made {mel.shape[0]} frames, limit {self._most_frames}")
+            mel = self._padded_spectrogram(utterance)
+            if not 0 < mel.shape[0] <= self._max_frames:
+                raise SynthesisError(f"the model made {mel.shape[0]} frames, limit {self._max_frames}")
             spoken = self.vocoder.samples(self.model.ap, mel) if self.vocoder else self.griffin_lim(mel)
         return np.asarray(spoken, dtype=np.float32).reshape(-1)
 
-    def _heard(self, utterance: Utterance) -> torch.Tensor:
-        """Return the spectrogram; where an encoder's kernel is wider than the utterance, with its last id drawn out."""
+    def _padded_spectrogram(self, utterance: Utterance) -> torch.Tensor:
+        """Return the spectrogram; if an encoder's kernel is wider than the utterance, with its last id repeated."""
         try:
             return self._spectrogram(utterance)
-        except RuntimeError:  # what torch says to it, and to much else
-            missing = LEAST_IDS - len(utterance.ids)
+        except RuntimeError:  # torch's error for it, and for many other causes
+            missing = MIN_IDS - len(utterance.ids)
             if missing <= 0:
                 raise
         return self._spectrogram(replace(utterance, ids=[*utterance.ids, *[utterance.ids[-1]] * missing]))
@@ -78,17 +78,17 @@ class MelVoice:
         """Return frames in rows."""
         ids = torch.tensor([list(utterance.ids)], dtype=torch.long, device=self.model.device)
         inputs = {"x_lengths": torch.tensor(ids.shape[1:2], device=ids.device)}
-        inputs |= self._who(utterance) | _pace(self.model, utterance)
-        watch = self._watch_durations()
+        inputs |= self._conditions(utterance) | _apply_prosody(self.model, utterance)
+        hooks = self._watch_durations()
         try:
             frames = self.model.inference(ids, aux_input=inputs)["model_outputs"][0]
         finally:
-            for hook in watch:
+            for hook in hooks:
                 hook.remove()
         self._report_runaway(len(frames), inputs.get("max_sampling_time"))
-        return frames if _has_pace(self.model) else _stretched(frames, utterance.prosody.stretch)
+        return frames if _has_rate(self.model) else _interpolate(frames, utterance.prosody.duration_scale)
 
-    def _who(self, utterance: Utterance) -> dict[str, Any]:
+    def _conditions(self, utterance: Utterance) -> dict[str, Any]:
         speakers = self._facts["speakers"]
         name = speakers[utterance.speaker] if speakers else None
         row, vector = self.model._get_speaker_id_or_dvector(name)
@@ -98,22 +98,21 @@ class MelVoice:
         return {"speaker_ids": row, "d_vectors": vector, "language_ids": rows, **style}
 
     def _watch_durations(self) -> list[Any]:
-        """Refuse durations that no memory could hold, before they are laid out."""
+        """Refuse durations that do not fit into memory, before they are expanded."""
 
         def refuse_runaway(module: Any, inputs: Any, log_durations: torch.Tensor) -> None:
             frames = float(torch.exp(log_durations).sum())
-            if not frames <= self._most_frames:
-                asked = f"the duration predictor asked for {frames:.0f} frames"
-                raise SynthesisError(f"{asked}, limit {self._most_frames}")
+            if not frames <= self._max_frames:
+                raise SynthesisError(f"the duration predictor returned {frames:.0f} frames, limit {self._max_frames}")
 
         named = self.model.named_modules()
         return [each.register_forward_hook(refuse_runaway) for name, each in named if name.endswith("duration_predictor")]
 
-    def _report_runaway(self, frames: int, most: int | None) -> None:
-        """Say when a model that decides step by step never decided to end: Coqui cuts it there, and so do we."""
+    def _report_runaway(self, frames: int, max_frames: int | None) -> None:
+        """Log that an autoregressive model did not stop by itself and was cut at Coqui's limit."""
         if "max_decoder_steps" in self.model.config:
-            most = self.model.config.max_decoder_steps * self.model.decoder.r
-        if most and frames >= most:
+            max_frames = self.model.config.max_decoder_steps * self.model.decoder.r
+        if max_frames and frames >= max_frames:
             log.warning("an utterance was cut after %d frames: the model did not end it", frames)
 
     def griffin_lim(self, mel: torch.Tensor) -> Any:
@@ -124,7 +123,7 @@ class MelVoice:
 
 
 class Vocoder:
-    """A generator, and how the spectrogram it was trained with was scaled."""
+    """A generator, and the audio processor with the scale of its training spectrograms."""
 
     def __init__(self, generator: Any, processor: Any) -> None:
         self.generator = generator
@@ -147,7 +146,7 @@ class Vocoder:
 
 
 def open_mel_voice(artifact: Artifact) -> MelVoice:
-    """Build the model and the vocoder of a baked voice, and lend them their weights.
+    """Build the model and the vocoder of a baked voice on their mapped weights.
 
     Raises:
         ArtifactError: Coqui cannot build them, or the weights do not fit.
@@ -158,7 +157,7 @@ def open_mel_voice(artifact: Artifact) -> MelVoice:
         vocoder = _open_vocoder(artifact) if VOCODER_CONFIG_FILE in artifact.buffers else None
     voice = MelVoice(model, vocoder, {"speakers": facts.speakers, "languages": facts.languages})
     if vocoder is None:
-        # What it runs is compiled at first use: once here, for all workers.
+        # Its code is compiled at first use: here, for all workers.
         linear = model.config.model.lower() == "tacotron"
         voice.griffin_lim(torch.zeros(2, model.ap.fft_size // 2 + 1 if linear else model.ap.num_mels))
     return voice
@@ -198,30 +197,30 @@ def _apply_statistics(artifact: Artifact, name: str, processor: Any) -> None:
         building.apply_statistics(processor, mapped_tensors(artifact.buffers[name], name))
 
 
-def _has_pace(model: Any) -> bool:
-    """Whether the family itself can speak slower or faster."""
+def _has_rate(model: Any) -> bool:
+    """Whether the family has a rate of its own."""
     return hasattr(model, "length_scale") or (hasattr(model, "duration_threshold") and model.deterministic_transition)
 
 
-def _pace(model: Any, utterance: Utterance) -> dict[str, float]:
-    """Set what the family knows of speed and variation; return what it wants to be told with the text."""
+def _apply_prosody(model: Any, utterance: Utterance) -> dict[str, float]:
+    """Set the family's rate and variation on the model; return those that it takes with the text."""
     prosody = utterance.prosody
     if hasattr(model, "length_scale"):
-        model.length_scale = prosody.stretch
+        model.length_scale = prosody.duration_scale
     if hasattr(model, "inference_noise_scale"):
         model.inference_noise_scale = prosody.noise_scale
     if not hasattr(model, "duration_threshold"):
         return {}
-    # A state ends when the probability of having stayed so long falls below the threshold. It falls
-    # geometrically, so that the threshold's logarithm is what a duration is proportional to.
-    threshold = model.duration_threshold**prosody.stretch
+    # A state ends when the probability of staying in it falls below the threshold. It falls
+    # geometrically, so a duration is proportional to the threshold's logarithm.
+    threshold = model.duration_threshold**prosody.duration_scale
     # Coqui's limit alone, 11 s unless configured, would cut long sentences and slow ones.
-    most = max(model.max_sampling_time, MOST_FRAMES_OF_ID * len(utterance.ids)) * max(1.0, prosody.stretch)
-    return {"sampling_temp": prosody.noise_scale, "duration_threshold": threshold, "max_sampling_time": round(most)}
+    limit = max(model.max_sampling_time, MAX_FRAMES_OF_ID * len(utterance.ids)) * max(1.0, prosody.duration_scale)
+    return {"sampling_temp": prosody.noise_scale, "duration_threshold": threshold, "max_sampling_time": round(limit)}
 
 
-def _stretched(frames: torch.Tensor, scale: float) -> torch.Tensor:
-    """Return a spectrogram `scale` times as long: the speed of families that know no other."""
+def _interpolate(frames: torch.Tensor, scale: float) -> torch.Tensor:
+    """Return a spectrogram `scale` times as long: the rate of families without one of their own."""
     if scale == 1:
         return frames
     long = torch.nn.functional.interpolate(frames.T.unsqueeze(0), scale_factor=scale, mode="linear")

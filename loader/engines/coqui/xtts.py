@@ -1,7 +1,7 @@
-"""XTTS: a language model of sound, and its decoder. Speaks as the reference speakers that the release registered."""
+"""XTTS: a language model of sound, its decoder, and its tokenizer. Speaks as the registered reference speakers."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,21 +9,89 @@ import torch
 
 from loader.artifacts.artifact import Artifact
 from loader.engines.base import Samples, Utterance
-from loader.engines.compat.pure_torchaudio import load_torchaudio
+from loader.engines.compat.torch_imports import load_torchaudio
 from loader.engines.coqui import building
 from loader.engines.weights import assign, mapped_tensors, placed, without_initialisation
 from loader.errors import ArtifactError
+from loader.text.front_end import Reading
+from loader.text.sentences import split_at_breaks
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "weights.safetensors"
 #: The latents of speaker n under `n.gpt` and `n.decoder`.
 SPEAKERS_FILE = "speakers.safetensors"
-#: The networks whose weights are kept, and of those the parts that only listen to reference recordings.
+#: The networks whose weights are kept, and their parts that only encode reference recordings.
 NETWORKS = ("gpt", "hifigan_decoder")
-_LISTENING = {"gpt": ("conditioning_encoder", "conditioning_perceiver"), "hifigan_decoder": ("speaker_encoder",)}
-#: The slowest that Coqui lets it speak.
-_MOST_LENGTH_SCALE = 20
+_REFERENCE_PARTS = {"gpt": ("conditioning_encoder", "conditioning_perceiver"), "hifigan_decoder": ("speaker_encoder",)}
+#: Coqui's bound of slow speech.
+_MAX_LENGTH_SCALE = 20
+VOCABULARY_FILE = "vocab.json"
+#: Characters of a piece of text in languages without a limit in Coqui's tokenizer.
+_DEFAULT_CHARACTERS = 250
 
 log = logging.getLogger("chorus.loader")
+
+
+class BpeFrontEnd:
+    """XTTS's front end: the ids of Coqui's VoiceBpeTokenizer, in pieces that fit one pass."""
+
+    def __init__(self, tokenizer: Any, max_ids: int) -> None:
+        """Take Coqui's tokenizer, and the bound of an utterance's ids."""
+        self._tokenizer = tokenizer
+        self._max_ids = max_ids
+
+    def utterances(self, sentence: str, language: str) -> Iterator[Reading | None]:
+        """Yield the ids of one sentence, cut if it is too long for one pass; None for a piece without sound."""
+        limit = self._tokenizer.char_limits.get(language.split("-")[0], _DEFAULT_CHARACTERS)
+        for piece in split_at_breaks(sentence, limit):
+            if any(map(str.isalnum, piece)):
+                yield from self._split(piece, language)
+            else:
+                yield None
+
+    def read(self, text: str, language: str) -> str:
+        """Return no phonemes: XTTS has none."""
+        return ""
+
+    def _split(self, piece: str, language: str) -> Iterator[Reading]:
+        ids = self._ids(piece.strip().lower(), language)
+        if len(ids) <= self._max_ids:
+            yield Reading(ids, piece)
+        elif len(piece) > 1:
+            for half in split_at_breaks(piece, -(-len(piece) // 2)):
+                yield from self._split(half, language)
+
+    def _ids(self, text: str, language: str) -> list[int]:
+        try:
+            return list(self._tokenizer.encode(text, lang=language))
+        except MemoryError:
+            raise
+        except Exception as error:  # third-party code over any text; its errors share no base class
+            log.info("a sentence stays as written: the tokenizer's cleaners raised %s", type(error).__name__)
+            named = f"[{'zh-cn' if language == 'zh' else language}]{text}".replace(" ", "[SPACE]")
+            return list(self._tokenizer.tokenizer.encode(named).ids)
+
+
+def open_front_end(artifact: Artifact) -> BpeFrontEnd:
+    """Return the front end of a baked XTTS. Runs in the master, or in the worker that opens the voice."""
+    tokenizer = coqui_tokenizer(bytes(artifact.buffers[VOCABULARY_FILE]))
+    return BpeFrontEnd(tokenizer, artifact.manifest.network["xtts"]["most_ids"])
+
+
+def coqui_tokenizer(vocabulary: bytes) -> Any:
+    """Return Coqui's tokenizer over a vocabulary in the `tokenizers` library's JSON.
+
+    Raises:
+        ArtifactError: the vocabulary is invalid.
+    """
+    from tokenizers import Tokenizer
+    from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
+
+    tokenizer = VoiceBpeTokenizer()
+    try:
+        tokenizer.tokenizer = Tokenizer.from_buffer(vocabulary)
+    except Exception as error:  # the library raises Exception itself
+        raise ArtifactError(f"{VOCABULARY_FILE}: not a vocabulary: {error}; bake the voice again") from error
+    return tokenizer
 
 
 class XttsVoice:
@@ -32,11 +100,11 @@ class XttsVoice:
     def __init__(
         self, networks: Mapping[str, Any], speakers: Sequence[tuple[torch.Tensor, torch.Tensor]], config: Any
     ) -> None:
-        """Take networks that have their weights.
+        """Take networks with their weights.
 
         Args:
             networks: each of `NETWORKS`.
-            speakers: for each the latents that condition the language model and the decoder.
+            speakers: the latents of each for the language model and the decoder.
             config: Coqui's.
         """
         self.networks = networks
@@ -55,25 +123,25 @@ class XttsVoice:
         return XttsVoice(networks, speakers, self._config)
 
     def samples(self, utterance: Utterance) -> Samples:
-        """Speak one utterance (see `Model.samples`), with what Coqui's `inference` does between text and file."""
+        """Speak one utterance (see `Model.samples`), by the steps of Coqui's `inference`."""
         for_gpt, for_decoder = self._speakers[utterance.speaker]
         with torch.inference_mode():
             ids = torch.tensor([list(utterance.ids)], dtype=torch.int32, device=for_gpt.device)
             codes = self._codes(ids, for_gpt, utterance.prosody.noise_scale)
             latents = self._latents(ids, codes, for_gpt)
-            latents = _stretched(latents, min(utterance.prosody.stretch, _MOST_LENGTH_SCALE))
+            latents = _interpolate(latents, min(utterance.prosody.duration_scale, _MAX_LENGTH_SCALE))
             spoken: torch.Tensor = self.networks["hifigan_decoder"](latents, g=for_decoder)
         return np.asarray(spoken.cpu().numpy(), dtype=np.float32).reshape(-1)
 
     def _codes(self, ids: torch.Tensor, condition: torch.Tensor, temperature: float) -> torch.Tensor:
-        """Return what the language model says, a code for each 1024 samples or so, shape (1, n)."""
+        """Return the language model's output, one code for about 1024 samples, shape (1, n)."""
         gpt, config = self.networks["gpt"], self._config
-        # Nothing is drawn at temperature 0, which generate() would refuse.
-        chance = {"do_sample": True, "temperature": temperature} if temperature > 0 else {"do_sample": False}
+        # generate() refuses temperature 0, which draws nothing.
+        sampling = {"do_sample": True, "temperature": temperature} if temperature > 0 else {"do_sample": False}
         codes: torch.Tensor = gpt.generate(
             cond_latents=condition, text_inputs=ids, top_p=config.top_p, top_k=config.top_k, num_beams=1,
             num_return_sequences=1, length_penalty=config.length_penalty, repetition_penalty=config.repetition_penalty,
-            output_attentions=False, **chance,
+            output_attentions=False, **sampling,
         )  # fmt: skip
         if codes.shape[-1] >= gpt.max_gen_mel_tokens:
             log.warning("an utterance was cut after %d codes: the model did not end it", codes.shape[-1])
@@ -89,7 +157,7 @@ class XttsVoice:
 
 
 def open_xtts(artifact: Artifact) -> XttsVoice:
-    """Build the networks of a baked XTTS and lend them their weights.
+    """Build the networks of a baked XTTS on their mapped weights.
 
     Raises:
         ArtifactError: Coqui cannot build them, or the weights do not fit.
@@ -97,10 +165,14 @@ def open_xtts(artifact: Artifact) -> XttsVoice:
     config = building.config_of(artifact.buffers[CONFIG_FILE])
     weights = mapped_tensors(artifact.buffers[WEIGHTS_FILE], WEIGHTS_FILE)
     with without_initialisation():
-        model = _built(artifact, config)
+        try:
+            model = build_xtts(config)
+        except Exception as error:  # Coqui's constructors raise anything
+            reason = f"Coqui cannot build it: {error}; bake the voice again"
+            raise ArtifactError(f"{artifact.directory}/{CONFIG_FILE}: {reason}") from error
         networks = {name: getattr(model, name) for name in NETWORKS}
         for name, network in networks.items():
-            forget_listening(name, network)
+            drop_reference_parts(name, network)
             assign(network, within(weights, name))
         networks["gpt"].init_gpt_for_inference(kv_cache=model.args.kv_cache)
         networks["gpt"].eval()
@@ -110,33 +182,25 @@ def open_xtts(artifact: Artifact) -> XttsVoice:
 
 
 def build_xtts(config: Any) -> Any:
-    """Return Coqui's Xtts without weights; the configuration says how many symbols its vocabulary has."""
+    """Return Coqui's Xtts without weights; the configuration has the number of symbols of its vocabulary."""
     load_torchaudio()
     from TTS.tts.models.xtts import Xtts
 
     return Xtts(config)
 
 
-def forget_listening(name: str, network: Any) -> None:
-    """Take out of one of the networks what only computes the latents of a reference speaker."""
-    for part in _LISTENING[name]:
+def drop_reference_parts(name: str, network: Any) -> None:
+    """Remove the parts of a network that only compute the latents of a reference speaker."""
+    for part in _REFERENCE_PARTS[name]:
         network._modules.pop(part, None)
 
 
 def within(weights: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the weights of the network of that name, named from within it."""
+    """Return the weights of the network of that name, without its prefix."""
     return {key.removeprefix(f"{name}."): each for key, each in weights.items() if key.startswith(f"{name}.")}
 
 
-def _built(artifact: Artifact, config: Any) -> Any:
-    try:
-        return build_xtts(config)
-    except Exception as error:  # Coqui's constructors raise anything
-        reason = f"Coqui cannot build it: {error}; bake the voice again"
-        raise ArtifactError(f"{artifact.directory}/{CONFIG_FILE}: {reason}") from error
-
-
-def _stretched(latents: torch.Tensor, scale: float) -> torch.Tensor:
+def _interpolate(latents: torch.Tensor, scale: float) -> torch.Tensor:
     if scale == 1:
         return latents
     return torch.nn.functional.interpolate(latents.transpose(1, 2), scale_factor=scale, mode="linear").transpose(1, 2)

@@ -1,8 +1,8 @@
-"""The CUDA engine, and the CPU's alternative: Coqui's VITS in torch, on mapped, read-only weights.
+"""The `pytorch` engine for CUDA, and an alternative for the CPU: Coqui's VITS in torch on mapped, read-only weights.
 
-Built by the master from a description in the manifest: no `TTS` package is imported, no
-checkpoint read, nothing initialised at random. A GPU gets a copy of the weights, after
-the fork; the CPU's network stays where it is and takes over whenever the GPU fails.
+Built by the master from the manifest's description: no `TTS` package is imported, no
+checkpoint read, nothing initialized at random. A GPU gets a copy of the weights after
+the fork; the CPU's network stays in place and takes over if the GPU fails.
 """
 
 from typing import TYPE_CHECKING
@@ -13,21 +13,21 @@ import numpy.typing as npt
 from loader.artifacts.artifact import Artifact
 from loader.devices.accelerator import Accelerator
 from loader.devices.placement import Placement
-from loader.engines.base import Samples
-from loader.engines.compat import lean_torch
-from loader.engines.vits.inference import Array, Condition, Encoding, Frames, VitsEngine, VitsFacts
-from loader.engines.vits.tables import vits_engine
+from loader.engines.base import Array, Capabilities, Samples
+from loader.engines.compat import torch_imports
+from loader.engines.vits import Condition, Encoding, Frames, VitsEngine, VitsFacts, vits_engine
 
 if TYPE_CHECKING:
     from loader.engines.pytorch.networks import TorchVits
 
 
-#: Most core frames of a window: what two windows share is decoded twice, and most sentences are shorter than this.
+CAPABILITIES = Capabilities(uses_device=True)
+#: Core frames of a window at most: the margins of windows are decoded twice, and most sentences are shorter than this.
 WINDOW_FRAMES = 512
 
 
 class TorchNetworks:
-    """The networks of one voice (see `acoustics.Networks`), on the GPU while there is one that works."""
+    """The networks of one voice (see `vits.Networks`), on the GPU while one works."""
 
     def __init__(self, placement: Placement["TorchVits"], facts: VitsFacts) -> None:
         self._placement = placement
@@ -44,28 +44,28 @@ class TorchNetworks:
         return latent
 
     def decode(self, window: Array, condition: Condition, keep: Frames | None = None) -> Samples:
-        """Turn a latent window into samples, in halves where the whole does not fit into the GPU's memory."""
+        """Turn a latent window into samples, in halves if the whole does not fit into the GPU's memory."""
         return self._placement.run(
-            lambda model: self._decoded(model, window, condition, keep),
-            lambda model: self._in_halves(model, window, condition, keep or (0, window.shape[2])),
+            lambda model: self._decode(model, window, condition, keep),
+            lambda model: self._decode_halves(model, window, condition, keep or (0, window.shape[2])),
         )
 
-    def _decoded(self, model: "TorchVits", window: Array, condition: Condition, keep: Frames | None) -> Samples:
-        worked_on = self._facts.worked_on(keep, window.shape[2])
-        return self._facts.kept(model.decode(window, condition, worked_on), worked_on, keep)
+    def _decode(self, model: "TorchVits", window: Array, condition: Condition, keep: Frames | None) -> Samples:
+        decoded = self._facts.add_margin(keep, window.shape[2])
+        return self._facts.drop_margin(model.decode(window, condition, decoded), decoded, keep)
 
-    def _in_halves(self, model: "TorchVits", window: Array, condition: Condition, keep: Frames) -> Samples:
+    def _decode_halves(self, model: "TorchVits", window: Array, condition: Condition, keep: Frames) -> Samples:
         (first, last), margin = keep, self._facts.margin_frames
         middle = (first + last) // 2
-        left = self._decoded(model, window[:, :, : middle + margin], condition, (first, middle))
+        left = self._decode(model, window[:, :, : middle + margin], condition, (first, middle))
         start = max(0, middle - margin)
-        right = self._decoded(model, window[:, :, start:], condition, (middle - start, last - start))
+        right = self._decode(model, window[:, :, start:], condition, (middle - start, last - start))
         return np.concatenate([left, right])
 
 
 def import_libraries() -> None:
     """Import torch and Coqui's layers. Runs in the master, starts no thread."""
-    lean_torch.import_torch()
+    torch_imports.import_torch()
     from loader.engines.compat import coqui_layers
 
     coqui_layers.import_layers()

@@ -17,7 +17,7 @@ from tests.app.cli.running import CHORUS, chorus, eventually, interrupted, left_
 
 TEXT = "The quick brown fox jumps over the lazy dog."
 MORE = "see chorus say --help"
-NAMELESS = "it has one speaker, without a name; leave it out"
+NAMELESS = "it has one speaker without a name; omit the speaker"
 LONG = " ".join([TEXT] * 200)
 
 

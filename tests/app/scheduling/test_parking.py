@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 
 from app.scheduling.admission import Turn
+from app.scheduling.client_socket import ClientSocket, SlowClientError, SocketTimeouts
 from app.scheduling.parking import MAX_UNSENT_BYTES, MIN_WAITED_S, Parking
-from app.scheduling.socket_timeout import Patience, SlowClientError
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.snapshot import snapshot
-from app.serving.buffered_send import AnswerSocket
 from app.system.heap import IdleHeap
-from loader.voices.segments import Stretch
+from loader.voices.segments import Chunk
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 RATE_HZ = 1000
@@ -39,10 +38,10 @@ class NeverCalled:
 class Answer:
     """A speech on its way to a client that takes nothing by itself, sent in a thread."""
 
-    def __init__(self, yard, audio_s=0.0, patience=Patience()):
+    def __init__(self, yard, audio_s=0.0, timeouts=SocketTimeouts()):
         server, self.client = socket.socketpair()
         self.now_s = 0.0
-        self.connection = AnswerSocket.taking(server, patience, lambda: self.now_s)
+        self.connection = ClientSocket.wrap(server, timeouts, lambda: self.now_s)
         self.turns_given_back = 0
         self.delivery = yard.parking.delivery("id", Turn(self._give_back), self.connection)
         self.failure = None
@@ -86,7 +85,7 @@ class Answer:
 def made(audio_s):
     """Yield one piece of audio of so many seconds, if there are any."""
     if audio_s:
-        yield Stretch(np.zeros(int(audio_s * RATE_HZ), np.float32))
+        yield Chunk(np.zeros(int(audio_s * RATE_HZ), np.float32))
 
 
 class Yard:
@@ -172,11 +171,11 @@ def test_parked_streams_make_so_many_pieces_at_a_time_as_there_are_places(yard):
         in_piece.set()
         go_on.wait()
         order.append("first")
-        yield Stretch(np.zeros(1, np.float32))
+        yield Chunk(np.zeros(1, np.float32))
 
     def piece():
         order.append("second")
-        yield Stretch(np.zeros(1, np.float32))
+        yield Chunk(np.zeros(1, np.float32))
 
     def make(answer, stretches):
         with closing(answer.delivery.paced(stretches, RATE_HZ)) as paced:
@@ -273,7 +272,7 @@ def test_a_stream_that_found_no_room_asks_again_while_it_waits(yard):
 
 def test_a_client_that_takes_nothing_is_counted_as_stuck(yard):
     busy = yard()
-    answer = busy.answer(audio_s=1.0, patience=Patience(stuck_s=0.02))
+    answer = busy.answer(audio_s=1.0, timeouts=SocketTimeouts(stuck_s=0.02))
     answer.send()
     answer._thread.join(30)
 

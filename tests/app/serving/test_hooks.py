@@ -1,8 +1,11 @@
-"""app.serving.hooks: the hooks around a fork, with a server that only remembers."""
+"""app.serving.hooks: the hooks around a fork, with a master that records what it is asked to do."""
 
 import gc
 import os
+import subprocess
+import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -10,20 +13,20 @@ from flask import Flask
 from app.scoreboard.board import Scoreboard
 from app.serving import hooks
 from loader.errors import LoaderError
+from tests.conftest import ROOT
 
 
-class RememberingServer:
-    """Stands where gunicorn's arbiter would, and remembers that it was told to halt."""
+class RecordingMaster:
+    """Takes the place of gunicorn's arbiter, and records that it was halted."""
 
-    num_workers = 2
-    address = ("127.0.0.1", 1)
+    cfg = SimpleNamespace(workers=2, address=[("127.0.0.1", 1)])
     halted = None
 
     def halt(self, reason, exit_status):
         self.halted = (reason, exit_status)
 
 
-def test_tasks_are_counted_native_ones_included():
+def test_native_threads_are_counted():
     before = hooks.task_count()
     done = threading.Event()
     thread = threading.Thread(target=done.wait)
@@ -36,64 +39,64 @@ def test_tasks_are_counted_native_ones_included():
 
 
 @pytest.mark.parametrize("threads", [0, 1])
-def test_a_fork_is_refused_only_while_there_is_a_second_thread(threads):
-    """In a child of its own, because this process has whatever threads pytest's plugins have."""
+def test_a_fork_is_refused_if_there_is_a_second_thread(threads):
+    """In a child process, because this one has the threads of pytest's plugins."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         waiting = [threading.Thread(target=threading.Event().wait, daemon=True) for _ in range(threads)]
         for thread in waiting:
             thread.start()
-        server = RememberingServer()
-        hooks.refuse_to_fork_with_threads(server, None)
+        server = RecordingMaster()
+        hooks.refuse_to_fork_with_threads(server)
         os.write(writer, repr(server.halted).encode())
         os._exit(0)
     os.waitpid(child, 0)
-    said = os.read(reader, 200).decode()
+    result = os.read(reader, 200).decode()
     os.close(reader)
     os.close(writer)
 
-    assert ("None" if threads == 0 else "('2 threads in the master', 71)") == said
+    assert ("None" if threads == 0 else "('2 threads in the master', 71)") == result
 
 
-def test_the_workers_collector_runs_and_leaves_the_frozen_heap_alone():
+def test_a_worker_collects_garbage_but_not_the_frozen_heap():
     child = os.fork()
     if child == 0:
         gc.disable()
-        hooks.freeze(RememberingServer())
-        hooks.thaw(None, WorkerToBe())
+        hooks.when_ready(RecordingMaster())
+        hooks.post_fork(None, WorkerToBe())
         os._exit(0 if gc.isenabled() and gc.get_freeze_count() > 10_000 else 1)
 
     assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 class WorkerToBe:
-    """What gunicorn hands to the hook before a fork."""
+    """What gunicorn passes to the hook before a fork."""
 
-    seat = board = None
+    slot = board = None
     pid = 4711
     aborted = False
 
 
-def test_a_worker_has_a_seat_for_as_long_as_it_lives(monkeypatch):
+def test_a_worker_has_a_slot_until_it_ends(monkeypatch):
     board, worker = Scoreboard(1), WorkerToBe()
-    monkeypatch.setattr(hooks, "refuse_to_fork_with_threads", lambda server, worker: None)
-    hooks.before_fork(board)(None, worker)
-    worker.seat.show(speaking=3)
+    monkeypatch.setattr(hooks, "refuse_to_fork_with_threads", lambda server: None)
+    hooks.pre_fork(board)(None, worker)
+    worker.slot.show(speaking=3)
 
     assert 3 == board.speaking()
     assert board.take_seat() is None
 
-    hooks.report_lost_worker(None, worker)
+    hooks.child_exit(None, worker)
 
     assert 0 == board.speaking()
     assert board.take_seat() is not None
 
 
 class Worker:
-    """What gunicorn hands to the hook of a worker that ends."""
+    """What gunicorn passes to the hook of a worker that ends."""
 
-    seat = None
+    slot = None
 
     def __init__(self, pid, exit_status):
         self.pid = pid
@@ -107,29 +110,53 @@ class Worker:
         self.abandoned += 1
 
 
-def test_a_worker_that_could_not_get_ready_ends_with_its_status():
+def test_a_worker_that_could_not_get_ready_ends_with_its_exit_status():
     with pytest.raises(SystemExit) as ended:
-        hooks.end_with_status(None, Worker(os.getpid(), 75))
+        hooks.worker_exit(None, Worker(os.getpid(), 75))
 
     assert 75 == ended.value.code
 
 
-def test_a_worker_that_was_ready_ends_as_it_would_and_stops_waiting():
+def test_a_worker_that_was_ready_ends_without_an_exit_status_and_abandons_its_warm_up():
     worker = Worker(os.getpid(), 0)
-    hooks.end_with_status(None, worker)
+    hooks.worker_exit(None, worker)
 
     assert 1 == worker.abandoned
 
 
-def test_the_master_does_not_end_for_a_worker_that_it_finds_gone():
+def test_the_master_does_not_exit_if_gunicorn_calls_the_hook_there():
     worker = Worker(os.getppid(), 75)
-    hooks.end_with_status(None, worker)
+    hooks.worker_exit(None, worker)
 
     assert 0 == worker.abandoned
 
 
-def test_no_error_ends_a_worker_with_a_status_that_would_end_the_server():
+def test_no_error_has_an_exit_status_with_which_gunicorn_ends_the_server():
     def below(kind):
         return {kind}.union(*(below(child) for child in kind.__subclasses__()))
 
     assert not {kind.__name__ for kind in below(LoaderError) if kind.exit_status in (0, 3, 4)}
+
+
+#: A parent that forks, has its child ask the kernel for a signal, and is killed; the child prints what it got.
+PARENT = """
+import os, signal
+from app.serving.hooks import signal_on_parent_death
+ready, asked = os.pipe()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+parent = os.getpid()
+if os.fork() == 0:
+    agreed = signal_on_parent_death(signal.SIGTERM)
+    os.write(asked, b"x")
+    got = signal.sigtimedwait([signal.SIGTERM], 60)
+    print(agreed, got and got.si_signo == signal.SIGTERM, os.getppid() != parent, flush=True)
+    os._exit(0)
+os.read(ready, 1)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_kernel_sends_a_signal_when_the_parent_is_killed():
+    result = subprocess.run([sys.executable, "-c", PARENT], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert "True True True\n" == result.stdout, result.stderr

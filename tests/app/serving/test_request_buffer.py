@@ -1,4 +1,4 @@
-"""app.serving.request_buffer: where a request ends, however it is cut, and what is refused before its end."""
+"""app.serving.request_buffer: the end of a request in pieces of any size, and what is refused before its end."""
 
 import pytest
 
@@ -8,18 +8,18 @@ from app.errors import (
     MalformedRequestError,
     RequestLineTooLongError,
 )
-from app.scheduling.socket_timeout import Patience
-from app.serving.request_buffer import MAX_HEAD_BYTES, RequestBuffer, target_of
+from app.scheduling.client_socket import SocketTimeouts
+from app.serving.request_buffer import MAX_HEAD_BYTES, RequestBuffer, parse_target
 
 POST = b"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 def buffer(max_body_bytes=1000):
-    return RequestBuffer(100.0, max_body_bytes, first_byte_s=5.0, patience=Patience(silence_s=10.0, request_s=60.0))
+    return RequestBuffer(100.0, max_body_bytes, first_byte_s=5.0, timeouts=SocketTimeouts(silence_s=10.0, request_s=60.0))
 
 
-WHOLE = {
+COMPLETE = {
     "no headers": b"GET / HTTP/1.1\r\n\r\n",
     "an empty line first": b"\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
     "a body": POST + b"Content-Length: 5\r\n\r\nhello",
@@ -35,13 +35,13 @@ WHOLE = {
 }
 
 
-@pytest.mark.parametrize("name", WHOLE)
-def test_it_is_whole_with_its_last_byte_and_not_before(name):
+@pytest.mark.parametrize("name", COMPLETE)
+def test_a_request_is_complete_with_its_last_byte_and_not_before(name):
     request = buffer()
 
-    assert [False] * (len(WHOLE[name]) - 1) + [True] == [request.add(bytes([byte]), 100.0) for byte in WHOLE[name]]
-    assert WHOLE[name] == request.data
-    assert buffer().add(WHOLE[name], 100.0)
+    assert [False] * (len(COMPLETE[name]) - 1) + [True] == [request.add(bytes([byte]), 100.0) for byte in COMPLETE[name]]
+    assert COMPLETE[name] == request.data
+    assert buffer().add(COMPLETE[name], 100.0)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_it_is_whole_with_its_last_byte_and_not_before(name):
         b"Content-Length: 1001\r\n\r\n", b"Transfer-Encoding: identity\r\n\r\n",
     ],
 )  # fmt: skip
-def test_what_others_refuse_by_its_head_is_not_waited_for(rest):
+def test_the_body_is_not_awaited_if_the_head_will_be_refused(rest):
     assert buffer().add(POST + rest, 100.0)
 
 
@@ -59,7 +59,7 @@ def test_what_others_refuse_by_its_head_is_not_waited_for(rest):
     "body",
     [b"zz\r\n", b"-5\r\n", b"\r\n", b"5\r\nhello!!", b"3e9\r\n" + b"x" * 1001, b"0\r\nX: y\n", b"5;\x00\r\nhello\r\n0\r\n\r\n"],
 )
-def test_what_others_refuse_by_its_chunks_is_not_waited_for(body):
+def test_the_rest_is_not_awaited_if_the_chunks_will_be_refused(body):
     assert buffer().add(CHUNKED + body, 100.0)
 
 
@@ -80,7 +80,7 @@ def test_what_others_refuse_by_its_chunks_is_not_waited_for(body):
         (MalformedRequestError, POST + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n"),
     ],
 )  # fmt: skip
-def test_what_can_be_no_request_is_refused_before_its_end(error, sent):
+def test_malformed_bytes_are_refused_before_their_end(error, sent):
     with pytest.raises(error) as one:
         buffer().add(sent, 100.0)
     request = buffer()
@@ -92,7 +92,7 @@ def test_what_can_be_no_request_is_refused_before_its_end(error, sent):
     assert len(request.data) < MAX_HEAD_BYTES + 4096
 
 
-def test_a_client_is_waited_for_while_something_comes_and_a_minute_at_most():
+def test_a_request_times_out_ten_seconds_after_its_last_byte_and_a_minute_after_its_first():
     request = buffer()
     assert 105.0 == request.ends_s
     request.add(b"GET ", 104.0)
@@ -100,19 +100,19 @@ def test_a_client_is_waited_for_while_something_comes_and_a_minute_at_most():
     assert "nothing was sent for 10 s" in request.overdue(114.0).message
     request.add(b"/", 155.0)
     assert 160.0 == request.ends_s
-    assert "the head did not come in time: not all of the request was there after 60 s" == request.overdue(160.0).message
+    assert "the head did not arrive in time: the request was not complete after 60 s" == request.overdue(160.0).message
 
 
-def test_what_is_missing_is_said():
+def test_an_error_names_the_part_that_is_missing():
     request = buffer()
     request.add(POST, 100.0)
-    assert "the request's head was whole" in request.closed().message
+    assert "the request's head was complete" in request.closed().message
     request.add(b"Content-Length: 5\r\n\r\n", 100.0)
-    assert "the request's body was whole" in request.closed().message
-    assert "the body did not come in time" in request.overdue(110.0).message
+    assert "the request's body was complete" in request.closed().message
+    assert "the body did not arrive in time" in request.overdue(110.0).message
 
 
-def test_who_waits_for_100_continue_is_told_once_and_gunicorn_is_not():
+def test_100_continue_is_sent_once_and_not_by_gunicorn():
     request = buffer()
     request.add(POST + b"Expect: 100-Continue\r\nContent-Length: 5\r\nX: y\r\n\r\n", 100.0)
 
@@ -122,15 +122,15 @@ def test_who_waits_for_100_continue_is_told_once_and_gunicorn_is_not():
 
 
 @pytest.mark.parametrize("size", range(1, 40))
-def test_so_it_is_if_chunks_come_with_the_head_in_pieces_of_any_size(size):
+def test_it_is_sent_once_if_chunks_come_with_the_head_in_pieces_of_any_size(size):
     chunks = b"5\r\nhello\r\n3\r\nyou\r\n0\r\nX: y\r\n\r\n"
     sent = POST + b"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
-    request, are_whole = buffer(), []
+    request, are_complete = buffer(), []
     for begin in range(0, len(sent), size):
-        are_whole.append(request.add(sent[begin : begin + size], 100.0))
+        are_complete.append(request.add(sent[begin : begin + size], 100.0))
         request.take_continue()
 
-    assert [False] * (len(are_whole) - 1) + [True] == are_whole
+    assert [False] * (len(are_complete) - 1) + [True] == are_complete
     assert request.data in (sent, sent.replace(b"Expect: 100-continue\r\n", b""))
 
 
@@ -142,7 +142,7 @@ def test_so_it_is_if_chunks_come_with_the_head_in_pieces_of_any_size(size):
         POST.replace(b"1.1", b"1.0") + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n", POST + b"Content-Length: 5\r\n\r\n",
     ],
 )  # fmt: skip
-def test_nobody_else_is_told_to_go_on(sent):
+def test_no_other_client_is_sent_100_continue(sent):
     request = buffer()
     request.add(sent, 100.0)
 
@@ -158,5 +158,5 @@ def test_nobody_else_is_told_to_go_on(sent):
         (b"\x16\x03", ("GET", "")), (b"", ("GET", "")),
     ],
 )  # fmt: skip
-def test_method_and_path_are_read_as_far_as_they_can_be(sent, target):
-    assert target == target_of(sent)
+def test_method_and_path_are_parsed_if_the_rest_is_malformed(sent, target):
+    assert target == parse_target(sent)

@@ -1,15 +1,12 @@
-"""app.serving.worker: which connections a worker takes, and what its heartbeat says; on real sockets, in this process."""
+"""app.serving.worker: which connections a worker accepts, and when a request gets a thread; on real sockets, in this process."""
 
-import gc
-import math
 import os
 import resource
-import selectors
+import signal
 import socket
+import threading
 import time
-import weakref
 from concurrent.futures import Future
-from types import SimpleNamespace
 
 import pytest
 from gunicorn.config import Config
@@ -17,6 +14,7 @@ from gunicorn.glogging import Logger
 
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import State
+from app.serving.request_errors import ENVIRON_KEY
 from app.serving.worker import SpeechWorker
 
 
@@ -28,32 +26,28 @@ def listener():
     listening.close()
 
 
-def unborn(listener):
-    """A worker as the master makes it."""
+@pytest.fixture
+def forked(listener):
+    """A worker as its process has it after the fork."""
     config = Config()
     config.set("threads", 2)
-    return SpeechWorker(1, 0, [listener], None, 30, config, Logger(config))
+    made = SpeechWorker(1, 0, [listener], None, 30, config, Logger(config))
+    made.board, made.master_pid = Scoreboard(3), os.getppid()
+    made.slot = made.board.take_seat()
+    yield made
+    made.tmp.close()
 
 
 @pytest.fixture
-def worker(listener):
-    """A worker that is ready, and looks at its listener when it is told to."""
-    made = unborn(listener)
-    made.board = Scoreboard(3)
-    made.seat = made.board.take_seat()
-    made.seat.become(State.READY)
-    made.tpool = made.get_thread_pool()
-    made.poller = selectors.DefaultSelector()
-    made.method_queue.init()
-    made.set_accept_enabled(True)
-    yield made
-    for connection in made.pending_conns:
-        connection.close()
-    made.farewells.close()
-    made.tpool.shutdown()
-    made.poller.close()
-    made.method_queue.close()
-    made.tmp.close()
+def worker(forked):
+    """A worker that is ready; it accepts and collects only if the test calls for it."""
+    forked.slot.become(State.READY)
+    forked.open()
+    forked.set_accepting(True)
+    yield forked
+    for connection in forked.pending:
+        connection.socket.close()
+    forked.close()
 
 
 @pytest.fixture
@@ -72,73 +66,75 @@ def caller(listener):
 
 @pytest.fixture
 def given(worker, monkeypatch):
-    """The connections that were given to a thread, which none takes."""
+    """The connections that were given to a thread; none runs."""
     connections = []
-    monkeypatch.setattr(worker.tpool, "submit", lambda work, connection: connections.append(connection) or Future())
+    monkeypatch.setattr(worker.pool, "submit", lambda work, connection: connections.append(connection) or Future())
     yield connections
     for each in connections:
-        each.close()
+        each.socket.close()
+
+
+def oldest(worker):
+    return next(iter(worker.pending))
 
 
 def peer(worker, connections, state=State.READY):
-    seat = worker.board.take_seat()
-    seat.show(connections=connections, state=state)
-    return seat
+    worker.board.take_seat().show(connections=connections, state=state)
 
 
-def look(worker, listener):
-    """Have the worker do what it does when its listener can be read."""
+def accepted(worker, listener):
+    """Have the worker do what it does when its listener is readable; return how many connections it has."""
     worker.accept(listener)
-    return worker.nr_conns
+    return worker.connections
 
 
-def test_an_idle_worker_takes_a_connection_whatever_others_do(worker, listener, caller):
+def test_an_idle_worker_accepts_a_connection_whatever_others_do(worker, listener, caller):
     peer(worker, 0)
     caller()
 
-    assert 1 == look(worker, listener)
-    assert 1 == worker.seat.row["connections"]
+    assert 1 == accepted(worker, listener)
+    assert 1 == worker.slot.row["connections"]
 
 
-def test_a_busier_worker_leaves_a_connection_to_a_freer_one_and_takes_it_when_nobody_came(worker, listener, caller):
+def test_a_busier_worker_leaves_a_connection_to_an_idler_one_and_accepts_it_if_it_is_still_there(worker, listener, caller):
     caller()
-    assert 1 == look(worker, listener)
+    assert 1 == accepted(worker, listener)
     peer(worker, 0)
     caller()
 
-    assert 1 == look(worker, listener)
-    assert not worker._accepting
-    worker._back_at_s = time.monotonic() - 0.001  # the wait is over
-    worker.set_accept_enabled(True)
-    assert worker._accepting
-    assert 2 == look(worker, listener)
+    assert 1 == accepted(worker, listener)
+    assert not worker.is_accepting
+    worker._accept_at_s = time.monotonic() - 0.001  # the wait is over
+    worker.set_accepting(True)
+    assert worker.is_accepting
+    assert 2 == accepted(worker, listener)
 
 
 @pytest.mark.parametrize("connections, state", [(1, State.READY), (5, State.READY), (0, State.STARTING), (0, State.DRAINING)])
-def test_nobody_is_waited_for_who_is_no_freer_or_takes_nothing(worker, listener, caller, connections, state):
+def test_a_connection_is_not_left_to_a_worker_that_has_as_many_or_accepts_none(worker, listener, caller, connections, state):
     caller()
-    look(worker, listener)
+    accepted(worker, listener)
     peer(worker, connections, state)
     caller()
 
-    assert 2 == look(worker, listener)
+    assert 2 == accepted(worker, listener)
 
 
-def test_after_another_was_faster_the_next_connection_is_left_too(worker, listener, caller):
+def test_the_next_connection_is_left_to_the_idler_worker_too(worker, listener, caller):
     caller()
-    look(worker, listener)
+    accepted(worker, listener)
     peer(worker, 0)
-    worker._back_at_s = time.monotonic() - 1.0  # it stepped back a while ago
+    worker._accept_at_s = time.monotonic() - 1.0  # it stepped back a while ago
     caller()
 
-    assert 1 == look(worker, listener)
+    assert 1 == accepted(worker, listener)
 
 
-def test_a_connection_that_is_gone_is_no_error(worker, listener):
-    assert 0 == look(worker, listener)
+def test_a_connection_that_another_worker_accepted_is_no_error(worker, listener):
+    assert 0 == accepted(worker, listener)
 
 
-def test_without_a_descriptor_left_it_takes_none_for_a_while_and_lives(worker, listener, caller):
+def test_without_a_free_descriptor_it_pauses_accepting(worker, listener, caller):
     caller()
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     # The next descriptor would be the first one that is over the limit.
@@ -150,187 +146,196 @@ def test_without_a_descriptor_left_it_takes_none_for_a_while_and_lives(worker, l
         with pytest.raises(OSError):
             while True:
                 filler.append(socket.socket())
-        assert 0 == look(worker, listener)
-        assert not worker._accepting
-        worker.set_accept_enabled(True)  # asked for with every turn of gunicorn's loop
-        assert not worker._accepting
+        assert 0 == accepted(worker, listener)
+        assert not worker.is_accepting
+        worker._wake_writer.send(b"x")  # ends the turn at once
+        worker.turn()
+        assert not worker.is_accepting
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
         for each in filler:
             each.close()
-    worker._back_at_s = 0.0
-    worker.set_accept_enabled(True)
-    assert 1 == look(worker, listener)
+    worker._accept_at_s = 0.0
+    worker.set_accepting(True)
+    assert 1 == accepted(worker, listener)
 
 
-def test_a_client_that_says_nothing_has_no_thread_and_is_hung_up_on(worker, listener, caller):
+def test_a_client_that_sends_nothing_has_no_thread_and_is_disconnected(worker, listener, caller):
     silent = caller()
-    look(worker, listener)
-    assert 0 == len(worker.tpool._threads)
-    worker.pending_conns[0].timeout = time.monotonic() - 0.001
-    worker.murder_pending()
+    accepted(worker, listener)
+    assert 0 == len(worker.pool._threads)
+    oldest(worker).request.ends_s = time.monotonic() - 0.001
+    worker.close_overdue()
 
-    assert (0, 0) == (worker.nr_conns, worker.seat.row["connections"])
+    assert (0, 0) == (worker.connections, worker.slot.row["connections"])
     assert b"" == silent.recv(1)
 
 
-def test_a_request_has_a_thread_once_it_is_whole(worker, listener, caller, given):
+def test_a_request_gets_a_thread_once_it_is_complete(worker, listener, caller, given):
     client = caller()
-    look(worker, listener)
-    connection = worker.pending_conns[0]
+    accepted(worker, listener)
+    connection = oldest(worker)
     for piece in (b"GET /livez HT", b"TP/1.1\r\nHost: x\r\n", b"\r\n"):
         assert not given
         client.sendall(piece)
-        worker.on_pending_socket_readable(connection, connection.sock)
+        worker.collect(connection)
 
     assert [connection] == given
-    assert 0 == worker._collected_bytes == len(worker.pending_conns)
+    assert 0 == worker.collected_bytes == len(worker.pending)
 
 
-@pytest.mark.parametrize("sent, said", [(b"GET /", "nothing was sent for 10 s"), (b"", None)])
-def test_a_request_that_does_not_come_is_refused_and_a_client_that_says_nothing_hung_up_on(
-    worker, listener, caller, given, sent, said
+@pytest.mark.parametrize("sent, message", [(b"GET /", "nothing was sent for 10 s"), (b"", None)])
+def test_an_incomplete_request_is_refused_and_a_client_that_sends_nothing_disconnected(
+    worker, listener, caller, given, sent, message
 ):
     client = caller()
-    look(worker, listener)
+    accepted(worker, listener)
     client.sendall(sent)
-    connection = worker.pending_conns[0]
-    worker.on_pending_socket_readable(connection, connection.sock)
-    connection.timeout = time.monotonic() - 0.001
-    worker.murder_pending()
+    connection = oldest(worker)
+    worker.collect(connection)
+    connection.request.ends_s = time.monotonic() - 0.001
+    worker.close_overdue()
 
-    assert 0 == len(worker.pending_conns)
-    assert ([said] if said else []) == [each.refusal.message.partition(": ")[2] for each in given]
+    assert 0 == len(worker.pending)
+    assert ([message] if message else []) == [each.refusal.message.partition(": ")[2] for each in given]
 
 
-def test_the_oldest_unfinished_requests_give_way_where_all_take_too_much(worker, listener, caller, given, monkeypatch):
+def test_the_oldest_incomplete_requests_are_refused_if_all_hold_too_much(worker, listener, caller, given, monkeypatch):
     monkeypatch.setattr("app.serving.worker._MAX_COLLECTED_BYTES", 1000)
     for _ in range(3):
         client = caller()
-        look(worker, listener)
+        accepted(worker, listener)
         client.sendall(b"GET /" + b"a" * 400)
-        worker.on_pending_socket_readable(worker.pending_conns[-1], worker.pending_conns[-1].sock)
+        worker.collect(list(worker.pending)[-1])
 
-    assert (1, 2) == (len(given), len(worker.pending_conns))
-    assert worker._collected_bytes == sum(len(each.request.data) for each in worker.pending_conns) == 810
+    assert (1, 2) == (len(given), len(worker.pending))
+    assert worker.collected_bytes == sum(len(each.request.data) for each in worker.pending) == 810
     assert 408 == given[0].refusal.status
 
 
-def test_more_connections_than_may_be_silent_end_the_oldest(worker, listener, caller, monkeypatch):
-    monkeypatch.setattr("app.serving.worker.SILENT_CONNECTIONS", 3)
+def test_the_oldest_connection_is_given_up_if_too_many_are_pending(worker, listener, caller, monkeypatch):
+    monkeypatch.setattr("app.serving.worker.MAX_PENDING", 3)
     clients = []
     for _ in range(3):
         clients.append(caller())
-        look(worker, listener)
+        accepted(worker, listener)
 
-    assert 2 == len(worker.pending_conns) == worker.nr_conns
+    assert 2 == len(worker.pending) == worker.connections
     assert b"" == clients[0].recv(1)
 
 
-def test_a_worker_without_a_master_leaves_its_address_and_ends(worker, listener, caplog):
-    assert worker.alive and worker._is_orphan()  # the test is its parent, and the worker thinks that 0 is
-    assert not worker.is_parent_alive()
-    worker.method_queue.run_callbacks(None)
-
-    assert (False, State.DRAINING, -1) == (worker.alive, worker.seat.row["state"], listener.fileno())
-    assert ["worker.orphaned"] == [record.msg["event"] for record in caplog.records]
-    worker.accept(listener)  # the poller had seen somebody there before
-
-
-def test_a_worker_whose_master_lives_keeps_its_address(worker, listener):
-    worker.ppid = os.getppid()
-
-    assert worker.is_parent_alive()
-    worker.handle_exit(None, None)
-    worker.method_queue.run_callbacks(None)
-    assert listener.fileno() > 0
-
-
-def test_a_defect_of_ours_is_logged_by_its_place_and_quotes_nobody(worker, caplog):
-    said = []
-    worker.wsgi = lambda environ, start_response: [start_response("500 X", []) or b"x"]
-    try:
-        raise ValueError("secret text")
-    except ValueError as error:
-        worker.handle_error(None, SimpleNamespace(sendall=said.append), ("127.0.0.1", 1), error)
-
-    assert "secret" not in caplog.text and "secret" not in str(worker.seat.row["error"])
-    assert "test_worker.py:" in caplog.text and b"ValueError at test_worker.py:" in worker.seat.row["error"]
-    assert [b"HTTP/1.1 500 X\r\nConnection: close\r\n\r\nx"] == said
-
-
-def test_its_heart_beats_until_a_synthesis_is_stalled(worker):
-    worker.tmp.notify()
-    beat_s = worker.tmp.last_update()
-    assert 0 < beat_s <= time.monotonic()
-    worker.seat.show(stalls_s=time.monotonic() + 60.0)
-    assert beat_s == worker.tmp.last_update()
-    worker.seat.show(stalls_s=time.monotonic() - 0.001)
-    assert -math.inf == worker.tmp.last_update()
-
-
-def test_a_worker_that_is_told_to_end_says_that_it_takes_no_more(worker):
-    worker.handle_exit(None, None)
-
-    assert (State.DRAINING, False) == (worker.seat.row["state"], worker.alive)
-
-
-def test_without_a_seat_it_works_as_gunicorns_own(worker, listener, caller):
-    worker.board = worker.seat = None
+def test_without_a_slot_it_accepts_every_connection(worker, listener, caller):
+    worker.board = worker.slot = None
     for expected in (1, 2):
         caller()
-        assert expected == look(worker, listener)
-    worker.tmp.notify()
-    assert -math.inf < worker.tmp.last_update()
+        assert expected == accepted(worker, listener)
 
 
-def test_a_worker_that_has_all_the_connections_it_may_have_waits_for_one_to_end(worker, listener, caller, monkeypatch):
-    caller()
-    look(worker, listener)
-    worker.worker_connections = 1
-    worker.set_accept_enabled(False)  # gunicorn's loop asks for it
-    waited_s = []
-    monkeypatch.setattr(worker.poller, "select", lambda timeout: waited_s.append(timeout) or [])
-    worker.wait_for_and_dispatch_events(1.0)
-
-    assert [1.0] == waited_s
-
-
-def test_a_request_for_which_the_system_has_no_thread_is_hung_up_on(worker, listener, caller, monkeypatch, caplog):
+def test_a_client_is_disconnected_if_the_system_has_no_thread_for_its_request(worker, listener, caller, monkeypatch, caplog):
     client = caller()
     client.sendall(b"GET /livez HTTP/1.1\r\n\r\n")
-    look(worker, listener)
-    connection = worker.pending_conns[0]
+    accepted(worker, listener)
+    connection = oldest(worker)
 
     def submit(work, *arguments):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(worker.tpool, "submit", submit)
-    worker.on_pending_socket_readable(connection, connection.sock)
+    monkeypatch.setattr(worker.pool, "submit", submit)
+    worker.collect(connection)
 
-    assert (0, 0) == (worker.nr_conns, worker.seat.row["connections"])
+    assert (0, 0) == (worker.connections, worker.slot.row["connections"])
     assert b"" == client.recv(1)
-    assert "worker.has_no_thread" in [record.msg["event"] for record in caplog.records]
+    assert "connection.dropped" in [record.msg["event"] for record in caplog.records]
     # The pool has queued it all the same: a thread that comes for it finds nothing to do.
-    assert worker.handle(connection) is False
+    assert worker.serve(connection) is None
 
 
-def test_it_ends_at_once_where_a_signal_comes_while_its_pool_is_locked(worker):
-    ended = []
-    worker.cfg.set("worker_int", lambda worker: ended.append(worker))
-    with worker.tpool._shutdown_lock:
-        worker.handle_quit(None, None)
+def test_a_connection_that_was_given_up_in_the_same_turn_is_left_alone(worker, listener, caller, given):
+    caller().sendall(b"GET /")
+    accepted(worker, listener)
+    connection = oldest(worker)
+    worker.collect(connection)
+    connection.request.ends_s = time.monotonic() - 0.001
+    worker.close_overdue()
+    worker.collect(connection)  # the poller has returned it before
 
-    assert [worker] == ended
+    assert [connection] == given
 
 
-def test_the_master_which_collects_no_garbage_keeps_no_worker_that_is_gone(listener):
-    made = unborn(listener)
-    made.tmp.close()
-    gone = weakref.ref(made)
-    gc.disable()
-    try:
-        del made
-        assert gone() is None
-    finally:
-        gc.enable()
+def test_a_worker_with_all_its_connections_accepts_no_more(worker, listener, caller):
+    worker.cfg.set("worker_connections", 1)
+    caller()
+    accepted(worker, listener)
+    caller().sendall(b"x")
+    worker._wake_writer.send(b"x")  # ends the turn at once
+    worker.turn()
+
+    assert not worker.is_accepting
+
+
+@pytest.fixture
+def answer_of(forked, caller):
+    """Run the worker until it has answered one request; what it does meanwhile is called by its application."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def answer_of(meanwhile):
+        def application(environ, start_response):
+            meanwhile()
+            forked._wake_writer.send(b"x")  # as a signal does
+            until(lambda: forked.slot.row["state"] == State.DRAINING)
+            start_response("200 OK", [("Content-Length", "2")])
+            return [b"ok"]
+
+        forked.wsgi = application
+        client = caller()
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.shutdown(socket.SHUT_WR)
+        forked.run()
+        return client.makefile("rb").read()
+
+    yield answer_of
+    signal.signal(signal.SIGTERM, before)
+
+
+def until(condition):
+    """Wait, for half a minute at most, until something is true."""
+    for _ in range(30_000):
+        if condition():
+            return
+        threading.Event().wait(0.001)
+    raise AssertionError("it did not come true")
+
+
+def test_a_stopped_worker_leaves_its_address_and_answers_its_last_request(forked, listener, answer_of):
+    answer = answer_of(lambda: forked.handle_exit(signal.SIGTERM, None))
+
+    assert answer.endswith(b"\r\n\r\nok")
+    assert (False, -1) == (forked.alive, listener.fileno())
+    assert (0, 0) == (forked.connections, forked.slot.row["connections"])
+
+
+def test_a_worker_whose_master_has_died_does_so_too(forked, listener, answer_of, caplog):
+    answer = answer_of(lambda: setattr(forked, "master_pid", 0))
+
+    assert answer.endswith(b"\r\n\r\nok")
+    assert -1 == listener.fileno()
+    assert ["worker.orphaned"] == [record.msg["event"] for record in caplog.records if isinstance(record.msg, dict)]
+
+
+def test_a_defect_is_logged_by_its_place_and_quotes_no_client(worker, listener, caller, caplog):
+    def application(environ, start_response):
+        if ENVIRON_KEY not in environ:
+            raise ValueError("secret text")
+        return [start_response("500 X", []) or b"x"]
+
+    worker.wsgi = application
+    client = caller()
+    client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    accepted(worker, listener)
+    connection = oldest(worker)
+    connection.collect()
+    worker.serve(connection)
+
+    assert "secret" not in caplog.text and "secret" not in str(worker.slot.row["error"])
+    assert "test_worker.py:" in caplog.text and b"ValueError at test_worker.py:" in worker.slot.row["error"]
+    assert b"HTTP/1.1 500 X\r\nConnection: close\r\n\r\nx" == client.recv(1000)

@@ -103,7 +103,7 @@ def test_further_hands_change_nothing_that_is_heard(catalogue, cores):
 
     assert len(alone) == len(together) > 3
     assert all(np.array_equal(one.samples, other.samples) for one, other in zip(alone, together, strict=True))
-    assert [0, 1, 2] == [each.begins.passage.sentence for each in together if each.begins]
+    assert [0, 1, 2] == [each.begins.segment.sentence for each in together if each.begins]
 
 
 def test_a_request_counts_as_speaking_only_while_it_is_waited_for(catalogue):

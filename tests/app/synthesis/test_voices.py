@@ -6,7 +6,7 @@ import yaml
 from app.errors import UnknownLanguageRequestedError, UnknownSpeakerRequestedError, UnknownVoiceRequestedError
 from app.synthesis.voices import STOCK_VOICES, is_ours, speaking, with_speaker
 from loader.config.settings import load_settings
-from loader.voices.catalog import locate_all, open_catalogue
+from loader.voices.catalog import locate_all, open_catalog
 from tests.conftest import CACHE
 
 
@@ -21,7 +21,7 @@ def catalogue(artifact_of, embedded_artifact, tmp_path_factory):
     ]
     path.write_text(yaml.safe_dump({"voices": voices, "cache_dir": str(CACHE)}))
     settings = load_settings(path)
-    return open_catalogue(settings, locate_all(settings))
+    return open_catalog(settings, locate_all(settings))
 
 
 def who(catalogue, voice=None, model=None, speaker=None, language=None):

@@ -1,4 +1,4 @@
-"""loader.artifacts.artifact: what was sealed is what is used, or nothing is; weights are mapped, shared and read-only."""
+"""loader.artifacts.artifact: only sealed bytes are used; weights are mapped, shared and read-only."""
 
 import hashlib
 import importlib.metadata
@@ -60,7 +60,7 @@ def rewrite(path, content):
 
 
 def reseal(directory, change):
-    """Change the manifest as somebody would who knows how it is sealed."""
+    """Change the manifest and seal it again."""
     document = json.loads((directory / MANIFEST).read_bytes())
     del document["seal"]
     change(document)
@@ -77,6 +77,14 @@ def test_what_was_sealed_opens(directory, map_files):
     assert (VOICE, TEXT, HERE) == (artifact.manifest.voice, artifact.manifest.text, artifact.manifest.platform)
     assert ("onnx", NETWORK) == (artifact.manifest.engine, artifact.manifest.network)
     assert map_files == isinstance(artifact.buffers["decode.bin"], mmap.mmap)
+
+
+def test_every_byte_that_is_hashed_is_reported_block_by_block(embedded_artifact):
+    sizes: list[int] = []
+    artifact = open_artifact(embedded_artifact, hashed=sizes.append)
+
+    assert sum(map(len, artifact.buffers.values())) == sum(sizes)
+    assert max(sizes) < max(map(len, artifact.buffers.values()))
 
 
 def test_sealed_files_are_not_writable(directory):
@@ -130,7 +138,7 @@ def test_a_missing_file_and_a_directory_in_its_place_are_refused(directory, name
         open_artifact(directory, platform_of=here)
 
 
-def test_a_file_nobody_listed_is_not_used(directory):
+def test_an_unlisted_file_is_not_used(directory):
     (directory / "extra.bin").write_bytes(b"extra")
 
     assert set(FILES) == set(open_artifact(directory, platform_of=here).buffers)
@@ -163,7 +171,7 @@ def test_a_truncated_manifest_is_refused(directory):
 def test_a_manifest_that_is_something_else_is_refused(directory, content):
     rewrite(directory / MANIFEST, content)
 
-    with pytest.raises(IntegrityError, match="expected a sealed manifest, found something else"):
+    with pytest.raises(IntegrityError, match="expected a sealed manifest, found another content"):
         open_artifact(directory, platform_of=here)
 
 
@@ -352,10 +360,10 @@ def test_a_process_that_refuses_an_artifact_has_not_even_imported_the_runtime(co
         import json, sys
         from loader.config.settings import load_settings
         from loader.errors import IntegrityError
-        from loader.voices.catalog import locate_all, open_catalogue
+        from loader.voices.catalog import locate_all, open_catalog
         settings = load_settings(sys.argv[1])
         try:
-            open_catalogue(settings, locate_all(settings))
+            open_catalog(settings, locate_all(settings))
         except IntegrityError as error:
             assert error.path.name == "flow.bin"
             print(json.dumps([name for name in ("onnxruntime", "torch", "TTS", "onnx") if name in sys.modules]))

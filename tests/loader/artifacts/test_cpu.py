@@ -1,4 +1,4 @@
-"""loader.artifacts.cpu: what an optimised graph depends on, read from the kernel's own words."""
+"""loader.artifacts.cpu: the instruction-set level of an optimized graph, from /proc/cpuinfo."""
 
 import platform
 from pathlib import Path

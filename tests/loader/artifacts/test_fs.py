@@ -1,4 +1,4 @@
-"""loader.artifacts.fs: whole or absent, and one at a time."""
+"""loader.artifacts.fs: atomic files and exclusive locks."""
 
 import json
 import os

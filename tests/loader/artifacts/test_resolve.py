@@ -1,4 +1,4 @@
-"""loader.artifacts.resolve: from what `model_path` names to an artifact, and no further than needed."""
+"""loader.artifacts.resolve: from `model_path` to an artifact, with no more work than needed."""
 
 import json
 import shutil
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loader.artifacts import bake_process
+from loader.artifacts import resolve
 from loader.artifacts.artifact import artifact_key, this_platform
 from loader.artifacts.release import open_release, seal_release
 from loader.artifacts.resolve import locate_artifact, read_json, source_facts
@@ -77,7 +77,7 @@ def test_another_version_than_configured_is_refused(configured, embedded_release
 def test_the_embedded_voices_are_known_by_name(configured, name):
     settings = configured(name)
 
-    with pytest.raises(ModelNotFoundError, match="the one embedded voice is embedded/joe"):
+    with pytest.raises(ModelNotFoundError, match="the only embedded voice is embedded/joe"):
         locate_artifact(settings.voices[0], settings)
 
 
@@ -92,9 +92,9 @@ def test_opening_a_baked_voice_imports_nothing_that_bakes(settings, embedded_art
     loaded = answer_of("""
         import json, sys
         from loader.config.settings import load_settings
-        from loader.voices.catalog import locate_all, open_catalogue
+        from loader.voices.catalog import locate_all, open_catalog
         settings = load_settings(sys.argv[1])
-        open_catalogue(settings, locate_all(settings))
+        open_catalog(settings, locate_all(settings))
         print(json.dumps([name for name in ("torch", "TTS", "onnx") if name in sys.modules]))
         """, settings.path)
 
@@ -119,7 +119,7 @@ def baked_for(monkeypatch, tiny_release, tmp_path, configured):
         locate_artifact(settings.voices[0], settings)
         return engines[-1]
 
-    monkeypatch.setattr(bake_process, "run_bake", run_bake)
+    monkeypatch.setattr(resolve, "run_bake", run_bake)
     return baked_for
 
 
@@ -156,7 +156,7 @@ def test_a_voices_own_engine_is_stronger_than_the_servers(tmp_path, tiny_release
         asked.append(engine)
         (folder / "manifest.json").write_text("{}")
 
-    monkeypatch.setattr(bake_process, "run_bake", run_bake)
+    monkeypatch.setattr(resolve, "run_bake", run_bake)
     path = tmp_path / "tts_config.yaml"
     voices = f"[{{name: a, model_path: {tiny_release}, engine: pytorch}}, {{name: b, model_path: {tiny_release}}}]"
     path.write_text(f"{{voices: {voices}, cache_dir: {tmp_path / 'cache'}, engine: onnx}}")

@@ -1,4 +1,4 @@
-"""loader.artifacts.store: a folder is whole or not there, whoever is killed, however many publish, whatever disk is full."""
+"""loader.artifacts.store: a folder is complete or missing after kills, concurrent publishers and full disks."""
 
 import json
 import subprocess

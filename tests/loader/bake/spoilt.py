@@ -1,4 +1,4 @@
-"""Releases that somebody changed and sealed again, and what the bake says to them."""
+"""Changed releases with a valid seal, and the answers of the bake."""
 
 import json
 

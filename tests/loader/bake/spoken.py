@@ -21,7 +21,7 @@ from tests.loader.engines.speaking import windows_of
 SEED = 20
 #: Floating point in another order. Measured 102.7 dB (embedded voice) and 132.5 dB (random, LJSpeech size);
 #: 60 dB would be inaudible, but a hundredth more noise in the random voice is 62.7 dB.
-LEAST_DECIBELS = 90.0
+MIN_DECIBELS = 90.0
 
 
 class Native(NamedTuple):

@@ -67,7 +67,7 @@ def test_what_is_no_checkpoint_is_refused(refusals, name):
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_what_coqui_cannot_read_or_nobody_sealed_is_refused(refusals, name):
+def test_unreadable_and_unsealed_files_are_refused(refusals, name):
     base, answers = refusals
     status, message = answers[name]
 

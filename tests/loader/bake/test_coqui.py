@@ -1,4 +1,4 @@
-"""loader.bake.coqui: what a release of any family must hold, and that nothing in it is run."""
+"""loader.bake.coqui: the required files of every family, and that no code in them is run."""
 
 import pickle
 import shutil
@@ -76,7 +76,7 @@ def test_what_cannot_be_spoken_is_refused_with_the_file_and_the_reason(spoilt, t
             "overflow", lambda d: (d / "vocoder_config.json").write_text('{"model": "wavernn"}')),
         "BakeError: .*vocoder.pth: torch cannot read it": ("overflow", lambda d: (d / "vocoder.pth").write_bytes(b"no")),
         "BakeError: .*its weights do not fit": ("overflow", replaced("config.json", '"prenet_dim": 32', '"prenet_dim": 16')),
-        "UnsupportedModelError: .*speaks what is not VITS": (
+        "UnsupportedModelError: .*speaks every family but VITS": (
             "overflow", replaced("config.json", '"model": "Overflow"', '"model": "vits"')),
         "UnsupportedModelError: .*model 'bark'": ("overflow", lambda d: (d / "config.json").write_text('{"model": "bark"}')),
         "BakeError: .*stats_path names scale_stats.npy": ("tacotron2", lambda d: (d / "scale_stats.npy").unlink()),
@@ -139,7 +139,7 @@ def test_statistics_and_speakers_that_would_run_code_are_refused_and_do_not_run_
 
     said = answer_of(BAKE, spoilt("tacotron2", in_statistics), spoilt("xtts", in_speakers))
 
-    assert "scale_stats.npy: no statistics of Coqui's" in said[0]
+    assert "scale_stats.npy: not a statistics file of Coqui" in said[0]
     assert "speakers_xtts.pth: torch cannot read it" in said[1]
     assert not ran.exists()
 

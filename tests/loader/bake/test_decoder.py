@@ -1,4 +1,4 @@
-"""loader.bake.decoder: what is rewritten for speed computes the same, and the margin is no frame too small."""
+"""loader.bake.decoder: the rewritten layers compute the same, and the margin is large enough."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""loader.bake.embedded: a genuine Coqui model directory, which Coqui itself loads and speaks."""
+"""loader.bake.embedded: a Coqui model directory that Coqui itself loads and speaks."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""loader.bake.fetch: a model by Coqui's name, or one clear line."""
+"""loader.bake.fetch: a model by Coqui's name, or an error of one line."""
 
 import functools
 import http.server
@@ -18,7 +18,7 @@ from loader.config.settings import load_settings
 from loader.errors import ModelNotFoundError
 from tests.loader.children import PATIENCE_S, ROOT, run_program
 
-#: Port 9 of this machine, where nobody listens, stands for a network that is not there.
+#: Port 9 of this machine, without a listener, is an unreachable network.
 NO_NETWORK = {f"{scheme}_proxy": "http://127.0.0.1:9" for scheme in ("http", "https")} | {"no_proxy": ""}
 
 

@@ -10,10 +10,10 @@ from loader.artifacts.artifact import open_artifact
 from loader.config.settings import SpeechSettings, VoiceSettings
 from loader.engines import onnx
 from loader.text.espeak import Espeak
-from loader.voices.opening import open_parts
+from loader.voices.catalog import open_parts
 from loader.voices.voice import Delivery, Voice
 from tests.loader.children import PATIENCE_S, ROOT
-from tests.loader.text.conftest import with_espeak, with_segmenter  # noqa: F401  its fixtures
+from tests.loader.conftest import with_espeak, with_segmenter  # noqa: F401  its fixtures
 from tests.loader.text.programs import run_module
 from tests.loader.text.text_voices import voices
 

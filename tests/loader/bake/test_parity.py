@@ -1,4 +1,4 @@
-"""What a baked voice says is what Coqui's own VITS says, sample by sample, given the same noise."""
+"""A baked voice has the samples of Coqui's own VITS, given the same noise."""
 
 from dataclasses import astuple
 
@@ -8,9 +8,9 @@ import pytest
 from loader.artifacts.artifact import open_artifact
 from loader.artifacts.resolve import locate_artifact
 from loader.config.settings import load_settings
-from loader.engines.vits.inference import VitsFacts
+from loader.engines.vits import VitsFacts
 from tests.conftest import CACHE
-from tests.loader.bake.spoken import LEAST_DECIBELS, Asked, decibels, native_speech, our_speech, trained
+from tests.loader.bake.spoken import MIN_DECIBELS, Asked, decibels, native_speech, our_speech, trained
 
 #: What speaks VITS voices.
 ENGINES = ["onnx", "pytorch"]
@@ -65,7 +65,7 @@ def test_our_samples_are_coquis(voices, soon):
     assert native.samples.size == ours.size > manifest.voice.sample_rate_hz
     assert np.abs(ours).max() > 0.01, "silence is no proof"
     figure = decibels(native.samples, ours)
-    assert figure >= LEAST_DECIBELS, f"{figure:.1f} dB"
+    assert figure >= MIN_DECIBELS, f"{figure:.1f} dB"
 
 
 @pytest.mark.parametrize("number", range(len(OTHER_NOISE)))
@@ -75,4 +75,4 @@ def test_a_little_more_noise_would_be_seen(voices, number):
 
     ours = spoken[2 + number]
 
-    assert ours.size != native.samples.size or decibels(native.samples, ours) < LEAST_DECIBELS
+    assert ours.size != native.samples.size or decibels(native.samples, ours) < MIN_DECIBELS

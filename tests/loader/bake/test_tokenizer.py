@@ -1,11 +1,10 @@
-"""loader.bake.tokenizer and loader.bake.chinese: what of a voice's text handling can be baked, and what cannot."""
+"""loader.bake.tokenizer: which text settings of a voice can be baked."""
 
 import pytest
 
-from loader.bake.chinese import copy_segmenter
-from loader.bake.tokenizer import text_facts
+from loader.bake.tokenizer import copy_segmenter, text_facts
 from loader.errors import BakeError, FetchError, UnsupportedModelError
-from loader.text.languages.chinese import FEATURES_FILE, WEIGHTS_FILE
+from loader.text.languages import FEATURES_FILE, WEIGHTS_FILE
 from tests.loader.text.programs import run_module
 
 
@@ -103,7 +102,7 @@ def test_the_segmenters_model_is_taken_along(segmenter_home, tmp_path):
     assert 0 == (target / WEIGHTS_FILE).stat().st_size % 8
 
 
-def test_a_model_that_cannot_be_downloaded_is_said_with_its_address(segmenter_home, tmp_path, monkeypatch):
+def test_a_model_that_cannot_be_downloaded_is_an_error_with_its_address(segmenter_home, tmp_path, monkeypatch):
     from spacy_pkuseg.config import config
 
     # No name, no port: refused before anything is sent.
@@ -113,7 +112,7 @@ def test_a_model_that_cannot_be_downloaded_is_said_with_its_address(segmenter_ho
         copy_segmenter(tmp_path)
 
 
-def test_a_damaged_model_is_said(segmenter_home, tmp_path):
+def test_a_damaged_model_is_an_error(segmenter_home, tmp_path):
     folder = segmenter_home / "spacy_ontonotes"
     folder.mkdir()
     (folder / "features.msgpack").write_bytes(b"")

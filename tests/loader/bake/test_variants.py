@@ -5,12 +5,12 @@ import itertools
 import numpy as np
 import pytest
 
-from loader.artifacts import bake_process
+from loader.artifacts import resolve
 from loader.artifacts.artifact import open_artifact
 from loader.text.espeak import Espeak
-from loader.voices.opening import open_parts
+from loader.voices.catalog import open_parts
 from tests.loader.bake.native import TEXT
-from tests.loader.bake.spoken import LEAST_DECIBELS, Asked, decibels, native_speech, our_speech, trained
+from tests.loader.bake.spoken import MIN_DECIBELS, Asked, decibels, native_speech, our_speech, trained
 from tests.loader.bake.test_parity import ENGINES
 from tests.support.checkpoints import LANGUAGES, MMS, SPEAKERS
 
@@ -46,7 +46,7 @@ def variant(request, native, tmp_path_factory):
     """What Coqui says, what our engine says, and our artifact, baked by the code as it is now."""
     release, spoken = native
     target = tmp_path_factory.mktemp(request.param)
-    bake_process.run_bake("voice", release, target, request.param)
+    resolve.run_bake("voice", release, target, request.param)
     facts = open_artifact(target).manifest.voice
     asked = [
         Asked(
@@ -60,7 +60,7 @@ def variant(request, native, tmp_path_factory):
     return spoken, dict(zip(spoken, ours, strict=True)), target
 
 
-def test_our_samples_are_coquis_whoever_speaks_in_whatever_language(variant):
+def test_our_samples_are_coquis_for_every_speaker_and_language(variant):
     native, ours, _ = variant
 
     assert native.keys() == ours.keys()
@@ -68,7 +68,7 @@ def test_our_samples_are_coquis_whoever_speaks_in_whatever_language(variant):
         assert said.samples.size == ours[choice].size > 5_000
         assert np.abs(ours[choice]).max() > 0.001, "silence is no proof"
         figure = decibels(said.samples, ours[choice])
-        assert figure >= LEAST_DECIBELS, f"{choice}: {figure:.1f} dB"
+        assert figure >= MIN_DECIBELS, f"{choice}: {figure:.1f} dB"
 
 
 def test_another_speaker_or_language_gives_other_samples(variant):
@@ -76,10 +76,10 @@ def test_another_speaker_or_language_gives_other_samples(variant):
     _, ours, _ = variant
 
     if len(ours) == 1:
-        pytest.skip("nobody else is there to speak")
+        pytest.skip("the voice has one speaker")
     for one, other in itertools.combinations(ours.values(), 2):
         size = min(one.size, other.size)
-        assert decibels(one[:size], other[:size]) < LEAST_DECIBELS - 30
+        assert decibels(one[:size], other[:size]) < MIN_DECIBELS - 30
 
 
 def test_our_ids_are_coquis(variant):

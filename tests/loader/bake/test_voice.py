@@ -1,4 +1,4 @@
-"""python -m loader.bake: a sound checkpoint becomes an artifact; anything else an error, a status and nothing left."""
+"""python -m loader.bake: a valid checkpoint becomes an artifact; else there is an error, a status and no folder."""
 
 import hashlib
 import os
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from loader.artifacts import bake_process
+from loader.artifacts import resolve
 from loader.artifacts.artifact import open_artifact
 from loader.artifacts.resolve import locate_artifact
 from loader.config.settings import load_settings
@@ -93,7 +93,7 @@ BAKE = """
 
 
 def test_kill_9_of_a_real_bake_leaves_nothing_and_the_next_one_succeeds(settings):
-    """The server that bakes is killed; its child must not bake on, into a folder somebody else sweeps."""
+    """The server that bakes is killed; its child must not bake on, into a folder that another process sweeps."""
     words = [sys.executable, "-c", "\n".join(line.strip() for line in BAKE.splitlines()), settings.path]
     artifacts = settings.cache_dir / "artifacts"
     with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as server:
@@ -211,7 +211,7 @@ def test_an_unknown_embedded_voice_is_refused(tmp_path):
     path.write_text(f"model_path: embedded/nobody\ncache_dir: {tmp_path}\n")
     settings = load_settings(path)
 
-    with pytest.raises(ModelNotFoundError, match="'embedded/nobody': the one embedded voice is embedded/joe"):
+    with pytest.raises(ModelNotFoundError, match="'embedded/nobody': the only embedded voice is embedded/joe"):
         locate_artifact(settings.voices[0], settings)
 
 
@@ -219,4 +219,4 @@ def test_without_coqui_installed_a_server_says_what_to_install(monkeypatch):
     monkeypatch.setattr(sys, "path", [])
 
     with pytest.raises(MissingPackageError, match="install the `bake` extra"):
-        bake_process.coqui_version()
+        resolve.coqui_version()

@@ -1,12 +1,13 @@
-"""loader.devices.accelerator: who may use a device, and when it is left, with a device that fails by plan."""
+"""loader.devices.accelerator: entering, leaving and losing a device, with a device that fails by plan."""
 
 import os
 import threading
 
 import pytest
 
-from loader.devices.accelerator import Accelerator, State
+from loader.devices.accelerator import MAX_REFUSALS, Accelerator, State
 from loader.devices.marker import Marker
+from loader.errors import DeviceError, NoDeviceError
 from tests.support.fake_device import ALWAYS, FakeDevice, FullError, LostError
 
 
@@ -75,6 +76,52 @@ def test_a_device_that_is_full_when_it_is_opened_is_left_with_all_four_facts(mar
     assert fallback.free_bytes is None
 
 
+def test_without_a_usable_device_this_process_speaks_on_the_cpu_and_says_why(marker, tmp_path, caplog):
+    accelerator = entered(marker, FakeDevice({"open": (ALWAYS, NoDeviceError)}))
+
+    assert State.FALLEN_BACK is accelerator.state
+    assert not accelerator.begin_use()
+    assert ("open number 1 fails by plan", "cpu:0") == (accelerator.fallback.why, accelerator.fallback.device)
+    assert "device cpu:0 is not usable, the CPU is used instead: open number 1 fails by plan" in caplog.text
+    # A restarted server tries again: nothing is left on the disk.
+    assert Marker(tmp_path).read() is None
+
+
+def test_a_device_that_refuses_again_and_again_is_left_for_the_cpu(marker):
+    accelerator = Accelerator(FakeDevice({"open": (ALWAYS, DeviceError)}), marker)
+    for _ in range(MAX_REFUSALS):
+        with pytest.raises(DeviceError):
+            accelerator.enter()
+    accelerator.enter()
+
+    assert State.FALLEN_BACK is accelerator.state
+    assert f"DeviceError: open number {MAX_REFUSALS + 1}" not in accelerator.fallback.why
+    assert f"open number {MAX_REFUSALS + 1}" in accelerator.fallback.why
+
+
+def test_one_process_logs_that_the_device_is_not_usable(marker, caplog):
+    accelerator = Accelerator(FakeDevice({"open": (ALWAYS, NoDeviceError)}), marker)
+    child = os.fork()
+    if child == 0:
+        accelerator.enter()
+        os._exit("is not usable" not in caplog.text)
+    in_child = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    accelerator.enter()
+
+    assert 0 == in_child
+    assert accelerator.fallback is not None
+    assert "is not usable" not in caplog.text
+
+
+def test_a_device_that_was_not_usable_is_tried_again_after_its_time(tmp_path):
+    now_s = [100.0]
+    accelerator = entered(Marker(tmp_path, 60, lambda: now_s[0]), FakeDevice({"open": ([1], NoDeviceError)}))
+    before = accelerator.begin_use()
+    now_s[0] = 160.0
+
+    assert (False, True) == (before, accelerator.begin_use())
+
+
 def test_a_device_that_cannot_be_opened_says_so_and_can_be_tried_again(marker):
     accelerator = Accelerator(FakeDevice({"open": ([1], OSError)}), marker)
 
@@ -133,7 +180,7 @@ def test_after_its_time_is_over_it_is_used_again(tmp_path):
 
 
 @pytest.mark.parametrize("error", [FullError, OSError, LostError])
-def test_one_that_cannot_be_entered_again_is_left_again_and_nobody_hears_an_error(marker, error):
+def test_a_device_that_cannot_be_entered_again_is_left_without_an_error(marker, error):
     accelerator = entered(marker, FakeDevice({"open": ([2], error)}))
     accelerator.fall_back("full")
     marker.reset()
@@ -142,7 +189,7 @@ def test_one_that_cannot_be_entered_again_is_left_again_and_nobody_hears_an_erro
     assert "open number 2 fails by plan" in marker.read().why
 
 
-def test_the_last_who_still_used_it_gives_its_memory_back(marker):
+def test_the_last_user_frees_its_memory(marker):
     accelerator = entered(marker, FakeDevice())
     accelerator.begin_use()
     accelerator.begin_use()
@@ -177,7 +224,7 @@ def test_memory_that_cannot_be_given_back_is_no_error(marker, caplog):
     accelerator = entered(marker, FakeDevice({"release": (ALWAYS, LostError)}))
     accelerator.fall_back("full")
 
-    assert "memory was not given back" in caplog.text
+    assert "cached memory was not freed" in caplog.text
     assert "full" == marker.read().why
 
 

@@ -1,4 +1,4 @@
-"""loader.devices.cuda, as far as a machine without CUDA can tell: in a child process, which imports torch."""
+"""loader.devices.cuda on a machine without CUDA, in a child process that imports torch."""
 
 import json
 
@@ -43,7 +43,7 @@ def test_a_torch_without_cuda_is_named_and_no_retry_can_help():
     """)
 
 
-def test_errors_are_told_apart_by_what_they_say_and_by_their_class():
+def test_errors_are_classified_by_text_and_by_class():
     told = answer_of(OPENED + """
     errors = [RuntimeError(text) for text in json.loads(sys.argv[1])]
     errors += [torch.OutOfMemoryError("x"), torch.AcceleratorError("x"), torch.AcceleratorError("CUDA error: out of memory")]
@@ -86,6 +86,18 @@ def test_a_driver_that_refuses_is_named_and_a_full_device_stays_a_full_device(te
     except Exception as error:
         print(json.dumps(type(error).__name__))
     """, text)
+
+
+def test_a_machine_without_a_driver_has_no_device_and_no_retry_can_help():
+    message = "device cuda:0: this machine has 0 CUDA devices, numbered from 0: Found no NVIDIA driver"
+    assert ["NoDeviceError", message] == answer_of(CUDA_STAND_IN + """
+    def refuse(): raise RuntimeError("Found no NVIDIA driver")
+    torch.cuda.init, torch.cuda.device_count = refuse, lambda: 0
+    try:
+        device.open()
+    except Exception as error:
+        print(json.dumps([type(error).__name__, str(error)]))
+    """)
 
 
 def test_a_device_that_is_not_there_is_named_with_how_many_there_are():

@@ -1,4 +1,4 @@
-"""loader.devices.marker: a marker that all processes honour, until it is reset or its time is over."""
+"""loader.devices.marker: all processes honor a marker until it is reset or expires."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def test_another_process_reads_it(tmp_path):
         """, tmp_path)
 
 
-def test_one_who_watches_sees_it_come_change_and_go(tmp_path):
+def test_a_reader_sees_the_marker_set_changed_and_reset(tmp_path):
     watching, other = Marker(tmp_path), Marker(tmp_path)
     seen = [watching.read()]
     for why in ("first", "second"):

@@ -1,4 +1,4 @@
-"""loader.devices.placement: whoever asks a model gets an answer, from the device or from the CPU."""
+"""loader.devices.placement: a result from the device or from the CPU."""
 
 import gc
 import threading

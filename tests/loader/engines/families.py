@@ -190,7 +190,7 @@ def _native_xtts(release, speaker):
     from TTS.config import load_config
     from TTS.tts.models import xtts
 
-    from loader.bake.coqui.xtts import _load_audio
+    from loader.bake.xtts import _load_audio
 
     xtts.load_audio = _load_audio
     config = load_config(release / "config.json")

@@ -1,4 +1,4 @@
-"""loader.engines.coqui: what Coqui itself says, from weights that lie in the mapping, in every family."""
+"""loader.engines.coqui: Coqui's own samples from mapped weights, in every family."""
 
 import os
 import subprocess
@@ -105,7 +105,7 @@ def test_nothing_is_unpickled_but_numbas_own_cache(found):
     assert set(found["unpickled"]) <= _NOT_CHECKPOINTS
 
 
-def test_the_manifest_says_who_speaks_and_how_fast_sound_is_played(artifacts):
+def test_the_manifest_has_the_speakers_and_the_sample_rate(artifacts):
     facts = {family: open_artifact(path).manifest.voice for family, path in artifacts.items()}
 
     assert {"glow_tts", "fast_pitch"} == {name for name, each in facts.items() if list(SPEAKERS) == list(each.speakers)}
@@ -152,7 +152,7 @@ def test_durations_that_no_memory_could_hold_are_refused_before_they_are_laid_ou
     )  # fmt: skip
 
     assert [2, 2] == [len(errors) for errors in said]
-    assert all("the duration predictor asked for" in error and "limit 17226" in error for errors in said for error in errors)
+    assert all("the duration predictor returned" in error and "limit 17226" in error for errors in said for error in errors)
 
 
 def test_a_decoder_that_never_ends_is_cut_and_logged(artifacts):

@@ -1,4 +1,4 @@
-"""loader.engines.onnx: sessions that borrow mapped weights, start no thread, draw no chance and survive a fork."""
+"""loader.engines.onnx: sessions over mapped weights start no thread, draw no noise and survive a fork."""
 
 import hashlib
 import os
@@ -11,8 +11,8 @@ import pytest
 from loader.artifacts.artifact import open_artifact
 from loader.config.settings import load_settings
 from loader.engines import onnx
-from loader.engines.vits.inference import Condition
-from loader.voices.catalog import open_catalogue
+from loader.engines.vits import Condition
+from loader.voices.catalog import open_catalog
 from loader.voices.voice import Delivery
 from tests.loader.children import ROOT, answer_of
 
@@ -21,7 +21,7 @@ OPEN = """
     from pathlib import Path
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     import numpy as np
-    from loader.engines.vits.inference import Condition
+    from loader.engines.vits import Condition
     from loader.artifacts.artifact import open_artifact
     from loader.engines import onnx
 
@@ -196,7 +196,7 @@ def test_a_catalogue_without_mapping_speaks_and_maps_nothing(tmp_path, embedded_
     path = tmp_path / "tts_config.yaml"
     path.write_text(f"{{model_path: {embedded_artifact}, mmap: false}}\n")
     settings = load_settings(path)
-    catalogue = open_catalogue(settings, [embedded_artifact])
+    catalogue = open_catalog(settings, [embedded_artifact])
 
     said = np.concatenate(list(catalogue.default.speak("Hello.", Delivery(seed=1))))
 
@@ -232,11 +232,11 @@ SPEAK_IN_FOUR = """
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     from loader.config.settings import load_settings
     from loader.voices.voice import Delivery
-    from loader.voices.catalog import locate_all, open_catalogue
+    from loader.voices.catalog import locate_all, open_catalog
 
     settings = load_settings(sys.argv[1])
     artifacts = locate_all(settings)
-    voice = open_catalogue(settings, artifacts).default
+    voice = open_catalog(settings, artifacts).default
     assert len(os.listdir("/proc/self/task")) == 1
 
     def mappings(pid):
@@ -293,7 +293,7 @@ def test_four_forked_speakers_share_one_copy_of_the_weights(tmp_path, embedded_a
         for name, kib in mappings.items():
             assert kib["Rss"] * 1024 > 0.9 * (embedded_artifact / name).stat().st_size, f"{name} was not used"
             assert 0 == kib["Private_Dirty"] == kib["Anonymous"]
-            # Five share it; whoever else runs the suite at the same time only lowers the share.
+            # Five share it; other runs of the suite at the same time only lower the share.
             assert kib["Pss"] <= kib["Rss"] / 5 * 1.05
     print(f"private memory of a child that spoke: {[round(kib / 1024, 1) for kib in private_kib]} MiB")
     assert before == {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in embedded_artifact.iterdir()}

@@ -1,4 +1,4 @@
-"""loader.engines.weights: tensors that lie where the file is mapped, and modules that draw nothing."""
+"""loader.engines.weights: mapped tensors, and modules without random fills."""
 
 from tests.loader.children import answer_of, run_program
 

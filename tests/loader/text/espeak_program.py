@@ -1,7 +1,7 @@
 """The `espeak-ng` command over the packaged library: `espeak_program.py LIBRARY DATA ARGUMENTS...`.
 
 Coqui calls the command; the packages bring only the library. This goes the command's own
-way, as in its source of 1.52: phonemes come as a trace of speech that nobody hears, never
+way, as in its source of 1.52: phonemes come as a trace of silent synthesis, never
 from `espeak_TextToPhonemes`. It knows the arguments that Coqui passes and no others.
 Nothing but ctypes is imported: hundreds of these are started.
 """

@@ -14,7 +14,7 @@ import pytest
 from loader.errors import SynthesisError, UnreadableTextError
 from loader.text.espeak import Espeak, EspeakError
 from loader.text.espeak_library import EspeakLibrary
-from loader.text.phonemizers import read_what_can_be_read
+from loader.text.phonemizers import phonemize_safely
 from tests.loader.children import answer_of
 from tests.loader.text.corpus import CORPUS
 from tests.loader.text.crashing import CRASHING, UNREADABLE
@@ -235,7 +235,7 @@ def test_a_text_that_ends_espeak_is_read_in_parts(espeak, text, language):
 
 @pytest.mark.parametrize(("text", "part", "language"), UNREADABLE, ids=lambda value: ascii(value)[:40])
 def test_what_ends_espeak_by_itself_is_an_error_that_names_it(espeak, text, part, language):
-    with pytest.raises(UnreadableTextError, match="remove it or write it otherwise") as caught:
+    with pytest.raises(UnreadableTextError, match="remove it or write it differently") as caught:
         espeak.phonemize(text, language)
 
     assert repr(part) in str(caught.value) and f"U+{ord(part[0]):04X}" in str(caught.value)
@@ -273,7 +273,7 @@ def test_without_a_process_to_read_with_no_text_is_dropped(espeak, monkeypatch):
     espeak.stop()
     monkeypatch.setattr(os, "fork", no_fork)
     with pytest.raises(SynthesisError, match="no process"):
-        read_what_can_be_read(_Reads(espeak), "Hello there, you.")
+        phonemize_safely(_Reads(espeak), "Hello there, you.")
     monkeypatch.undo()
 
     assert "həlˈoʊ" == espeak.phonemize("Hello", "en-us")

@@ -1,4 +1,4 @@
-"""loader.text.espeak_process: what a text can do to it, and what ends it."""
+"""loader.text.espeak_process: texts, signals and exits that end its processes."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""loader.text.front_end: Coqui's cleaners and punctuation without torch, and texts that nobody foresaw."""
+"""loader.text.front_end: Coqui's cleaners and punctuation without torch, over unexpected texts."""
 
 import dataclasses
 import random
@@ -51,17 +51,17 @@ def test_blanks_and_ends_surround_every_symbol(front_end, opened_embedded):
 
     assert [
         facts.bos_id, facts.blank_id, facts.ids["a"], facts.blank_id, facts.ids["b"], facts.blank_id, facts.eos_id,
-    ] == front_end.numbered("", "ab").ids  # fmt: skip
+    ] == front_end.number("", "ab").ids  # fmt: skip
 
 
 def test_a_symbol_the_voice_never_learnt_is_left_out(front_end):
-    assert front_end.numbered("", "ab").ids == front_end.numbered("", "a😀b你").ids
+    assert front_end.number("", "ab").ids == front_end.number("", "a😀b你").ids
 
 
 def test_nothing_but_ends_is_left_of_nothing(front_end, opened_embedded):
     facts = opened_embedded.manifest.text
 
-    assert [facts.bos_id, facts.blank_id, facts.eos_id] == front_end.numbered("", "").ids
+    assert [facts.bos_id, facts.blank_id, facts.eos_id] == front_end.number("", "").ids
 
 
 @pytest.mark.parametrize("phonemes", ["a", "ˈaɪ", "...ə", "1"])
@@ -74,7 +74,7 @@ def test_marks_and_unknown_letters_are_not_audible(front_end, phonemes):
     assert not front_end.is_audible(phonemes)
 
 
-def test_the_cleaner_is_told_the_language_without_its_region():
+def test_the_cleaner_gets_the_language_without_its_region():
     assert ["en", "zh", "fr", ""] == [without_region(language) for language in ("en-us", "zh-cn", "fr", "")]
 
 
@@ -82,7 +82,7 @@ def test_a_character_voice_reads_letters(character_front_end):
     cleaned = character_front_end.clean("Dr. No & 2 Men", "en")
 
     assert "doctor no and two men" == cleaned == character_front_end.phonemes(cleaned, "en")
-    assert [1, 2, 27, 3] == character_front_end.numbered("", "ab c!").ids
+    assert [1, 2, 27, 3] == character_front_end.number("", "ab c!").ids
 
 
 def test_a_voice_without_a_cleaner_takes_text_as_it_is(opened_embedded, espeak):
@@ -124,7 +124,7 @@ def test_every_cleaner_reads_everything(opened_embedded, espeak, cleaner):
 
 def test_random_texts_of_numbers_and_marks_have_ids(front_end):
     for text in random_texts(500):
-        assert front_end.numbered(text, front_end.read(text, "en-us")).ids
+        assert front_end.number(text, front_end.read(text, "en-us")).ids
 
 
 def test_neither_torch_nor_the_real_package_is_imported(embedded_artifact):

@@ -1,4 +1,4 @@
-"""The ids of many languages are those of Coqui's own tokenizer, which was configured alike and left alone."""
+"""The ids of many languages are those of Coqui's own tokenizer with the same settings."""
 
 import json
 import unicodedata
@@ -19,7 +19,7 @@ def coqui(with_segmenter):
 
 
 def our_ids(front_end, text, language):
-    return front_end.numbered(text, front_end.read(text, language)).ids
+    return front_end.number(text, front_end.read(text, language)).ids
 
 
 @pytest.mark.parametrize("name", VOICES)

@@ -1,4 +1,4 @@
-"""loader.text.long_words: what is cut, where, and that it stays together otherwise."""
+"""loader.text.long_words: where long words are cut, and which stay whole."""
 
 import random
 

@@ -19,7 +19,7 @@ def coqui(embedded_release, with_espeak):
 
 
 def our_ids(front_end, text):
-    return front_end.numbered(text, front_end.read(text, "en-us")).ids
+    return front_end.number(text, front_end.read(text, "en-us")).ids
 
 
 def test_coqui_uses_its_own_phonemizer_and_our_version_of_espeak(coqui):
@@ -41,7 +41,7 @@ def test_every_text_gets_coquis_ids_but_for_words_that_are_cut(coqui, front_end)
     assert CUT == differing
 
 
-def test_what_was_said_before_changes_nothing(coqui, front_end):
+def test_earlier_texts_change_nothing(coqui, front_end):
     backwards = [our_ids(front_end, text) for text in reversed(CORPUS)]
 
     assert [our_ids(front_end, text) for text in CORPUS] == backwards[::-1]

@@ -1,4 +1,4 @@
-"""loader.text.phonemizers: Coqui's own in a server, over texts that nobody foresaw, and where packages are missing."""
+"""loader.text.phonemizers: Coqui's own in a server, over unexpected texts, and with missing packages."""
 
 import dataclasses
 import json
@@ -10,10 +10,10 @@ import pytest
 from loader.artifacts.artifact import TextFacts
 from loader.errors import MissingPackageError, UnsupportedModelError
 from loader.text.front_end import TextFrontEnd
-from loader.text.phonemizers import CARRIED, UNSUPPORTED, read_what_can_be_read, require_phonemizer
+from loader.text.phonemizers import CARRIED, UNSUPPORTED, phonemize_safely, require_phonemizer
 from loader.text.sentences import UTTERANCE_PHONEMES, split_sentences
 from tests.loader.children import answer_of, run_program
-from tests.loader.text.conftest import files_of
+from tests.loader.conftest import files_of
 from tests.loader.text.corpus import CORPUS
 from tests.loader.text.test_sentences import NASTY
 from tests.loader.text.text_voices import voices
@@ -37,7 +37,7 @@ OPEN = """
 import json, os, sys
 from pathlib import Path
 from loader.text.espeak import Espeak
-from tests.loader.text.conftest import open_folder
+from tests.loader.conftest import open_folder
 """
 
 
@@ -79,7 +79,7 @@ def test_what_cannot_be_read_is_left_out_and_the_rest_is_read():
                 raise ValueError(text)
             return text.upper()
 
-    assert "ABCDEF" == read_what_can_be_read(Picky(), "ab8c88def8")
+    assert "ABCDEF" == phonemize_safely(Picky(), "ab8c88def8")
 
 
 def test_a_number_beyond_all_names_leaves_the_words_around_it(open_text_side):
@@ -220,7 +220,7 @@ def opened_without(module, folder):
 def do():
     from pathlib import Path
     from loader.text.espeak import Espeak
-    from tests.loader.text.conftest import open_folder
+    from tests.loader.conftest import open_folder
     open_folder(Path(sys.argv[2]), Espeak())
 """
     return answer_of(program + WITHOUT, module, folder)
@@ -277,7 +277,7 @@ def test_every_extra_of_a_phonemizer_is_one_of_ours():
         assert f"{package}==" in extras[extra]
 
 
-def test_a_missing_package_of_a_cleaner_is_said_when_the_voice_is_opened(text_sides):
+def test_a_missing_package_of_a_cleaner_is_an_error_when_the_voice_is_opened(text_sides):
     facts = json.loads((text_sides / "de, own cleaner" / "facts.json").read_text())
     done = run_program(
         """
@@ -286,7 +286,7 @@ def do():
     from loader.artifacts.artifact import TextFacts
     from loader.text.espeak import Espeak
     from loader.text.front_end import TextFrontEnd
-    from tests.loader.text.conftest import files_of
+    from tests.loader.conftest import files_of
     facts = json.loads(sys.argv[3])
     TextFrontEnd(TextFacts(**{**facts, "cleaner": "uroman_cleaners"}), ["de"], files_of(Path(sys.argv[2])), Espeak())
 """
@@ -299,7 +299,7 @@ def do():
     assert message.endswith("pip install 'chorus-tts[uroman]'")
 
 
-def test_a_segmenter_without_its_model_is_said_when_the_voice_is_opened(text_sides, espeak):
+def test_a_segmenter_without_its_model_is_an_error_when_the_voice_is_opened(text_sides, espeak):
     folder = text_sides / "zh-cn, own cleaner"
     facts = TextFacts(**json.loads((folder / "facts.json").read_text()))
     files = {name: content for name, content in files_of(folder).items() if not name.startswith("pkuseg.")}

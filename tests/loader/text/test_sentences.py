@@ -1,4 +1,4 @@
-"""loader.text.sentences: nothing is lost but white space, and no piece is longer than its limit."""
+"""loader.text.sentences: only white space is dropped, and no piece is longer than its limit."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-"""loader.timing.alignment: words as they are written, each in the phonemes it is heard in."""
+"""loader.timing.alignment: written words with their phonemes."""
 
 import itertools
 import random
@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loader.timing.alignment import word_spans
-from loader.timing.phones import sounds
+from loader.timing.alignment import sounds, word_spans
 from tests.loader.text.corpus import ABBREVIATIONS, CORPUS, MONEY, QUOTES
 from tests.loader.text.text_voices import voices
 
@@ -170,3 +169,22 @@ def test_a_voice_that_reads_letters_finds_its_words_too():
         return text.lower().replace("3", "three")
 
     assert ["We", "have", "3", "cats"] == words("We have 3 cats.", read)
+
+
+@pytest.mark.parametrize(
+    ("phonemes", "heard"),
+    [
+        ("həlˈoʊ, wˈɜːld!", ["h", "ə", "l", "ˈo", "ʊ", "w", "ˈɜː", "l", "d"]),
+        ("ˌɑː ˈ ɛ̃ː", ["ˌɑː", "ɛ̃ː"]),
+        ("tʲˈeː5 ma˥˩", ["tʲ", "ˈeː", "5", "m", "a˥˩"]),
+        ("café 42", ["c", "a", "f", "é", "4", "2"]),
+        ("コーヒー、ア", ["コー", "ヒー", "ア"]),
+        ("ː ...?! — “”", []),
+        ("", []),
+    ],
+)
+def test_a_letter_and_its_marks_are_one_sound(phonemes, heard):
+    found = list(sounds(phonemes))
+
+    assert heard == [phonemes[sound.start : sound.stop] for sound in found]
+    assert all(sound.start <= sound.letter < sound.stop for sound in found)

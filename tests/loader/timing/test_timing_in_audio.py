@@ -1,4 +1,4 @@
-"""Timings against the audio itself: where it is loud, where it is silent, and where a recogniser hears the words."""
+"""Timings against the audio: loud and silent ranges, and the words of a speech recognizer."""
 
 import io
 import itertools
@@ -21,7 +21,7 @@ PAUSING = (
 )
 #: Shorter ones are a closure between two words, and not a pause.
 PAUSE_S = 0.1
-#: Below the mean level of the speech, in decibels: what nobody hears beside it.
+#: Below the mean level of the speech, in decibels: inaudible beside it.
 SILENT = 30
 #: Windows of the level, in seconds.
 STEP_S = 0.005
@@ -35,10 +35,10 @@ def voice(catalogue):
 def spoken(voice, text, seed=1, **how):
     """Return the samples of a text, and the timings of its utterances."""
     samples, timings = [], []
-    for stretch in voice.stretches(text, Delivery(seed=seed, **how)):
-        samples.append(stretch.samples)
-        if stretch.begins:
-            timings.append(voice.timing(stretch.begins))
+    for chunk in voice.chunks(text, Delivery(seed=seed, **how)):
+        samples.append(chunk.samples)
+        if chunk.begins:
+            timings.append(voice.timing(chunk.begins))
     return np.concatenate(samples), timings
 
 

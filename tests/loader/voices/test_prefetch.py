@@ -1,4 +1,4 @@
-"""loader.voices.prefetch: the same results in the same order, whoever made them and whenever."""
+"""loader.voices.prefetch: the same results in the same order with any number of threads."""
 
 import random
 import threading
@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from loader.voices.prefetch import Ahead, one_hand
+from loader.voices.prefetch import Prefetcher, one_thread
 
 PATIENCE_S = 60
 #: More than the machine has addresses for: a thread with such a stack is one that the system does not start.
@@ -21,12 +21,12 @@ def group_of(name, works):
     return name, works
 
 
-def results(groups, hands, most=4):
-    return Ahead(iter(groups), lambda group: iter(group[1]), hands, most).results()
+def results(groups, threads, most=4):
+    return Prefetcher(iter(groups), lambda group: iter(group[1]), threads, most).results()
 
 
-def told(groups, hands, most=4):
-    return [(group and group[0], values.tolist()) for group, values in results(groups, hands, most)]
+def collected(groups, threads, most=4):
+    return [(group and group[0], values.tolist()) for group, values in results(groups, threads, most)]
 
 
 def counting(groups=5, works=4):
@@ -36,27 +36,27 @@ def counting(groups=5, works=4):
 EXPECTED = [(f"g{g}" if w == 0 else None, [g, w]) for g in range(5) for w in range(4)]
 
 
-@pytest.mark.parametrize("hands", [1, 2, 3, 8])
-def test_results_come_in_order_with_their_group_at_its_first(hands):
-    assert EXPECTED == told(counting(), lambda: hands)
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_results_come_in_order_with_their_group_at_its_first(threads):
+    assert EXPECTED == collected(counting(), lambda: threads)
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_hands_may_come_and_go_at_any_time(seed):
+def test_the_number_of_threads_may_change_at_any_time(seed):
     chance = random.Random(seed)
 
-    assert EXPECTED == told(counting(), lambda: chance.choice([1, 2, 3]))
+    assert EXPECTED == collected(counting(), lambda: chance.choice([1, 2, 3]))
 
 
 def test_nothing_gives_nothing():
-    assert [] == told([], lambda: 2)
-    assert [("b", [1])] == told([group_of("a", []), group_of("b", [lambda: samples(1)])], lambda: 2)
+    assert [] == collected([], lambda: 2)
+    assert [("b", [1])] == collected([group_of("a", []), group_of("b", [lambda: samples(1)])], lambda: 2)
 
 
-def test_one_hand_starts_no_thread():
+def test_one_thread_starts_no_thread():
     threads = {threading.get_ident()}
     works = [lambda: threads.add(threading.get_ident()) or samples(1)] * 5
-    told([group_of("g", works)], one_hand)
+    collected([group_of("g", works)], one_thread)
 
     assert {threading.get_ident()} == threads
 
@@ -72,12 +72,12 @@ def meeting(count):
     return [work] * count
 
 
-def test_two_hands_work_at_the_same_time():
-    assert 2 == len(told([group_of("g", meeting(2))], lambda: 2))
+def test_two_threads_work_at_the_same_time():
+    assert 2 == len(collected([group_of("g", meeting(2))], lambda: 2))
 
 
-def test_three_hands_work_at_the_same_time():
-    assert 3 == len(told([group_of("g", meeting(3))], lambda: 3))
+def test_three_threads_work_at_the_same_time():
+    assert 3 == len(collected([group_of("g", meeting(3))], lambda: 3))
 
 
 def test_the_next_group_is_read_while_the_last_one_is_worked_on():
@@ -88,7 +88,7 @@ def test_the_next_group_is_read_while_the_last_one_is_worked_on():
         read.set()
         yield group_of("b", [lambda: samples(2)])
 
-    assert [("a", [1]), ("b", [2])] == told(groups(), lambda: 2)
+    assert [("a", [1]), ("b", [2])] == collected(groups(), lambda: 2)
     assert read.is_set()
 
 
@@ -99,7 +99,7 @@ def test_groups_are_never_asked_for_by_two_threads_at_once():
     def groups():
         yield from counting(groups=50, works=2)
 
-    assert 100 == len(told(groups(), lambda: chance.choice([1, 2, 3])))
+    assert 100 == len(collected(groups(), lambda: chance.choice([1, 2, 3])))
 
 
 def test_what_work_raises_comes_after_the_results_before_it():
@@ -111,36 +111,36 @@ def test_what_work_raises_comes_after_the_results_before_it():
         next(made)
 
 
-@pytest.mark.parametrize("hands", [1, 2, 3])
-def test_what_reading_a_group_raises_comes_after_the_results_before_it(hands):
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_what_reading_a_group_raises_comes_after_the_results_before_it(threads):
     def groups():
         yield from counting(groups=1)
         raise ZeroDivisionError
 
-    made = results(groups(), lambda: hands)
+    made = results(groups(), lambda: threads)
 
     assert [[0, 0], [0, 1], [0, 2], [0, 3]] == [next(made)[1].tolist() for _ in range(4)]
     with pytest.raises(ZeroDivisionError):
         next(made)
 
 
-@pytest.mark.parametrize("hands", [1, 2, 3])
-def test_what_the_iterator_of_work_raises_comes_after_the_results_of_its_work(hands):
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_what_the_iterator_of_work_raises_comes_after_the_results_of_its_work(threads):
     def works():
         yield from [lambda number=number: samples(number) for number in range(3)]
         raise ZeroDivisionError
 
-    made = results([group_of("g", works())], lambda: hands)
+    made = results([group_of("g", works())], lambda: threads)
 
     assert [[0], [1], [2]] == [next(made)[1].tolist() for _ in range(3)]
     with pytest.raises(ZeroDivisionError):
         next(made)
 
 
-@pytest.mark.parametrize("hands", [1, 2, 3])
-def test_a_group_whose_work_cannot_be_told_raises_after_the_results_before_it(hands):
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_an_error_of_a_groups_work_is_raised_after_all_earlier_results(threads):
     groups = [*counting(groups=1), group_of("unhappy", None)]
-    made = results(groups, lambda: hands)
+    made = results(groups, lambda: threads)
 
     assert [[0, 0], [0, 1], [0, 2], [0, 3]] == [next(made)[1].tolist() for _ in range(4)]
     with pytest.raises(TypeError):
@@ -162,18 +162,18 @@ def test_the_system_starts_no_thread_with_such_a_stack(no_more_threads):
         threading.Thread(target=int).start()
 
 
-@pytest.mark.parametrize("hands", [2, 4])
-def test_where_no_thread_can_be_started_the_calling_one_does_it_all(no_more_threads, hands):
+@pytest.mark.parametrize("threads", [2, 4])
+def test_where_no_thread_can_be_started_the_calling_one_does_it_all(no_more_threads, threads):
     no_more_threads()
-    threads = set()
+    used = set()
 
     def groups():
         for name, works in counting():
-            threads.add(threading.get_ident())
-            yield group_of(name, [lambda work=work: threads.add(threading.get_ident()) or work() for work in works])
+            used.add(threading.get_ident())
+            yield group_of(name, [lambda work=work: used.add(threading.get_ident()) or work() for work in works])
 
-    assert EXPECTED == told(groups(), lambda: hands)
-    assert {threading.get_ident()} == threads
+    assert EXPECTED == collected(groups(), lambda: threads)
+    assert {threading.get_ident()} == used
 
 
 def test_where_no_thread_can_be_started_nothing_is_done_before_its_turn(no_more_threads):
@@ -194,13 +194,13 @@ def test_where_no_thread_can_be_started_nothing_is_done_before_its_turn(no_more_
 def test_where_no_further_thread_can_be_started_the_work_goes_on_with_those_there_are(no_more_threads, started, most):
     asked = []
 
-    def hands():
+    def threads():
         asked.append(1)
         if len(asked) > started:
             no_more_threads()
         return 4
 
-    assert EXPECTED == told(counting(), hands, most)
+    assert EXPECTED == collected(counting(), threads, most)
 
 
 def test_work_is_done_once_where_threads_run_out(no_more_threads):
@@ -227,7 +227,7 @@ def test_closing_cancels_what_has_not_begun_and_leaves_no_thread():
     assert before == threading.active_count()
 
 
-def test_no_more_is_begun_than_there_are_hands_and_one_piece():
+def test_no_more_is_begun_than_one_piece_a_thread_and_one():
     begun = []
     works = [lambda number=number: begun.append(number) or samples(number) for number in range(100)]
     made = results([group_of("g", works)], lambda: 2)

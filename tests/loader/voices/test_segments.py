@@ -1,25 +1,25 @@
-"""loader.voices.segments: what is heard, in order, with silence between sentences, and where each passage stands."""
+"""loader.voices.segments: the audio in order, with silence between sentences, and the place of each segment."""
 
 import numpy as np
 
 from loader.engines.base import NO_SAMPLES, Plan
-from loader.text.utterance import Reading
-from loader.voices.prefetch import Ahead, one_hand
-from loader.voices.segments import Passage, measured, stretches
+from loader.text.front_end import Reading
+from loader.voices.prefetch import Prefetcher, one_thread
+from loader.voices.segments import Segment, chunks, time_segments
 
 
-def passage(sentence, lengths, windows, pause=0):
+def segment(sentence, lengths, windows, pause=0):
     known = None if lengths is None else np.array(lengths)
     work = iter([lambda window=window: np.full(window, sentence + 1, dtype=np.float32) for window in windows])
-    return Passage(sentence, Reading([1], "text"), "en", pause, Plan(known, work))
+    return Segment(sentence, Reading([1], "text"), "en", pause, Plan(known, work))
 
 
-def heard(passages):
-    return list(stretches(Ahead(iter(passages), lambda each: each.plan.work, one_hand, 1).results()))
+def heard(segments):
+    return list(chunks(Prefetcher(iter(segments), lambda each: each.plan.work, one_thread, 1).results()))
 
 
-def test_silence_comes_before_a_passage_and_is_part_of_none():
-    first, silence, second = heard([passage(0, [4, 6], [10]), passage(1, [5], [5], pause=3)])
+def test_silence_comes_before_a_segment_and_belongs_to_none():
+    first, silence, second = heard([segment(0, [4, 6], [10]), segment(1, [5], [5], pause=3)])
 
     assert [0, 0, 0] == silence.samples.tolist()
     assert silence.begins is None
@@ -27,31 +27,31 @@ def test_silence_comes_before_a_passage_and_is_part_of_none():
     assert (13, 18) == (second.begins.start_samples, second.begins.end_samples)
 
 
-def test_only_the_first_stretch_of_a_passage_begins_it():
-    assert [True, False, False] == [each.begins is not None for each in heard([passage(0, [30], [10, 10, 10])])]
+def test_only_the_first_chunk_of_a_segment_begins_it():
+    assert [True, False, False] == [each.begins is not None for each in heard([segment(0, [30], [10, 10, 10])])]
 
 
 def test_work_that_only_prepares_is_not_heard_and_hides_no_beginning():
-    prepares = passage(0, [5], [])
+    prepares = segment(0, [5], [])
     work = iter([lambda: NO_SAMPLES, lambda: np.ones(5, dtype=np.float32)])
-    (only,) = heard([Passage(0, prepares.reading, "en", 0, Plan(np.array([5]), work))])
+    (only,) = heard([Segment(0, prepares.reading, "en", 0, Plan(np.array([5]), work))])
 
     assert 5 == only.samples.size == only.begins.end_samples
 
 
-def test_a_passage_of_unknown_length_is_as_long_as_what_was_spoken():
-    first, second = heard([passage(0, None, [7]), passage(1, None, [9])])
+def test_a_segment_of_unknown_length_is_as_long_as_its_audio():
+    first, second = heard([segment(0, None, [7]), segment(1, None, [9])])
 
     assert [(0, 7), (7, 16)] == [(each.begins.start_samples, each.begins.end_samples) for each in (first, second)]
 
 
-def test_measuring_places_passages_where_they_are_heard_and_makes_none_audible_that_is_known():
-    def passages():
-        return [passage(0, [4, 6], [10]), passage(1, None, [5], pause=3), passage(1, [2], [2])]
+def test_timing_segments_makes_no_audio_if_the_length_is_known():
+    def segments():
+        return [segment(0, [4, 6], [10]), segment(1, None, [5], pause=3), segment(1, [2], [2])]
 
-    spoken = [(each.begins.start_samples, each.begins.end_samples) for each in heard(passages()) if each.begins]
-    asked = passages()
-    found = [(each.start_samples, each.end_samples) for each in measured(iter(asked))]
+    spoken = [(each.begins.start_samples, each.begins.end_samples) for each in heard(segments()) if each.begins]
+    asked = segments()
+    found = [(each.start_samples, each.end_samples) for each in time_segments(iter(asked))]
 
     assert spoken == found
     assert 1 == len(list(asked[0].plan.work))

@@ -1,4 +1,4 @@
-"""loader.voices.voice: the embedded voice speaks, or says that it cannot; any text, in bounded pieces."""
+"""loader.voices.voice: the embedded voice speaks any text in bounded pieces, or raises."""
 
 import contextlib
 import dataclasses
@@ -12,12 +12,12 @@ import pytest
 
 from loader.artifacts.artifact import open_artifact
 from loader.config.settings import SpeechSettings, VoiceSettings
-from loader.engines.vits.inference import FIRST_WINDOWS_FRAMES, WINDOW_FRAMES
+from loader.engines.vits import FIRST_WINDOWS_FRAMES, WINDOW_FRAMES
 from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnspeakableTextError
 from loader.text.espeak import Espeak
 from loader.text.sentences import PIECE_CHARACTERS, UTTERANCE_PHONEMES, split_sentences
-from loader.voices.opening import open_parts
-from loader.voices.voice import FASTEST, SLOWEST, Delivery, Voice, random_seed
+from loader.voices.catalog import open_parts
+from loader.voices.voice import MAX_SPEED, MIN_SPEED, Delivery, Voice, random_seed
 from tests.support.checkpoints import LANGUAGES, SPEAKERS
 
 SPEECH = SpeechSettings(0.45, None, None, None)
@@ -131,7 +131,7 @@ def test_speaking_soon_changes_when_and_not_what(voice):
     assert np.abs(soon - later).max() < 1e-4
 
 
-def test_the_first_window_is_short_when_somebody_waits(voice):
+def test_the_first_window_is_short_if_a_client_waits(voice):
     samples_per_frame = voice.manifest.network["vits"]["samples_per_frame"]
 
     first, second, *_ = voice.speak(f"{SENTENCE} {SENTENCE}", Delivery(1, soon=True))
@@ -185,11 +185,11 @@ def test_twice_the_speed_takes_half_the_time(voice):
     assert 0.45 < fast.size / normal.size < 0.62
 
 
-@pytest.mark.parametrize("speed", [SLOWEST, FASTEST])
+@pytest.mark.parametrize("speed", [MIN_SPEED, MAX_SPEED])
 def test_the_slowest_and_the_fastest_speak(voice, speed):
     ratio = spoken(voice, "Good morning", speed=speed).size / spoken(voice, "Good morning").size
 
-    assert (ratio > 3) if speed == SLOWEST else (ratio < 0.6)
+    assert (ratio > 3) if speed == MIN_SPEED else (ratio < 0.6)
 
 
 def test_text_is_read_as_samples_are_taken(voice):
@@ -235,7 +235,7 @@ def test_every_piece_of_text_is_a_checkpoint_also_if_it_makes_no_sound(voice):
             count += 1
 
         with contextlib.suppress(UnspeakableTextError):
-            list(voice.passages(text, Delivery(1), checkpoint))
+            list(voice.segments(text, Delivery(1), checkpoint))
         passed.append(count)
 
     assert [500, 20_000 // PIECE_CHARACTERS + 1, 4] == passed
@@ -250,7 +250,7 @@ def test_a_checkpoint_can_end_the_speech(voice):
 
     for most in (1, 2):
         with pytest.raises(EnoughError):
-            list(voice.stretches("\u200b! " * 500, Delivery(1), itertools.repeat(most).__next__, most, checkpoint))
+            list(voice.chunks("\u200b! " * 500, Delivery(1), itertools.repeat(most).__next__, most, checkpoint))
 
 
 def test_pauses_and_sentences_are_known_before_anything_is_spoken(voice):
@@ -261,14 +261,14 @@ def test_pauses_and_sentences_are_known_before_anything_is_spoken(voice):
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY.keys())
 def test_nasty_text_has_a_first_window(voice, text):
     # At full length the first utterance of some lasts half a minute, hence the cut.
-    window = next(voice.speak(text[:40] + "a" + text[-40:], Delivery(1, speed=FASTEST, soon=True)))
+    window = next(voice.speak(text[:40] + "a" + text[-40:], Delivery(1, speed=MAX_SPEED, soon=True)))
 
     assert window.size
     assert np.isfinite(window).all()
 
 
 def test_the_longest_utterance_is_spoken(voice):
-    window = next(voice.speak("1234567890" * 2_000, Delivery(1, speed=FASTEST, soon=True)))
+    window = next(voice.speak("1234567890" * 2_000, Delivery(1, speed=MAX_SPEED, soon=True)))
 
     assert window.any()
 
@@ -299,7 +299,7 @@ def test_an_unknown_speaker_is_refused_with_the_known_before_anything_is_spoken(
 
 def test_a_voice_of_one_speaker_has_none_to_choose(voice):
     assert () == voice.speakers
-    with pytest.raises(UnknownSpeakerError, match="it has one speaker, without a name; leave it out"):
+    with pytest.raises(UnknownSpeakerError, match="it has one speaker without a name; omit the speaker"):
         voice.speaker_row("joe")
 
 
@@ -345,21 +345,21 @@ def test_a_voice_whose_scales_are_configured_speaks_by_them(choir):
 def test_joins_do_not_click(voice):
     """Neither between pieces of a sentence nor beside silence is the step larger than speech itself takes."""
     text = f"{LONG} So it was."
-    spoken = list(voice.stretches(text, Delivery(3, sentence_pause_s=0.1)))
-    samples = np.concatenate([stretch.samples for stretch in spoken])
-    starts = np.cumsum([0, *(stretch.samples.size for stretch in spoken)])[1:-1]
+    spoken = list(voice.chunks(text, Delivery(3, sentence_pause_s=0.1)))
+    samples = np.concatenate([chunk.samples for chunk in spoken])
+    starts = np.cumsum([0, *(chunk.samples.size for chunk in spoken)])[1:-1]
     steps = np.abs(np.diff(samples))
 
-    assert 3 <= sum(stretch.begins is not None for stretch in spoken)
+    assert 3 <= sum(chunk.begins is not None for chunk in spoken)
     assert max(steps[start - 1] for start in starts) < np.percentile(steps, 99)
 
 
 def test_a_first_clause_is_cut_off_only_where_the_sentence_is_long_and_the_configuration_lets_it(catalogue, settings):
-    texts = [passage.reading.text for passage in catalogue.default.passages(LONG, Delivery(1))]
+    texts = [segment.reading.text for segment in catalogue.default.segments(LONG, Delivery(1))]
     speech = dataclasses.replace(settings.speech, first_clause=False)
     plain = Voice(catalogue.default.settings, speech, catalogue.default.manifest, catalogue.default.open)
 
     assert ["When the rain had stopped at last,", LONG[35:]] == texts
-    assert [LONG] == [passage.reading.text for passage in plain.passages(LONG, Delivery(1))]
-    later = [passage.reading.text for passage in catalogue.default.passages(f"{SENTENCE} {LONG}", Delivery(1))]
+    assert [LONG] == [segment.reading.text for segment in plain.segments(LONG, Delivery(1))]
+    later = [segment.reading.text for segment in catalogue.default.segments(f"{SENTENCE} {LONG}", Delivery(1))]
     assert [SENTENCE, LONG] == later

@@ -17,7 +17,7 @@ OPEN = """
     from pathlib import Path
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     import numpy as np
-    from loader.engines.vits.inference import Condition
+    from loader.engines.vits import Condition
     from loader.artifacts.artifact import open_artifact
     from loader.engines import pytorch
     from loader.engines.base import Prosody, Utterance
@@ -165,9 +165,9 @@ def test_what_torch_leaves_out_changes_no_sample(torch_artifact):
 
 def test_what_torch_left_out_can_be_had_later(torch_artifact):
     shape = answer_of(OPEN + """
-    from loader.engines.compat import lean_torch
-    lean_torch.import_torch()
-    lean_torch.complete_torch()
+    from loader.engines.compat import torch_imports
+    torch_imports.import_torch()
+    torch_imports.complete_torch()
     import torch
     weight, image = torch.empty(3, 4, 3, device="meta"), torch.empty(1, 4, 10, device="meta")
     print(json.dumps(list(torch.nn.functional.conv1d(image, weight).shape)))
@@ -185,7 +185,7 @@ def test_a_window_in_halves_is_the_window(torch_artifact, frames):
     whole = model.decode(latent, Condition())
     hop, errors = engine.facts.samples_per_frame, []
     for keep in ((0, frames), (frames // 3, frames), (frames // 3, frames - frames // 4)):
-        halves = engine.networks._in_halves(model, latent, Condition(), keep)
+        halves = engine.networks._decode_halves(model, latent, Condition(), keep)
         once = engine.networks.decode(latent, Condition(), keep)
         kept = whole[keep[0] * hop : keep[1] * hop]
         assert kept.shape == halves.shape == once.shape, (kept.shape, halves.shape, once.shape)

@@ -1,1 +1,0 @@
-"""VITS inference that both engines share: numpy, no network library."""

@@ -1,1 +1,0 @@
-"""Readers of languages that need a package of their own."""

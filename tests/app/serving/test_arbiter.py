@@ -1,0 +1,200 @@
+"""app.serving.arbiter: rolling restart and deadline check, with a master that records what it is asked to do."""
+
+import itertools
+import math
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app.scoreboard.board import Scoreboard
+from app.scoreboard.layout import State
+from app.serving.arbiter import DeadlineCheck, RollingRestart
+
+NOW_S = 1000.0
+
+
+@dataclass(eq=False)
+class Worker:
+    """What the master knows of a worker."""
+
+    slot: Any
+    aborted: bool = False
+    kill_at_s: float = math.inf
+    is_stopping: bool = False
+
+
+class RecordingMaster:
+    """Takes the place of gunicorn's arbiter: forks workers that are objects only, and records how long it was to wait."""
+
+    def __init__(self, workers=0):
+        self.cfg = SimpleNamespace(timeout=30)
+        self.WORKERS = {}
+        self.num_workers = workers
+        self.waited_s = None
+        self._board, self._pids = Scoreboard(8), itertools.count(1)
+        self.manage_workers()
+
+    def manage_workers(self):
+        while len(self.WORKERS) < self.num_workers:
+            self.WORKERS[next(self._pids)] = Worker(self._board.take_seat())
+        for pid in list(self.WORKERS)[: len(self.WORKERS) - self.num_workers]:
+            self.WORKERS[pid].is_stopping = True
+
+    def wait_for_signals(self, timeout):
+        self.waited_s = timeout
+        return ["a signal"]
+
+    def end(self, pid):
+        worker = self.WORKERS.pop(pid)
+        self._board.leave(worker.slot, "stopped")
+
+    def show_ready(self, pid):
+        self.WORKERS[pid].slot.become(State.READY)
+
+    def stopping(self):
+        return [pid for pid, worker in self.WORKERS.items() if worker.is_stopping]
+
+
+def test_a_restart_forks_one_worker_at_a_time_and_stops_an_old_one_once_it_is_ready():
+    master = RecordingMaster(workers=2)
+    RollingRestart(master)
+    master.handle_hup()
+    for new, old in ((3, 1), (4, 2)):
+        master.manage_workers()
+        assert (old, new, 3) == (min(master.WORKERS), max(master.WORKERS), len(master.WORKERS))
+        master.manage_workers()
+        assert [] == master.stopping()  # the new worker is not ready
+        master.show_ready(new)
+        master.manage_workers()
+        assert [old] == master.stopping()
+        master.manage_workers()
+        assert new == max(master.WORKERS)  # the old worker has not ended
+        master.end(old)
+
+    master.manage_workers()
+    assert ([3, 4], []) == (list(master.WORKERS), master.stopping())
+
+
+def test_a_restart_ends_with_the_old_workers_if_a_new_one_ends_before_it_is_ready():
+    master = RecordingMaster(workers=2)
+    RollingRestart(master)
+    master.handle_hup()
+    master.manage_workers()
+    master.end(3)
+    for _ in range(3):
+        master.manage_workers()
+
+    assert ([1, 2], []) == (list(master.WORKERS), master.stopping())
+
+
+def test_a_worker_whose_successor_was_killed_is_restarted_by_the_next_restart():
+    master = RecordingMaster(workers=1)
+    RollingRestart(master)
+    master.handle_hup()
+    master.manage_workers()
+    master.end(2)
+    master.manage_workers()
+    master.handle_hup()
+    master.manage_workers()
+    master.show_ready(3)
+    master.manage_workers()
+
+    assert [1] == master.stopping()
+
+
+def test_a_second_restart_includes_the_workers_that_the_first_has_forked():
+    master = RecordingMaster(workers=1)
+    RollingRestart(master)
+    master.handle_hup()
+    master.manage_workers()
+    master.handle_hup()
+    for new, old in ((2, 1), (3, 2)):
+        master.show_ready(new)
+        master.manage_workers()
+        assert [old] == master.stopping()
+        master.end(old)
+        master.manage_workers()
+
+    assert [3] == list(master.WORKERS)
+
+
+def test_one_worker_stays_if_the_count_is_lowered_during_a_restart():
+    master = RecordingMaster(workers=1)
+    RollingRestart(master)
+    master.handle_hup()
+    master.manage_workers()
+    master.num_workers -= 1  # SIGTTOU
+    master.show_ready(2)
+    master.manage_workers()
+
+    assert (1, [1]) == (master.num_workers, master.stopping())
+
+
+def worker(stalls_s=0.0, aborted=False):
+    slot = Scoreboard(1).take_seat()
+    slot.show(stalls_s=stalls_s)
+    return Worker(slot, aborted)
+
+
+def checked(*workers, timeout=30, now=lambda: NOW_S):
+    """Return a master that has waited once, with the deadline check of these workers."""
+    master = RecordingMaster()
+    master.WORKERS = dict(enumerate(workers, 1_000_000_000))  # no process has such a pid
+    master.cfg.timeout = timeout
+    DeadlineCheck(master, now)
+    assert ["a signal"] == master.wait_for_signals(timeout=1.0)
+    return master
+
+
+@pytest.mark.parametrize(
+    "workers",
+    [
+        pytest.param([], id="no worker"),
+        pytest.param([worker()], id="no deadline"),
+        pytest.param([worker(NOW_S + 60)], id="a later deadline"),
+        pytest.param([worker(NOW_S - 5, aborted=True)], id="aborted by gunicorn"),
+        pytest.param([Worker(slot=None)], id="no slot"),
+    ],
+)
+def test_the_master_waits_a_second_as_gunicorn_does_if_no_deadline_is_near(workers):
+    assert 1.0 == checked(*workers).waited_s
+
+
+def test_it_waits_until_just_after_the_next_deadline():
+    master = checked(worker(NOW_S + 60), worker(NOW_S + 0.25), worker(NOW_S + 0.5), worker())
+    assert 0.25 < master.waited_s < 0.26
+
+
+def test_it_does_not_wait_if_a_deadline_has_passed():
+    assert 0.0 == checked(worker(NOW_S - 5)).waited_s
+
+
+def test_no_worker_is_ended_with_gunicorns_timeout_of_nought():
+    stalled = worker(NOW_S - 5)
+
+    assert 1.0 == checked(stalled, timeout=0).waited_s
+    assert not stalled.aborted
+
+
+def test_a_stalled_worker_is_aborted_and_if_it_is_still_there_killed_a_second_later(caplog):
+    program = "import signal; signal.signal(signal.SIGABRT, signal.SIG_IGN); print(flush=True); signal.pause()"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        clock, master, stalled = [NOW_S], RecordingMaster(), worker(NOW_S - 5)
+        master.WORKERS = {process.pid: stalled}
+        DeadlineCheck(master, lambda: clock[0])
+        master.wait_for_signals(timeout=1.0)
+        assert stalled.aborted and process.poll() is None
+        clock[0] += 0.5
+        master.wait_for_signals(timeout=1.0)
+        assert (0.5, None) == (master.waited_s, process.poll())
+        clock[0] += 0.5
+        master.wait_for_signals(timeout=1.0)
+        assert -signal.SIGKILL == process.wait(60)
+
+    assert ["worker.stalled"] == [record.msg["event"] for record in caplog.records]

@@ -1,0 +1,199 @@
+"""Workers that end while they are asked: by SIGHUP one by one, by SIGTERM after what they have."""
+
+import json
+import signal
+import threading
+
+import psutil
+import pytest
+
+LONG = "A sentence that is long enough to be decoded in several windows, one after the other. " * 20
+
+
+class Load:
+    """Clients that ask again as soon as they are answered, until they are told to stop."""
+
+    def __init__(self, server, clients=4):
+        self.answers = []
+        self._server = server
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(seed,)) for seed in range(clients)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self, seed):
+        while not self._over.is_set():
+            try:
+                answer = self._server.speak("Hello there.", seed=seed)
+                self.answers.append((answer.status, seed, answer.body))
+            except Exception as error:
+                self.answers.append((type(error).__name__, seed, b""))
+
+
+def totals(server):
+    return server.ask("GET", "/status").json()["totals"]
+
+
+def hang_up(server):
+    server.process.send_signal(signal.SIGHUP)
+
+
+def test_twenty_replacements_of_all_workers_under_load_lose_no_request(start):
+    server = start().ready()
+    with Load(server) as load:
+        for _ in range(20):
+            before = {worker.pid for worker in server.workers()}
+            hang_up(server)
+            server.eventually(lambda before=before: not before & {worker.pid for worker in server.workers()})
+
+    assert {200} == {status for status, _, _ in load.answers}
+    assert 4 == len({(seed, body) for _, seed, body in load.answers})
+    # The last one that ended may be found by the master a moment later.
+    server.eventually(lambda: totals(server)["endings"]["stopped"] == 40)
+    assert 42 == totals(server)["forks"]
+    assert len(load.answers) == totals(server)["outcomes"]["done"]
+
+
+def test_workers_are_replaced_one_by_one(start):
+    server = start("--workers", "3").ready()
+    hang_up(server)
+    most = 0
+    while server.log().count("ending=stopped") < 3:
+        most = max(most, len(server.workers()))
+
+    assert most <= 4
+    log = server.log().splitlines()
+    order = [
+        "end" if "event=worker.ended" in line else "boot" for line in log if "event=worker.ended" in line or "Booting" in line
+    ]
+    assert ["boot"] * 3 + ["boot", "end"] * 3 == order
+
+
+def test_a_stream_that_is_under_way_is_finished_by_its_old_worker(start):
+    server = start("--workers", "1").ready()
+    reference = server.speak(LONG, seed=1, stream=True).body
+    connection = server.connection()
+    connection.request(
+        "POST", "/v1/audio/speech", json.dumps({"input": LONG, "stream": True, "response_format": "wav", "seed": 1})
+    )
+    response = connection.getresponse()
+    hang_up(server)
+    server.eventually(lambda: len(server.workers()) == 2)
+    assert 200 == server.speak("Meanwhile.").status
+
+    assert reference == response.read()
+    connection.close()
+    server.eventually(lambda: len(server.workers()) == 1)
+
+
+def test_asked_again_meanwhile_it_replaces_the_new_ones_too(start):
+    server = start().ready()
+    first = {worker.pid for worker in server.workers()}
+    hang_up(server)
+    server.eventually(lambda: {worker.pid for worker in server.workers()} - first)
+    newer = {worker.pid for worker in server.workers()}
+    hang_up(server)
+
+    server.eventually(lambda: not (first | newer) & {worker.pid for worker in server.workers()})
+    server.eventually(lambda: len(server.workers()) == 2)
+
+
+def test_where_a_new_worker_cannot_get_ready_the_old_ones_stay(start, write_config, tmp_path):
+    server = start("tests.support.unready_voice:create()", environment={"CHORUS_UNREADY": str(tmp_path / "unready")},
+                   keys={"preload": False}, expects_errors=True, expected_deaths=1).ready()  # fmt: skip
+    before = {worker.pid for worker in server.workers()}
+    (tmp_path / "unready").touch()
+    hang_up(server)
+    server.eventually(lambda: "event=restart.abandoned" in server.log())
+
+    assert before <= {worker.pid for worker in server.workers()}
+    assert 200 == server.speak("Hello.").status
+    (tmp_path / "unready").unlink()
+
+
+def test_a_new_master_takes_over_while_requests_come(start):
+    """SIGUSR2, then SIGTERM to the old one: how a configuration, a model or a version is replaced."""
+    server = start().ready()
+    with Load(server) as load:
+        server.process.send_signal(signal.SIGUSR2)
+        successor = server.eventually(lambda: [child for child in server.workers() if len(child.children()) == 2])[0]
+        before = len(load.answers)
+        server.process.send_signal(signal.SIGTERM)
+        assert 0 == server.process.wait(60)
+        server.eventually(lambda: len(load.answers) > before + 8)
+
+    assert {200} == {status for status, _, _ in load.answers}
+    assert 4 == len({(seed, body) for _, seed, body in load.answers})
+    successor.terminate()
+    server.eventually(lambda: not successor.is_running())
+    assert "Traceback" not in server.log()
+
+
+def test_a_new_master_that_is_not_wanted_after_all_is_ended_and_nothing_is_lost(start):
+    server = start().ready()
+    old = {worker.pid for worker in server.workers()}
+    with Load(server) as load:
+        server.process.send_signal(signal.SIGUSR2)
+        successor = server.eventually(lambda: [child for child in server.workers() if len(child.children()) == 2])[0]
+        successor.terminate()
+        server.eventually(lambda: not successor.is_running() or successor.status() == psutil.STATUS_ZOMBIE)
+        before = len(load.answers)
+        server.eventually(lambda: len(load.answers) > before + 8)
+
+    assert {200} == {status for status, _, _ in load.answers}
+    assert old <= {worker.pid for worker in server.workers()}
+
+
+def test_where_a_new_master_cannot_start_the_old_one_serves_on(start):
+    server = start().ready()
+    old = {worker.pid for worker in server.workers()}
+    before = server.config.read_text()
+    server.config.write_text(before + "nonsense: 1\n")
+    server.process.send_signal(signal.SIGUSR2)
+    server.eventually(lambda: "nonsense" in server.log())
+    server.eventually(lambda: {worker.pid for worker in server.workers()} == old)
+
+    assert 200 == server.speak("Hello.").status
+
+
+def test_one_worker_stays_where_one_is_taken_away_while_it_is_replaced(start):
+    server = start("--workers", "1").ready()
+    (old,) = server.workers()
+    hang_up(server)
+    server.eventually(lambda: len(server.workers()) == 2)
+    server.process.send_signal(signal.SIGTTOU)
+    server.eventually(lambda: not old.is_running())
+
+    assert 200 == server.speak("Hello.").status
+    assert 1 == len(server.workers())
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_sigterm_lets_streams_be_finished_and_refuses_new_requests(start, workers):
+    server = start("--workers", workers).ready()
+    reference = server.speak(LONG, seed=1, stream=True).body
+    connection = server.connection()
+    connection.request(
+        "POST", "/v1/audio/speech", json.dumps({"input": LONG, "stream": True, "response_format": "wav", "seed": 1})
+    )
+    response = connection.getresponse()
+    server.process.send_signal(signal.SIGTERM)
+
+    def refused():
+        try:
+            return server.ask("GET", "/livez") and False
+        except OSError:
+            return True
+
+    server.eventually(refused)
+    assert reference == response.read()
+    connection.close()
+    assert 0 == server.process.wait(60)
