@@ -24,13 +24,14 @@ from app.scoreboard.board import Scoreboard  # noqa: E402
 from app.serving import hooks  # noqa: E402
 from app.serving.request_buffer import MAX_LINE_BYTES  # noqa: E402
 from app.serving.worker import MAX_PENDING, SpeechWorker  # noqa: E402
-from app.startup import one_clear_message, settings_from  # noqa: E402
+from app.startup import needed_to_serve, one_clear_message, require_open_files, settings_from  # noqa: E402
 from app.system import heap  # noqa: E402
-from app.system.open_files import needed_to_serve, require_open_files  # noqa: E402
+from app.system.cgroup import cpu_budget  # noqa: E402
 
 heap.keep_one_heap()
+# Read once: app.wsgi in each worker gets the same settings.
 _settings = settings_from(os.environ)
-_workers = _settings.workers or hooks.usable_cores()
+_workers = _settings.workers or cpu_budget().used
 with one_clear_message():
     _files = needed_to_serve(_settings, _workers)
     require_open_files(_files, wanted=_files + MAX_PENDING)

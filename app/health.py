@@ -1,4 +1,4 @@
-"""Does it speak? `python -m app.health` as a liveness probe, and the same as a coroutine."""
+"""Liveness probe: `python -m app.health` loads the voices and speaks; the same as a coroutine."""
 
 import asyncio
 import io
@@ -14,10 +14,10 @@ from loader.tts_loader import TTSLoader
 
 
 async def health_check(config_path: str | Path = DEFAULT_CONFIG) -> float:
-    """Load the voices, speak "Hello world", and return how many seconds of audio came.
+    """Load the voices, speak "Hello world", and return the seconds of audio.
 
     Raises:
-        LoaderError: loading failed, or what came is silence.
+        LoaderError: loading failed, or the audio is silence.
     """
     loader = TTSLoader(config_path)
     await loader.warm_up()
@@ -26,12 +26,12 @@ async def health_check(config_path: str | Path = DEFAULT_CONFIG) -> float:
         frames = audio.readframes(audio.getnframes())
         duration_s: float = audio.getnframes() / audio.getframerate()
     if not any(frames):
-        raise SynthesisError(f"{duration_s:.2f} s of silence came instead of speech")
+        raise SynthesisError(f"the speech is {duration_s:.2f} s of silence")
     return duration_s
 
 
 def main() -> None:
-    """Exit with 0 when it spoke, else with the error's documented status."""
+    """Exit with 0 if it spoke, else with the documented status of the error."""
     reopen_closed_streams()
     with one_clear_message():
         duration_s = asyncio.run(health_check(os.environ.get("CHORUS_CONFIG") or DEFAULT_CONFIG))

@@ -1,30 +1,49 @@
-"""How a process starts: from its configuration, or not at all and with one clear message."""
+"""Start of a process: its configuration and its limit of open files, or one clear message and a documented exit status."""
 
+import resource
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 
 from loader.artifacts.fs import remedy_for
 from loader.config.settings import Settings, load_settings
-from loader.errors import LoaderError
+from loader.errors import LoaderError, ShortageError
 
 #: The number of sysexits.h for reading or writing that failed.
 INPUT_OUTPUT_ERROR = 74
 
 DEFAULT_CONFIG = "tts_config.yaml"
 
+#: An interpreter, its libraries, the scoreboard, the log, the listener: at most 21 open files (measured 2026-11-30).
+_PROCESS_FILES = 48
+#: A mapped artifact has each of its files open: at most 19 so far, and espeak-ng reads one at a time.
+_VOICE_FILES = 32
+#: Connections of probes, listings and refusals, which need no turn.
+_SPARE_FILES = 16
+#: Open in the master for each worker.
+_WORKER_FILES = 2
+
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
-    """Read the configuration file that CHORUS_CONFIG names, or end the process with one clear message."""
+    """Return the settings in the file that CHORUS_CONFIG names; end the process with one clear message if they are wrong.
+
+    A file is read once: workers have the settings that their master read, whatever the file says by then.
+    """
     with one_clear_message():
-        return load_settings(environment.get("CHORUS_CONFIG") or DEFAULT_CONFIG)
+        return _load_once(environment.get("CHORUS_CONFIG") or DEFAULT_CONFIG)
+
+
+@cache
+def _load_once(path: str) -> Settings:
+    return load_settings(path)
 
 
 @contextmanager
 def one_clear_message() -> Iterator[None]:
     """End the process on a reported error with its line and its documented status, on Ctrl-C quietly with 130.
 
-    An error of the file system that has come as far as here is reported too: it is the machine's.
+    File system errors that reach this are reported too, with a remedy if one is known.
     """
     try:
         yield
@@ -37,3 +56,34 @@ def one_clear_message() -> Iterator[None]:
     except KeyboardInterrupt:
         print("\nchorus: interrupted", file=sys.stderr, flush=True)
         sys.exit(130)
+
+
+def needed_to_speak(settings: Settings) -> int:
+    """Return how many open files a process needs that speaks with the configured voices."""
+    return _PROCESS_FILES + _VOICE_FILES * len(settings.voices)
+
+
+def needed_to_serve(settings: Settings, workers: int) -> int:
+    """Return how many open files each process of a server needs: every admitted request has a connection."""
+    admission = settings.admission
+    # An answer that is made or waits for its client may have a temporary file besides its connection.
+    answers = 2 * (settings.threads + admission.parked) + admission.queue + _SPARE_FILES
+    return needed_to_speak(settings) + _WORKER_FILES * workers + answers
+
+
+def require_open_files(needed: int, wanted: int = 0) -> None:
+    """Raise this process's own limit to `needed` or, if that is more, `wanted`, as far as the system allows.
+
+    Raises:
+        ShortageError: the system allows fewer than `needed`.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    target = max(needed, wanted) if hard == resource.RLIM_INFINITY else min(hard, max(needed, wanted))
+    if soft != resource.RLIM_INFINITY and soft < target:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
+        soft = target
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        raise ShortageError(
+            f"this configuration needs {needed} open files in each process, the limit is {soft}; "
+            f"raise it to at least {needed} (ulimit -n, or LimitNOFILE= of a systemd unit)"
+        )

@@ -1,31 +1,35 @@
 """When it will be heard: `/v1/audio/captions`, for the same body and seed as the speech itself. Ours alone."""
 
 import json
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
-import voluptuous as vol
 from flask import Blueprint, Response, current_app, request
 
-from app.api.openai import BODY, body_of, name_ignored_fields, speech_request
+from app.api.openai import Body, body_of, name_ignored_fields, speech_request
 from app.context import Service
 from app.scheduling.deadline import listener
 from app.synthesis.captions import CONTENT_TYPES, GRANULARITIES, as_played, captions_json, srt, vtt
 from app.synthesis.job import measured_speech
 from app.synthesis.request import SpeechRequest
-from loader.config.validators import absent_or, one_of
 from loader.timing.timings import Timing
 
 captions = Blueprint("captions", __name__, url_prefix="/v1")
 captions.after_request(name_ignored_fields)
 
-_BODY = BODY.extend({vol.Optional("caption_format", default=None): absent_or(one_of(*CONTENT_TYPES))})
+
+@dataclass(frozen=True)
+class CaptionsBody(Body):
+    """The fields of a body, with the format of the captions."""
+
+    caption_format: Literal["json", "srt", "vtt"] | None = None
 
 
 @captions.post("/audio/captions")
 def timings() -> Response:
     """Return captions of `input`; a voice that knows its durations does not speak for it."""
     service: Service = current_app.extensions["chorus"]
-    body = _with_its_format(body_of(_BODY))
+    body = _with_its_format(body_of(CaptionsBody))
     asked = speech_request(service, body)
     client = listener(request.environ)
     with service.admission.turn(client), service.heap.work():

@@ -2,20 +2,20 @@
 
 import json
 import re
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-import voluptuous as vol
 from flask import Blueprint, Response, current_app, g, jsonify, request
+from msgspec import Meta
 
 from app.api.responses import answer
 from app.codecs.registry import FORMATS
 from app.context import Service
 from app.errors import BadRequestError, ServiceError, UnsupportedFormatError
 from app.scheduling.deadline import listener
-from app.synthesis.captions import GRANULARITIES
 from app.synthesis.request import MOST_SEED, Speaking, SpeechRequest, checked_text, chosen_seed
 from app.synthesis.voices import speaking
-from loader.config.validators import absent_or, flag, number, one_of, shown, whole
+from loader.config.validation import Problem, keys_of, validate
 from loader.voices.voice import MAX_SPEED, MIN_SPEED
 
 #: What OpenAI's clients take bare PCM to be.
@@ -28,54 +28,48 @@ _FIELD = re.compile(r"[\w.-]{1,40}", re.ASCII)
 
 openai = Blueprint("openai", __name__, url_prefix="/v1")
 
-
-def _string(value: Any) -> str:
-    if not isinstance(value, str):
-        raise vol.Invalid(f"expected a string, found {shown(value)}")
-    return value
+_String = Annotated[str, Meta(extra={"expected": "a string"})]
+_NoiseScale = Annotated[float, Meta(ge=0.0, le=2.0)]
+_Granularity = Literal["sentence", "word", "phoneme", "segment"]
 
 
-def _granularities(value: Any) -> list[str]:
-    """Return the list. Looked through by hand: voluptuous makes an error of each item, 170 MB for the longest body."""
-    known = (*GRANULARITIES, "segment")
-    if not isinstance(value, list) or len(value) > 2 * len(known):
-        raise vol.Invalid(f"expected a list of some of {', '.join(known)}")
-    check = one_of(*known)
-    return [check(each) for each in value]
+@dataclass(frozen=True)
+class NamedVoice:
+    """A voice as OpenAI's newer clients name it."""
+
+    id: str
 
 
-_NAMED_VOICE = vol.Schema({vol.Required("id"): str}, extra=vol.REMOVE_EXTRA)
+@dataclass(frozen=True)
+class Body:
+    """The fields of a body. Unknown ones are accepted: clients send fields of other servers, and newer ones."""
 
-# Unknown keys are let through: clients send fields of other servers, and newer ones.
-BODY = vol.Schema(
-    {
-        vol.Required("input"): _string,
-        vol.Optional("model", default=None): absent_or(_string),
-        vol.Optional("voice", default=None): vol.Any(None, str, _NAMED_VOICE,
-                                                     msg="expected a string, or an object with a string `id`"),
-        vol.Optional("instructions", default=None): absent_or(_string),
-        vol.Optional("response_format", default=None): absent_or(_string),
-        vol.Optional("speed", default=None): absent_or(number(MIN_SPEED, MAX_SPEED)),
-        vol.Optional("stream_format", default=None): absent_or(one_of("audio", "sse")),
-        vol.Optional("stream", default=None): absent_or(flag),
-        vol.Optional("speaker", default=None): absent_or(_string),
-        vol.Optional("language", default=None): absent_or(_string),
-        vol.Optional("seed", default=None): absent_or(whole(0, MOST_SEED)),
-        vol.Optional("sample_rate", default=None): absent_or(whole(LEAST_RATE_HZ, MOST_RATE_HZ)),
-        vol.Optional("noise_scale", default=None): absent_or(number(0.0, 2.0)),
-        vol.Optional("noise_scale_duration", default=None): absent_or(number(0.0, 2.0)),
-        vol.Optional("sentence_pause", default=None): absent_or(number(0.0, 10.0)),
-        vol.Optional("timestamp_granularities", default=None): absent_or(_granularities),
-    },
-    extra=vol.ALLOW_EXTRA,
-)  # fmt: skip
+    input: _String
+    model: _String | None = None
+    voice: Annotated[
+        str | NamedVoice | None, Meta(extra={"expected": "a string, or an object with a string `id`"})
+    ] = None
+    instructions: _String | None = None
+    response_format: _String | None = None
+    speed: Annotated[float, Meta(ge=MIN_SPEED, le=MAX_SPEED)] | None = None
+    stream_format: Literal["audio", "sse"] | None = None
+    stream: bool | None = None
+    speaker: _String | None = None
+    language: _String | None = None
+    seed: Annotated[int, Meta(ge=0, le=MOST_SEED)] | None = None
+    sample_rate: Annotated[int, Meta(ge=LEAST_RATE_HZ, le=MOST_RATE_HZ)] | None = None
+    noise_scale: _NoiseScale | None = None
+    noise_scale_duration: _NoiseScale | None = None
+    sentence_pause: Annotated[float, Meta(ge=0.0, le=10.0)] | None = None
+    # A longer list is one problem: one a item would take 170 MB for the longest body.
+    timestamp_granularities: Annotated[tuple[_Granularity, ...], Meta(max_length=8)] | None = None
 
 
 @openai.post("/audio/speech")
 def speech() -> Response:
     """Speak `input`; streamed as it is made, as OpenAI's own server does, but for WAV unless that is asked for."""
     service: Service = current_app.extensions["chorus"]
-    return answer(speech_request(service, body_of(BODY)), service, listener(request.environ))
+    return answer(speech_request(service, body_of(Body)), service, listener(request.environ))
 
 
 def speech_request(service: Service, body: dict[str, Any]) -> SpeechRequest:
@@ -123,7 +117,7 @@ def _timestamps(body: dict[str, Any]) -> tuple[str, ...]:
 def named_speaking(service: Service, body: dict[str, Any]) -> Speaking:
     """Return who is to speak, by OpenAI's fields and ours."""
     voice = body["voice"]
-    name = voice["id"] if isinstance(voice, dict) else voice
+    name = voice.id if isinstance(voice, NamedVoice) else voice
     return speaking(service.catalogue, name, body["model"], body["speaker"], body["language"])
 
 
@@ -132,8 +126,8 @@ def error_response(error: ServiceError) -> Response:
     return jsonify(error=error.described())
 
 
-def body_of(schema: vol.Schema) -> dict[str, Any]:
-    """Return the request's body, with every field of `schema`.
+def body_of(kind: type[Body]) -> dict[str, Any]:
+    """Return the request's body, with every field of `kind`.
 
     Raises:
         BadRequestError: it is no such object; the message names the field.
@@ -145,13 +139,13 @@ def body_of(schema: vol.Schema) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BadRequestError("the body is not JSON; send an object with `input` and `voice`") from error
     try:
-        fields = dict(schema(document))
+        body, problems = validate(kind, document, ignore_unknown=True)
     except RecursionError as error:
         raise BadRequestError("the body is nested too deeply; its fields are texts, numbers and one list") from error
-    except vol.MultipleInvalid as error:
-        raise _refusal(error.errors[0]) from error
-    g.ignored_fields = [name for name in fields if name not in schema.schema]
-    return fields
+    if body is None:
+        raise _refusal(problems[0])
+    g.ignored_fields = [name for name in document if name not in keys_of(kind)]
+    return dict(vars(body))
 
 
 def name_ignored_fields(response: Response) -> Response:
@@ -165,12 +159,13 @@ def name_ignored_fields(response: Response) -> Response:
 openai.after_request(name_ignored_fields)
 
 
-def _refusal(problem: vol.Invalid) -> BadRequestError:
-    field = str(problem.path[0]) if problem.path else None
-    if field is None:
+def _refusal(problem: Problem) -> BadRequestError:
+    if not problem.path:
         return BadRequestError("the body is not a JSON object; send one with `input` and `voice`")
-    message = {"required key not provided": "is missing; send the text to be spoken"}.get(problem.msg, problem.msg)
-    return BadRequestError(f"{field}: {message}"[:300], field)
+    field = str(problem.path[0])
+    if problem.message == "missing":
+        return BadRequestError(f"{field}: is missing; send the text to be spoken", field)
+    return BadRequestError(f"{field}: {problem.message}"[:300], field)
 
 
 def _refuse_constant(name: str) -> None:

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, current_app, jsonify
 
 from app.context import Service
 from app.scoreboard.snapshot import snapshot
+from app.system.cgroup import cpu_budget
 from loader.devices.accelerator import Accelerator, State
 
 status = Blueprint("status", __name__)
@@ -33,7 +34,7 @@ def readyz() -> Response:
 def status_of_all() -> Response:
     """Say what every worker does, and what all have done; any worker answers for all, but for its own voices."""
     service: Service = current_app.extensions["chorus"]
-    return jsonify(**asdict(snapshot(service.hands.board)), voices=_constructions(service))
+    return jsonify(**asdict(snapshot(service.hands.board)), cpu=asdict(cpu_budget()), voices=_constructions(service))
 
 
 def _constructions(service: Service) -> list[dict[str, Any]]:

@@ -1,14 +1,21 @@
 """The `chorus` command: what an operator does with voices, with and without a server.
 
-Importing it, and asking for help, imports click alone: each command imports what it
-works with when it runs.
+Importing it, and --help, import click alone: each command imports its libraries when it runs.
 """
 
-from app.cli.command import chorus
-from loader.standard_streams import reopen_closed_streams
+from pathlib import Path
 
+import click
 
-def main() -> None:
-    """Run the command line of this process and end it."""
-    reopen_closed_streams()
-    chorus(prog_name="chorus")
+#: Of every command that reads the configuration.
+config_option = click.option(
+    "-c",
+    "--config",
+    "config",
+    metavar="FILE",
+    # The configuration's own check reports an unreadable file, with the exit status of a wrong configuration.
+    type=click.Path(path_type=Path, readable=False),
+    envvar="CHORUS_CONFIG",
+    default="tts_config.yaml",
+    help="Configuration file; default: CHORUS_CONFIG, else tts_config.yaml here.",
+)

@@ -1,14 +1,14 @@
-"""`chorus bake`: make what a server would make when it starts."""
+"""`chorus bake`: bake what a server would bake when it starts."""
 
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from app.cli.endings import Problems
-from app.cli.options import config_option
+from app.cli import config_option
+from app.cli.errors import Problems
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings, VoiceSettings
@@ -19,15 +19,16 @@ _ENGINES = ("onnx", "pytorch", "coqui")
 @click.command(short_help="Bake the voices that are not baked yet.")
 @click.argument("names", nargs=-1, metavar="[VOICE]...")
 @config_option
-@click.option("--anew", is_flag=True, help="Bake also what is there, and put it in its place.")
+@click.option("--anew", is_flag=True, help="Bake existing artifacts again, and replace them.")
 @click.option("--engine", type=click.Choice(_ENGINES), help="Bake for this engine; default: the configuration's.")
-def bake(names: tuple[str, ...], config: Path, anew: bool, engine: str | None) -> None:
-    """Bake the configured voices that are not baked yet, or those named.
+def bake(
+    names: tuple[str, ...], config: Path, anew: bool, engine: Literal["onnx", "pytorch", "coqui"] | None
+) -> None:
+    """Bake the configured voices that are not baked yet, or the voices named.
 
-    Says of each where its artifact is, how large, and whether it was there. Baking takes
-    torch and Coqui, which the `bake` extra installs; an artifact can be copied to a machine
-    of the same kind that has neither. A voice that cannot be baked does not keep the others
-    from it.
+    Prints for each voice where its artifact is, its size, and whether it was there. Baking needs
+    torch and Coqui, which the `bake` extra installs; an artifact can be copied to a machine of
+    the same kind that has neither. If a voice cannot be baked, the others are still baked.
 
     \b
     chorus bake
@@ -38,33 +39,33 @@ def bake(names: tuple[str, ...], config: Path, anew: bool, engine: str | None) -
     from loader.config.settings import load_settings
 
     settings = load_settings(config)
-    chosen = [configured(settings, name) for name in names] or list(settings.voices)
+    voices = [configured(settings, name) for name in names] or list(settings.voices)
     problems = Problems()
-    for voice in dict.fromkeys(chosen):
+    for voice in dict.fromkeys(voices):
         with problems.noted():
             print(baked_line(replace(voice, engine=engine or voice.engine), settings, anew), flush=True)
     problems.end()
 
 
 def baked_line(voice: "VoiceSettings", settings: "Settings", anew: bool) -> str:
-    """Have `voice` baked, and return the line that says what came of it.
+    """Bake `voice` if needed, and return the line to print.
 
     Raises:
         LoaderError: any of its children.
     """
-    from app.cli.display import watched_stages
-    from app.cli.figures import megabytes
     from app.cli.inventory import read_baked
+    from app.cli.output import megabytes
+    from app.cli.progress import watched_stages
     from loader.artifacts.artifact import is_artifact
     from loader.artifacts.resolve import locate_artifact
 
-    given = is_artifact(Path(voice.model_path))
-    there = set() if given else set((settings.cache_dir / "artifacts").glob("*"))
-    started_s = time.monotonic()
+    is_given = is_artifact(Path(voice.model_path))
+    before = set() if is_given else set((settings.cache_dir / "artifacts").glob("*"))
+    start_s = time.monotonic()
     with watched_stages():
         directory = locate_artifact(voice, settings, anew)
-    took_s = time.monotonic() - started_s
-    was_there = given or (directory in there and not anew)
-    about = read_baked(directory)
+    took_s = time.monotonic() - start_s
+    was_there = is_given or (directory in before and not anew)
+    baked = read_baked(directory)
     how = "was there" if was_there else f"baked in {took_s:.1f} s"
-    return f"{voice.name}: {about.engine}, {megabytes(about.size_bytes)}, {how}: {directory}"
+    return f"{voice.name}: {baked.engine}, {megabytes(baked.size_bytes)}, {how}: {directory}"

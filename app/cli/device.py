@@ -1,4 +1,4 @@
-"""`chorus device`: the marker that keeps every process from a device whose memory was full."""
+"""`chorus device`: the marker that keeps every process off a device whose memory was full."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.cli.options import config_option
+from app.cli import config_option
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings
     from loader.devices.marker import Fallback, Marker
 
 
-@click.group(invoke_without_command=True, short_help="Show or reset what keeps a device from being used.")
+@click.group(invoke_without_command=True, short_help="Show or reset the marker of a full device.")
 @click.pass_context
 @config_option
 def device(context: click.Context, config: Path) -> None:
-    """Say whether the configured device is in use, and why not.
+    """Print whether the configured device is in use, and if not, why.
 
-    When a device's memory was full, a marker in the cache folder keeps every process from it,
-    and voices speak on the CPU instead, until the marker is reset or expires
+    When the memory of a device was full, a marker in the cache folder keeps every process off
+    the device. Voices speak on the CPU until the marker is reset or expires
     (`device_retry_after_s`).
 
     \b
@@ -37,15 +37,18 @@ def device(context: click.Context, config: Path) -> None:
 @device.command()
 @click.pass_obj
 def show(settings: "Settings") -> None:
-    """Say which device is used, or since when, why and until when it is not."""
+    """Print the device in use, or since when, why and until when it is not used."""
+    from app.cli.output import megabytes
+
     fallback = _marker(settings).read()
     if fallback is None:
-        print(f"{settings.device}: as configured; no marker keeps any process from a device")
+        print(f"{settings.device}: as configured; there is no marker")
         return
-    print(f"{fallback.device}: left alone since {fallback.when}")
-    print(f"why: {fallback.why}")
-    print(f"free then: {_free(fallback)}")
-    print(f"meaning: every voice speaks on the CPU {_until(fallback, settings.device_retry_after_s)}")
+    free = "unknown" if fallback.free_bytes is None else megabytes(fallback.free_bytes)
+    print(f"{fallback.device}: not used since {fallback.when}")
+    print(f"reason: {fallback.why}")
+    print(f"free memory then: {free}")
+    print(f"effect: every voice speaks on the CPU {_until(fallback, settings.device_retry_after_s)}")
 
 
 @device.command()
@@ -60,9 +63,9 @@ def reset(settings: "Settings") -> None:
     except OSError as error:
         raise StoreError(f"{marker.path}: cannot be removed ({error}); remove it by hand") from error
     if cleared is None:
-        print("nothing to clear: no marker keeps any process from a device")
+        print("nothing to reset: there is no marker")
     else:
-        print(f"cleared: {cleared.device}, left alone since {cleared.when} ({cleared.why}); it is tried again from now on")
+        print(f"reset: {cleared.device}, not used since {cleared.when} ({cleared.why}), is tried again from now on")
 
 
 def _marker(settings: "Settings") -> "Marker":
@@ -71,14 +74,8 @@ def _marker(settings: "Settings") -> "Marker":
     return Marker(settings.cache_dir, settings.device_retry_after_s)
 
 
-def _free(fallback: "Fallback") -> str:
-    from app.cli.figures import megabytes
-
-    return "not known" if fallback.free_bytes is None else megabytes(fallback.free_bytes)
-
-
 def _until(fallback: "Fallback", retry_after_s: float | None) -> str:
     if retry_after_s is None:
         return "until you run: chorus device reset"
-    over = datetime.fromtimestamp(fallback.at_s + retry_after_s, UTC).isoformat(timespec="seconds")
-    return f"until {over}, or until you run: chorus device reset"
+    end = datetime.fromtimestamp(fallback.at_s + retry_after_s, UTC).isoformat(timespec="seconds")
+    return f"until {end}, or until you run: chorus device reset"

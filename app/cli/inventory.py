@@ -1,6 +1,6 @@
-"""What of a configuration is there, by names and manifests alone.
+"""Inventory: which releases and artifacts of a configuration exist, by names and manifests alone.
 
-Hashes nothing, maps nothing, builds nothing and bakes nothing; imports no numpy.
+Hashes, maps, builds and bakes nothing; imports no numpy.
 """
 
 import json
@@ -17,7 +17,7 @@ from loader.errors import ArtifactError, MissingPackageError, ModelNotFoundError
 
 @dataclass(frozen=True)
 class Baked:
-    """What an artifact's manifest says, unverified."""
+    """An artifact by its manifest, unverified."""
 
     directory: Path
     engine: str
@@ -29,7 +29,7 @@ def configured(settings: Settings, name: str) -> VoiceSettings:
     """Return the configured voice of that name or alias.
 
     Raises:
-        UnknownVoiceError: with the names there are.
+        UnknownVoiceError: with the known names.
     """
     by_name = {known: voice for voice in settings.voices for known in (voice.name, *voice.aliases)}
     if name not in by_name:
@@ -38,10 +38,10 @@ def configured(settings: Settings, name: str) -> VoiceSettings:
 
 
 def release_directory(voice: VoiceSettings, settings: Settings) -> Path | None:
-    """Return the model directory a voice is baked from; None where it is an artifact, or not built or fetched yet.
+    """Return the model directory a voice is baked from; None if it is an artifact, or not built or fetched yet.
 
     Raises:
-        ModelNotFoundError: the configuration names a directory that is not there.
+        ModelNotFoundError: the configuration names a directory that does not exist.
     """
     name = voice.model_path
     if name.startswith("embedded/"):
@@ -56,7 +56,7 @@ def release_directory(voice: VoiceSettings, settings: Settings) -> Path | None:
 
 
 def artifacts(voice: VoiceSettings, settings: Settings) -> dict[str, Path]:
-    """Return the artifacts a voice could be served from, by engine.
+    """Return the artifacts that a voice can be served from, by engine.
 
     Raises:
         LoaderError: any of its children.
@@ -68,7 +68,7 @@ def artifacts(voice: VoiceSettings, settings: Settings) -> dict[str, Path]:
 
 
 def served_artifact(voice: VoiceSettings, settings: Settings) -> Baked | None:
-    """Return what a server would serve the voice from; None where it would have to bake first.
+    """Return the artifact that a server would serve the voice from; None if it would bake first.
 
     Raises:
         LoaderError: any of its children.
@@ -87,7 +87,7 @@ def read_baked(directory: Path) -> Baked:
     """Read the manifest in `directory`.
 
     Raises:
-        ArtifactError: there is none, or none that this version reads.
+        ArtifactError: there is none that this version reads.
     """
     path = directory / MANIFEST
     try:
@@ -97,15 +97,15 @@ def read_baked(directory: Path) -> Baked:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ArtifactError(
             f"{path}: no manifest that this version reads ({type(error).__name__}); "
-            "remove this directory and have it baked, or copied, again"
+            "remove this directory, then bake or copy it again"
         ) from error
 
 
 def claimed_release(directory: Path) -> Release:
-    """Return what a model directory says of itself. Unverified: enough to name its artifact, never to read from it.
+    """Return a model directory by its version and hashes. Unverified: enough to name its artifact, never to read from it.
 
     Raises:
-        ModelNotFoundError: it says nothing.
+        ModelNotFoundError: it has no readable version or hashes.
     """
     try:
         version = (directory / VERSION_FILE).read_text(encoding="utf-8").strip()
@@ -127,7 +127,7 @@ def _published(release: Release, settings: Settings) -> dict[str, Path]:
     try:
         source = source_facts(release)
     except MissingPackageError:
-        # Without Coqui nothing is served from a model directory, whatever was baked from it before.
+        # Without Coqui a model directory cannot be served, even if it was baked before.
         return {}
     store = Store(settings.cache_dir / "artifacts", proof=MANIFEST)
     named = {engine: store.find(artifact_key(engine, source, this_platform(engine))) for engine in ENGINES}

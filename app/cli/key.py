@@ -1,21 +1,21 @@
-"""`chorus key`: a new API key, and the line that lets it in."""
+"""`chorus key`: make an API key, and print the lines of the configuration that accept it."""
 
 import sys
 from pathlib import Path
 
 import click
 
-from app.cli.options import config_option
+from app.cli import config_option
 
 
-@click.command(short_help="Draw an API key.")
+@click.command(short_help="Make an API key.")
 @config_option
 def key(config: Path) -> None:
-    """Draw an API key and print it, this once; say what the configuration needs to let it in.
+    """Make an API key and print it once, with the lines that the configuration needs to accept it.
 
-    The key is written to standard output, everything else to standard error. Only its hash goes
-    into the configuration, which is not changed; a server that lists one or more wants a key
-    with every request for speech.
+    The key goes to standard output, everything else to standard error. The configuration gets
+    the hash of the key only, and is not changed by this command. A server whose configuration
+    lists a hash requires a key with every request for speech.
 
     \b
     chorus key
@@ -25,18 +25,15 @@ def key(config: Path) -> None:
 
     drawn = drawn_key()
     print(drawn)
-    print(f"\nThe key is not kept; whoever has it is let in by this in {config}{_note(config)}:", file=sys.stderr)
-    print(f"\n{_lines_before(config)}    - {hashed(drawn)}", file=sys.stderr)
+    missing = "" if config.exists() else ", which does not exist"
+    print(f"\nThe key is not stored. To accept it, add to {config}{missing}:", file=sys.stderr)
+    print(f"\n{_parents_of_hash(config)}    - {hashed(drawn)}", file=sys.stderr)
 
 
-def _note(config: Path) -> str:
-    return "" if config.exists() else ", which is not there"
-
-
-def _lines_before(config: Path) -> str:
-    """Return the keys that the hash stands under, where the configuration has none yet; a key may not stand there twice."""
+def _parents_of_hash(config: Path) -> str:
+    """Return the keys above the hash, "" if the configuration has them: a key that stands twice is refused."""
     from loader.config.yaml import read_document
 
     document = read_document(config) if config.exists() else {}
-    listed = document.get("api_keys") if isinstance(document, dict) else None
-    return "" if isinstance(listed, dict) and listed.get("sha256") else "api_keys:\n  sha256:\n"
+    section = document.get("api_keys") if isinstance(document, dict) else None
+    return "" if isinstance(section, dict) and section.get("sha256") else "api_keys:\n  sha256:\n"

@@ -1,6 +1,5 @@
 """`chorus say`: speak without a server."""
 
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -10,22 +9,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.cli.options import config_option
+from app.cli import config_option
 
 if TYPE_CHECKING:
-    from app.cli.audio_output import Write
+    from app.cli.output import Write
     from loader.config.settings import Settings
     from loader.engines.base import Samples
     from loader.voices.voice import Delivery, Voice
 
-_MOST_SEED = 2**63 - 1
-# Those of `app.codecs.registry`, whose import --help does without.
+_MAX_SEED = 2**63 - 1
+# Those of `app.codecs.registry`, which --help does not import.
 _FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is to be said, how and by whom; None is the default."""
+class Speech:
+    """What to speak and how; None is the default."""
 
     text: str
     voice: str | None
@@ -38,16 +37,16 @@ class Wanted:
 @click.command(short_help="Speak without a server.")
 @click.argument("text")
 @config_option
-@click.option("--voice", metavar="NAME", help="Which voice, by name or alias; default: the first one.")
-@click.option("--speaker", metavar="NAME", help="Which of the voice's speakers; default: the voice's own.")
+@click.option("--voice", metavar="NAME", help="Name or alias of a voice; default: the first one.")
+@click.option("--speaker", metavar="NAME", help="One of the voice's speakers; default: the voice's own.")
 @click.option("--language", metavar="NAME", help="Such as en or en-us; without --voice, the first voice that speaks it.")
 @click.option("--speed", type=float, default=1.0, metavar="X", help="0.25 to 4; 2 is twice as fast. Default: 1.")
-@click.option("--seed", type=click.IntRange(0, _MOST_SEED), metavar="N", help="The same seed gives the same audio.")
+@click.option("--seed", type=click.IntRange(0, _MAX_SEED), metavar="N", help="The same seed gives the same audio.")
 @click.option(
-    "-o", "--output", default="speech.wav", metavar="FILE", help="Where to, `-` for standard output. Default: speech.wav."
+    "-o", "--output", default="speech.wav", metavar="FILE", help="`-` is standard output. Default: speech.wav."
 )
 @click.option(
-    "--format", "audio_format", type=click.Choice(_FORMATS), help="Default: what the file's name ends in, else wav."
+    "--format", "audio_format", type=click.Choice(_FORMATS), help="Default: by the ending of the file name, else wav."
 )
 def say(
     text: str,
@@ -62,9 +61,9 @@ def say(
 ) -> None:
     """Speak TEXT into an audio file, without a server; `-` reads it from standard input.
 
-    A file appears when it is whole. Standard output is written while the rest is still being
-    made, and never to a terminal. The seconds of audio and the real-time factor (seconds of
-    work a second of audio) go to standard error. A voice that is not baked yet is baked first.
+    A file appears when its audio is complete. Standard output is written while the rest is
+    still being made, and never to a terminal. The duration of the audio and the real-time factor
+    (seconds of work per second of audio) go to standard error. Bakes the voice first if needed.
 
     \b
     chorus say "Hello world."
@@ -73,34 +72,34 @@ def say(
     chorus say --output - "Hello world." | aplay
     chorus say - < chapter.txt
     """
-    from app.cli.audio_output import destination
+    from app.cli.output import open_output
 
-    write = destination(output, audio_format or _named_format(output))
-    wanted = Wanted(_checked(_read(text)), voice, speaker, language, _checked_speed(speed), seed)
-    print(spoken_line(_opened(wanted, config), wanted, write, output), file=sys.stderr)
+    write = open_output(output, audio_format or _format_of(output))
+    speech = Speech(_checked_text(_read(text)), voice, speaker, language, _checked_speed(speed), seed)
+    print(spoken_line(_open_voice(speech, config), speech, write, output), file=sys.stderr)
 
 
-def spoken_line(voice: "Voice", wanted: Wanted, write: "Write", output: str) -> str:
-    """Speak, and return the line that says what came of it.
+def spoken_line(voice: "Voice", speech: Speech, write: "Write", output: str) -> str:
+    """Speak, and return the line to print.
 
     Raises:
-        LoaderError: any of its children; a file is then not there.
+        LoaderError: any of its children; no file is written then.
     """
-    from app.cli.display import shown_text
+    from app.cli.progress import shown_text
     from loader.voices.voice import Delivery, random_seed
 
-    seed = random_seed() if wanted.seed is None else wanted.seed
-    delivery = Delivery(seed, wanted.speed, output == "-", wanted.speaker, wanted.language)
-    made, started_s = Made(voice.sample_rate_hz), time.monotonic()
+    seed = random_seed() if speech.seed is None else speech.seed
+    delivery = Delivery(seed, speech.speed, output == "-", speech.speaker, speech.language)
+    made, start_s = Made(voice.sample_rate_hz), time.monotonic()
     with shown_text(lambda: f"{made.audio_s:.1f} s of audio"):
-        write(made.counted(_spoken(voice, wanted.text, delivery)), voice.sample_rate_hz)
-    took_s = time.monotonic() - started_s
+        write(made.counted(_samples(voice, speech.text, delivery)), voice.sample_rate_hz)
+    took_s = time.monotonic() - start_s
     figures = f"{made.audio_s:.2f} s of audio in {took_s:.2f} s, RTF {took_s / made.audio_s:.3f}"
     return f"{voice.name}: {figures}, seed {seed}: {'standard output' if output == '-' else output}"
 
 
 class Made:
-    """Counts the samples that pass."""
+    """Count of the samples made so far."""
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._sample_rate_hz = sample_rate_hz
@@ -108,7 +107,7 @@ class Made:
 
     @property
     def audio_s(self) -> float:
-        """Seconds of audio until now."""
+        """Seconds of audio so far."""
         return self._samples / self._sample_rate_hz
 
     def counted(self, windows: Iterator["Samples"]) -> Iterator["Samples"]:
@@ -118,55 +117,56 @@ class Made:
             yield window
 
 
-def _spoken(voice: "Voice", text: str, delivery: "Delivery") -> Iterator["Samples"]:
-    """Speak with several cores: nobody else wants them, as far as this process knows."""
+def _samples(voice: "Voice", text: str, delivery: "Delivery") -> Iterator["Samples"]:
+    """Speak with all usable cores: this process makes no other speech."""
+    from app.system.cgroup import cpu_budget
     from loader.voices.prefetch import MAX_THREADS
 
-    hands = min(MAX_THREADS, len(os.sched_getaffinity(0)))
-    for stretch in voice.chunks(text, delivery, lambda: hands, hands):
+    threads = min(MAX_THREADS, cpu_budget().used)
+    for stretch in voice.chunks(text, delivery, lambda: threads, threads):
         yield stretch.samples
 
 
-def _named_format(output: str) -> str:
-    named = Path(output).suffix.lstrip(".").lower()
-    return named if named in _FORMATS else "wav"
+def _format_of(output: str) -> str:
+    ending = Path(output).suffix.lstrip(".").lower()
+    return ending if ending in _FORMATS else "wav"
 
 
-def _opened(wanted: Wanted, config: Path) -> "Voice":
-    from app.cli.display import watched_stages
-    from app.system.open_files import needed_to_speak, require_open_files
+def _open_voice(speech: Speech, config: Path) -> "Voice":
+    from app.cli.progress import watched_stages
+    from app.startup import needed_to_speak, require_open_files
     from loader.config.settings import load_settings
     from loader.voices.catalog import locate_all, open_catalog
 
-    settings = _needed(load_settings(config), wanted)
+    settings = _without_other_voices(load_settings(config), speech)
     require_open_files(needed_to_speak(settings))
     with watched_stages():
         artifacts = locate_all(settings)
     catalogue = open_catalog(settings, artifacts)
     catalogue.enter_device()
-    return catalogue.voice(wanted.voice, wanted.language)
+    return catalogue.voice(speech.voice, speech.language)
 
 
-def _needed(settings: "Settings", wanted: Wanted) -> "Settings":
-    """Leave out the voices that cannot be meant, so that they are neither baked nor mapped."""
+def _without_other_voices(settings: "Settings", speech: Speech) -> "Settings":
+    """Leave out the voices that `speech` cannot mean, so that they are neither baked nor mapped."""
     from app.cli.inventory import configured
 
-    if wanted.voice:
-        return replace(settings, voices=(configured(settings, wanted.voice),))
-    return settings if wanted.language else replace(settings, voices=settings.voices[:1])
+    if speech.voice:
+        return replace(settings, voices=(configured(settings, speech.voice),))
+    return settings if speech.language else replace(settings, voices=settings.voices[:1])
 
 
 def _read(text: str) -> str:
-    # What is not UTF-8 is kept as it is, to be refused with its position like any other such character.
+    # Bytes that are not UTF-8 become surrogates, which are refused with their position.
     return sys.stdin.buffer.read().decode("utf-8-sig", "surrogateescape") if text == "-" else text
 
 
-def _checked(text: str) -> str:
+def _checked_text(text: str) -> str:
     from app.errors import BadRequestError
     from app.synthesis.request import checked_text
     from loader.config.settings import Limits
 
-    # What limits requests is no reason to cut a book into parts here.
+    # The limits of requests are no reason to cut a book into parts here.
     unlimited = Limits(text_characters=sys.maxsize, body_bytes=sys.maxsize)
     try:
         return checked_text(text, unlimited, "TEXT")

@@ -1,4 +1,4 @@
-"""`chorus show-config`: the configuration as it was understood."""
+"""`chorus show-config`: the configuration with its defaults."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.cli.options import config_option
+from app.cli import config_option
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 @click.command("show-config", short_help="Print the whole configuration.")
 @config_option
 def show_config(config: Path) -> None:
-    """Print the whole configuration, validated: defaults filled in, paths absolute.
+    """Print the whole configuration, validated, with defaults filled in and absolute paths.
 
-    What is printed is itself a configuration that says the same. `null` means that a default
-    is chosen when the server starts, or is the voice's own.
+    The output is itself a configuration with the same meaning. `null` is a default that the
+    server chooses when it starts, or the voice's own value.
 
     \b
     chorus show-config
@@ -26,19 +26,20 @@ def show_config(config: Path) -> None:
     """
     from loader.config.settings import load_settings
 
-    print(written(load_settings(config)), end="")
+    print(as_yaml(load_settings(config)), end="")
 
 
-def written(settings: "Settings") -> str:
+def as_yaml(settings: "Settings") -> str:
     """Return `settings` as YAML that `load_settings` reads again."""
     import yaml
 
-    document = {"cache_dir" if key == "cache_folder" else key: value for key, value in asdict(settings).items()}
-    del document["path"]
+    document = asdict(settings)
+    for name in ("path", "model_path", "version", "cache_folder"):
+        del document[name]
     document["cache_dir"] = str(settings.cache_dir)
-    document["voices"] = [{**asdict(voice), "aliases": list(voice.aliases)} for voice in settings.voices]
+    document["voices"] = [{**voice, "aliases": list(voice["aliases"])} for voice in document["voices"]]
     document["api_keys"]["sha256"] = list(settings.api_keys.sha256)
     if not settings.api_keys.sha256:
-        # An empty list of keys is refused, lest one that was meant to be filled lets everybody in.
+        # An empty list is refused: one that was meant to be filled would let every client in.
         del document["api_keys"]
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from app.cli.options import config_option
+from app.cli import config_option
 from loader.errors import LoaderError, MissingPackageError
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _require_server() -> None:
 
 def _measure(question: "Question", settings: "Settings", out: Path, with_plot: bool) -> "Measurements":
     """Measure, and write the files of what was measured, whatever ends it."""
-    from app.cli.display import watched_stages
+    from app.cli.progress import watched_stages
     from app.tuning.candidate import candidate_launcher
     from app.tuning.results import Measurements
     from app.tuning.search import Tuner

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.cli.endings import Problems
-from app.cli.options import config_option
+from app.cli import config_option
+from app.cli.errors import Problems
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings, VoiceSettings
@@ -66,8 +66,8 @@ def verified_line(target: Target) -> str:
     Raises:
         LoaderError: the first problem.
     """
-    from app.cli.display import shown_bytes
-    from app.cli.figures import megabytes
+    from app.cli.output import megabytes
+    from app.cli.progress import shown_bytes
     from loader.artifacts.artifact import is_artifact, open_artifact
     from loader.artifacts.release import open_release
 

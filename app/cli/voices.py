@@ -1,4 +1,4 @@
-"""`chorus voices`: what is configured and what of it is baked, read from manifests alone."""
+"""`chorus voices`: the configured voices, by their manifests alone."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.options import config_option
+from app.cli import config_option
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings, VoiceSettings
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def voices(config: Path, as_json: bool) -> None:
     """List the configured voices; the first is the default one.
 
-    Reads manifests alone: nothing is opened, verified or baked. A voice that is not baked yet
-    says so, and the rest of its row is known only then. One that is not as it should be says
-    what is wrong, and the exit status is that problem's.
+    Reads manifests alone: nothing is opened, verified or baked. The row of a voice that is not
+    baked yet says so and is otherwise empty. The row of a damaged voice says what is wrong, and
+    the exit status is that of the first such problem.
 
     \b
     chorus voices
@@ -39,11 +39,11 @@ def voices(config: Path, as_json: bool) -> None:
 
 
 def described(voice: "VoiceSettings", settings: "Settings") -> dict[str, Any]:
-    """Return what is known of a voice, without opening it."""
+    """Return the facts of a voice, without opening it."""
     from app.cli.inventory import served_artifact
     from loader.errors import LoaderError
 
-    about: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "name": voice.name, "aliases": list(voice.aliases), "default": voice is settings.voices[0],
         "model_path": voice.model_path, "baked": False, "engine": None, "languages": None, "speakers": None,
         "sample_rate_hz": None, "size_bytes": None, "artifact": None, "problem": None, "exit_status": 0,
@@ -51,13 +51,13 @@ def described(voice: "VoiceSettings", settings: "Settings") -> dict[str, Any]:
     try:
         baked = served_artifact(voice, settings)
     except LoaderError as error:
-        return about | {"problem": str(error), "exit_status": error.exit_status}
+        return facts | {"problem": str(error), "exit_status": error.exit_status}
     if baked is None:
-        return about
+        return facts
     languages = list(baked.voice.languages)
     if voice.language and len(languages) == 1:
         languages = [voice.language]
-    return about | {
+    return facts | {
         "baked": True, "engine": baked.engine, "languages": languages, "speakers": list(baked.voice.speakers),
         "sample_rate_hz": baked.voice.sample_rate_hz, "size_bytes": baked.size_bytes, "artifact": str(baked.directory),
     }  # fmt: skip
@@ -69,22 +69,22 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    watched = sys.stdout.isatty()
-    table = Table(box=SIMPLE_HEAD if watched else None, pad_edge=False)
+    is_terminal = sys.stdout.isatty()
+    table = Table(box=SIMPLE_HEAD if is_terminal else None, pad_edge=False)
     for title in ("voice", "aliases", "engine", "languages", "speakers", "Hz", "size", "remarks"):
         table.add_column(title, justify="right" if title in ("speakers", "Hz", "size") else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(Text, _cells(row)))
-    # What reads a pipe is to find every row on one line.
-    console = Console(file=sys.stdout, width=None if watched else 10_000, highlight=False)
+    # In a pipe every row is one line.
+    console = Console(file=sys.stdout, width=None if is_terminal else 10_000, highlight=False)
     with console.capture() as drawn:
         console.print(table)
-    # Not by the console itself: it ends the process with 1 when nobody reads to the end.
+    # Not by the console: it ends the process with 1 if the reader leaves early.
     print("\n".join(line.rstrip() for line in drawn.get().splitlines()))
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    from app.cli.figures import megabytes
+    from app.cli.output import megabytes
 
     remarks = ["default"] * row["default"]
     if not row["baked"]:

@@ -6,7 +6,6 @@ so each worker writes it down, and all read all.
 """
 
 import itertools
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from functools import partial
 from app.scheduling.core_turns import Cores, share_of
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.slot import Seat
+from app.system.cgroup import cpu_budget
 from loader.voices.prefetch import MAX_THREADS
 
 #: So many times as long as a window may a whole utterance take: XTTS needs ten seconds of a core for one of audio.
@@ -35,13 +35,13 @@ class Hands:
         """Count alone; see `join`.
 
         Args:
-            cores: shared by all requests. Default: those this process may use.
+            cores: shared by all requests. Default: those this process may use, by affinity and CPU quota.
             stall_s: how long the next piece of a request may take, a whole utterance ten times as long; the master ends a
                 worker that takes longer.
             now: a clock that all processes share.
             parallel: false is for one thread a request, whatever is idle.
         """
-        self.cores = len(os.sched_getaffinity(0)) if cores is None else cores
+        self.cores = cpu_budget().used if cores is None else cores
         self._most = MAX_THREADS if parallel else 1
         self._stall_s = stall_s
         self._now = now

@@ -13,6 +13,7 @@ import numpy as np
 
 from app.scoreboard.layout import ENDINGS, FORMAT, GAUGES, HEADER, NAME, SLOT, State
 from app.scoreboard.slot import Seat
+from app.system.cgroup import cpu_budget
 
 #: Workers at once, those that are being replaced included; more are not counted.
 MOST_WORKERS = 640
@@ -38,7 +39,7 @@ class Scoreboard:
         header = self.header
         header["name"], header["format"], header["slots"] = NAME.encode(), FORMAT, slots
         header["master"], header["began_at_s"] = os.getpid(), time.time()
-        header["cores"] = len(os.sched_getaffinity(0))
+        header["cores"] = cpu_budget().used
 
     def describe(self, places: int, queue: int) -> None:
         """Note how many requests each worker serves at a time, and how many may wait. Master only."""

@@ -42,11 +42,6 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may run on."""
-    return len(os.sched_getaffinity(0))
-
-
 def task_count(tasks: Path = Path("/proc/self/task")) -> int:
     """Return how many threads this process has, native ones included."""
     return len(os.listdir(tasks))

@@ -1,1 +1,1 @@
-"""What the operating system limits and reports: memory, CPU quota, open files."""
+"""Limits and reports of the operating system: CPU quota, memory, the heap."""

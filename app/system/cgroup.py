@@ -1,22 +1,24 @@
-"""The control groups this process is in, of both versions: what limits it, and how much memory is used in them."""
+"""Control groups of this process, versions 1 and 2: CPU quota, memory limits and memory in use."""
 
+import math
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-#: cgroup v1 writes "no limit" as the largest multiple of a page; nobody has half of that.
+#: Version 1 writes "no limit" as the largest multiple of a page; no machine has half of that.
 _NO_LIMIT_BYTES = 2**60
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Where the control groups of a process are; both mounts may be there at once."""
+    """Where the control groups of a process are; both versions may be mounted."""
 
     proc: Path = Path("/proc/self")
     mount: Path = Path("/sys/fs/cgroup")
 
     def files(self, controller: str, v1_name: str, v2_name: str) -> Iterator[tuple[Path, Path]]:
-        """Yield the files that may limit this process, its own group first, then each above it: (v1 or v2 path, group)."""
+        """Yield the files that may limit this process and their folders, its own group first, then each group above it."""
         for hierarchy, group in self._memberships():
             if hierarchy == "":
                 yield from ((folder / v2_name, folder) for folder in _upwards(self.mount, group))
@@ -36,16 +38,45 @@ class Groups:
 
 
 @dataclass(frozen=True)
+class UsableCpu:
+    """The cores that this process may use, and why."""
+
+    #: Cores that the scheduler may place it on.
+    affinity: int
+    #: Smallest CPU quota of its control groups, in cores; None if none of them has one.
+    quota: float | None
+    #: Cores to use: the smaller of both, a fraction of a core rounded up, since a quota is also used up by more threads.
+    used: int
+
+
+def cpu_budget(groups: Groups = Groups(), affinity: int | None = None) -> UsableCpu:
+    """Return how many cores this process may use, by CPU affinity and the quotas of all its control groups."""
+    affinity = len(os.sched_getaffinity(0)) if affinity is None else affinity
+    quota = min((cores for cores, _ in cpu_quotas(groups)), default=None)
+    return UsableCpu(affinity, quota, affinity if quota is None else min(affinity, max(1, math.ceil(quota))))
+
+
+def cpu_quotas(groups: Groups = Groups()) -> Iterator[tuple[float, Path]]:
+    """Yield each CPU quota above this process, in cores, and the file that has it."""
+    for path, folder in groups.files("cpu", "cpu.cfs_quota_us", "cpu.max"):
+        quota, *period = words(path) or ["max"]
+        if path.name == "cpu.cfs_quota_us":
+            period = words(folder / "cpu.cfs_period_us")
+        if quota.isdigit() and int(quota) > 0 and period and period[0].isdigit() and int(period[0]) > 0:
+            yield int(quota) / int(period[0]), path
+
+
+@dataclass(frozen=True)
 class GroupMemory:
-    """How much a group may have, and how much it has that the kernel cannot take back at once."""
+    """Memory of a group: its limit, and what the kernel cannot take back at once."""
 
     limit_bytes: int
-    #: As Kubernetes counts it: all but pages of files that were not used of late.
+    #: As Kubernetes counts it: all but file pages that were not used lately.
     working_set_bytes: int
 
 
 def memory_limits(groups: Groups = Groups()) -> Iterator[tuple[int, Path]]:
-    """Yield each limit of memory above this process, in bytes, and the file that says so."""
+    """Yield each memory limit above this process, in bytes, and the file that has it."""
     for path, _ in groups.files("memory", "memory.limit_in_bytes", "memory.max"):
         limit_bytes = _number(words(path))
         if limit_bytes is not None and limit_bytes < _NO_LIMIT_BYTES:
@@ -59,12 +90,12 @@ def limited_groups(groups: Groups = Groups()) -> list[GroupMemory]:
 
 
 def fullest_group(groups: Groups = Groups()) -> GroupMemory | None:
-    """Return the group that is nearest to its limit: its own, or one above; None where nothing limits this process."""
+    """Return the group that is nearest to its limit: its own, or one above; None if nothing limits this process."""
     return max(limited_groups(groups), key=lambda each: each.working_set_bytes / each.limit_bytes, default=None)
 
 
 def words(path: Path) -> list[str]:
-    """Return the words of a file; none where it cannot be read."""
+    """Return the words of a file; none if it cannot be read."""
     try:
         return path.read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError):
@@ -76,8 +107,8 @@ def _memory(limit_bytes: int, path: Path) -> GroupMemory | None:
     used_bytes = _number(words(path.with_name("memory.usage_in_bytes" if version_1 else "memory.current")))
     if used_bytes is None:
         return None
-    told = words(path.with_name("memory.stat"))
-    idle = dict(zip(told[::2], told[1::2])).get("total_inactive_file" if version_1 else "inactive_file", "0")
+    counters = words(path.with_name("memory.stat"))
+    idle = dict(zip(counters[::2], counters[1::2])).get("total_inactive_file" if version_1 else "inactive_file", "0")
     return GroupMemory(limit_bytes, max(0, used_bytes - int(idle)))
 
 

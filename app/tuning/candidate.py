@@ -14,8 +14,7 @@ from app.system.processes import children_of, memory_of_tree
 from app.tuning.loadgen import Arrival, Request, Result, closed_loop, open_loop, send
 from app.tuning.server import HOST, Address, free_port, launch_chorus
 from app.tuning.units import BadQuantityError
-from loader.config.schema import bounds_of
-from loader.config.settings import Settings
+from loader.config.settings import Settings, bounds_of
 from loader.config.yaml import read_document
 
 #: From the lowest that a configuration accepts; more than eight requests in one process gain nothing on a processor

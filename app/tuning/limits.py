@@ -5,10 +5,9 @@ A container's limits are in its control groups; `os.cpu_count()` and /proc/memin
 
 import math
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.system.cgroup import Groups, memory_limits, words
+from app.system.cgroup import Groups, cpu_quotas, memory_limits, words
 from app.tuning.units import BadQuantityError
 
 
@@ -32,7 +31,8 @@ class MemoryLimit:
 def usable_cores(groups: Groups = Groups(), affinity: int | None = None) -> CoreLimit:
     """Return the smallest of what affinity and every quota above this process allow."""
     affinity = len(os.sched_getaffinity(0)) if affinity is None else affinity
-    limits = [CoreLimit(float(affinity), "affinity"), *_quotas(groups)]
+    limits = [CoreLimit(float(affinity), "affinity")]
+    limits += [CoreLimit(cores, str(path)) for cores, path in cpu_quotas(groups)]
     return min(limits, key=lambda limit: limit.cores)
 
 
@@ -65,12 +65,3 @@ def throttled_s(groups: Groups = Groups()) -> float:
         counters = dict(zip(found[::2], found[1::2]))
         held_back = max(held_back, int(counters.get("throttled_usec", 0)) / 1e6, int(counters.get("throttled_time", 0)) / 1e9)
     return held_back
-
-
-def _quotas(groups: Groups) -> Iterator[CoreLimit]:
-    for path, folder in groups.files("cpu", "cpu.cfs_quota_us", "cpu.max"):
-        quota, *period = words(path) or ["max"]
-        if path.name == "cpu.cfs_quota_us":
-            period = words(folder / "cpu.cfs_period_us")
-        if quota.isdigit() and int(quota) > 0 and period and period[0].isdigit() and int(period[0]) > 0:
-            yield CoreLimit(int(quota) / int(period[0]), str(path))

@@ -28,7 +28,7 @@ from app.tuning.results import (
     sustained_of,
 )
 from app.tuning.units import format_duration, format_size
-from loader.config.schema import bounds_of
+from loader.config.settings import bounds_of
 
 #: Candidates that do the same differ by luck: only one that sustains a third more, and uses up a quarter less of the objectives
 #: at that than the baseline beside it, displaces the baseline. Of 100 simulated runs in which all do the same, one displaced it

@@ -1,4 +1,4 @@
-"""The home folder, which a process need not have: a user without an entry in the user database, started without HOME."""
+"""The home folder, which a process may lack: a user without an entry in the user database, started without HOME."""
 
 import atexit
 import os
@@ -11,7 +11,7 @@ from loader.errors import StoreError
 
 
 def home_folder() -> str | None:
-    """Return what `~` stands for: HOME, else what the user database says; None if neither is an absolute path."""
+    """Return the folder that `~` means: HOME, else that of the user database; None if neither is an absolute path."""
     home = os.environ.get("HOME")
     if home is None:
         try:
@@ -22,9 +22,9 @@ def home_folder() -> str | None:
 
 
 def expanded(written: str) -> str | None:
-    """Return `written` with its `~` replaced; None if that has no meaning here.
+    """Return `written` with its `~` replaced; None if there is no home folder.
 
-    Unlike Path.expanduser, this leaves `~somebody` alone if there is no such user.
+    Unlike Path.expanduser, this keeps `~name` as it is if there is no such user.
     """
     if written != "~" and not written.startswith("~/"):
         return os.path.expanduser(written)
@@ -33,13 +33,13 @@ def expanded(written: str) -> str | None:
 
 
 def provide_cache_folder() -> None:
-    """Make sure that libraries find a folder for what they cache, if need be one that ends with this process.
+    """Provide a cache folder for libraries: the user's, else one that is removed when this process ends.
 
-    numba and librosa look for one when they are imported, and end with a traceback if there is
-    no home, or one that cannot be written. Sets XDG_CACHE_HOME, for this process and its children.
+    numba and librosa look for one when they are imported, and fail with a traceback if the home folder is missing or
+    cannot be written. Sets XDG_CACHE_HOME, for this process and its children.
 
     Raises:
-        StoreError: there is no folder for temporary files either.
+        StoreError: no temporary folder can be made either.
     """
     if _has_cache_folder():
         return
@@ -55,19 +55,19 @@ def provide_cache_folder() -> None:
 
 
 def _has_cache_folder() -> bool:
-    chosen = os.environ.get("XDG_CACHE_HOME", "")
+    configured = os.environ.get("XDG_CACHE_HOME", "")
     home = home_folder()
-    if os.path.isabs(chosen):
-        folder = Path(chosen)
+    if os.path.isabs(configured):
+        folder = Path(configured)
     elif home is not None:
         folder = Path(home, ".cache")
     else:
         return False
-    # Libraries make what is missing of the path.
+    # Libraries create the missing part of the path.
     nearest = next(each for each in (folder, *folder.parents) if each.exists())
     return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
 
 
 def _remove(folder: str, owner: int) -> None:
-    if os.getpid() == owner:  # its forks share the folder, and their ends run this too
+    if os.getpid() == owner:  # forks share the folder, and run this when they end
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,132 +1,130 @@
-"""Settings: frozen dataclasses from tts_config.yaml. Reads one file and no environment. Bounds are in `loader.config.schema`."""
+"""Settings: every key of tts_config.yaml with its type, default, bounds and meaning, as frozen dataclasses.
 
-from dataclasses import dataclass, replace
+A key is declared once, here; docs/configuration.md is generated from it. Reads one file and no environment but HOME.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
-import voluptuous as vol
+from msgspec import Meta
 
 from loader.config.home import expanded
-from loader.config.schema import SCHEMA, VOICE
-from loader.config.validators import shown
+from loader.config.validation import Address, Device, Digest, Label, Problem, Text, keys_of, shown, validate
 from loader.config.yaml import read_document
 from loader.errors import ConfigError
+
+_Engine = Literal["auto", "onnx", "pytorch", "coqui"]
+_LengthScale = Annotated[float, Meta(ge=0.1, le=10.0)]
+_NoiseScale = Annotated[float, Meta(ge=0.0, le=2.0)]
 
 
 @dataclass(frozen=True)
 class VoiceSettings:
-    """One voice to be served, as written in the file."""
+    """One voice."""
 
-    name: str
-    model_path: str
-    version: str | None = None
-    aliases: tuple[str, ...] = ()
-    engine: str | None = None
-    speaker: str | None = None
-    language: str | None = None
-    length_scale: float | None = None
-    noise_scale: float | None = None
-    noise_scale_duration: float | None = None
-    #: Open it before the fork; None: only where it is the first.
-    preload: bool | None = None
+    name: Annotated[Text, Meta(description="what clients call the voice")]
+    model_path: Annotated[Text, Meta(description="as `model_path` above")]
+    version: Annotated[Label | None, Meta(description="as `version` above")] = None
+    aliases: Annotated[tuple[Text, ...], Meta(description="further names for the same voice")] = ()
+    engine: Annotated[_Engine | None, Meta(description="as `engine` above, for this voice")] = None
+    speaker: Annotated[Label | None, Meta(description="who speaks unless a request says otherwise; default: the voice's first")] = None
+    language: Annotated[Label | None, Meta(description="what it speaks unless a request says otherwise, and the name of an only language; default: the voice's first")] = None
+    length_scale: Annotated[_LengthScale | None, Meta(description="as `speech.length_scale`, for this voice")] = None
+    noise_scale: Annotated[_NoiseScale | None, Meta(description="as `speech.noise_scale`, for this voice")] = None
+    noise_scale_duration: Annotated[_NoiseScale | None, Meta(description="as `speech.noise_scale_duration`, for this voice")] = None
+    preload: Annotated[bool | None, Meta(description="open it before the fork; default: only the first voice is opened then, the others when they first speak")] = None
 
 
 @dataclass(frozen=True)
 class Quantization:
-    """What the article's file asks for."""
+    """int8, as in the article."""
 
-    enabled: bool
-    backend: str
+    enabled: Annotated[bool, Meta(description="accepted for the article's files; full precision is served until the int8 gate exists")] = False
+    backend: Annotated[Literal["pytorch", "onnx"], Meta(description="`pytorch` or `onnx`")] = "onnx"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a request may ask for."""
+    """Largest request and answer."""
 
-    text_characters: int
-    body_bytes: int
-    #: Of what is made as a whole before any of it is sent.
-    audio_s: float = 7_200.0
-    answer_bytes: int = 134_217_728
-    #: Of all pauses between the sentences of one request.
-    silence_s: float = 3_600.0
-
-
-@dataclass(frozen=True)
-class ApiKeys:
-    """Who may use the server."""
-
-    #: Lower-case hexadecimal SHA-256 of each key; anybody may where there is none.
-    sha256: tuple[str, ...]
-    public_listings: bool
+    text_characters: Annotated[int, Meta(ge=1, le=1_000_000, description="longest text of one request; longer is refused with 413, never cut")] = 20_000
+    audio_s: Annotated[float, Meta(ge=1.0, le=604_800.0, description="longest audio of one whole file or of captions, in seconds; longer is refused with 413; streams may be of any length")] = 7_200.0
+    answer_bytes: Annotated[int, Meta(ge=65_536, le=4_294_967_295, description="largest whole answer, kept in the system's folder of temporary files while it is made; larger is refused with 413; streams may be of any size")] = 134_217_728
+    silence_s: Annotated[float, Meta(ge=0.0, le=604_800.0, description="longest silence between all sentences of one request together, in seconds; longer is refused with 413")] = 3_600.0
+    body_bytes: Annotated[int, Meta(ge=1_024, le=16_777_216, description="largest request body; larger is refused with 413")] = 262_144
 
 
 @dataclass(frozen=True)
 class AdmissionSettings:
-    """Who waits, and for how long."""
+    """Queue of requests, and time limits."""
 
-    #: Requests that may wait, in all workers together.
-    queue: int
-    wait_s: float
-    #: How long a worker may take for the next piece of audio.
-    stall_s: float
-    #: Answers of one worker that wait for slow clients.
-    parked: int = 32
+    queue: Annotated[int, Meta(ge=0, le=1_000, description="requests that may wait while all workers are busy, over all workers; more are refused with 503 and a time to retry after")] = 64
+    wait_s: Annotated[float, Meta(ge=0.0, le=3_600.0, description="how long a request may wait for its turn, in seconds; a client may set less with `X-Request-Timeout`")] = 30.0
+    stall_s: Annotated[float, Meta(ge=1.0, le=3_600.0, description="a worker that makes no next piece of audio for this time is dumped, killed and replaced, in seconds; whole utterances of the `coqui` engine have ten times as long")] = 60.0
+    parked: Annotated[int, Meta(ge=1, le=1_000, description="answers of each worker that may wait for slow clients, a thread each; for one more the slowest is cut")] = 32
 
 
 @dataclass(frozen=True)
 class WatchdogSettings:
-    """What is done about memory that grows."""
+    """Leak detection."""
 
-    #: Syntheses of one worker between two samples.
-    every: int
-    #: Between two samples, as a fraction.
-    growth: float
-    #: Of a request.
-    leak_bytes: int
-    #: `log`, `trim` or `replace`.
-    action: str
-    trace: bool
+    every: Annotated[int, Meta(ge=10, le=1_000_000, description="syntheses of a worker between two samples of `tracemalloc` and of the device's allocator")] = 1_000
+    growth: Annotated[float, Meta(ge=0.01, le=10.0, description="sustained growth of those two that is an alert, as a fraction")] = 0.1
+    leak_bytes: Annotated[int, Meta(ge=16, le=1_073_741_824, description="steady growth that is an alert, in bytes a request")] = 512
+    action: Annotated[Literal["log", "trim", "replace"], Meta(description="what an alert is followed by: `log`, `trim`, or `replace` (the worker, between two requests)")] = "log"
+    trace: Annotated[bool, Meta(description="keep `tracemalloc` on; false turns it on only while a suspected leak is looked for")] = False
+
+
+@dataclass(frozen=True)
+class ApiKeys:
+    """Authentication."""
+
+    sha256: Annotated[tuple[Digest, ...], Meta(extra={"is_secret": True}, description="hashes of the API keys that may ask for speech, as `chorus key` prints them; default: no key is needed")] = ()
+    public_listings: Annotated[bool, Meta(description="models and voices are listed without a key too, as Open WebUI asks for them")] = True
 
 
 @dataclass(frozen=True)
 class SpeechSettings:
-    """How voices speak unless a request says otherwise; None means the voice's own value."""
+    """How voices speak unless a request says otherwise; None is the voice's own value."""
 
-    sentence_pause_s: float
-    length_scale: float | None
-    noise_scale: float | None
-    noise_scale_duration: float | None
-    first_clause: bool = True
-    parallel: bool = True
+    sentence_pause_s: Annotated[float, Meta(ge=0.0, le=10.0, description="silence between sentences, in seconds (Coqui's own servers use 0.45)")] = 0.45
+    length_scale: Annotated[_LengthScale | None, Meta(description="slower above 1, faster below; default: what the voice was trained with")] = None
+    noise_scale: Annotated[_NoiseScale | None, Meta(description="variation of the sound; default: the voice's own")] = None
+    noise_scale_duration: Annotated[_NoiseScale | None, Meta(description="variation of the rhythm; default: the voice's own")] = None
+    first_clause: Annotated[bool, Meta(description="a long first sentence is cut after its first clause, so that audio starts early")] = True
+    parallel: Annotated[bool, Meta(description="several threads speak one request while cores are idle; the audio is the same")] = True
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The whole file, validated. Read once, before anything else runs."""
+    """The whole file."""
 
-    path: Path
-    voices: tuple[VoiceSettings, ...]
-    device: str
-    #: Seconds until a device whose memory was full is tried again; None: never by itself.
-    device_retry_after_s: float | None
-    use_cache: bool
-    mmap: bool
-    quantization: Quantization
-    engine: str
-    preload: bool
-    #: As `cache_dir`; None if it counts from the home folder and there is none.
-    cache_folder: Path | None
-    bind: str
-    workers: int | None
-    threads: int
-    request_timeout_s: float
-    log_format: str
-    limits: Limits
-    admission: AdmissionSettings
-    watchdog: WatchdogSettings
-    api_keys: ApiKeys
-    speech: SpeechSettings
+    #: None once loaded: `voices` then has the one voice.
+    model_path: Annotated[Text | None, Meta(description="a Coqui model directory, a baked artifact, a Coqui model name (`tts_models/...`), or `embedded/joe`")] = None
+    version: Annotated[Label | None, Meta(description="what the model's version.txt must say; default: any version")] = None
+    device: Annotated[Device, Meta(description="`cpu`, `cuda` or `cuda:N`; voices of the `onnx` engine speak on the CPU in any case")] = "cpu"
+    device_retry_after_s: Annotated[Annotated[float, Meta(ge=1.0, le=31_536_000.0)] | None, Meta(description="how long the device is left alone after its memory was full, in seconds; default: until the marker is reset")] = None
+    use_cache: Annotated[bool, Meta(description="keep baked artifacts in `cache_dir`; false bakes anew at every start")] = True
+    mmap: Annotated[bool, Meta(description="map the weights (shared, read on demand); false reads them into the master's memory")] = True
+    quantization: Annotated[Quantization, Meta(description="int8, as in the article")] = Quantization()
+    voices: Annotated[tuple[VoiceSettings, ...], Meta(description="several voices; the first is the default one. Excludes `model_path`")] = ()
+    engine: Annotated[_Engine, Meta(description="`onnx` or `pytorch` for VITS, `coqui` for the other families, or `auto`: `onnx` on a CPU, `pytorch` on CUDA, `coqui` for the rest")] = "auto"
+    preload: Annotated[bool, Meta(description="open voices in the master and fork; false opens them in every worker from the same files")] = True
+    #: As written if it counts from the home folder and there is none, else absolute once loaded; `cache_dir` checks that.
+    cache_folder: Annotated[Text, Meta(description="where artifacts and the embedded voice are kept")] = field(default="~/.cache/chorus", metadata={"key": "cache_dir"})
+    bind: Annotated[Address, Meta(description="HOST:PORT or unix:PATH")] = "127.0.0.1:8080"
+    workers: Annotated[Annotated[int, Meta(ge=1, le=512)] | None, Meta(description="worker processes; default: one per core that CPU affinity and the control groups' CPU quota allow")] = None
+    threads: Annotated[int, Meta(ge=2, le=64, description="requests one worker serves at a time")] = 4
+    request_timeout_s: Annotated[float, Meta(ge=1.0, le=3_600.0, description="how long a stopping worker may finish its requests, in seconds")] = 120.0
+    log_format: Annotated[Literal["logfmt", "json"], Meta(description="`logfmt` or `json`")] = "logfmt"
+    limits: Annotated[Limits, Meta(description="largest request and answer")] = Limits()
+    admission: Annotated[AdmissionSettings, Meta(description="queue of requests, and time limits")] = AdmissionSettings()
+    watchdog: Annotated[WatchdogSettings, Meta(description="leak detection")] = WatchdogSettings()
+    api_keys: Annotated[ApiKeys, Meta(description="authentication")] = ApiKeys()
+    speech: Annotated[SpeechSettings, Meta(description="how the voices speak")] = SpeechSettings()
+    path: Path = field(default=Path("tts_config.yaml"), metadata={"key": None})
 
     @property
     def cache_dir(self) -> Path:
@@ -135,12 +133,42 @@ class Settings:
         Raises:
             ConfigError: it counts from the home folder, and there is none. What needs no cache does not ask.
         """
-        if self.cache_folder is None:
+        anchored = _anchored(self.cache_folder, self.path.parent)
+        if anchored is None:
             raise ConfigError(self.path, [f"cache_dir: {_NO_HOME}"])
-        return self.cache_folder
+        return anchored
 
 
-_NO_HOME = "'~' means nothing here: HOME is not set to an absolute path; write an absolute path, or set HOME"
+class KeyFacts(NamedTuple):
+    """A key as documents show it."""
+
+    #: Such as `limits.audio_s` or `voices[].name`.
+    name: str
+    default: Any
+    meaning: str
+    is_required: bool
+
+
+def keys(kind: Any = Settings, prefix: str = "") -> Iterator[KeyFacts]:
+    """Yield every key of the file, in the order of the declarations; the keys of a section follow its place."""
+    for name, key in keys_of(kind).items():
+        declared = key.declaration.type
+        items = get_args(declared) if get_origin(declared) is tuple else ()
+        if items and is_dataclass(items[0]):
+            yield from keys(items[0], f"{prefix}{name}[].")
+        elif is_dataclass(declared):
+            yield from keys(declared, f"{prefix}{name}.")
+        else:
+            yield KeyFacts(f"{prefix}{name}", key.default, key.declaration.constraint("description"), key.is_required)
+
+
+def bounds_of(name: str) -> tuple[float, float]:
+    """Return the lowest and the highest value of a numeric key, such as `admission.queue`."""
+    kind: Any = Settings
+    for part in name.split("."):
+        declaration = keys_of(kind)[part].declaration
+        kind = declaration.type
+    return declaration.constraint("ge"), declaration.constraint("le")
 
 
 def load_settings(path: str | Path) -> Settings:
@@ -153,125 +181,82 @@ def load_settings(path: str | Path) -> Settings:
     """
     path = Path(path)
     document = read_document(path)
-    problems = _contradictions(document)
-    try:
-        values = SCHEMA(document)
-    except vol.MultipleInvalid as error:
-        raise ConfigError(path, [*_schema_problems(document, error), *problems]) from error
-    if problems:
-        raise ConfigError(path, problems)
-    return Settings(
+    settings, problems = validate(Settings, document)
+    problems += _contradictions(document)
+    if settings is None or problems:
+        raise ConfigError(path, [str(problem) for problem in problems])
+    voices = settings.voices
+    if settings.model_path is not None:
+        voices = (VoiceSettings(Path(settings.model_path).name, settings.model_path, settings.version),)
+    cache = _anchored(settings.cache_folder, path.parent)
+    return replace(
+        settings,
         path=path,
-        voices=_located(_voices(values), path),
-        quantization=Quantization(**values["quantization"]),
-        cache_folder=_anchored(values["cache_dir"], path.parent),
-        limits=Limits(**values["limits"]),
-        admission=AdmissionSettings(**values["admission"]),
-        watchdog=WatchdogSettings(**values["watchdog"]),
-        api_keys=ApiKeys(tuple(values["api_keys"]["sha256"]), values["api_keys"]["public_listings"]),
-        speech=SpeechSettings(**values["speech"]),
-        **{key: values[key] for key in _PLAIN_KEYS},
+        model_path=None,
+        version=None,
+        voices=_located(voices, path),
+        cache_folder=settings.cache_folder if cache is None else str(cache),
     )
 
 
-_PLAIN_KEYS = (
-    "device", "device_retry_after_s", "use_cache", "mmap", "engine", "preload", "bind", "workers", "threads",
-    "request_timeout_s", "log_format",
-)  # fmt: skip
+_NO_HOME = "'~' means nothing here: HOME is not set to an absolute path; write an absolute path, or set HOME"
 
 
-def _schema_problems(document: Any, error: vol.MultipleInvalid) -> list[str]:
-    """Describe every problem; voluptuous itself stops at the first bad item of a list."""
-    voices = document.get("voices") if isinstance(document, dict) else None
-    if not isinstance(voices, list):
-        return [_problem(each) for each in error.errors]
-    problems = [_problem(each) for each in error.errors if each.path[:1] != ["voices"]]
-    for index, voice in enumerate(voices):
-        try:
-            VOICE(voice)
-        except vol.MultipleInvalid as inner:
-            problems += [_problem(each, "voices", index) for each in inner.errors]
-    return problems
-
-
-def _problem(error: vol.Invalid, *parents: str | int) -> str:
-    where = ".".join(_part(part) for part in (*parents, *error.path)) or "the file"
-    message = {
-        "extra keys not allowed": "unknown key",
-        "required key not provided": "missing",
-        "expected a dictionary": "expected keys and values",
-    }.get(error.msg, error.msg)
-    return f"{where}: {message}"
-
-
-def _part(part: Any) -> str:
-    """Return one key of a path; what no key looks like is quoted and cut, since the file chose it."""
-    written = str(part)
-    return written if written.isprintable() and len(written) <= 60 else shown(part)
-
-
-def _voices(values: dict[str, Any]) -> list[VoiceSettings]:
-    if values["voices"]:
-        return [VoiceSettings(**{**voice, "aliases": tuple(voice["aliases"])}) for voice in values["voices"]]
-    name = Path(values["model_path"]).name
-    return [VoiceSettings(name, values["model_path"], values["version"])]
-
-
-def _contradictions(document: Any) -> list[str]:
-    """Describe what is wrong between keys. The document may still break the schema."""
+def _contradictions(document: Any) -> list[Problem]:
+    """Return what is wrong between keys. The document may have other problems too."""
     if not isinstance(document, dict):
         return []
     voices, model_path = document.get("voices"), document.get("model_path")
     problems = []
     if not voices and model_path is None:
-        problems.append("model_path: missing, and no voices are listed; name a model directory or embedded/joe")
-    if voices and model_path is not None:
-        problems.append("model_path: cannot stand beside voices; move it into the list")
-    if voices and document.get("version") is not None:
-        problems.append("version: cannot stand beside voices; move it into the list")
-    keys = document.get("api_keys")
-    if isinstance(keys, dict) and keys.get("sha256", []) == []:
         problems.append(
-            "api_keys.sha256: no key is listed, so anybody would be let in; chorus key draws one, or leave api_keys out"
+            Problem(("model_path",), "missing, and no voices are listed; name a model directory or embedded/joe")
         )
+    for name in ("model_path", "version"):
+        if voices and document.get(name) is not None:
+            problems.append(Problem((name,), "cannot stand beside voices; move it into the list"))
+    api_keys = document.get("api_keys")
+    if isinstance(api_keys, dict) and api_keys.get("sha256", []) == []:
+        message = "no key is listed, so every client would be let in; chorus key makes one, or leave api_keys out"
+        problems.append(Problem(("api_keys", "sha256"), message))
     return problems + _names_used_twice(voices if isinstance(voices, list) else [])
 
 
-def _names_used_twice(voices: list[Any]) -> list[str]:
+def _names_used_twice(voices: list[Any]) -> list[Problem]:
     problems = []
-    owners: dict[str, str] = {}
+    owners: dict[str, tuple[Any, ...]] = {}
     for index, voice in enumerate(voices):
         entry = voice if isinstance(voice, dict) else {}
         aliases = entry.get("aliases")
-        named = [(f"voices.{index}.name", entry.get("name"))]
+        named: list[tuple[tuple[Any, ...], Any]] = [(("voices", index, "name"), entry.get("name"))]
         if isinstance(aliases, list):
-            named += [(f"voices.{index}.aliases.{position}", alias) for position, alias in enumerate(aliases)]
+            named += [(("voices", index, "aliases", position), alias) for position, alias in enumerate(aliases)]
         for where, name in named:
             if isinstance(name, str) and owners.setdefault(name, where) != where:
-                problems.append(f"{where}: {shown(name)} is already {owners[name]}")
+                problems.append(Problem(where, f"{shown(name)} is already {'.'.join(map(str, owners[name]))}"))
     return problems
 
 
-def _located(voices: list[VoiceSettings], path: Path) -> tuple[VoiceSettings, ...]:
+def _located(voices: tuple[VoiceSettings, ...], path: Path) -> tuple[VoiceSettings, ...]:
     """Anchor relative model directories to the configuration file's folder.
 
     Raises:
         ConfigError: some count from the home folder, and there is none.
     """
-    located = [_located_voice(voice, path.parent) for voice in voices]
-    problems = [f"model_path of voice {shown(voice.name)}: {_NO_HOME}" for voice, there in zip(voices, located) if there is None]
+    located, problems = [], []
+    for voice in voices:
+        is_name = voice.model_path.startswith(("embedded/", "tts_models/"))
+        anchored = voice.model_path if is_name else _anchored(voice.model_path, path.parent)
+        if anchored is None:
+            problems.append(f"model_path of voice {shown(voice.name)}: {_NO_HOME}")
+        else:
+            located.append(replace(voice, model_path=str(anchored)))
     if problems:
         raise ConfigError(path, problems)
-    return tuple(voice for voice in located if voice is not None)
-
-
-def _located_voice(voice: VoiceSettings, base: Path) -> VoiceSettings | None:
-    if voice.model_path.startswith(("embedded/", "tts_models/")):
-        return voice
-    anchored = _anchored(voice.model_path, base)
-    return None if anchored is None else replace(voice, model_path=str(anchored))
+    return tuple(located)
 
 
 def _anchored(written: str, base: Path) -> Path | None:
+    """Return a path of the file as an absolute one; None if it counts from the home folder and there is none."""
     path = expanded(written)
     return None if path is None else (base / path).absolute()

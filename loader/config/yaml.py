@@ -1,7 +1,6 @@
-"""One YAML file to plain values, with bounded work. Knows no key of it.
+"""YAML to plain values, with bounded work and without knowledge of keys.
 
-The bounds act while the file is read: a file that breaks one is refused at the line that
-breaks it, before anything larger is built.
+Bounds act during reading: a file is refused at the line that exceeds one, before anything larger is built.
 """
 
 import os
@@ -11,12 +10,12 @@ from typing import Any
 
 import yaml
 
-from loader.config.validators import shown
+from loader.config.validation import shown
 from loader.errors import ConfigError
 
 #: 14,000 API keys. The slowest of 27 hostile files of this size took 2.2 s to read (measured 2026-11-30).
 MAX_BYTES = 1_048_576
-#: Values of the file, those behind its aliases counted once for each alias.
+#: Values of the file; those behind an alias count once for each alias.
 MAX_NODES = 20_000
 #: Levels of lists and keys. The schema has four.
 MAX_DEPTH = 20
@@ -28,10 +27,10 @@ _PREFIX = "tag:yaml.org,2002:"
 
 
 def read_document(path: Path) -> Any:
-    """Return what a YAML file holds; an empty one holds no keys.
+    """Return the values of a YAML file; an empty file has no keys.
 
     Raises:
-        ConfigError: it is not a file, not YAML, breaks a bound, or names a key twice.
+        ConfigError: it is no file, no YAML, exceeds a bound, or has a key twice.
     """
     text = _decoded(path, _content(path))
     try:
@@ -49,7 +48,7 @@ def read_document(path: Path) -> Any:
 
 def _content(path: Path) -> bytes:
     try:
-        # A pipe that has no writer would otherwise keep the process waiting.
+        # O_NONBLOCK: a pipe without a writer would block.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
         raise ConfigError(path, ["no such file; --config FILE or CHORUS_CONFIG names another"]) from error
@@ -81,7 +80,7 @@ def _decoded(path: Path, content: bytes) -> str:
 
 
 def _one_line(error: yaml.YAMLError) -> str:
-    """Return the error of PyYAML as its line and what is wrong there; it may quote the file at any length."""
+    """Return the line and the problem of a PyYAML error, cut: it may quote the file at any length."""
     mark = getattr(error, "problem_mark", None)
     problem = " ".join(str(getattr(error, "problem", None) or error).split())
     problem = problem if len(problem) <= 200 else problem[:197] + "..."
@@ -89,7 +88,7 @@ def _one_line(error: yaml.YAMLError) -> str:
 
 
 class _RefusedError(Exception):
-    """YAML that is not accepted here."""
+    """YAML that is valid, and not accepted."""
 
     def __init__(self, mark: Any, message: str) -> None:
         #: Counted from 1.
@@ -98,7 +97,7 @@ class _RefusedError(Exception):
 
 
 class _BoundedLoader(yaml.SafeLoader):
-    """Stops at the node that breaks a bound, and refuses what YAML 1.1 reads otherwise than its writer means."""
+    """Loader that stops at the node that exceeds a bound, and refuses values that YAML 1.1 reads in unexpected ways."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -126,7 +125,7 @@ class _BoundedLoader(yaml.SafeLoader):
         return node
 
     def compose_mapping_node(self, anchor: Any) -> Any:
-        # Here, and not while the dictionary is made: by then merged keys stand among the mapping's own.
+        # Before the dictionary is made: by then merged keys stand among the mapping's own.
         node: Any = super().compose_mapping_node(anchor)
         lines: dict[str, int] = {}
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
@@ -145,7 +144,7 @@ class _BoundedLoader(yaml.SafeLoader):
         try:
             return super().construct_object(node, deep)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            # What `!!int x`, `!!bool x` and `0x_` end with in PyYAML.
+            # PyYAML raises these for `!!int x`, `!!bool x` and `0x_`.
             kind = node.tag.removeprefix(_PREFIX)
             message = f"expected a value of the kind {shown(kind)}, found {shown(node.value)}"
             raise _RefusedError(node.start_mark, message) from error
@@ -159,7 +158,7 @@ class _BoundedLoader(yaml.SafeLoader):
 
 
 def _refuse_ambiguous(node: yaml.ScalarNode) -> None:
-    """Refuse what YAML 1.1 reads as another number than it looks like, and numbers that no key has room for."""
+    """Refuse dates, numbers in base 8 or 60, and numbers of more digits than any key takes."""
     kind = node.tag.removeprefix(_PREFIX)
     if kind == "timestamp":
         raise _RefusedError(node.start_mark, f"{shown(node.value)} is a date in YAML, which no key takes; put text in quotes")

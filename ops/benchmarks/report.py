@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from app.system.cgroup import cpu_budget
 from app.tuning.machine import Machine
 
 _Size = TypeVar("_Size")
@@ -116,8 +116,8 @@ def progress(message: str) -> None:
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may run on."""
-    return len(os.sched_getaffinity(0))
+    """Return how many cores this process may use, by affinity and CPU quota."""
+    return cpu_budget().used
 
 
 def print_report(report: Report, benchmark: str, machine: Machine, cores_used_by_others: float, json_path: Path | None) -> None:

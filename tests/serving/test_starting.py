@@ -1,14 +1,16 @@
-"""What a server does where it is started badly: too few open files, closed streams, no place for its socket."""
+"""Starting a server: too few open files, closed streams, no place for its socket, a CPU quota, a configuration that changes."""
 
 import concurrent.futures
 import os
 import resource
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from app.system.open_files import needed_to_serve
+from app.startup import needed_to_serve
 from loader.config.settings import load_settings
 from tests.conftest import ROOT
 from tests.support.harness import Server
@@ -82,3 +84,51 @@ def test_a_socket_without_a_folder_is_refused_at_once(write_config, tmp_path):
     assert 78 == done.returncode
     assert done.stderr.endswith(f"bind: {tmp_path / 'none'}: no such folder; make it, or bind another path\n")
     assert "Traceback" not in done.stderr and "failed" not in done.stderr
+
+
+@pytest.fixture
+def one_core_group():
+    """A control group of the machine's own with a CPU quota of one core: what a child does to enter it."""
+    if len(os.sched_getaffinity(0)) == 1:
+        pytest.skip("one core: a quota of one changes nothing")
+    version_1, version_2 = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
+    is_version_2 = (version_2 / "cgroup.controllers").exists()
+    group = (version_2 if is_version_2 else version_1) / f"chorus-test-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made: {error}")
+    name, text = ("cpu.max", "100000 100000") if is_version_2 else ("cpu.cfs_quota_us", "100000")
+    try:
+        if not (group / name).exists():
+            pytest.skip(f"{group} has no {name}: the CPU controller is not enabled here")
+        (group / name).write_text(text)
+        yield lambda: (group / "cgroup.procs").write_text(str(os.getpid()))
+    finally:
+        group.rmdir()
+
+
+def test_a_cpu_quota_decides_the_number_of_workers_and_status_shows_it(write_config, one_core_group):
+    config = write_config()
+    server = Server(config, preexec=one_core_group).start()
+    server.eventually(lambda: "server.ready" in server.log())
+    server.eventually(lambda: server.ask("GET", "/readyz").status == 200)
+    server.remember_descriptors()
+    status, workers = server.ask("GET", "/status").json(), len(server.workers())
+    server.stop()
+
+    assert 1 == workers == status["cores"]
+    assert {"affinity": len(os.sched_getaffinity(0)), "quota": 1.0, "used": 1} == status["cpu"]
+
+
+@pytest.mark.parametrize("preload", [True, False])
+def test_a_worker_that_comes_later_has_the_settings_that_the_master_read(start, preload):
+    server = start("--workers", "1", keys={"preload": preload, "limits": {"text_characters": 20}}, expected_deaths=1).ready()
+    server.config.write_text("][")
+    (worker,) = server.workers()
+    os.kill(worker.pid, signal.SIGKILL)
+    server.eventually(lambda: [each.pid for each in server.workers()] not in ([], [worker.pid]))
+    server.eventually(lambda: server.ask("GET", "/readyz").status == 200)
+
+    assert 413 == server.speak("a text of more than 20 characters").status
+    assert 200 == server.speak("Hello.").status

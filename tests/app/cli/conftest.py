@@ -1,4 +1,4 @@
-"""A voice of 7 MB in a cache of its own, baked by the command itself."""
+"""A voice of 7 MB in its own cache, baked by the command."""
 
 import shutil
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from app.cli.command import chorus as group
+from app.cli.main import chorus as group
 from loader.config.settings import load_settings
 from tests.app.cli.running import chorus
 

@@ -1,4 +1,4 @@
-"""The `chorus` command as a process of its own, and as a person at a terminal would meet it."""
+"""The `chorus` command in its own process, with pipes or a terminal."""
 
 import os
 import pty
@@ -14,14 +14,14 @@ from tests.conftest import ROOT
 
 CHORUS = (sys.executable, "-m", "app.cli")
 #: Fails a test whose command hangs; no test passes because of it.
-PATIENCE_S = 240
+TIMEOUT_S = 240
 
 
 def chorus(*arguments, text=True, **options):
     """Run the command to its end."""
     return subprocess.run(
         [*CHORUS, *map(str, arguments)],
-        **{"cwd": ROOT, "capture_output": True, "timeout": PATIENCE_S, "check": False, "text": text, **options},
+        **{"cwd": ROOT, "capture_output": True, "timeout": TIMEOUT_S, "check": False, "text": text, **options},
     )
 
 
@@ -36,15 +36,15 @@ def left_by_its_reader(process):
     process.stdout.close()
     with process.stderr:
         errors = process.stderr.read()
-    return process.wait(timeout=PATIENCE_S), errors.decode()
+    return process.wait(timeout=TIMEOUT_S), errors.decode()
 
 
 def interrupted(process, how=signal.SIGINT):
     """Press Ctrl-C, or send another signal, and return what was left: status, standard error, living processes."""
     family = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, how)
-    _, errors = process.communicate(timeout=PATIENCE_S)
-    psutil.wait_procs(family, timeout=PATIENCE_S)
+    _, errors = process.communicate(timeout=TIMEOUT_S)
+    psutil.wait_procs(family, timeout=TIMEOUT_S)
     return process.returncode, errors.decode(), [each for each in family if each.is_running()]
 
 
@@ -75,7 +75,7 @@ def at_a_terminal(source, *arguments, until=None):
 
 def eventually(predicate, process):
     """Return the predicate's first true value; the only place that waits."""
-    deadline_s = time.monotonic() + PATIENCE_S
+    deadline_s = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline_s:
         if found := predicate():
             return found

@@ -1,4 +1,4 @@
-"""chorus bake: what a server would make when it starts."""
+"""chorus bake: it bakes what a server would bake when it starts."""
 
 import re
 
@@ -9,7 +9,7 @@ from tests.app.cli.conftest import flip
 from tests.app.cli.running import chorus, interrupted, started
 
 
-def test_what_was_missing_is_baked_and_said(first_bake):
+def test_a_missing_artifact_is_baked_and_printed(first_bake):
     folder, done = first_bake
 
     assert 0 == done.returncode, done.stderr
@@ -19,7 +19,7 @@ def test_what_was_missing_is_baked_and_said(first_bake):
     assert re.search(r"^chorus: starting torch and Coqui \.\.\. \d+\.\d s$", done.stderr, re.MULTILINE)
 
 
-def test_what_was_there_is_left_alone(baked, artifact):
+def test_an_existing_artifact_is_kept(baked, artifact):
     before = artifact.stat().st_ctime_ns
     done = chorus("bake", "--config", baked.path)
 
@@ -28,7 +28,7 @@ def test_what_was_there_is_left_alone(baked, artifact):
     assert before == artifact.stat().st_ctime_ns
 
 
-def test_anew_puts_another_in_its_place(baked, artifact):
+def test_anew_replaces_an_artifact(baked, artifact):
     before = artifact.stat().st_ino
     done = chorus("bake", "release", "--anew", "--config", baked.path)
 
@@ -50,14 +50,14 @@ def test_ctrl_c_leaves_no_child_and_no_half_artifact(baked, artifact):
     assert [artifact.name] == [path.name for path in artifact.parent.iterdir() if path.is_dir()]
 
 
-def test_an_unknown_voice_is_refused_with_the_known(invoke, baked):
+def test_an_unknown_voice_is_refused_with_the_known_names(invoke, baked):
     done = invoke("bake", "nobody", "--config", baked.path)
 
     assert UnknownVoiceError.exit_status == done.exit_code
     assert "chorus: no voice named 'nobody'; known voices: release\n" == done.stderr
 
 
-def test_a_bad_voice_does_not_keep_the_next_from_being_baked(invoke, baked, artifact):
+def test_the_voices_after_a_bad_one_are_baked(invoke, baked, artifact):
     flip(baked.path.parent / "release" / "model_file.pth")
     two = baked.path.with_name("two.yaml")
     two.write_text(

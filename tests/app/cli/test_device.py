@@ -23,19 +23,19 @@ def marker(tmp_path):
 
 
 @pytest.mark.parametrize("words", [["device"], ["device", "show"]])
-def test_a_marker_is_shown_with_all_it_says(invoke, config, marker, words):
+def test_a_marker_is_shown_with_its_facts(invoke, config, marker, words):
     done = invoke(words[0], "--config", config, *words[1:])
 
     assert 0 == done.exit_code, done.output
     assert [
-        "cuda:1: left alone since 2026-05-01T00:00:00+00:00",
-        "why: out of memory while speaking",
-        "free then: 12.3 MB",
-        "meaning: every voice speaks on the CPU until you run: chorus device reset",
+        "cuda:1: not used since 2026-05-01T00:00:00+00:00",
+        "reason: out of memory while speaking",
+        "free memory then: 12.3 MB",
+        "effect: every voice speaks on the CPU until you run: chorus device reset",
     ] == done.stdout.splitlines()
 
 
-def test_a_marker_that_expires_says_when(invoke, config, marker, tmp_path):
+def test_a_marker_that_expires_is_shown_with_its_end(invoke, config, marker, tmp_path):
     config.write_text(config.read_text() + "device_retry_after_s: 3.0e+7\n")
     done = invoke("device", "--config", config)
 
@@ -43,27 +43,27 @@ def test_a_marker_that_expires_says_when(invoke, config, marker, tmp_path):
 
 
 def test_without_a_marker_the_device_is_used(invoke, config):
-    assert "cuda:1: as configured; no marker keeps any process from a device\n" == invoke("device", "--config", config).output
+    assert "cuda:1: as configured; there is no marker\n" == invoke("device", "--config", config).output
 
 
-def test_reset_clears_the_marker_and_says_what_it_said(invoke, config, marker):
+def test_reset_removes_the_marker_and_prints_its_facts(invoke, config, marker):
     done = invoke("device", "--config", config, "reset")
 
     assert 0 == done.exit_code
-    assert done.stdout.startswith("cleared: cuda:1, left alone since 2026-05-01T00:00:00+00:00 (out of memory while speaking)")
+    assert done.stdout.startswith("reset: cuda:1, not used since 2026-05-01T00:00:00+00:00 (out of memory while speaking)")
     assert marker.read() is None
-    assert invoke("device", "--config", config, "reset").stdout.startswith("nothing to clear")
+    assert invoke("device", "--config", config, "reset").stdout.startswith("nothing to reset")
 
 
-def test_reset_clears_a_marker_that_cannot_be_read(invoke, config, marker):
+def test_reset_removes_an_unreadable_marker(invoke, config, marker):
     marker.path.write_text(json.dumps(["broken"]))
     done = invoke("device", "--config", config, "reset")
 
-    assert done.stdout.startswith("cleared: unknown, left alone since ")
+    assert done.stdout.startswith("reset: unknown, not used since ")
     assert not marker.path.exists()
 
 
-def test_a_marker_that_cannot_be_removed_is_said(invoke, config, marker):
+def test_a_marker_that_cannot_be_removed_is_reported(invoke, config, marker):
     marker.path.unlink()
     marker.path.mkdir()
     done = invoke("device", "--config", config, "reset")

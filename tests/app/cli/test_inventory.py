@@ -1,4 +1,4 @@
-"""app.cli.inventory: what is there, found as the loader finds it and without its work."""
+"""app.cli.inventory: it finds what the loader finds, without opening it."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ def test_it_finds_what_the_loader_would_serve(settings, embedded_artifact, large
         assert "onnx" == found.engine
 
 
-def test_another_engines_artifact_is_there_but_not_served(baked, artifact):
+def test_the_artifact_of_another_engine_is_found_but_not_served(baked, artifact):
     voice = replace(baked.voices[0], engine="coqui")
 
     assert served_artifact(voice, baked) is None
@@ -39,7 +39,7 @@ def test_an_artifact_is_its_own_artifact(baked, artifact):
     assert release_directory(voice, baked) is None
 
 
-def test_a_folder_that_is_no_model_directory_is_said(baked, tmp_path):
+def test_a_folder_that_is_no_model_directory_is_reported(baked, tmp_path):
     voice = replace(baked.voices[0], model_path=str(tmp_path))
 
     with pytest.raises(ModelNotFoundError, match="not a sealed model directory"):
@@ -47,7 +47,7 @@ def test_a_folder_that_is_no_model_directory_is_said(baked, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["[]", "[" * 10_000, "9" * 5000])
-def test_a_manifest_of_another_kind_is_said(baked, tmp_path, content):
+def test_an_unknown_manifest_is_reported(baked, tmp_path, content):
     (tmp_path / "manifest.json").write_text(content)
 
     with pytest.raises(ArtifactError, match="no manifest that this version reads"):

@@ -1,4 +1,4 @@
-"""chorus key: a key that is shown once, and a line that lets it in."""
+"""chorus key: a key that is printed once, and the lines that accept it."""
 
 import hashlib
 
@@ -35,7 +35,7 @@ def test_it_needs_no_configuration_and_changes_none(invoke, tmp_path):
     assert 0 == invoke("key", "--config", tmp_path / "none.yaml").exit_code
 
 
-def test_where_the_configuration_has_keys_only_the_line_to_add_is_shown(invoke, tmp_path):
+def test_if_the_configuration_has_keys_only_the_line_to_add_is_printed(invoke, tmp_path):
     path = tmp_path / "tts_config.yaml"
     path.write_text(f"model_path: embedded/joe\napi_keys:\n  sha256:\n    - {'a' * 64}\n")
     done = invoke("key", "--config", path)

@@ -16,7 +16,7 @@ from loader.wav import wav_file, wav_header
 from tests.app.cli.running import CHORUS, chorus, eventually, interrupted, left_by_its_reader, started
 
 TEXT = "The quick brown fox jumps over the lazy dog."
-MORE = "chorus say --help says more"
+MORE = "see chorus say --help"
 NAMELESS = "it has one speaker without a name; omit the speaker"
 LONG = " ".join([TEXT] * 200)
 
@@ -30,7 +30,7 @@ def say(settings, embedded_artifact, tmp_path):
     )
 
 
-def test_a_file_has_what_the_voice_speaks(say, catalogue, tmp_path):
+def test_a_file_has_the_audio_of_the_voice(say, catalogue, tmp_path):
     done = say("--seed", "7", TEXT)
     expected = wav_file(catalogue.default.speak(TEXT, Delivery(seed=7)), 22050)
 
@@ -40,7 +40,7 @@ def test_a_file_has_what_the_voice_speaks(say, catalogue, tmp_path):
     assert re.fullmatch(r"joe: \d\.\d\d s of audio in \d+\.\d\d s, RTF \d+\.\d{3}, seed 7: speech\.wav\n", done.stderr)
 
 
-def test_the_text_may_come_through_a_pipe_and_leave_through_one(say):
+def test_text_may_come_from_a_pipe_and_audio_go_to_one(say):
     done = say("-", "--output", "-", "--seed", "7", text=False, input=TEXT.encode())
 
     assert 0 == done.returncode, done.stderr
@@ -49,7 +49,7 @@ def test_the_text_may_come_through_a_pipe_and_leave_through_one(say):
     assert b"standard output\n" in done.stderr
 
 
-def test_speed_and_language_are_heard(say, tmp_path):
+def test_speed_and_language_are_used(say, tmp_path):
     for speed in ("0.5", "2"):
         assert 0 == say("--speed", speed, "--seed", "1", "--language", "en", "-o", f"{speed}.wav", TEXT).returncode
 
@@ -57,7 +57,7 @@ def test_speed_and_language_are_heard(say, tmp_path):
     assert slow > 2.5 * fast
 
 
-def test_only_the_voice_that_speaks_is_looked_for(embedded_artifact, tmp_path):
+def test_only_the_named_voice_is_opened(embedded_artifact, tmp_path):
     config = tmp_path / "tts_config.yaml"
     config.write_text(f"voices: [{{name: gone, model_path: nowhere}}, {{name: joe, model_path: {embedded_artifact}}}]\n")
     done = chorus("say", "--config", config, "--voice", "joe", "-o", tmp_path / "x.wav", TEXT)
@@ -73,12 +73,12 @@ def test_only_the_voice_that_speaks_is_looked_for(embedded_artifact, tmp_path):
         (["-o", "x.song"], "x.song", b"RIFF"),
     ],
 )  # fmt: skip
-def test_a_file_has_the_format_that_is_named_or_that_its_name_ends_in(say, tmp_path, words, name, begins):
+def test_a_file_has_the_named_format_or_that_of_its_ending(say, tmp_path, words, name, begins):
     assert 0 == say(*words, "--seed", "1", "Hello there.").returncode
     assert (tmp_path / name).read_bytes().startswith(begins)
 
 
-def test_a_stream_has_the_format_that_is_named(say):
+def test_a_stream_has_the_named_format(say):
     done = say("-o", "-", "--format", "opus", "Hello there.", text=False)
 
     assert 0 == done.returncode, done.stderr
@@ -101,7 +101,7 @@ def test_the_commands_formats_are_the_servers():
         (["\a"], 64, "TEXT holds the character U+0007 at position 0, which is not text; remove it; " + MORE),
     ],
 )  # fmt: skip
-def test_what_cannot_be_said_is_one_line_and_no_file(say, tmp_path, words, status, line):
+def test_a_refused_speech_is_one_line_and_no_file(say, tmp_path, words, status, line):
     done = say(*words)
 
     assert (status, "", f"chorus: {line}\n") == (done.returncode, done.stdout, done.stderr)
@@ -115,11 +115,11 @@ def test_standard_input_that_is_not_text_is_refused(say):
     assert b"U+DCFC at position 2" in done.stderr
 
 
-def test_a_folder_that_is_not_there_is_said_before_anything_is_spoken(say, tmp_path):
+def test_a_missing_folder_is_reported_before_synthesis(say, tmp_path):
     done = say("-o", "none/x.wav", TEXT)
 
     assert 73 == done.returncode
-    assert f"chorus: {tmp_path / 'none'}: not there or cannot be written" in done.stderr
+    assert f"chorus: {tmp_path / 'none'}: no such folder, or it cannot be written" in done.stderr
 
 
 @pytest.mark.parametrize("output", ["-", "/dev/stdout"])
@@ -133,7 +133,7 @@ def test_a_terminal_gets_no_audio(say, output):
     os.close(master)
 
 
-def test_a_pipe_with_a_name_is_written_to_and_not_replaced(say, tmp_path):
+def test_a_named_pipe_is_written_and_not_replaced(say, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     os.set_blocking(reader, True)
@@ -167,7 +167,7 @@ def test_ctrl_c_leaves_no_half_file(settings, embedded_artifact, tmp_path):
     assert b"before" == (tmp_path / "x.wav").read_bytes()
 
 
-def test_a_listener_who_leaves_is_no_error(settings, embedded_artifact):
+def test_a_stream_closed_by_its_reader_is_no_error(settings, embedded_artifact):
     running = started("say", "--config", settings.path, "-o", "-", LONG)
     running.stdout.read(1000)
 

@@ -1,11 +1,11 @@
-"""chorus serve: what it becomes; tests/serving/test_cli.py has it serve."""
+"""chorus serve: the process that it becomes; tests/serving/test_cli.py runs it."""
 
 import os
 
 import pytest
 
 from app.cli import serve
-from app.cli.endings import NotInstalledError
+from app.cli.errors import NotInstalledError
 from tests.conftest import ROOT
 
 
@@ -35,8 +35,8 @@ def test_without_options_the_configuration_decides(invoke, became):
     assert "gunicorn.conf.py" == became[1][-1].rpartition("/")[2]
 
 
-def test_a_process_model_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(NotInstalledError, match="gunicorn.conf.py: not there, and it is the process model; serve from"):
-        serve.found_process_model(tmp_path)
+def test_a_missing_process_model_is_reported(tmp_path):
+    with pytest.raises(NotInstalledError, match="gunicorn.conf.py: no such file; it is the process model: serve from"):
+        serve.find_process_model(tmp_path)
 
     assert 69 == NotInstalledError.exit_status

@@ -1,4 +1,4 @@
-"""chorus show-config: what it prints is a configuration that says the same."""
+"""chorus show-config: its output is a configuration with the same meaning."""
 
 from dataclasses import replace
 
@@ -58,7 +58,7 @@ def test_defaults_are_written_and_paths_are_absolute(invoke, tmp_path):
 def test_the_configuration_comes_from_the_environment_too(tmp_path, monkeypatch):
     from click.testing import CliRunner
 
-    from app.cli.command import chorus
+    from app.cli.main import chorus
 
     path = tmp_path / "mine.yaml"
     path.write_text("model_path: embedded/joe\nthreads: 9\n")
@@ -67,7 +67,7 @@ def test_the_configuration_comes_from_the_environment_too(tmp_path, monkeypatch)
     assert "threads: 9\n" in done.stdout
 
 
-def test_every_problem_of_the_file_is_said(invoke, tmp_path):
+def test_every_problem_of_the_file_is_reported(invoke, tmp_path):
     path = tmp_path / "tts_config.yaml"
     path.write_text("model_path: embedded/joe\nthreads: 1\ndevise: cpu\n")
     done = invoke("show-config", "--config", path)

@@ -69,7 +69,7 @@ def test_where_nothing_can_be_written_it_says_so_before_it_measures(invoke, conf
 
 
 def test_without_matplotlib_it_names_the_command_that_brings_it(config):
-    source = "import sys; sys.modules['matplotlib'] = None; from app.cli import main; main()"
+    source = "import sys; sys.modules['matplotlib'] = None; from app.cli.main import main; main()"
     words = [sys.executable, "-c", source, "tune", "--config", str(config), "--out", str(config.parent / "out")]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
 

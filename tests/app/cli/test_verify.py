@@ -1,4 +1,4 @@
-"""chorus verify: every byte against its hash, and every bad directory named."""
+"""chorus verify: every byte is hashed, and every damaged directory reported."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ def test_a_changed_byte_of_an_artifact_is_found(invoke, baked, artifact, name):
     assert 1 == done.stdout.count("verified in")
 
 
-def test_every_bad_directory_is_named_though_the_first_is_bad(invoke, baked, artifact):
+def test_every_damaged_directory_is_reported(invoke, baked, artifact):
     flip(baked.path.parent / "release" / "model_file.pth")
     flip(artifact / "flow.bin")
     done = invoke("verify", "--config", baked.path)
@@ -51,7 +51,7 @@ def test_directories_may_be_named_without_a_configuration(invoke, baked, artifac
     assert done.stderr.startswith(f"chorus: {bad / 'decode.bin'}: expected sha256 ")
 
 
-def test_what_a_server_remembers_to_have_verified_is_not_believed(invoke, baked):
+def test_every_byte_is_hashed_even_if_a_server_has_verified_it(invoke, baked):
     """Whoever asks for every byte gets every byte; the memory here was made to lie."""
     release, memory = baked.path.parent / "release", baked.cache_dir / "verified.json"
     checkpoint = release / "model_file.pth"
@@ -84,7 +84,7 @@ def test_a_release_that_is_not_sealed_is_a_problem(invoke, baked, name):
     assert "seal the directory with" in done.stderr
 
 
-def test_what_is_not_there_yet_is_no_problem(invoke, tmp_path):
+def test_a_voice_that_is_not_baked_yet_is_no_problem(invoke, tmp_path):
     config = tmp_path / "tts_config.yaml"
     config.write_text("model_path: embedded/joe\ncache_dir: cache\n")
     done = invoke("verify", "--config", config)
@@ -93,7 +93,7 @@ def test_what_is_not_there_yet_is_no_problem(invoke, tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_directory_that_is_not_there_is_a_problem(invoke, tmp_path):
+def test_a_missing_directory_is_a_problem(invoke, tmp_path):
     done = invoke("verify", tmp_path / "none")
 
     assert 66 == done.exit_code

@@ -22,7 +22,7 @@ def many(embedded_artifact, embedded_release, tmp_path):
     return tmp_path / "voices.yaml"
 
 
-def test_the_table_has_a_line_a_voice(invoke, many):
+def test_the_table_has_one_line_per_voice(invoke, many):
     done = invoke("voices", "--config", many)
     joe, raw, unbuilt, gone = [line.split() for line in done.stdout.splitlines()[1:]]
 
@@ -34,7 +34,7 @@ def test_the_table_has_a_line_a_voice(invoke, many):
     assert not (many.parent / "cache").exists()
 
 
-def test_json_has_the_same_and_more(invoke, settings, embedded_artifact):
+def test_json_has_the_facts_of_the_table_and_more(invoke, settings, embedded_artifact):
     done = invoke("voices", "--json", "--config", settings.path)
 
     assert 0 == done.exit_code
@@ -65,7 +65,7 @@ def test_a_language_that_the_configuration_names_is_shown(invoke, embedded_artif
     assert ["en-gb"] == voice["languages"]
 
 
-def test_an_unreadable_manifest_is_said(invoke, embedded_artifact, tmp_path):
+def test_an_unreadable_manifest_is_reported(invoke, embedded_artifact, tmp_path):
     (tmp_path / "broken").mkdir()
     shutil.copy(embedded_artifact / "manifest.json", tmp_path / "broken")
     flip(tmp_path / "broken" / "manifest.json", position=0)
@@ -79,12 +79,12 @@ def test_an_unreadable_manifest_is_said(invoke, embedded_artifact, tmp_path):
 
 HEAVY = """
     import json, sys
-    from app.cli.command import chorus
+    from app.cli.main import chorus
     try:
         chorus(sys.argv[1:])
     except SystemExit as ended:
         assert not ended.code
-    heavy = {"torch", "TTS", "onnx", "onnxruntime", "numpy", "flask", "gunicorn", "rich", "yaml", "voluptuous"}
+    heavy = {"torch", "TTS", "onnx", "onnxruntime", "numpy", "flask", "gunicorn", "rich", "yaml", "msgspec"}
     print(json.dumps(sorted(heavy & set(sys.modules))))
     """
 
@@ -95,4 +95,4 @@ def test_help_imports_nothing_but_click():
 
 
 def test_listing_voices_opens_no_engine(settings, embedded_artifact):
-    assert ["rich", "voluptuous", "yaml"] == answer_of(HEAVY, "voices", "--config", settings.path)
+    assert ["msgspec", "rich", "yaml"] == answer_of(HEAVY, "voices", "--config", settings.path)

@@ -1,4 +1,4 @@
-"""app.system.heap: freed pages go back."""
+"""app.system.heap: freed pages return to the system."""
 
 import subprocess
 import sys
@@ -40,7 +40,7 @@ print(kept, anonymous_mib() - before)
 """
 
 
-def test_memory_freed_by_any_thread_is_given_back():
+def test_memory_freed_by_any_thread_is_returned():
     output = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     kept_mib, after_mib = map(float, output.split())
 
@@ -74,7 +74,7 @@ def heap():
     return made
 
 
-def test_memory_is_given_back_once_a_worker_is_idle(heap):
+def test_memory_is_returned_when_a_worker_is_idle(heap):
     heap.work_begins()
     heap.work_ends()
     (alarm,) = heap.alarms
@@ -85,7 +85,7 @@ def test_memory_is_given_back_once_a_worker_is_idle(heap):
     assert [True] == heap.given_back
 
 
-def test_memory_is_kept_while_another_request_is_under_way(heap):
+def test_memory_is_kept_during_another_request(heap):
     heap.work_begins()
     heap.work_begins()
     heap.work_ends()
@@ -93,7 +93,7 @@ def test_memory_is_kept_while_another_request_is_under_way(heap):
     assert [] == heap.alarms
 
 
-def test_the_next_request_calls_the_alarm_off(heap):
+def test_the_next_request_cancels_the_alarm(heap):
     heap.work_begins()
     heap.work_ends()
     heap.work_begins()

@@ -1,4 +1,4 @@
-"""loader.config.home: what `~` is, and a folder for the caches of libraries, if there is no home too."""
+"""loader.config.home: the meaning of `~`, and a cache folder for libraries even without a home."""
 
 import os
 from types import SimpleNamespace
@@ -21,7 +21,7 @@ def no_home(monkeypatch):
     monkeypatch.setattr(home, "pwd", SimpleNamespace(getpwuid={}.__getitem__))
 
 
-def test_home_is_what_the_environment_says_and_else_what_the_database_says(monkeypatch):
+def test_home_is_that_of_the_environment_else_of_the_user_database(monkeypatch):
     monkeypatch.setenv("HOME", "/somewhere")
     assert "/somewhere" == home_folder()
     monkeypatch.delenv("HOME")

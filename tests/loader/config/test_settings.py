@@ -99,7 +99,7 @@ def test_paths_are_relative_to_the_file_and_a_tilde_is_home(load, tmp_path, monk
     assert tmp_path / "cache" == settings.cache_dir
 
 
-def test_a_tilde_of_nobody_is_a_plain_path(load, tmp_path):
+def test_a_tilde_with_an_unknown_user_is_a_plain_path(load, tmp_path):
     assert tmp_path / "~no-such-user/cache" == load("{model_path: a, cache_dir: ~no-such-user/cache}").cache_dir
 
 
@@ -124,16 +124,16 @@ def test_every_problem_is_reported_at_once_with_its_path(problems):
         "colour: unknown key",
         "device: expected cpu, cuda or cuda:N, found 'gpu'",
         "mmap: expected true or false, found 'yes please'",
-        "threads: expected a whole number, found True",
+        "threads: expected a whole number from 2 to 64, found True",
         "quantization.backend: expected one of pytorch, onnx; found 'tensorrt'",
         "quantization.enabled: expected true or false, found 1",
-        "limits.text_characters: expected 1 to 1000000, found 0",
-        "limits.characters: unknown key",
-        "speech.length_scale: expected 0.1 to 10.0, found nan",
-        "speech.sentence_pause_s: expected 0.0 to 10.0, found inf",
-        "speech.noise_scale: expected 0.0 to 2.0, found -inf",
-        "api_keys.sha256.0: expected the 64 hexadecimal digits of a key's SHA-256, as chorus key says them",
-        "api_keys.sha256.1: expected the 64 hexadecimal digits of a key's SHA-256, as chorus key says them",
+        "limits.text_characters: expected a whole number from 1 to 1000000, found 0",
+        "limits.characters: unknown key; did you mean text_characters?",
+        "speech.length_scale: expected a number from 0.1 to 10.0, found nan",
+        "speech.sentence_pause_s: expected a number from 0.0 to 10.0, found inf",
+        "speech.noise_scale: expected a number from 0.0 to 2.0, found -inf",
+        "api_keys.sha256.0: expected the 64 hexadecimal digits of a key's SHA-256, as chorus key prints them",
+        "api_keys.sha256.1: expected the 64 hexadecimal digits of a key's SHA-256, as chorus key prints them",
         "api_keys.public_listings: expected true or false, found 1",
         "voices.0.name: expected text, found 5",
         "voices.1.model_path: missing",
@@ -150,7 +150,7 @@ def test_every_problem_is_reported_at_once_with_its_path(problems):
      "request_timeout_s: %s", "speech: {sentence_pause_s: %s}", "speech: {noise_scale_duration: %s}"],
 )  # fmt: skip
 @pytest.mark.parametrize("value", ["true", "'5'", "[5]", ".nan", ".inf", "-1", "1e30"])
-def test_what_is_no_number_in_its_bounds_is_refused(problems, key, value):
+def test_a_number_out_of_bounds_or_of_another_type_is_refused(problems, key, value):
     (problem,) = problems("model_path: /a\n" + key % value)
 
     path, _, message = problem.partition(": ")
@@ -167,14 +167,14 @@ def test_what_is_no_number_in_its_bounds_is_refused(problems, key, value):
          "voices.1.name: 'x' is already voices.0.aliases.0"),
         ("[{name: a, model_path: /a, aliases: [x]}, {name: b, model_path: /b, aliases: [x]}]",
          "voices.1.aliases.0: 'x' is already voices.0.aliases.0"),
-        ("[{name: a, model_path: /a, speakers: 1}]", "voices.0.speakers: unknown key"),
+        ("[{name: a, model_path: /a, speakers: 1}]", "voices.0.speakers: unknown key; did you mean speaker?"),
         ("[{name: a, model_path: /a, speaker: [1]}]", "voices.0.speaker: expected text, found [1]"),
         ("[{name: a, model_path: /a, engine: tensorrt}]",
          "voices.0.engine: expected one of auto, onnx, pytorch, coqui; found 'tensorrt'"),
-        ("[{name: a, model_path: /a, length_scale: 0}]", "voices.0.length_scale: expected 0.1 to 10.0, found 0"),
+        ("[{name: a, model_path: /a, length_scale: 0}]", "voices.0.length_scale: expected a number from 0.1 to 10.0, found 0"),
         ("[{name: a, model_path: /a, preload: 1}]", "voices.0.preload: expected true or false, found 1"),
-        ("[joe]", "voices.0: expected keys and values"),
-        ("joe", "voices: expected a list"),
+        ("[joe]", "voices.0: expected keys and values, found 'joe'"),
+        ("joe", "voices: expected a list, found 'joe'"),
     ],
 )  # fmt: skip
 def test_a_bad_list_of_voices_is_refused(problems, voices, problem):
@@ -192,27 +192,27 @@ def test_a_bad_list_of_voices_is_refused(problems, voices, problem):
         ("model_path: ''", "model_path: expected text, found ''"),
         ("{model_path: /a, version: [1]}", "version: expected text, found [1]"),
         ("{model_path: /a, version: true}", "version: expected text, found True"),
-        ("{model_path: /a, bind: '127.0.0.1:99999'}", "bind: expected a port of 0 to 65535, found '127.0.0.1:99999'"),
+        ("{model_path: /a, bind: '127.0.0.1:99999'}", "bind: expected a port from 0 to 65535, found '127.0.0.1:99999'"),
         ("{model_path: /a, bind: 8080}", "bind: expected HOST:PORT or unix:PATH, found 8080"),
         ("{model_path: /a, bind: 'nonsense:port'}", "bind: expected HOST:PORT or unix:PATH, found 'nonsense:port'"),
-        ("{model_path: /a, quantization: }", "quantization: expected keys and values"),
-        ("{model_path: /a, api_keys: }", "api_keys: expected keys and values"),
+        ("{model_path: /a, quantization: }", "quantization: expected keys and values, found nothing"),
+        ("{model_path: /a, api_keys: }", "api_keys: expected keys and values, found nothing"),
         ("{model_path: /a, api_keys: {sha256: abc}}", "api_keys.sha256: expected a list"),
         ('{model_path: /a, device: "cpu\\n"}', r"device: expected cpu, cuda or cuda:N, found 'cpu\n'"),
-        ("- model_path: /a", "the file: expected keys and values"),
-        ("just words", "the file: expected keys and values"),
-        ("true", "the file: expected keys and values"),
+        ("- model_path: /a", "the file: expected keys and values, found [{'model_path': '/a'}]"),
+        ("just words", "the file: expected keys and values, found 'just words'"),
+        ("true", "the file: expected keys and values, found True"),
     ],
 )  # fmt: skip
-def test_a_file_that_says_nothing_usable_is_refused(problems, text, problem):
+def test_an_unusable_file_is_refused(problems, text, problem):
     assert [problem] == problems(text)
 
 
 @pytest.mark.parametrize("keys", ["{}", "{sha256: []}", "{public_listings: false}"])
-def test_a_list_of_keys_without_a_key_is_refused_rather_than_open_to_anybody(problems, keys):
+def test_an_empty_list_of_keys_is_refused_since_it_would_let_every_client_in(problems, keys):
     (problem,) = problems(f"{{model_path: /a, api_keys: {keys}}}")
 
-    assert problem.startswith("api_keys.sha256: no key is listed, so anybody would be let in")
+    assert problem.startswith("api_keys.sha256: no key is listed, so every client would be let in")
 
 
 def test_keys_are_known_by_their_hashes_in_lower_case(load):
@@ -236,7 +236,7 @@ def test_a_missing_file_is_refused(tmp_path):
         load_settings(tmp_path / "absent.yaml")
 
 
-def test_what_cannot_be_read_as_text_is_refused(tmp_path):
+def test_a_file_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "binary.yaml").write_bytes(b"model_path: \xff\xfe")
 
     for path in (tmp_path, tmp_path / "binary.yaml"):
@@ -252,10 +252,11 @@ def test_what_cannot_be_read_as_text_is_refused(tmp_path):
     [
         (None, ["no such file"]),
         ("{model_path: /a, colour: red, limits: {text_characters: none}}",
-         ["2 problems", "colour: unknown key", "limits.text_characters: expected a whole number, found 'none'"]),
+         ["2 problems", "colour: unknown key",
+          "limits.text_characters: expected a whole number from 1 to 1000000, found 'none'"]),
     ],
 )  # fmt: skip
-def test_a_process_started_with_a_bad_file_says_so_and_exits_with_78(tmp_path, command, text, expected):
+def test_a_process_with_a_bad_file_prints_its_problems_and_exits_with_78(tmp_path, command, text, expected):
     path = tmp_path / "tts_config.yaml"
     if text is not None:
         path.write_text(text)
@@ -272,7 +273,7 @@ def test_a_process_started_with_a_bad_file_says_so_and_exits_with_78(tmp_path, c
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:80", "localhost:8080", "[::1]:8080", "[::]:1", "unix:/run/tts.sock"])
-def test_an_address_gunicorn_can_bind_is_let_in(tmp_path, address):
+def test_an_address_that_gunicorn_can_bind_is_accepted(tmp_path, address):
     path = tmp_path / "tts_config.yaml"
     path.write_text(f"{{model_path: /a, version: 1, bind: '{address}'}}")
     settings = load_settings(path)
@@ -283,7 +284,7 @@ def test_an_address_gunicorn_can_bind_is_let_in(tmp_path, address):
 @pytest.mark.parametrize("text, key", [
     ("model_path: a\nmodel_path: b\n", "model_path"), ("model_path: a\nspeech: {parallel: true, parallel: false}\n", "parallel"),
 ])  # fmt: skip
-def test_a_key_that_stands_twice_is_refused_where_yaml_would_drop_one(tmp_path, text, key):
+def test_a_key_that_stands_twice_is_refused(tmp_path, text, key):
     path = tmp_path / "tts_config.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=f"the key '{key}' stands here twice"):

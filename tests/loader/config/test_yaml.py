@@ -1,4 +1,4 @@
-"""loader.config.yaml: what is no configuration is refused by the line that breaks a bound, before anything large is built."""
+"""loader.config.yaml: bad files are refused at the line that exceeds a bound, before anything large is built."""
 
 import os
 import shutil
@@ -120,7 +120,7 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines(problem, text, key, 
     assert f"line {lines[0]}: the key '{key}' stands here twice, first in line {lines[1]}; join the two" == problem(text)
 
 
-def test_merged_keys_may_be_overridden_whatever_is_read_first(read):
+def test_merged_keys_may_be_overridden_in_any_order(read):
     text = "p: {q: &q {<<: {x: 1, y: 1}, x: 2}}\nr: {<<: *q, y: 3}\ns: {<<: [*q, {z: 4}]}\n"
 
     assert {"p": {"q": {"x": 2, "y": 1}}, "r": {"x": 2, "y": 3}, "s": {"x": 2, "y": 1, "z": 4}} == read(text)
@@ -145,7 +145,7 @@ def test_aliases_are_read(read):
     ],
     ids=["documents", "alias", "tag", "long tag", "tab", "nul", "latin-1", "utf-16", "bytes"],
 )
-def test_what_is_no_yaml_is_refused_in_one_short_line(problem, content, expected):
+def test_a_file_that_is_no_yaml_is_refused_in_one_short_line(problem, content, expected):
     assert problem(content).startswith(expected)
 
 
@@ -153,7 +153,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(read):
     assert {"a": 1} == read("\ufeffa: 1")
 
 
-def test_what_is_no_file_is_refused_at_once(tmp_path):
+def test_something_that_is_no_file_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     found = {}
     for path in (tmp_path, tmp_path / "pipe", "/dev/zero", tmp_path / "x\0y"):

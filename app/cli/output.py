@@ -1,4 +1,4 @@
-"""Where `chorus say` writes: a file that is whole or absent, or a stream that is written as it is made."""
+"""Output of commands: audio as a whole file or as a stream, and sizes."""
 
 import itertools
 import os
@@ -9,19 +9,26 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from app.cli.endings import CannotWriteError
+from app.cli.errors import CannotWriteError
 
 if TYPE_CHECKING:
     from loader.engines.base import Samples
 
-#: Writes windows of samples, at a rate in hertz, to where it was made for.
+#: Writes windows of samples, at a rate in hertz, to its destination.
 Write = Callable[[Iterator["Samples"], int], None]
 
 _ELSEWHERE = "name another with --output"
 
 
-def destination(output: str, audio_format: str) -> Write:
-    """Return what writes audio to `output`, a path or `-`. Looks before anything is spoken, and writes nothing yet.
+def megabytes(size_bytes: int) -> str:
+    """Return a size in millions of bytes."""
+    return f"{size_bytes / 1e6:,.1f} MB"
+
+
+def open_output(output: str, audio_format: str) -> Write:
+    """Return the function that writes audio to `output`, a path or `-`. Checks the destination and writes nothing yet.
+
+    A file is written when its audio is complete; a pipe or a device gets each window as soon as it is made.
 
     Raises:
         CannotWriteError: a terminal, a directory, or a folder that takes no file.
@@ -32,19 +39,19 @@ def destination(output: str, audio_format: str) -> Write:
     path = Path(output)
     if path.is_dir():
         raise CannotWriteError(f"{output}: a directory; name a file with --output")
-    # A file cannot be renamed into the place of a device or a pipe without destroying it.
+    # Renaming a file over a device or a pipe would destroy it.
     if path.exists() and not path.is_file():
         _refuse_terminal(_is_terminal(path), output)
-        return partial(_stream_into, path, audio_format)
+        return partial(_stream_to_path, path, audio_format)
     path = path.resolve()
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise CannotWriteError(f"{path.parent}: not there or cannot be written; {_ELSEWHERE}")
-    return partial(_whole, path, audio_format)
+        raise CannotWriteError(f"{path.parent}: no such folder, or it cannot be written; {_ELSEWHERE}")
+    return partial(_write_file, path, audio_format)
 
 
 def _refuse_terminal(is_terminal: bool, name: str) -> None:
     if is_terminal:
-        raise CannotWriteError(f"{name} is a terminal, and audio is not text; send it through a pipe, or {_ELSEWHERE}")
+        raise CannotWriteError(f"{name} is a terminal, and audio is not text; use a pipe, or {_ELSEWHERE}")
 
 
 def _is_terminal(path: Path) -> bool:
@@ -60,7 +67,7 @@ def _is_terminal(path: Path) -> bool:
         os.close(descriptor)
 
 
-def _whole(path: Path, audio_format: str, windows: Iterator["Samples"], rate_hz: int) -> None:
+def _write_file(path: Path, audio_format: str, windows: Iterator["Samples"], rate_hz: int) -> None:
     from app.codecs.registry import open_encoder
     from loader.artifacts.fs import write_aside
 
@@ -73,7 +80,7 @@ def _whole(path: Path, audio_format: str, windows: Iterator["Samples"], rate_hz:
         raise CannotWriteError(f"{path}: cannot be written ({error}); {_ELSEWHERE}") from error
 
 
-def _stream_into(path: Path, audio_format: str, windows: Iterator["Samples"], rate_hz: int) -> None:
+def _stream_to_path(path: Path, audio_format: str, windows: Iterator["Samples"], rate_hz: int) -> None:
     with path.open("wb") as file:
         _stream(file, audio_format, windows, rate_hz)
 
@@ -81,7 +88,7 @@ def _stream_into(path: Path, audio_format: str, windows: Iterator["Samples"], ra
 def _stream(file: BinaryIO, audio_format: str, windows: Iterator["Samples"], rate_hz: int) -> None:
     from app.codecs.registry import open_encoder
 
-    # Taken first, so that what cannot be spoken leaves nothing behind.
+    # Before the encoder is opened: text that cannot be spoken writes nothing.
     first = next(windows)
     with closing(open_encoder(audio_format, rate_hz, rate_hz, streamed=True)) as encoder:
         for window in itertools.chain([first], windows):

@@ -1,25 +1,25 @@
-"""app.system.open_files: the limit is raised as far as it may be, and a process that cannot work within it does not begin."""
+"""app.startup: the limit of open files is raised as far as the system allows; too low a limit ends the process."""
 
 import re
 from types import SimpleNamespace
 
 import pytest
 
-from app.system.open_files import needed_to_serve, needed_to_speak
+from app.startup import needed_to_serve, needed_to_speak
 from tests.loader.children import answer_of
 
 REQUIRE = """
     import json, resource, sys
-    from app.system.open_files import require_open_files
+    from app.startup import require_open_files
     from loader.errors import ShortageError
     soft, hard, needed, wanted = map(int, sys.argv[1:])
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     try:
         require_open_files(needed, wanted)
-        said = None
+        found = None
     except ShortageError as error:
-        said = [error.exit_status, str(error)]
-    print(json.dumps([said, *resource.getrlimit(resource.RLIMIT_NOFILE)]))
+        found = [error.exit_status, str(error)]
+    print(json.dumps([found, *resource.getrlimit(resource.RLIMIT_NOFILE)]))
 """
 
 
@@ -32,11 +32,11 @@ REQUIRE = """
         ((500, 1000), 200, 300, 500),
     ],
 )
-def test_the_own_limit_is_raised_within_the_systems(limits, needed, wanted, left):
+def test_the_soft_limit_is_raised_up_to_the_hard_one(limits, needed, wanted, left):
     assert [None, left, limits[1]] == answer_of(REQUIRE, *limits, needed, wanted)
 
 
-def test_a_system_that_allows_too_few_is_refused_with_the_number():
+def test_too_low_a_hard_limit_is_refused_with_the_number_needed():
     (status, message), *_ = answer_of(REQUIRE, 24, 24, 152, 1152)
 
     assert 71 == status

@@ -1,4 +1,4 @@
-"""app.cli.display: what a terminal shows, and what everything else does not."""
+"""app.cli.progress: slow work is drawn on a terminal, and nowhere else."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from tests.conftest import ROOT
 
 WATCHING = """
 import subprocess, sys
-from app.cli.display import watched_stages
+from app.cli.progress import watched_stages
 child = '''
 import sys
 sys.stderr.write("chorus: exporting ...")
@@ -23,15 +23,15 @@ sys.stderr.write("afterwards\\n")
 
 SLOW = """
 import sys, threading
-from app.cli import display
-display.SLOW_S = float(sys.argv[1])
+from app.cli import progress
+progress.SLOW_S = float(sys.argv[1])
 drawn = threading.Event()
 def text():
     drawn.set()
     return "12.3 s of audio"
-with display.shown_text(text):
+with progress.shown_text(text):
     drawn.wait(float(sys.argv[2]))
-with display.shown_bytes("a folder", 1_000_000, lambda: drawn.set() or 500_000):
+with progress.shown_bytes("a folder", 1_000_000, lambda: drawn.set() or 500_000):
     drawn.clear()
     drawn.wait(float(sys.argv[2]))
 """
@@ -45,13 +45,13 @@ def test_a_terminal_gets_every_finished_line_and_the_unfinished_one_with_a_clock
     assert shown.endswith("afterwards\r\n")
 
 
-def test_elsewhere_the_lines_are_left_as_they_are():
+def test_without_a_terminal_the_lines_pass_unchanged():
     done = subprocess.run([sys.executable, "-c", WATCHING], cwd=ROOT, input="", capture_output=True, text=True, check=True)
 
     assert "chorus: exporting ... 1.5 s\nchorus: [bold]sealing[/bold] ... 0.1 s\nafterwards\n" == done.stderr
 
 
-def test_what_is_slow_is_drawn():
+def test_slow_work_is_drawn():
     shown = at_a_terminal(SLOW, 0, 60)
 
     assert "12.3 s of audio" in shown
@@ -59,5 +59,5 @@ def test_what_is_slow_is_drawn():
     assert "0.5/1.0 MB" in shown
 
 
-def test_what_is_fast_is_not():
+def test_fast_work_is_not_drawn():
     assert "" == at_a_terminal(SLOW, 60, 0)

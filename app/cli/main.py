@@ -1,4 +1,4 @@
-"""The group that holds every command."""
+"""The `chorus` command line: its group of commands, and its entry point."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import click
 
 from app.cli.bake import bake
 from app.cli.device import device
-from app.cli.endings import ended_clearly
+from app.cli.errors import exit_clearly
 from app.cli.key import key
 from app.cli.say import say
 from app.cli.serve import serve
@@ -15,21 +15,22 @@ from app.cli.top import top
 from app.cli.tune import tune
 from app.cli.verify import verify
 from app.cli.voices import voices
+from loader.standard_streams import reopen_closed_streams
 
 
 class Chorus(click.Group):
     """A group whose commands end with one clear line and a documented status."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        with ended_clearly():
+        with exit_clearly():
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with ended_clearly():
+        with exit_clearly():
             return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands as they were added: in the order in which they are needed."""
+        """Return the commands in the order in which they were added."""
         return list(self.commands)
 
 
@@ -38,15 +39,21 @@ class Chorus(click.Group):
 def chorus() -> None:
     """Coqui voices, baked once and served by many workers.
 
-    Every command but top reads the configuration that --config names, else CHORUS_CONFIG, else
-    tts_config.yaml in the current directory.
+    Every command but top reads the configuration file that --config names, else CHORUS_CONFIG,
+    else tts_config.yaml in the current directory.
 
     \b
-    chorus serve                   bake what is missing, then answer HTTP
+    chorus serve                   bake missing voices, then serve them over HTTP
     chorus say "Hello world."      speak without a server, into speech.wav
-    chorus COMMAND --help          what a command takes, with examples
+    chorus COMMAND --help          arguments and options of a command, with examples
     """
 
 
 for _command in (serve, bake, verify, voices, say, device, key, top, tune, show_config):
     chorus.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line of this process and exit."""
+    reopen_closed_streams()
+    chorus(prog_name="chorus")

@@ -1,10 +1,10 @@
-"""chorus: what holds for every command."""
+"""chorus: all commands."""
 
 import importlib.metadata
 
 import pytest
 
-from app.cli.command import chorus as group
+from app.cli.main import chorus as group
 from app.startup import DEFAULT_CONFIG
 from tests.app.cli.running import chorus, left_by_its_reader, started
 
@@ -17,7 +17,7 @@ def test_the_version_is_the_packages(invoke):
     assert f"chorus {importlib.metadata.version('chorus-tts')}\n" == invoke("--version").output
 
 
-def test_every_command_is_listed_with_a_line(invoke):
+def test_every_command_is_listed_with_one_line(invoke):
     listed = invoke("--help").output.partition("Commands:\n")[2].splitlines()
 
     assert NAMES == [line.split()[0] for line in listed]
@@ -45,12 +45,12 @@ def test_every_command_reads_the_file_that_the_server_reads():
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["--bogus"], "chorus: No such option '--bogus'; chorus --help says more"),
-        (["speak"], "chorus: No such command 'speak'; chorus --help says more"),
+        (["--bogus"], "chorus: No such option '--bogus'; see chorus --help"),
+        (["speak"], "chorus: No such command 'speak'; see chorus --help"),
         (["voices", "--config"], "chorus: --config needs a FILE"),
         (["serve", "--bind"], "chorus: --bind needs a HOST:PORT"),
         (["voices", "--json=1"], "chorus: Option '--json' does not take a value"),
-        (["say"], "chorus: Missing argument 'TEXT'; chorus say --help says more"),
+        (["say"], "chorus: Missing argument 'TEXT'; see chorus say --help"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_64(invoke, words, line):
@@ -67,5 +67,5 @@ def test_a_missing_configuration_is_78_without_a_traceback(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_a_reader_who_leaves_is_no_error(settings, embedded_artifact):
+def test_a_closed_pipe_is_no_error(settings, embedded_artifact):
     assert (0, "") == left_by_its_reader(started("voices", "--config", settings.path))

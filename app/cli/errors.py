@@ -1,4 +1,4 @@
-"""How a command ends: one line on standard error, a documented status, never a traceback for what was foreseen."""
+"""Errors of commands: one line on standard error and a documented exit status; a traceback only for a defect."""
 
 import os
 import signal
@@ -10,31 +10,31 @@ import click
 
 from loader.errors import LoaderError
 
-#: The number of sysexits.h for a command line that is wrong.
+#: The number of sysexits.h for a wrong command line.
 USAGE = 64
 
 
 class CannotWriteError(LoaderError):
-    """What was to be written cannot be written there."""
+    """The output cannot be written to its destination."""
 
     exit_status = 73
 
 
 class NotInstalledError(LoaderError):
-    """Something that this command needs is not on this machine."""
+    """This machine lacks something that the command needs."""
 
     exit_status = 69
 
 
 class Problems:
-    """Collects what went wrong with some of many things, so that the rest is still done."""
+    """Errors of a command with several voices: each is printed, and the other voices are done."""
 
     def __init__(self) -> None:
         self._status: int | None = None
 
     @contextmanager
     def noted(self) -> Iterator[None]:
-        """Say a reported error on standard error and go on."""
+        """Print a reported error on standard error and go on."""
         try:
             yield
         except LoaderError as error:
@@ -42,42 +42,42 @@ class Problems:
             self._status = self._status or error.exit_status
 
     def end(self) -> None:
-        """End the process with the first problem's status, if there was one."""
+        """Exit with the status of the first problem, if there was one."""
         if self._status is not None:
             sys.exit(self._status)
 
 
 @contextmanager
-def ended_clearly() -> Iterator[None]:
-    """End the process as documented on whatever ends a command."""
+def exit_clearly() -> Iterator[None]:
+    """Exit as documented, however a command ends."""
     try:
         try:
             yield
         finally:
-            # However it ends: what is left in the buffer when the interpreter ends is its complaint, and status 120.
+            # The interpreter would complain about what it cannot flush at its end, with status 120.
             sys.stdout.flush()
     except BrokenPipeError:
-        _stop_writing()
+        _discard_output()
         sys.exit(0)
     except click.UsageError as error:
         print(_usage(error), file=sys.stderr)
         sys.exit(USAGE)
     except (LoaderError, OSError, KeyboardInterrupt) as error:
         if isinstance(error, KeyboardInterrupt):
-            # What follows takes a moment, and a second Ctrl-C in it would be a traceback.
+            # The import below takes a moment, and a second Ctrl-C during it would be a traceback.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        # Late: it brings the configuration's libraries, which only a failing command then waits for.
+        # Late: it imports the configuration's libraries.
         from app.startup import one_clear_message
 
         with one_clear_message():
             raise
 
 
-def _stop_writing() -> None:
-    """Let what is still buffered go nowhere; the interpreter would complain of it at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+def _discard_output() -> None:
+    """Send buffered output to /dev/null: the interpreter would complain about it at its end."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
 
 
 def _usage(error: click.UsageError) -> str:
@@ -86,12 +86,12 @@ def _usage(error: click.UsageError) -> str:
     context = error.ctx or click.get_current_context(silent=True)
     if isinstance(error, click.BadOptionUsage) and (metavar := _metavar(error.option_name, context)):
         return f"chorus: {error.option_name} needs a {metavar}"
-    more = f"; {error.ctx.command_path} --help says more" if error.ctx else ""
+    more = f"; see {error.ctx.command_path} --help" if error.ctx else ""
     return f"chorus: {error.format_message().rstrip('.')}{more}"
 
 
 def _metavar(option: str, context: click.Context | None) -> str | None:
-    """Return what the running command's `option` takes; None where it takes nothing."""
+    """Return the metavar of an option of the running command; None for a flag."""
     if context is None:
         return None
     command: click.Command | None = context.command

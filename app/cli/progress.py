@@ -1,4 +1,4 @@
-"""What is shown on a terminal while something takes its time. Elsewhere nothing is drawn."""
+"""Progress of slow work on a terminal; nothing is drawn if standard error is none."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-#: Nothing is drawn for what is over by then.
+#: Work that ends sooner draws nothing.
 SLOW_S = 1.0
 _REDRAW_S = 0.1
 
@@ -36,10 +36,9 @@ def shown_text(text: Callable[[], str]) -> Iterator[None]:
 
 @contextmanager
 def watched_stages() -> Iterator[None]:
-    """Show the lines that a child of this process writes to standard error, the unfinished one with a clock.
+    """Show the lines that a child process writes to standard error, the unfinished one with a clock.
 
-    Elsewhere than on a terminal they are left as they are. The child must be started
-    by the calling thread, with whose end it ends.
+    Without a terminal the lines pass unchanged. The calling thread must start the child, which ends with that thread.
     """
     if not sys.stderr.isatty():
         yield
@@ -55,14 +54,14 @@ def watched_stages() -> Iterator[None]:
         yield
     finally:
         sys.stderr.flush()
-        # Closes the pipe's last writing end, and with it the follower's work.
+        # Closes the last writing end of the pipe, which ends the follower.
         os.dup2(terminal, 2)
         follower.join()
         os.close(reading)
 
 
 def _follow(reading: int, terminal: int) -> None:
-    """Print finished lines and draw the unfinished one, until nobody can write any more. Closes `terminal`."""
+    """Print finished lines and draw the unfinished one, until the pipe is closed. Closes `terminal`."""
     from rich.progress import Progress
 
     decoder = getincrementaldecoder("utf-8")("replace")
@@ -73,13 +72,13 @@ def _follow(reading: int, terminal: int) -> None:
         while data := os.read(reading, 65536):
             *lines, pending = (pending + decoder.decode(data)).split("\n")
             for line in lines:
-                progress.console.print(_last_written(line), markup=False, highlight=False, soft_wrap=True)
+                progress.console.print(_visible(line), markup=False, highlight=False, soft_wrap=True)
                 progress.reset(task, visible=False)
-            progress.update(task, description=_last_written(pending), visible=bool(pending))
+            progress.update(task, description=_visible(pending), visible=bool(pending))
 
 
-def _last_written(line: str) -> str:
-    """Return what a terminal would show of a line that was written over itself."""
+def _visible(line: str) -> str:
+    """Return the part of a line that a terminal shows after carriage returns."""
     return line.rstrip("\r").rpartition("\r")[2]
 
 
