@@ -21,12 +21,12 @@ def key(config: Path) -> None:
     chorus key
     chorus key > key.txt
     """
-    from app.api.keys import drawn_key, hashed
+    from app.api.auth import generate_key, hash_key
 
-    drawn = drawn_key()
+    drawn = generate_key()
     print(drawn)
     print(f"\nThe key is not kept; whoever has it is let in by this in {config}{_note(config)}:", file=sys.stderr)
-    print(f"\n{_lines_before(config)}    - {hashed(drawn)}", file=sys.stderr)
+    print(f"\n{_lines_before(config)}    - {hash_key(drawn)}", file=sys.stderr)
 
 
 def _note(config: Path) -> str:

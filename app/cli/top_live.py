@@ -14,14 +14,14 @@ from rich.live import Live
 
 from app.cli.top_source import NoServerError, Source
 from app.cli.top_view import view
-from app.scoreboard.rates import Looks
+from app.scoreboard.rates import RecentSnapshots
 
 _KEYS = "q or Ctrl-C ends this; the server goes on"
 
 
 def show_once(source: Source, interval_s: float, console: Console) -> None:
     """Print what is seen; rates take a second look."""
-    looks = Looks()
+    looks = RecentSnapshots()
     looks.add(source.look())
     time.sleep(interval_s)
     looks.add(source.look())
@@ -34,7 +34,7 @@ def watch(source: Source, interval_s: float, console: Console) -> None:
     Raises:
         EndedError: the server is there no more.
     """
-    looks, note = Looks(), _KEYS
+    looks, note = RecentSnapshots(), _KEYS
     looks.add(source.look())
     with _keys() as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
@@ -44,7 +44,7 @@ def watch(source: Source, interval_s: float, console: Console) -> None:
             note = _looked_again(source, looks)
 
 
-def _looked_again(source: Source, looks: Looks) -> str:
+def _looked_again(source: Source, looks: RecentSnapshots) -> str:
     """Add a look, and return what is to be said; a server that does not say once may do so the next time."""
     try:
         looks.add(source.look())

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.scoreboard.layout import ENDINGS, REFUSALS
-from app.scoreboard.rates import Looks, Pace
+from app.scoreboard.rates import Rates, RecentSnapshots
 from app.scoreboard.snapshot import Failure, Histogram, Snapshot, Worker
 
 #: Errors shown at most.
@@ -27,7 +27,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def view(looks: Looks, lines: int | None = None, note: str = "") -> RenderableType:
+def view(looks: RecentSnapshots, lines: int | None = None, note: str = "") -> RenderableType:
     """Return all that is shown.
 
     Args:
@@ -35,7 +35,7 @@ def view(looks: Looks, lines: int | None = None, note: str = "") -> RenderableTy
         lines: of the terminal; None is for as many as it takes.
         note: what else is to be said, such as which keys there are.
     """
-    now, pace = looks.now, looks.pace()
+    now, pace = looks.now, looks.rates()
     failures = now.failures[:_FAILURES]
     room = None if lines is None else max(1, lines - _FURNITURE - len(failures))
     parts: list[RenderableType] = [_line(text) for text in (*_server(now, pace), *_times(looks), _ends(now))]
@@ -63,13 +63,13 @@ def _line(text: str) -> Text:
     return Text(text, no_wrap=True, overflow="ellipsis")
 
 
-def _server(now: Snapshot, pace: Pace | None) -> Iterator[str]:
+def _server(now: Snapshot, pace: Rates | None) -> Iterator[str]:
     yield f"chorus {now.master}   up {duration(now.up_s)}   {now.cores} cores   {len(now.workers)} workers x {now.places} places"
     requests, audio = (f"{pace.requests_per_s:.1f}", f"{pace.audio_s_per_s:.1f}") if pace else ("-", "-")
     yield f"queue {now.waiting} of {now.queue}   requests {requests}/s   audio {audio} s/s"
 
 
-def _times(looks: Looks) -> Iterator[str]:
+def _times(looks: RecentSnapshots) -> Iterator[str]:
     """Yield a line of quantiles: recent ones, or where nothing ended recently those since the server began."""
     for title, name, unit in _HISTOGRAMS:
         recent, ever = looks.recent(name), looks.now.totals.histograms[name]
@@ -98,7 +98,7 @@ def _counts(counted: dict[str, int], names: tuple[str, ...]) -> str:
     return ", ".join(there) or "none"
 
 
-def _workers(workers: tuple[Worker, ...], pace: Pace | None) -> Table:
+def _workers(workers: tuple[Worker, ...], pace: Rates | None) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold reverse", expand=True)
     for name, is_number in _COLUMNS:
         table.add_column(name, justify="right" if is_number else "left", no_wrap=True, overflow="ellipsis")
@@ -107,7 +107,7 @@ def _workers(workers: tuple[Worker, ...], pace: Pace | None) -> Table:
     return table
 
 
-def _row(worker: Worker, pace: Pace | None) -> Iterator[Text]:
+def _row(worker: Worker, pace: Rates | None) -> Iterator[Text]:
     audio = f"{pace.by_slot.get(worker.slot, 0.0):.1f}" if pace else "-"
     yield from map(Text, (str(worker.slot), str(worker.pid)))
     yield Text(printable(worker.state), style=_COLORS.get(worker.state, ""))

@@ -31,5 +31,5 @@ class Lookout:
             return  # gunicorn was told to end nobody, and would be asked again at once
         for worker in self._server.WORKERS.values():
             # Whoever was told to end, as one that hangs is first, has a second for that.
-            if worker.seat is not None and not worker.aborted and worker.seat.row["stalls_s"]:
-                yield float(worker.seat.row["stalls_s"]) + _AFTER_S - self._now()
+            if not worker.aborted and worker.slot.row["stalls_s"]:
+                yield float(worker.slot.row["stalls_s"]) + _AFTER_S - self._now()

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app.context import Service
+from app.context import Context
 from app.logs import event
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import ENDINGS, State
@@ -77,10 +77,10 @@ def freeze(server: Any) -> None:
 
 
 def before_fork(board: Scoreboard) -> Callable[[Any, Any], None]:
-    """Return the hook that gives the worker to come its seat, and refuses to fork with threads."""
+    """Return the hook that takes the worker's slot on the board, and refuses to fork with threads."""
 
     def pre_fork(server: Any, worker: Any) -> None:
-        worker.board, worker.seat = board, board.take_seat()
+        worker.board, worker.slot = board, board.take_slot()
         refuse_to_fork_with_threads(server, worker)
 
     return pre_fork
@@ -97,27 +97,23 @@ def refuse_to_fork_with_threads(server: Any, worker: Any) -> None:
 def thaw(server: Any, worker: Any) -> None:
     """Collect garbage again, in the worker, which now owns whatever it allocates."""
     gc.enable()
-    if worker.seat is not None:
-        worker.seat.sit(os.getpid())
+    worker.slot.set_pid(os.getpid())
 
 
 def begin_work(worker: Any) -> None:
-    """Begin, in the worker, what its application could not do before the fork."""
+    """Complete the application in the worker: its slot, and what could not be started before the fork."""
     _dump_when_aborted()
-    service = _service(worker)
-    worker.max_body_bytes = service.settings.limits.body_bytes
-    if worker.seat is not None:
-        service.hands.join(worker.board, worker.seat)
-        service.admission.join(worker.board, worker.seat)
-        service.parking.join(worker.seat)
-    worker.while_waiting = service.parking.waiting
-    switch.begin(worker.wsgi, None if worker.seat is None else worker.seat.slot)
+    context = _context(worker)
+    context.enter_worker(worker.board, worker.slot)
+    worker.max_body_bytes = context.settings.limits.body_bytes
+    worker.while_waiting = context.parking.waiting
+    switch.begin(worker.wsgi, worker.slot.number, context.proxy_clock.measure)
     try:
-        service.warm_up.start_reader(lambda: service.hands.seat.reader_ended())
-        service.watchdog.begin()
-        service.warm_up.begin(partial(_take_work, worker, service))
+        context.warm_up.start_reader(context.slot.count_reader_end)
+        context.watchdog.begin()
+        context.warm_up.begin(partial(_take_work, worker, context))
     except (OSError, RuntimeError) as error:  # no process or no thread can be started now
-        event(log, "worker.not_ready", logging.ERROR, status=TEMPORARY_FAILURE, reason=str(error))
+        event(log, "worker.startup_failed", logging.ERROR, status=TEMPORARY_FAILURE, reason=str(error))
         sys.exit(TEMPORARY_FAILURE)
 
 
@@ -128,10 +124,9 @@ def _dump_when_aborted() -> None:
     faulthandler.enable()
 
 
-def _take_work(worker: Any, service: Service) -> None:
-    """Say that the worker is ready, to the master too, where it may wait for that."""
-    if worker.seat is not None:
-        worker.seat.show(state=State.READY, voices=len(service.catalogue.voices))
+def _take_work(worker: Any, context: Context) -> None:
+    """Mark the worker as ready, and wake the master, which may wait for that."""
+    context.slot.set_gauges(state=State.READY, voices=len(context.catalogue.voices))
     with suppress(ProcessLookupError):
         os.kill(worker.ppid, signal.SIGCHLD)
 
@@ -144,41 +139,36 @@ def end_with_status(server: Any, worker: Any) -> None:
     """
     if worker.pid != os.getpid() or getattr(worker, "wsgi", None) is None:
         return
-    warm_up = _service(worker).warm_up
+    warm_up = _context(worker).warm_up
     warm_up.abandon()
     switch.end(worker.wsgi)
-    if worker.seat is not None:
-        worker.seat.show(ending=1 + ENDINGS.index("failed" if warm_up.exit_status else "stopped"))
+    worker.slot.set_gauges(ending=1 + ENDINGS.index("failed" if warm_up.exit_status else "stopped"))
     if warm_up.exit_status:
         sys.exit(warm_up.exit_status)
 
 
-def _service(worker: Any) -> Service:
-    service: Service = worker.wsgi.extensions["chorus"]
-    return service
+def _context(worker: Any) -> Context:
+    context: Context = worker.wsgi.extensions["chorus"]
+    return context
 
 
 def stop_at_once(worker: Any) -> None:
     """End this worker now, whatever it is speaking: Python would wait for its threads, and a long text takes minutes."""
-    if worker.seat is not None:
-        worker.seat.show(ending=1 + ENDINGS.index("stopped"))
+    worker.slot.set_gauges(ending=1 + ENDINGS.index("stopped"))
     os._exit(0)
 
 
 def report_lost_worker(server: Any, worker: Any) -> None:
-    """Log a worker that ended, and clear its seat; gunicorn forks its successor at once."""
-    if worker.seat is None:
-        event(log, "worker.ended", worker_pid=worker.pid)
-        return
+    """Log a worker that ended, and release its slot; gunicorn forks its successor at once."""
     ending = _ending(worker)
     level = logging.INFO if ending == "stopped" else logging.WARNING
-    event(log, "worker.ended", level, worker_pid=worker.pid, slot=worker.seat.slot, ending=ending)
-    worker.board.leave(worker.seat, ending)
+    event(log, "worker.ended", level, worker_pid=worker.pid, slot=worker.slot.number, ending=ending)
+    worker.board.release_slot(worker.slot, ending)
 
 
 def _ending(worker: Any) -> str:
     """Return how a worker ended: as it has noted itself, else by a signal, which may be the one that ends stalled ones."""
-    noted = int(worker.seat.row["ending"])
+    noted = int(worker.slot.row["ending"])
     if noted:
         return ENDINGS[noted - 1]
     return "stalled" if worker.aborted else "killed"

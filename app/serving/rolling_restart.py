@@ -66,4 +66,4 @@ class Replacement:
 
 
 def _is_ready(worker: Any) -> bool:
-    return worker.seat is None or worker.seat.row["state"] == State.READY
+    return bool(worker.slot.number is None or worker.slot.row["state"] == State.READY)

@@ -26,7 +26,7 @@ from app.logs import event, place_of
 from app.scheduling.socket_timeout import PatientSocket
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import State
-from app.scoreboard.slot import Seat
+from app.scoreboard.slot import Slot
 from app.serving.buffered_send import AnswerSocket
 from app.serving.lingering_close import Farewells
 from app.serving.parent import signal_on_parent_death
@@ -66,8 +66,7 @@ class Pulse:
     def last_update(self) -> float:
         """Return when the worker last showed life, by the monotonic clock. Called by the master, every second."""
         worker = self._worker()
-        seat = None if worker is None else worker.seat
-        if seat is not None and 0 < seat.row["stalls_s"] < time.monotonic():
+        if worker is not None and 0 < worker.slot.row["stalls_s"] < time.monotonic():
             return -math.inf
         last_s: float = self._beat.last_update()
         return last_s
@@ -132,9 +131,9 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
 class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """Takes a connection only where no other worker has fewer, and a thread only once a request is whole."""
 
-    #: Set by the master before the fork; None where the board has no place left.
-    board: Scoreboard | None = None
-    seat: Seat | None = None
+    #: Set by the master before the fork.
+    board: Scoreboard
+    slot: Slot
     #: The largest body that is collected before it has a thread; set once the application is there.
     max_body_bytes = 0
     #: The listeners.
@@ -184,8 +183,7 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Take no more requests, and end after the ones there are. Without a master, leave its address at once."""
-        if self.seat is not None:
-            self.seat.become(State.DRAINING)
+        self.slot.set_state(State.DRAINING)
         super().handle_exit(sig, frame)
         if self._is_orphan():
             self.method_queue.defer(self._leave_address)
@@ -269,8 +267,7 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         error: ServiceError | None = refusal_of(exc)
         if error is None:
             event(log, "request.failed", logging.ERROR, reason=type(exc).__name__, at=place_of(exc))
-            if self.seat is not None:
-                self.seat.failed(f"{type(exc).__name__} at {place_of(exc)}")
+            self.slot.set_error(f"{type(exc).__name__} at {place_of(exc)}")
             error = ServiceError("internal error")
         self._say(client, error)
 
@@ -346,15 +343,14 @@ class SpeechWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         conn.close()
 
     def _is_another_freer(self) -> bool:
-        if self.board is None or self.nr_conns == 0:
+        if self.nr_conns == 0:
             return False
         # Answers that wait for their clients need no core.
-        parked = 0 if self.seat is None else int(self.seat.row["parked"])
+        parked = int(self.slot.row["parked"])
         return any(row["connections"] - row["parked"] < self.nr_conns - parked for row in self.board.working())
 
     def _show_connections(self) -> None:
-        if self.seat is not None:
-            self.seat.show(connections=self.nr_conns)
+        self.slot.set_gauges(connections=self.nr_conns)
 
 
 def _too_many() -> RequestTimeoutError:

@@ -93,11 +93,6 @@ class Manifest:
     #: What only that engine knows the meaning of.
     network: Mapping[str, Any]
 
-    @property
-    def speaks_whole(self) -> bool:
-        """Whether the engine speaks an utterance in one piece, and in a process one at a time; others speak windows."""
-        return self.engine == "coqui"
-
 
 @dataclass(frozen=True)
 class Artifact:

@@ -199,7 +199,7 @@ def _if_wanted(accelerator: Accelerator | None, voices: Sequence[Voice]) -> Acce
     """
     if accelerator is None:
         return None
-    without = [voice.name for voice in voices if voice.manifest.engine == "onnx"]
+    without = [voice.name for voice in voices if not voice.uses_device]
     if without:
         log.warning("device %s is not used by voices of the onnx engine: %s", accelerator.name, ", ".join(without))
     if len(without) == len(voices):

@@ -1,6 +1,7 @@
 """Utterances on their way from paper to sound: in order, with the silence between them, and when each is heard."""
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,22 +41,23 @@ class Stretch:
     begins: Placed | None = None
 
 
-def stretches(results: Iterator[tuple[Passage | None, Samples]]) -> Generator[Stretch, None, None]:
+def stretches(results: Generator[tuple[Passage | None, Samples], None, None]) -> Generator[Stretch, None, None]:
     """Yield what is heard, no stretch of it empty.
 
     Args:
-        results: of the passages' work, in order, each with the passage it is the first of.
+        results: of the passages' work, in order, each with the passage it is the first of; closed with this generator.
     """
     heard, begins = 0, None
-    for passage, samples in results:
-        if passage is not None:
-            if passage.pause_samples:
-                yield Stretch(np.zeros(passage.pause_samples, dtype=np.float32))
-            begins = placed(passage, heard + passage.pause_samples, samples.size)
-            heard = begins.end_samples
-        if samples.size:
-            yield Stretch(samples, begins)
-            begins = None
+    with closing(results):
+        for passage, samples in results:
+            if passage is not None:
+                if passage.pause_samples:
+                    yield Stretch(np.zeros(passage.pause_samples, dtype=np.float32))
+                begins = placed(passage, heard + passage.pause_samples, samples.size)
+                heard = begins.end_samples
+            if samples.size:
+                yield Stretch(samples, begins)
+                begins = None
 
 
 def measured(passages: Iterator[Passage]) -> Iterator[Placed]:

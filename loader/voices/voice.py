@@ -1,12 +1,12 @@
 """One voice: text in, windows of samples out. Knows no HTTP and no file."""
 
+import importlib
 import secrets
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -37,8 +37,9 @@ class Delivery:
     speed: float = 1.0
     #: Make the first windows short, because somebody listens while the rest is made.
     soon: bool = False
-    speaker: str | None = None
-    language: str | None = None
+    #: By name or by row, see `Voice.speaker_row` and `Voice.language_row`; None is the voice's default.
+    speaker: str | int | None = None
+    language: str | int | None = None
     #: See `Prosody`.
     noise_scale: float | None = None
     noise_scale_duration: float | None = None
@@ -116,6 +117,16 @@ class Voice:
         return self.settings.name
 
     @property
+    def speaks_whole(self) -> bool:
+        """Whether its engine makes an utterance in one piece, and one at a time in a process; others make windows."""
+        return bool(_engine_module(self.manifest.engine).SPEAKS_WHOLE)
+
+    @property
+    def uses_device(self) -> bool:
+        """Whether its engine can speak on an accelerator."""
+        return bool(_engine_module(self.manifest.engine).USES_DEVICE)
+
+    @property
     def sample_rate_hz(self) -> int:
         """Samples of one second."""
         return self.manifest.voice.sample_rate_hz
@@ -141,12 +152,14 @@ class Voice:
         """Whether the voice has that language, named with or without its region."""
         return _matching(language, self.languages) is not None
 
-    def speaker_row(self, name: str | None) -> int:
-        """Return the row of that speaker, of the default one for None or "".
+    def speaker_row(self, name: str | int | None) -> int:
+        """Return the row of that speaker, of the default one for None or "". A row is returned as it is.
 
         Raises:
             UnknownSpeakerError: with the names there are.
         """
+        if isinstance(name, int):
+            return name
         name = name or self.settings.speaker
         if not name:
             return 0
@@ -154,12 +167,14 @@ class Voice:
             raise UnknownSpeakerError(name, self.name, self.speakers)
         return self.speakers.index(name)
 
-    def language_row(self, name: str | None) -> int:
-        """Return the row of that language, of the default one for None or "".
+    def language_row(self, name: str | int | None) -> int:
+        """Return the row of that language, of the default one for None or "". A row is returned as it is.
 
         Raises:
             UnknownLanguageError: with the names there are.
         """
+        if isinstance(name, int):
+            return name
         name = name or self.settings.language
         row = _matching(name, self.languages) if name else 0
         if row is None:
@@ -202,15 +217,13 @@ class Voice:
     def stretches(
         self, text: str, delivery: Delivery, hands: Hands = one_hand, most: int = 1, checkpoint: Checkpoint = no_checkpoint
     ) -> Generator[Stretch, None, None]:
-        """Yield what is heard, made by up to `most` threads while there are `hands`; the same whoever makes it.
+        """Return what is heard, made by up to `most` threads while there are `hands`; the same whoever makes it.
 
         Raises:
             UnspeakableTextError, UnreadableTextError, UnknownSpeakerError, UnknownLanguageError, SynthesisError: see `passages`.
         """
         passages = self.passages(text, delivery, checkpoint)
-        results = Ahead(passages, lambda passage: passage.plan.work, hands, most).results()
-        with closing(results):
-            yield from stretches(results)
+        return stretches(Ahead(passages, lambda passage: passage.plan.work, hands, most).results())
 
     def passages(self, text: str, delivery: Delivery, checkpoint: Checkpoint = no_checkpoint) -> Iterator[Passage]:
         """Yield the utterances of `text`, read and measured, to be made audible by whoever takes them.
@@ -279,6 +292,10 @@ class Voice:
 
     def _sentences(self, text: str, language: int) -> Iterator[str]:
         return split_sentences(text, without_region(self.manifest.voice.languages[language]))
+
+
+def _engine_module(engine: str) -> Any:
+    return importlib.import_module(f"loader.engines.{engine}")
 
 
 def _utterances(front_end: FrontEnd, sentence: str, language: str, cut: bool) -> Iterator[Reading | None]:

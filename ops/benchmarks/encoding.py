@@ -15,8 +15,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from app.codecs.base import Encoder
-from app.codecs.registry import FORMATS, open_encoder
+from app.codecs.registry import FORMATS, Encoder, open_encoder
 from app.system import heap
 from loader.config.settings import load_settings
 from loader.engines.base import Samples

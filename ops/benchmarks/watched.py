@@ -13,13 +13,13 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from flask import Flask
 
 from app import wsgi
-from app.context import Service
+from app.context import Context
+from app.scoreboard.board import Scoreboard
 from app.system import heap
 from app.watchdog.watchdog import Watchdog
 
@@ -42,7 +42,9 @@ class Process:
         heap.keep_one_heap()
         gc.disable()
         self._flask: Flask = wsgi.create()
-        self._service: Service = self._flask.extensions["chorus"]
+        self._context: Context = self._flask.extensions["chorus"]
+        board = Scoreboard(1)
+        self._context.enter_worker(board, board.take_slot())
         self._client = self._flask.test_client()
         self._random = random.Random(1)
         self._use(_Unwatched())
@@ -65,7 +67,7 @@ class Process:
     @contextmanager
     def watched(self, alerted: Callable[[str], None] = lambda kind: None) -> Iterator[None]:
         """Have the watchdog watch, as it does in a worker."""
-        watchdog = Watchdog(self._service.settings.watchdog, lambda sample: None, alerted, lambda: True, lambda: None)
+        watchdog = Watchdog(self._context.settings.watchdog, lambda sample: None, alerted, lambda: True, lambda: None)
         self._use(watchdog)
         watchdog.begin()
         try:
@@ -75,7 +77,7 @@ class Process:
             self._use(_Unwatched())
 
     def _use(self, watchdog: Any) -> None:
-        self._flask.extensions["chorus"] = replace(self._service, watchdog=watchdog)
+        self._context.watchdog = watchdog
 
 
 @contextmanager

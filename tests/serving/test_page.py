@@ -14,7 +14,7 @@ pytest.importorskip("selenium", reason="selenium drives Chromium")
 
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 
-from app.api.keys import drawn_key, hashed  # noqa: E402
+from app.api.auth import generate_key, hash_key  # noqa: E402
 from tests.serving.test_devices import start_on, torch_artifact  # noqa: E402, F401  fixtures
 from tests.support import browser as chromium  # noqa: E402
 from tests.support.browser import DESKTOP, PHONE, SMALL_PHONE, Browser, downloaded  # noqa: E402
@@ -605,8 +605,8 @@ def test_a_server_that_is_not_ready_says_when_to_try_again(browser, start_on):  
 
 
 def test_an_api_key_is_asked_for_where_the_server_wants_one(browser, start):
-    key = drawn_key()
-    server = start(keys={"api_keys": {"sha256": [hashed(key)]}}).ready()
+    key = generate_key()
+    server = start(keys={"api_keys": {"sha256": [hash_key(key)]}}).ready()
     opened(browser, server).write(SHORT)
     assert not browser.element("key").is_displayed()
 
@@ -628,7 +628,7 @@ def test_an_api_key_is_asked_for_where_the_server_wants_one(browser, start):
 
 
 def test_voices_that_are_listed_late_do_not_hide_why_a_request_was_refused(browser, start):
-    server = start(keys={"api_keys": {"sha256": [hashed(drawn_key())]}}).ready()
+    server = start(keys={"api_keys": {"sha256": [hash_key(generate_key())]}}).ready()
     opened(browser, server).write(SHORT)
     browser.press("speak")
     assert "This server asks for an API key." == said(browser, server)

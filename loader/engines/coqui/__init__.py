@@ -21,6 +21,9 @@ from loader.errors import SynthesisError
 if TYPE_CHECKING:
     from loader.engines.coqui.bpe import BpeFrontEnd
 
+#: Whether this engine can speak on an accelerator, and whether it makes an utterance in one piece, one at a time in a process.
+USES_DEVICE, SPEAKS_WHOLE = True, True
+
 #: Held while anything draws from torch's and numpy's generators. They are the process's, so it is too.
 _CHANCE = threading.Lock()
 

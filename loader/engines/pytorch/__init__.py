@@ -21,6 +21,9 @@ from loader.engines.vits.tables import vits_engine
 if TYPE_CHECKING:
     from loader.engines.pytorch.networks import TorchVits
 
+#: Whether this engine can speak on an accelerator, and whether it makes an utterance in one piece, one at a time in a process.
+USES_DEVICE, SPEAKS_WHOLE = True, False
+
 
 #: Most core frames of a window: what two windows share is decoded twice, and most sentences are shorter than this.
 WINDOW_FRAMES = 512

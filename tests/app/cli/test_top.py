@@ -15,7 +15,7 @@ from app.cli.top_view import view
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.discovery import server_of, servers
 from app.scoreboard.layout import State
-from app.scoreboard.rates import Looks
+from app.scoreboard.rates import RecentSnapshots
 from app.scoreboard.snapshot import snapshot
 from app.scoreboard.told import told
 from tests.conftest import ROOT
@@ -25,9 +25,9 @@ SERVER = """
 import os, sys
 from app.scoreboard.board import Scoreboard
 board = Scoreboard(2)
-seat = board.take_seat()
+slot = board.take_slot()
 if os.fork() == 0:
-    seat.sit(os.getpid())
+    slot.set_pid(os.getpid())
     print(os.getpid(), flush=True)
 sys.stdin.read()
 """
@@ -42,11 +42,11 @@ def board():
 
 @pytest.fixture
 def worker(board):
-    """The seat of a worker that takes requests."""
-    seat = board.take_seat()
-    seat.sit(4242)
-    seat.become(State.READY)
-    return seat
+    """The slot of a worker that takes requests."""
+    slot = board.take_slot()
+    slot.set_pid(4242)
+    slot.set_state(State.READY)
+    return slot
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def serving():
 
 
 def looked(*snapshots):
-    looks = Looks()
+    looks = RecentSnapshots()
     for each in snapshots:
         looks.add(each)
     return looks
@@ -72,19 +72,19 @@ def shown(looks, width=80, **options):
 
 
 def test_every_worker_has_a_line_with_what_it_does(board, worker):
-    worker.show(connections=7, active=3, waiting=1, speaking=2, service_s=0.25, uss_bytes=120e6, live_bytes=80e6)
-    worker.show(descriptors=31, threads=5)
+    worker.set_gauges(connections=7, active=3, waiting=1, speaking=2, service_s=0.25, uss_bytes=120e6, live_bytes=80e6)
+    worker.set_gauges(descriptors=31, threads=5)
     line = next(line for line in shown(looked(snapshot(board))).splitlines() if "4242" in line)
 
     assert ["0", "4242", "ready", "1", "7", "3/1/2", "-", "0.25", "-", "120/80", "31", "5"] == line.split()
 
 
 def test_nothing_is_cut_on_80_columns(board, worker):
-    worker.sit(4_194_304)
+    worker.set_pid(4_194_304)
     worker.become(State.DRAINING)
-    worker.show(connections=100, active=10, waiting=6, speaking=4, uss_bytes=987e6, live_bytes=765e6, descriptors=512, threads=99)
-    worker.show(service_s=12.34)
-    worker.show(request_since_s=time.monotonic() - 100.5, stalls_s=time.monotonic() + 19.5)
+    worker.set_gauges(connections=100, active=10, waiting=6, speaking=4, uss_bytes=987e6, live_bytes=765e6, descriptors=512, threads=99)
+    worker.set_gauges(service_s=12.34)
+    worker.set_gauges(request_since_s=time.monotonic() - 100.5, stalls_s=time.monotonic() + 19.5)
 
     assert "…" not in shown(looked(snapshot(board)), 80)
 
@@ -118,13 +118,13 @@ def test_what_was_seen_of_another_server_at_the_same_place_makes_no_rates(board,
     worker.made(50.0)
     looks = looked(snapshot(board), snapshot(Scoreboard(1)))
 
-    assert looks.pace() is None or looks.pace().audio_s_per_s == 0
+    assert looks.rates() is None or looks.rates().audio_s_per_s == 0
 
 
 def test_the_queue_refusals_and_how_workers_ended_are_told(board, worker):
-    worker.show(waiting=5)
+    worker.set_gauges(waiting=5)
     worker.refused("queue_full")
-    board.leave(board.take_seat(), "stalled")
+    board.release_slot(board.take_slot(), "stalled")
     text = shown(looked(snapshot(board)))
 
     assert "queue 5 of 64" in text
@@ -140,7 +140,7 @@ def test_an_error_that_would_command_the_terminal_is_only_shown(board, worker):
 def test_workers_that_find_no_room_are_counted():
     board = Scoreboard(40)
     for pid in range(1000, 1040):
-        board.take_seat().sit(pid)
+        board.take_slot().set_pid(pid)
     lines = shown(looked(snapshot(board)), lines=24, note="q ends this").rstrip().splitlines()
 
     assert 24 >= len(lines)
@@ -149,7 +149,7 @@ def test_workers_that_find_no_room_are_counted():
 
 
 def test_what_status_tells_shows_as_the_board_does(board, worker):
-    worker.show(speaking=1, request_since_s=1.0, stalls_s=61.0, live_bytes=1e6)
+    worker.set_gauges(speaking=1, request_since_s=1.0, stalls_s=61.0, live_bytes=1e6)
     worker.observed({"request_s": 0.2})
     worker.answered("speech", 503)
     worker.failed("broken")

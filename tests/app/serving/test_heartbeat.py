@@ -25,9 +25,9 @@ class RememberingServer:
 
 
 def worker(stalls_s=0.0, aborted=False):
-    seat = Scoreboard(1).take_seat()
-    seat.show(stalls_s=stalls_s)
-    return SimpleNamespace(seat=seat, aborted=aborted)
+    slot = Scoreboard(1).take_slot()
+    slot.set_gauges(stalls_s=stalls_s)
+    return SimpleNamespace(slot=slot, aborted=aborted)
 
 
 def waited_s(server):
@@ -43,7 +43,6 @@ def waited_s(server):
         pytest.param([worker()], id="they have nothing to do"),
         pytest.param([worker(NOW_S + 60)], id="they have time"),
         pytest.param([worker(NOW_S - 5, aborted=True)], id="it was told to end and has a second for that"),
-        pytest.param([SimpleNamespace(seat=None, aborted=False)], id="it has no seat"),
     ],
 )
 def test_the_master_looks_every_second_as_ever_while_no_worker_is_due(workers):

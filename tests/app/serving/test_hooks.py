@@ -70,33 +70,35 @@ def test_the_workers_collector_runs_and_leaves_the_frozen_heap_alone():
 class WorkerToBe:
     """What gunicorn hands to the hook before a fork."""
 
-    seat = board = None
     pid = 4711
     aborted = False
 
+    def __init__(self):
+        self.board = Scoreboard(1)
+        self.slot = self.board.take_slot()
 
-def test_a_worker_has_a_seat_for_as_long_as_it_lives(monkeypatch):
+
+def test_a_worker_has_a_slot_for_as_long_as_it_lives(monkeypatch):
     board, worker = Scoreboard(1), WorkerToBe()
     monkeypatch.setattr(hooks, "refuse_to_fork_with_threads", lambda server, worker: None)
     hooks.before_fork(board)(None, worker)
-    worker.seat.show(speaking=3)
+    worker.slot.set_gauges(speaking=3)
 
     assert 3 == board.speaking()
-    assert board.take_seat() is None
+    assert board.take_slot().number is None
 
     hooks.report_lost_worker(None, worker)
 
     assert 0 == board.speaking()
-    assert board.take_seat() is not None
+    assert 0 == board.take_slot().number
 
 
 class Worker:
     """What gunicorn hands to the hook of a worker that ends."""
 
-    seat = None
-
     def __init__(self, pid, exit_status):
         self.pid = pid
+        self.slot = Scoreboard(1).take_slot()
         self.wsgi = Flask("worker")
         self.wsgi.extensions["chorus"] = self
         self.warm_up = self

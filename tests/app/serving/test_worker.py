@@ -17,6 +17,7 @@ from gunicorn.glogging import Logger
 
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import State
+from app.scoreboard.slot import Slot
 from app.serving.worker import SpeechWorker
 
 
@@ -40,8 +41,8 @@ def worker(listener):
     """A worker that is ready, and looks at its listener when it is told to."""
     made = unborn(listener)
     made.board = Scoreboard(3)
-    made.seat = made.board.take_seat()
-    made.seat.become(State.READY)
+    made.slot = made.board.take_slot()
+    made.slot.set_state(State.READY)
     made.tpool = made.get_thread_pool()
     made.poller = selectors.DefaultSelector()
     made.method_queue.init()
@@ -81,9 +82,9 @@ def given(worker, monkeypatch):
 
 
 def peer(worker, connections, state=State.READY):
-    seat = worker.board.take_seat()
-    seat.show(connections=connections, state=state)
-    return seat
+    slot = worker.board.take_slot()
+    slot.set_gauges(connections=connections, state=state)
+    return slot
 
 
 def look(worker, listener):
@@ -97,7 +98,7 @@ def test_an_idle_worker_takes_a_connection_whatever_others_do(worker, listener, 
     caller()
 
     assert 1 == look(worker, listener)
-    assert 1 == worker.seat.row["connections"]
+    assert 1 == worker.slot.row["connections"]
 
 
 def test_a_busier_worker_leaves_a_connection_to_a_freer_one_and_takes_it_when_nobody_came(worker, listener, caller):
@@ -170,7 +171,7 @@ def test_a_client_that_says_nothing_has_no_thread_and_is_hung_up_on(worker, list
     worker.pending_conns[0].timeout = time.monotonic() - 0.001
     worker.murder_pending()
 
-    assert (0, 0) == (worker.nr_conns, worker.seat.row["connections"])
+    assert (0, 0) == (worker.nr_conns, worker.slot.row["connections"])
     assert b"" == silent.recv(1)
 
 
@@ -232,7 +233,7 @@ def test_a_worker_without_a_master_leaves_its_address_and_ends(worker, listener,
     assert not worker.is_parent_alive()
     worker.method_queue.run_callbacks(None)
 
-    assert (False, State.DRAINING, -1) == (worker.alive, worker.seat.row["state"], listener.fileno())
+    assert (False, State.DRAINING, -1) == (worker.alive, worker.slot.row["state"], listener.fileno())
     assert ["worker.orphaned"] == [record.msg["event"] for record in caplog.records]
     worker.accept(listener)  # the poller had seen somebody there before
 
@@ -254,8 +255,8 @@ def test_a_defect_of_ours_is_logged_by_its_place_and_quotes_nobody(worker, caplo
     except ValueError as error:
         worker.handle_error(None, SimpleNamespace(sendall=said.append), ("127.0.0.1", 1), error)
 
-    assert "secret" not in caplog.text and "secret" not in str(worker.seat.row["error"])
-    assert "test_worker.py:" in caplog.text and b"ValueError at test_worker.py:" in worker.seat.row["error"]
+    assert "secret" not in caplog.text and "secret" not in str(worker.slot.row["error"])
+    assert "test_worker.py:" in caplog.text and b"ValueError at test_worker.py:" in worker.slot.row["error"]
     assert [b"HTTP/1.1 500 X\r\nConnection: close\r\n\r\nx"] == said
 
 
@@ -263,20 +264,20 @@ def test_its_heart_beats_until_a_synthesis_is_stalled(worker):
     worker.tmp.notify()
     beat_s = worker.tmp.last_update()
     assert 0 < beat_s <= time.monotonic()
-    worker.seat.show(stalls_s=time.monotonic() + 60.0)
+    worker.slot.set_gauges(stalls_s=time.monotonic() + 60.0)
     assert beat_s == worker.tmp.last_update()
-    worker.seat.show(stalls_s=time.monotonic() - 0.001)
+    worker.slot.set_gauges(stalls_s=time.monotonic() - 0.001)
     assert -math.inf == worker.tmp.last_update()
 
 
 def test_a_worker_that_is_told_to_end_says_that_it_takes_no_more(worker):
     worker.handle_exit(None, None)
 
-    assert (State.DRAINING, False) == (worker.seat.row["state"], worker.alive)
+    assert (State.DRAINING, False) == (worker.slot.row["state"], worker.alive)
 
 
-def test_without_a_seat_it_works_as_gunicorns_own(worker, listener, caller):
-    worker.board = worker.seat = None
+def test_without_a_slot_on_the_board_it_works_as_gunicorns_own(worker, listener, caller):
+    worker.board, worker.slot = Scoreboard(1), Slot.unlisted()
     for expected in (1, 2):
         caller()
         assert expected == look(worker, listener)
@@ -308,7 +309,7 @@ def test_a_request_for_which_the_system_has_no_thread_is_hung_up_on(worker, list
     monkeypatch.setattr(worker.tpool, "submit", submit)
     worker.on_pending_socket_readable(connection, connection.sock)
 
-    assert (0, 0) == (worker.nr_conns, worker.seat.row["connections"])
+    assert (0, 0) == (worker.nr_conns, worker.slot.row["connections"])
     assert b"" == client.recv(1)
     assert "worker.has_no_thread" in [record.msg["event"] for record in caplog.records]
     # The pool has queued it all the same: a thread that comes for it finds nothing to do.

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from app.errors import UnknownLanguageRequestedError, UnknownSpeakerRequestedError, UnknownVoiceRequestedError
-from app.synthesis.voices import STOCK_VOICES, is_ours, speaking, with_speaker
+from app.synthesis.voices import STOCK_VOICES, is_known, resolve_voice
 from loader.config.settings import load_settings
 from loader.voices.catalog import locate_all, open_catalogue
 from tests.conftest import CACHE
@@ -25,8 +25,7 @@ def catalogue(artifact_of, embedded_artifact, tmp_path_factory):
 
 
 def who(catalogue, voice=None, model=None, speaker=None, language=None):
-    found = speaking(catalogue, voice, model, speaker, language)
-    return with_speaker(found.voice.name, found.speaker)
+    return resolve_voice(catalogue, voice, model, speaker, language).name
 
 
 @pytest.mark.parametrize("name", sorted(set(STOCK_VOICES) - {"nova"}))
@@ -88,4 +87,16 @@ def test_an_unknown_speaker_of_a_known_voice_is_refused(catalogue):
 
 
 def test_nothing_is_nobodys_name(catalogue):
-    assert not is_ours(catalogue, None) and not is_ours(catalogue, "") and not is_ours(catalogue, "alloy")
+    assert not is_known(catalogue, None) and not is_known(catalogue, "") and not is_known(catalogue, "alloy")
+
+
+def test_a_voice_is_resolved_to_the_rows_of_its_speaker_and_language(catalogue):
+    found = resolve_voice(catalogue, "choir", speaker="walter", language="fr")
+
+    assert ("choir", "walter") == (found.voice.name, found.voice.speakers[found.speaker])
+    assert "fr" in found.voice.languages[found.language]
+    assert (found.speaker, found.language) == (found.voice.speaker_row(found.speaker), found.voice.language_row(found.language))
+
+
+def test_engines_say_what_they_can_do(catalogue):
+    assert [(False, False)] == list({(voice.uses_device, voice.speaks_whole) for voice in catalogue.voices})

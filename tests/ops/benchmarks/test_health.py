@@ -11,10 +11,10 @@ from ops.benchmarks.health import Probe, Round, p99
 def status(waiting, refused=0, up_s=0.0):
     """What /status says of one worker."""
     board = Scoreboard(1)
-    seat = board.take_seat()
-    seat.show(waiting=waiting)
+    slot = board.take_slot()
+    slot.set_gauges(waiting=waiting)
     for _ in range(refused):
-        seat.refused("queue_full")
+        slot.count_refusal("queue_full")
     return json.dumps(asdict(replace(snapshot(board), up_s=up_s))).encode()
 
 
