@@ -202,6 +202,7 @@ class SynthesisJob:
         """End the job, if it has not ended."""
         if self.report is not None:
             return
+        self._first = None
         self.report = JobReport(
             outcome=outcome, reason=reason, queue_s=self.delivery.queue_s, arrived_s=self._client.arrived_s,
             started_s=self._started_s, first_chunk_s=self._first_chunk_s, ended_s=self._now(), made_s=self._made_s,

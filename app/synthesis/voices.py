@@ -27,11 +27,6 @@ class ResolvedVoice:
     speaker: int
     language: int
 
-    @property
-    def name(self) -> str:
-        """Its name in listings: `voice#speaker`, or that of a voice of one nameless speaker."""
-        return format_voice(self.voice.name, self.voice.speakers[self.speaker] if self.voice.speakers else None)
-
 
 def resolve_voice(
     catalogue: Catalogue,

@@ -156,7 +156,7 @@ def test_a_device_that_is_full_is_left_and_the_worker_is_ready(tmp_path):
 
     assert worker.begin().is_ready
     assert [] == worker.pauses
-    assert "open number 1" in Marker(tmp_path).read().reason
+    assert "open number 1" in Marker(tmp_path).read().why
 
 
 def test_a_device_lost_while_warming_up_ends_the_worker_only_after_its_pauses(tmp_path):

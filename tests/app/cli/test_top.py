@@ -81,9 +81,9 @@ def test_every_worker_has_a_line_with_what_it_does(board, worker):
 
 def test_nothing_is_cut_on_80_columns(board, worker):
     worker.set_pid(4_194_304)
-    worker.become(State.DRAINING)
-    worker.set_gauges(connections=100, active=10, waiting=6, speaking=4, uss_bytes=987e6, live_bytes=765e6, descriptors=512, threads=99)
-    worker.set_gauges(service_s=12.34)
+    worker.set_state(State.DRAINING)
+    worker.set_gauges(connections=100, active=10, waiting=6, speaking=4, descriptors=512, threads=99, service_s=12.34)
+    worker.set_gauges(uss_bytes=987e6, live_bytes=765e6)
     worker.set_gauges(request_since_s=time.monotonic() - 100.5, stalls_s=time.monotonic() + 19.5)
 
     assert "…" not in shown(looked(snapshot(board)), 80)
@@ -91,10 +91,10 @@ def test_nothing_is_cut_on_80_columns(board, worker):
 
 def test_rates_are_of_what_was_done_between_two_looks(board, worker):
     before = snapshot(board)
-    worker.made(50.0)
+    worker.count_audio(50.0)
     for _ in range(20):
-        worker.answered("speech", 200)
-    worker.answered("status", 200)
+        worker.count_answer("speech", 200)
+    worker.count_answer("status", 200)
     board.header["began_at_s"] -= 10  # ten seconds later
     text = shown(looked(before, snapshot(board)))
 
@@ -104,9 +104,9 @@ def test_rates_are_of_what_was_done_between_two_looks(board, worker):
 
 def test_quantiles_are_of_the_last_minute_and_say_where_they_end(board, worker):
     for _ in range(100):
-        worker.observed({"request_s": 100.0, "first_audio_s": 500.0})
+        worker.observe({"request_s": 100.0, "first_audio_s": 500.0})
     before = snapshot(board)
-    worker.observed({"request_s": 0.2})
+    worker.observe({"request_s": 0.2})
     board.header["began_at_s"] -= 10
     text = shown(looked(before, snapshot(board)))
 
@@ -115,7 +115,7 @@ def test_quantiles_are_of_the_last_minute_and_say_where_they_end(board, worker):
 
 
 def test_what_was_seen_of_another_server_at_the_same_place_makes_no_rates(board, worker):
-    worker.made(50.0)
+    worker.count_audio(50.0)
     looks = looked(snapshot(board), snapshot(Scoreboard(1)))
 
     assert looks.rates() is None or looks.rates().audio_s_per_s == 0
@@ -123,7 +123,7 @@ def test_what_was_seen_of_another_server_at_the_same_place_makes_no_rates(board,
 
 def test_the_queue_refusals_and_how_workers_ended_are_told(board, worker):
     worker.set_gauges(waiting=5)
-    worker.refused("queue_full")
+    worker.count_refusal("queue_full")
     board.release_slot(board.take_slot(), "stalled")
     text = shown(looked(snapshot(board)))
 
@@ -132,7 +132,7 @@ def test_the_queue_refusals_and_how_workers_ended_are_told(board, worker):
 
 
 def test_an_error_that_would_command_the_terminal_is_only_shown(board, worker):
-    worker.failed("ValueError: [bold]\x1b[2J\x07 is no text")
+    worker.set_error("ValueError: [bold]\x1b[2J\x07 is no text")
 
     assert "slot 0: ValueError: [bold]?[2J? is no text" in shown(looked(snapshot(board)))
 
@@ -150,9 +150,9 @@ def test_workers_that_find_no_room_are_counted():
 
 def test_what_status_tells_shows_as_the_board_does(board, worker):
     worker.set_gauges(speaking=1, request_since_s=1.0, stalls_s=61.0, live_bytes=1e6)
-    worker.observed({"request_s": 0.2})
-    worker.answered("speech", 503)
-    worker.failed("broken")
+    worker.observe({"request_s": 0.2})
+    worker.count_answer("speech", 503)
+    worker.set_error("broken")
     seen = snapshot(board)
 
     assert seen == told(json.loads(json.dumps(asdict(seen))))

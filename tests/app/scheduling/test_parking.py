@@ -3,9 +3,8 @@
 import math
 import socket
 import threading
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 
-import numpy as np
 import pytest
 
 from app.scheduling.admission import Turn
@@ -15,7 +14,6 @@ from app.scoreboard.board import Scoreboard
 from app.scoreboard.snapshot import snapshot
 from app.serving.buffered_send import AnswerSocket
 from app.system.heap import IdleHeap
-from loader.voices.segments import Stretch
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 RATE_HZ = 1000
