@@ -11,7 +11,7 @@ from app.scoreboard.layout import SAMPLED
 from app.scoreboard.slot import Slot
 from app.system.heap import IdleHeap
 from app.warmup import WarmUp, stop_gracefully
-from app.watchdog.sample import MemorySample
+from app.watchdog.sampler import MemorySample
 from app.watchdog.watchdog import Watchdog
 from loader.config.settings import Settings
 from loader.voices.catalog import Catalogue

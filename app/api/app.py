@@ -13,9 +13,9 @@ from app.api.errors import error_response, translate
 from app.context import Context
 from app.errors import ERROR_KEY, ServiceError, UnsupportedMediaTypeError
 from app.logs import event, follow_trace, place_of, trace_id_of
-from app.page import page
 from app.scoreboard.layout import ROUTES
 from app.serving.unreadable import ENVIRON_KEY, ParseError, refusal_of
+from app.web import page
 
 log = logging.getLogger("chorus.http")
 

@@ -49,6 +49,7 @@ _MEMORY = {
     "descriptors": ("tts_worker_open_descriptors", "Open file descriptors."),
     "threads": ("tts_worker_threads", "Threads, including native ones."),
     "device_bytes": ("tts_worker_device_bytes", "Memory of the device that tensors hold."),
+    "traced_bytes": ("tts_worker_traced_bytes", "Memory of Python by tracemalloc; by default estimated from windows of tracing."),
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What `chorus top` shows: a server's looks as rich draws them, within 80 columns."""
+"""The view of `chorus top`: snapshots as rich renderables, within 80 columns."""
 
 import time
 from collections.abc import Iterator
@@ -8,42 +8,41 @@ from rich.table import Table
 from rich.text import Text
 
 from app.scoreboard.layout import ENDINGS, REFUSALS
-from app.scoreboard.rates import Rates, RecentSnapshots
+from app.scoreboard.rates import History, Rates
 from app.scoreboard.snapshot import Failure, Histogram, Snapshot, Worker
 
-#: Errors shown at most.
-_FAILURES = 5
-#: Lines beside workers and errors.
-_FURNITURE = 11
-#: What is shown of a minute's histograms, each with its unit.
+MAX_FAILURES = 5
+#: Lines besides those of workers and errors.
+_FIXED_LINES = 11
+#: Title, name and unit of each histogram.
 _HISTOGRAMS = (
-    ("request", "request_s", " s"), ("first audio", "first_audio_s", " s"), ("waiting", "queue_s", " s"), ("rtf", "rtf", ""),
+    ("request", "request_s", " s"), ("first audio", "first_audio_s", " s"), ("queue", "queue_s", " s"), ("rtf", "rtf", ""),
 )  # fmt: skip
 _COLORS = {"ready": "green", "starting": "yellow", "draining": "yellow"}
-#: Names of columns, and whether their values are numbers.
+#: Titles of the columns, and whether their values are numbers.
 _COLUMNS = (
-    ("slot", True), ("pid", True), ("state", False), ("gen", True), ("con", True), ("a/w/s", False), ("oldest s", True),
+    ("slot", True), ("pid", True), ("state", False), ("gen", True), ("con", True), ("a/w/s/p", False), ("oldest s", True),
     ("took s", True), ("audio", True), ("mem MB", True), ("fds", True), ("thr", True),
 )  # fmt: skip
 
 
-def view(looks: RecentSnapshots, lines: int | None = None, note: str = "") -> RenderableType:
-    """Return all that is shown.
+def view(history: History, lines: int | None = None, note: str = "") -> RenderableType:
+    """Return the whole view.
 
     Args:
-        looks: at least one.
-        lines: of the terminal; None is for as many as it takes.
-        note: what else is to be said, such as which keys there are.
+        history: at least one snapshot.
+        lines: height of the terminal; None is unlimited.
+        note: the last line, such as the keys.
     """
-    now, pace = looks.now, looks.rates()
-    failures = now.failures[:_FAILURES]
-    room = None if lines is None else max(1, lines - _FURNITURE - len(failures))
-    parts: list[RenderableType] = [_line(text) for text in (*_server(now, pace), *_times(looks), _ends(now))]
-    parts += [Text(""), _workers(now.workers[:room], pace)]
+    now, rates = history.now, history.rates()
+    failures = now.failures[:MAX_FAILURES]
+    room = None if lines is None else max(1, lines - _FIXED_LINES - len(failures))
+    parts: list[RenderableType] = [_line(text) for text in (*_server(now, rates), *_times(history), _ends(now))]
+    parts += [Text(""), _workers(now.workers[:room], rates)]
     if room is not None and len(now.workers) > room:
         parts.append(Text(f"and {len(now.workers) - room} more workers", style="dim"))
     if failures:
-        parts += [Text("last errors", style="bold"), *map(_failure, failures)]
+        parts += [Text("recent errors", style="bold"), *map(_failure, failures)]
     return Group(*parts, Text(note, style="dim", no_wrap=True, overflow="ellipsis")) if note else Group(*parts)
 
 
@@ -63,24 +62,27 @@ def _line(text: str) -> Text:
     return Text(text, no_wrap=True, overflow="ellipsis")
 
 
-def _server(now: Snapshot, pace: Rates | None) -> Iterator[str]:
-    yield f"chorus {now.master}   up {duration(now.up_s)}   {now.cores} cores   {len(now.workers)} workers x {now.places} places"
-    requests, audio = (f"{pace.requests_per_s:.1f}", f"{pace.audio_s_per_s:.1f}") if pace else ("-", "-")
-    yield f"queue {now.waiting} of {now.queue}   requests {requests}/s   audio {audio} s/s"
+def _server(now: Snapshot, rates: Rates | None) -> Iterator[str]:
+    workers = f"{len(now.workers)} workers x {now.places} requests"
+    yield f"chorus {now.master}   up {duration(now.up_s)}   {now.cores} cores   {workers}"
+    requests, audio = (f"{rates.requests_per_s:.1f}", f"{rates.audio_s_per_s:.1f}") if rates else ("-", "-")
+    # Processes that read texts, which a text can end; separate from workers.
+    readers = f"readers ended {now.totals.reader_ends}"
+    yield f"queue {now.waiting} of {now.queue}   requests {requests}/s   audio {audio} s/s   {readers}"
 
 
-def _times(looks: RecentSnapshots) -> Iterator[str]:
-    """Yield a line of quantiles: recent ones, or where nothing ended recently those since the server began."""
+def _times(history: History) -> Iterator[str]:
+    """Yield a line of quantiles per histogram: of the last minute, or since the start if the minute has no values."""
     for title, name, unit in _HISTOGRAMS:
-        recent, ever = looks.recent(name), looks.now.totals.histograms[name]
-        since = "last minute" if recent else "since the start"
-        values = recent or ever
+        recent, total = history.recent(name), history.now.totals.histograms[name]
+        since = "last minute" if recent else "since start"
+        values = recent or total
         low, high = quantile(values, 0.5, unit), quantile(values, 0.95, unit)
         yield f"{title:<12}p50 {low}   p95 {high}   of {values.count}, {since}"
 
 
 def quantile(values: Histogram, share: float, unit: str = " s") -> str:
-    """Return in which bucket that share of the values ends."""
+    """Return the bound of the bucket that holds the quantile."""
     bound = values.quantile(share)
     if bound is None:
         return "-"
@@ -94,24 +96,24 @@ def _ends(now: Snapshot) -> str:
 
 
 def _counts(counted: dict[str, int], names: tuple[str, ...]) -> str:
-    there = [f"{counted.get(name, 0)} {name.replace('_', ' ')}" for name in names if counted.get(name)]
-    return ", ".join(there) or "none"
+    counts = [f"{counted.get(name, 0)} {name.replace('_', ' ')}" for name in names if counted.get(name)]
+    return ", ".join(counts) or "none"
 
 
-def _workers(workers: tuple[Worker, ...], pace: Rates | None) -> Table:
+def _workers(workers: tuple[Worker, ...], rates: Rates | None) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold reverse", expand=True)
     for name, is_number in _COLUMNS:
         table.add_column(name, justify="right" if is_number else "left", no_wrap=True, overflow="ellipsis")
     for each in workers:
-        table.add_row(*_row(each, pace))
+        table.add_row(*_row(each, rates))
     return table
 
 
-def _row(worker: Worker, pace: Rates | None) -> Iterator[Text]:
-    audio = f"{pace.by_slot.get(worker.slot, 0.0):.1f}" if pace else "-"
+def _row(worker: Worker, rates: Rates | None) -> Iterator[Text]:
+    audio = f"{rates.audio_by_slot.get(worker.slot, 0.0):.1f}" if rates else "-"
     yield from map(Text, (str(worker.slot), str(worker.pid)))
     yield Text(printable(worker.state), style=_COLORS.get(worker.state, ""))
-    load = f"{worker.active}/{worker.waiting}/{worker.speaking}"
+    load = f"{worker.active}/{worker.waiting}/{worker.speaking}/{worker.parked}"
     yield from map(Text, (str(worker.generation), str(worker.connections), load))
     yield _oldest(worker)
     yield from map(Text, (_seconds(worker.service_s), audio, _memory(worker)))
@@ -119,7 +121,7 @@ def _row(worker: Worker, pace: Rates | None) -> Iterator[Text]:
 
 
 def _oldest(worker: Worker) -> Text:
-    """Return the age of the oldest piece and when it counts as stalled, the worse the redder."""
+    """Return the age of the oldest chunk, and the age at which it counts as stalled."""
     if worker.speaking_for_s is None or worker.stalls_in_s is None:
         return Text("-")
     stall_s = worker.speaking_for_s + worker.stalls_in_s
@@ -147,5 +149,5 @@ def _failure(failure: Failure) -> Text:
 
 
 def printable(text: str) -> str:
-    """Return text without what would command a terminal."""
+    """Replace the control characters of `text`: they would command the terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -1,4 +1,4 @@
-"""`chorus verify`: every byte against its hash."""
+"""`chorus verify`: hash every file of the voices."""
 
 import time
 from contextlib import suppress
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Target:
-    """A directory to be verified."""
+    """A directory to verify."""
 
     directory: Path
-    #: What a model directory's version.txt must say; None accepts any.
+    #: Required content of a model directory's version.txt; None accepts any.
     version: str | None = None
 
 
@@ -30,9 +30,9 @@ class Target:
 def verify(paths: tuple[Path, ...], config: Path) -> None:
     """Verify every byte of the configured voices: model directories and artifacts.
 
-    Or of the directories named, each a model directory or an artifact; then no configuration
-    is read. Nothing is remembered, built or baked. Every directory is verified, whatever is
-    wrong with others; of each bad one the first problem is said, and the exit status is 65.
+    With PATH, verify those directories instead, each a model directory or an artifact, and read
+    no configuration. Nothing is cached or baked. Every directory is verified; for each damaged
+    one the first problem is printed, and the exit status is 65.
 
     \b
     chorus verify
@@ -46,7 +46,7 @@ def verify(paths: tuple[Path, ...], config: Path) -> None:
 
 
 def configured_targets(config: Path, problems: Problems) -> list[Target]:
-    """Return what the configuration is served from, as far as it is there; says what is not."""
+    """Return the existing directories of the configured voices; prints the names of voices without one."""
     from loader.config.settings import load_settings
 
     settings = load_settings(config)
@@ -61,27 +61,34 @@ def configured_targets(config: Path, problems: Problems) -> list[Target]:
 
 
 def verified_line(target: Target) -> str:
-    """Verify one directory, and return the line that says it is whole.
+    """Verify one directory, and return the line to print.
 
     Raises:
         LoaderError: the first problem.
     """
     from app.cli.display import shown_bytes
     from app.cli.figures import megabytes
-    from app.cli.reading import Reading, size_bytes
     from loader.artifacts.artifact import is_artifact, open_artifact
     from loader.artifacts.release import open_release
 
     directory = target.directory
-    total_bytes, started_s = size_bytes(directory), time.monotonic()
-    with shown_bytes(directory.name, total_bytes, Reading(directory).done_bytes):
-        kind = "artifact" if is_artifact(directory) else "model directory"
+    total_bytes, started_s = _size_bytes(directory), time.monotonic()
+    hashed = [0]
+    kind = "artifact" if is_artifact(directory) else "model directory"
+    with shown_bytes(directory.name, total_bytes, lambda: sum(hashed)):
         if is_artifact(directory):
-            open_artifact(directory)
+            open_artifact(directory, hashed=hashed.append)
         else:
-            open_release(directory, target.version)
+            open_release(directory, target.version, hashed=hashed.append)
     took_s = time.monotonic() - started_s
     return f"{directory}: {kind}, {megabytes(total_bytes)}, verified in {took_s:.1f} s"
+
+
+def _size_bytes(directory: Path) -> int:
+    """Return the size of a directory's files, 0 if it cannot be read."""
+    with suppress(OSError):
+        return sum(path.stat().st_size for path in directory.iterdir() if path.is_file())
+    return 0
 
 
 def _targets(voice: "VoiceSettings", settings: "Settings") -> list[Target]:
@@ -89,14 +96,14 @@ def _targets(voice: "VoiceSettings", settings: "Settings") -> list[Target]:
     from loader.artifacts.artifact import is_artifact
     from loader.errors import ModelNotFoundError
 
-    # Before its manifest is read: one that cannot be is what verifying is there to say.
+    # By its name alone: an unreadable manifest is for verification to report.
     if is_artifact(Path(voice.model_path)):
         return [Target(Path(voice.model_path))]
     directory = release_directory(voice, settings)
     if directory is None:
         return []
     targets = [Target(directory, voice.version)]
-    # A release that cannot even name its artifacts is about to be verified, which says why.
+    # A release that lists no checkpoint has no artifacts; its verification says why.
     with suppress(ModelNotFoundError):
         targets += map(Target, artifacts(voice, settings).values())
     return targets

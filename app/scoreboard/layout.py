@@ -12,7 +12,7 @@ import numpy as np
 #: Name of the memory among a process's descriptors, and its first bytes.
 NAME = "chorus-scoreboard"
 #: Version of the layout; raise it with every change below.
-FORMAT = 5
+FORMAT = 6
 
 ROUTES = ("speech", "captions", "coqui", "marytts", "listings", "page", "status", "other")
 #: Statuses with a counter; others count as the next lower one.
@@ -61,6 +61,7 @@ HEADER = np.dtype(
 #: What the watchdog samples; 0 means not measured.
 SAMPLED = (
     "live_bytes", "retained_bytes", "anon_bytes", "uss_bytes", "python_blocks", "descriptors", "threads", "device_bytes",
+    "traced_bytes",
 )  # fmt: skip
 
 #: Of the slot's present worker. Times are of the monotonic clock, except those that end in `_at_s` (Unix).

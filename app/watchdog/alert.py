@@ -1,26 +1,29 @@
-"""The one line that says all there is to know about a leak. Imported when there is one."""
+"""The alert: one log event with what leaks, who holds it, and how long the worker can go on. Imported on the first alert."""
 
+import resource
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from app.watchdog.room import requests_left
-from app.watchdog.sample import MemorySample
-from app.watchdog.suspicion import Leak
+from app.system.cgroup import Groups, limited_groups
+from app.watchdog.detector import Leak
+from app.watchdog.sampler import MemorySample
+from app.watchdog.trend import Signal
 
-#: Of each list, the entries that are named.
+#: Entries of each list that are named.
 _NAMED = 3
-#: What grew in less than one request of so many is by the way.
+#: Kinds that grew by less than one object in this many requests are left out.
 _SELDOM = 10
 
 
-def described(leak: Leak, now: MemorySample, action: str) -> dict[str, Any]:
-    """Return the fields of the event; in a list the entries are parted by semicolons, the largest first.
+def alert_fields(leak: Leak, now: MemorySample, action: str) -> dict[str, Any]:
+    """Return the fields of the event; entries of lists are separated by semicolons, the largest first.
 
     Args:
-        leak: what grows.
+        leak: the confirmed leak.
         now: the worker's latest sample.
-        action: what is done about it.
+        action: what the watchdog does about it.
     """
     trend, unit = leak.trend, leak.signal.unit
     fields = {
@@ -43,7 +46,7 @@ def described(leak: Leak, now: MemorySample, action: str) -> dict[str, Any]:
 
 
 def _held(leak: Leak) -> dict[str, Any]:
-    """Return who holds it, as far as that was found."""
+    """Return the findings: lines, and kinds of objects."""
     found, grown = leak.findings, leak.findings.grown
     sites = (f"{site.at} +{site.grown_count} +{site.grown_bytes} bytes" for site in found.sites)
     arrays = (f"{kind} +{count} +{grown.array_bytes[kind]} bytes" for kind, count in _often(grown.arrays, found.requests))
@@ -80,3 +83,33 @@ def _counted(grown: Counter[str], requests: int) -> str | None:
 
 def _listed(entries: Iterator[str]) -> str | None:
     return "; ".join(entry for entry, _ in zip(entries, range(_NAMED), strict=False)) or None
+
+
+def requests_left(signal: Signal, slope: float, now: MemorySample) -> int | None:
+    """Return the number of requests after which nothing is left at this rate; None if it is unknown.
+
+    Args:
+        signal: that grows.
+        slope: growth of the signal per request.
+        now: the worker's latest sample.
+    """
+    if slope <= 0:
+        return None
+    if signal.kind == "descriptors":
+        headroom: int | None = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - now.descriptors
+    elif signal.kind in ("python", "native") and signal.unit == "bytes":
+        headroom = memory_headroom_bytes()
+    else:
+        headroom = None
+    return None if headroom is None else max(0, int(headroom / slope))
+
+
+def memory_headroom_bytes(meminfo: Path = Path("/proc/meminfo"), groups: Groups = Groups()) -> int | None:
+    """Return the bytes that the machine and every control group above this process still have; None if unknown."""
+    headrooms = [each.limit_bytes - each.working_set_bytes for each in limited_groups(groups)]
+    return min([*_available(meminfo), *headrooms], default=None)
+
+
+def _available(meminfo: Path) -> list[int]:
+    lines = meminfo.read_text(encoding="ascii").splitlines()
+    return [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]

@@ -1,45 +1,241 @@
-"""Who holds what grows: everything is traced and counted for some dozens of requests. Imported when it is needed."""
+"""Attribution: which lines allocate what grows, and of which kinds there is more than before. Imported on suspicion.
+
+`tracemalloc` is on for some dozens of requests; before and after them everything is counted: arrays by shape, open files by what
+they are, threads by name. Arrays of any library are known by what they look like; none is imported.
+"""
 
 import gc
-from collections.abc import Callable
+import os
+import re
+import sys
+import threading
+import tracemalloc
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
-from app.watchdog.census import Census, take_census
-from app.watchdog.sites import Site, Tracing
-
-#: Requests in each part of the time; after a minute, fewer will do.
+#: Requests in each part of the tracing; after a minute, fewer are enough.
 _PART_REQUESTS = 10
-_FEWEST_REQUESTS = 4
-_LONGEST_S = 60.0
-#: The beginning, and the ends of five parts. What requests hold that are spoken just then grows by chance from one to
-#: the next, and from each to the next once in 720 times.
+_MIN_REQUESTS = 4
+_MAX_PART_S = 60.0
+#: The beginning, and the ends of five parts. Memory of requests in progress grows by chance from one mark to the next,
+#: and at all five once in 720 times.
 _MARKS = 6
-
-
-#: Lines that are kept; a worker that is judged must not grow by the judgement.
+#: Lines that are kept: the detector itself must not make the worker grow.
 _KEPT = 10
+#: Stack frames that are searched for the line that called a library.
+FRAMES = 6
+#: In a part in which the line left this many times less behind than on average, it did not leak.
+_UNEVEN = 10
+#: Average size of the objects of a line.
+_LARGE_BYTES = 256
+#: The detector's own allocations, which are not counted.
+_OURS = (os.path.dirname(__file__) + os.sep, tracemalloc.__file__)
+_LIBRARIES = (os.sep + "site-packages" + os.sep, os.path.dirname(os.__file__) + os.sep)
+
+_Sizes = dict[tracemalloc.Traceback, tuple[int, int]]
+#: Containers that arrays are kept in; arrays of numpy themselves are unknown to the garbage collector.
+_CONTAINERS = (list, dict, tuple, set, deque)
+#: Containers that are asked for their content at once.
+_BATCH = 500
+_DIGITS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True)
+class Census:
+    """Number of objects of each kind."""
+
+    #: By library, shape and type, such as `torch.Tensor (1, 192, 812) float32`; and the bytes of each such kind.
+    arrays: Counter[str]
+    array_bytes: Counter[str]
+    #: Objects that the garbage collector knows, by their type.
+    objects: Counter[str]
+    #: By what they are: `socket`, `pipe`, or a path. Digits are N.
+    descriptors: Counter[str]
+    #: By name; digits are N.
+    threads: Counter[str]
+
+    def __sub__(self, before: "Census") -> "Census":
+        """Return the kinds that have grown, and by how many."""
+        return Census(
+            self.arrays - before.arrays, self.array_bytes - before.array_bytes, self.objects - before.objects,
+            self.descriptors - before.descriptors, self.threads - before.threads,
+        )  # fmt: skip
+
+
+def take_census() -> Census:
+    """Count all objects but frozen ones: 0.2 s for 400,000."""
+    tracked = gc.get_objects()
+    arrays, sizes = _arrays(tracked)
+    objects = Counter(f"{type(each).__module__}.{type(each).__qualname__}" for each in tracked)
+    return Census(arrays, sizes, objects, descriptors(), threads())
+
+
+def descriptors(folder: str = "/proc/self/fd") -> Counter[str]:
+    """Count open descriptors by what they are."""
+    return Counter(_kind(target) for target in _targets(folder))
+
+
+def threads() -> Counter[str]:
+    """Count threads by name, native ones as `native`."""
+    named = Counter(_DIGITS.sub("N", thread.name) for thread in threading.enumerate())
+    native = len(os.listdir("/proc/self/task")) - named.total()
+    return named + Counter({"native": max(0, native)})
+
+
+def _targets(folder: str) -> Iterator[str]:
+    for name in os.listdir(folder):
+        with suppress(OSError):  # it was closed meanwhile
+            yield os.readlink(f"{folder}/{name}")
+
+
+def _kind(target: str) -> str:
+    if not target.startswith("/"):
+        kind, _, number = target.partition(":")
+        return number.strip("[]") if kind == "anon_inode" else kind
+    return _DIGITS.sub("N", target.removesuffix(" (deleted)"))
+
+
+def _arrays(tracked: Iterable[Any]) -> tuple[Counter[str], Counter[str]]:
+    counts: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for array in _each_once(tracked):
+        # Arrays of other libraries may refuse any of this, such as tensors that have no storage.
+        with suppress(Exception):
+            kind = f"{_type_name(array)} {tuple(array.shape)} {str(array.dtype).rpartition('.')[2]}"
+            sizes[kind] += int(array.nbytes)
+            counts[kind] += 1
+    return counts, sizes
+
+
+def _each_once(tracked: Iterable[Any]) -> Iterator[Any]:
+    seen: set[int] = set()
+    for each in _candidates(tracked):
+        if _is_array(each) and id(each) not in seen:
+            seen.add(id(each))
+            yield each
+
+
+def _candidates(tracked: Iterable[Any]) -> Iterator[Any]:
+    batch: list[Any] = []
+    for each in tracked:
+        yield each
+        if type(each) in _CONTAINERS:
+            batch.append(each)
+        if len(batch) == _BATCH:
+            yield from gc.get_referents(*batch)
+            batch.clear()
+    yield from gc.get_referents(*batch)
+
+
+def _is_array(each: Any) -> bool:
+    """Whether it is an instance, not a class, of a library's array type. Touches no attribute of other objects."""
+    return type(each).__name__ in ("ndarray", "Tensor", "Parameter") and _library(each) in ("numpy", "torch")
+
+
+def _type_name(each: Any) -> str:
+    return f"{_library(each)}.{type(each).__name__}"
+
+
+def _library(each: Any) -> str:
+    # A class may have anything for its module's name.
+    return str(type(each).__module__).partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Site:
+    """One line of code, and the growth of what it allocated and has not freed."""
+
+    #: `FILE:LINE`, followed by the line of the library that it called, if any.
+    at: str
+    grown_bytes: int
+    grown_count: int
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it holds more than small objects; each array comes with one of those."""
+        return self.grown_bytes > _LARGE_BYTES * self.grown_count
+
+
+class Tracing:
+    """Traces allocations, or uses the tracing that is already on."""
+
+    def __init__(self) -> None:
+        self._is_ours = not tracemalloc.is_tracing()
+        if self._is_ours:
+            tracemalloc.start(FRAMES)
+        self._marks: list[_Sizes] = []
+
+    def mark(self) -> None:
+        """Note what is alive now; called at the beginning and after each part."""
+        alive = tracemalloc.take_snapshot().statistics("traceback")
+        # Grouped first: a filter looks at every object by itself, and takes five times as long.
+        self._marks.append({each.traceback: (each.size, each.count) for each in alive if not _is_ours(each.traceback)})
+
+    def end(self) -> tuple[Site, ...]:
+        """Stop, unless tracing was on before; return the lines that grew in every part, those that grew most first."""
+        if self._is_ours:
+            tracemalloc.stop()
+        if not self._marks:
+            return ()
+        first, last = self._marks[0], self._marks[-1]
+        grown = [_site(each, first.get(each, (0, 0)), last[each]) for each in last if _grew(each, self._marks)]
+        self._marks.clear()
+        return tuple(sorted(grown, key=lambda site: -site.grown_bytes))
+
+
+def _grew(traceback: tracemalloc.Traceback, marks: Iterable[_Sizes]) -> bool:
+    sizes = [mark.get(traceback, (0, 0))[0] for mark in marks]
+    least = max(1.0, (sizes[-1] - sizes[0]) / (len(sizes) - 1) / _UNEVEN)
+    return all(after - before >= least for before, after in pairwise(sizes))
+
+
+def _site(traceback: tracemalloc.Traceback, before: tuple[int, int], after: tuple[int, int]) -> Site:
+    innermost = traceback[-1]
+    ours = next((frame for frame in reversed(traceback) if not _is_library(frame.filename)), innermost)
+    at = located(ours.filename, ours.lineno)
+    if ours != innermost and _is_library(innermost.filename):
+        at += f" in {located(innermost.filename, innermost.lineno)}"
+    return Site(at, after[0] - before[0], after[1] - before[1])
+
+
+def _is_ours(traceback: tracemalloc.Traceback) -> bool:
+    return any(frame.filename.startswith(_OURS) for frame in traceback)
+
+
+def _is_library(path: str) -> bool:
+    return path.startswith("<") or any(folder in path for folder in _LIBRARIES)
+
+
+def located(path: str, line: int) -> str:
+    """Return `FILE:LINE`, the file as it is imported."""
+    roots = [root + os.sep for root in (os.getcwd(), *sys.path) if root and path.startswith(root + os.sep)]
+    return f"{path[len(max(roots, key=len, default='')):]}:{line}"
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What was seen while allocations were traced."""
+    """Result of the tracing."""
 
     requests: int
-    #: The lines that left most behind.
+    #: The lines that left most bytes behind.
     sites: tuple[Site, ...]
-    #: What there is more of than before.
+    #: The kinds that have grown.
     grown: Census
-    #: Bytes that the lines which kept growing have allocated and not freed, by the request. Without those that they
-    #: freed for it, where that was allocated before: a full cache seems to grow, too.
+    #: Bytes a request that the growing lines have allocated and not freed. Memory that was allocated before the tracing and
+    #: freed in it is not subtracted, so that a full cache seems to grow, too.
     traced_per_request: float
     #: The part of it that lies in the C heap, as Python's large objects and numpy's arrays do.
     traced_large_per_request: float
-    #: How large Python's small objects are, on average, that were not freed; 0 where there are none.
+    #: Average size of Python's small objects that were not freed; 0 if there are none.
     bytes_per_block: float
 
 
 class Attribution:
-    """One such time. Begins when it is made."""
+    """Traces and counts from its construction on, until it has findings or is abandoned."""
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         self._now_s = now_s
@@ -50,7 +246,7 @@ class Attribution:
         self._marks: list[int] = []
 
     def add(self, requests: int) -> Findings | None:
-        """So many requests were served until now; return what was found, once that is known."""
+        """Note that `requests` were served; return the findings once they are known."""
         # The first mark comes with the first call: what every request leaves to the next one is there by then.
         if self._marks and requests - self._marks[-1] < self._part():
             return None
@@ -62,11 +258,11 @@ class Attribution:
         return _findings(requests - self._marks[0], self._tracing.end(), take_census() - self._before)
 
     def abandon(self) -> None:
-        """Stop tracing; nobody wants to know any more."""
+        """Stop tracing without findings."""
         self._tracing.end()
 
     def _part(self) -> int:
-        return _PART_REQUESTS if self._now_s() - self._began_s < _LONGEST_S else _FEWEST_REQUESTS
+        return _PART_REQUESTS if self._now_s() - self._began_s < _MAX_PART_S else _MIN_REQUESTS
 
 
 def _findings(requests: int, sites: tuple[Site, ...], grown: Census) -> Findings:

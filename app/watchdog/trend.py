@@ -1,13 +1,14 @@
-"""How fast a value grows with the requests served: Theil and Sen's slope, with the ranks' own bounds.
+"""Growth with the number of requests: the signals, their last points, and three rules for what grows.
 
-The slope is the median of the slopes of all pairs of points. It needs no even noise, and
-up to three points in ten may lie anywhere. Points that follow their neighbours, as the
-size of a full cache does, say less than as many independent ones, and widen the bounds.
-No library here has it without scipy, which would be 40 MB for forty lines. `numpy.median`
-imports `numpy.ma` when it is first called: 6,000 blocks at once, in the middle of what is judged.
+The slope is Theil and Sen's, with the bounds of the ranks: the median of the slopes of all pairs of points. It needs no even
+noise, and up to three points in ten may lie anywhere. Points that follow their neighbours, as the size of a full cache does, say
+less than as many independent ones, and widen the bounds. No library here has it without scipy, which would be 40 MB for forty
+lines. `numpy.median` imports `numpy.ma` at its first call: 6,000 blocks at once, in the middle of what is measured.
 """
 
 import math
+from collections import deque
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -15,17 +16,59 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from app.watchdog.sampler import MemorySample
+
 Values = NDArray[np.float64]
 
+#: Python allocates objects of up to so many bytes from pools of its own.
+_POOLED_BYTES = 512
+#: A descriptor or a thread in fifty requests.
+_RARELY = 0.02
 #: Two-sided 99 % of the normal distribution.
 _Z = 2.58
-#: Of neighbours; more would leave no bounds.
-_MOST_CORRELATED = 0.95
+#: Correlation of neighbours; more would leave no bounds.
+_MAX_CORRELATION = 0.95
 #: The size of a full cache with entries of all sizes wanders by up to 9 of its deviations from a line, now and then;
-#: a leak of 1 KiB a request of the embedded voice grows by 40 (both by 200 requests, measured 2026-11-24).
-_CLEARLY = 12.0
+#: a leak of 1 KiB a request of the embedded voice grows by 40 (both by 200 requests, 2026-11-24).
+_CLEAR_DEVIATIONS = 12.0
 #: Each of so many parts of the points must have grown over the one before.
 _PARTS = 4
+#: Points that are looked at together: few find a leak soon, many find it if the values are noisy.
+_WINDOWS = (40, 200)
+#: A new look needs so many new points.
+_STRIDE = 5
+#: How much a count must have grown; a request or two more at a time are no leak.
+_MIN_GROWTH = 8
+#: Samples in a row of the article's rule that must each have grown.
+_ROW = 3
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One value of `MemorySample`, and the growth that counts."""
+
+    name: str
+    #: What an alert is counted as (`scoreboard.layout.LEAKS`).
+    kind: str
+    unit: str
+    #: Slower growth is none.
+    min_per_request: float
+
+
+def signals(leak_bytes: int) -> tuple[Signal, ...]:
+    """Return the signals, those that say most of a leak first.
+
+    Blocks are counted, not measured: the bound is as many blocks as could hold `leak_bytes`, at least one. The detector finds
+    out whether they do hold them before an alert.
+    """
+    return (
+        Signal("threads", "threads", "threads", _RARELY),
+        Signal("descriptors", "descriptors", "descriptors", _RARELY),
+        Signal("device_bytes", "device", "bytes", leak_bytes),
+        Signal("traced_bytes", "python", "bytes", leak_bytes),
+        Signal("python_blocks", "python", "blocks", max(1.0, leak_bytes / _POOLED_BYTES)),
+        Signal("live_bytes", "native", "bytes", leak_bytes),
+    )
 
 
 @dataclass(frozen=True)
@@ -33,10 +76,10 @@ class Trend:
     """Growth of one value, by the request."""
 
     slope: float
-    #: Its bounds.
+    #: Bounds of the slope.
     low: float
     high: float
-    #: How far the points lie from it, on average (standard deviation), in the value's unit.
+    #: Standard deviation of the points from it, in the value's unit.
     spread: float
     #: Requests, and the value, at the first and the last point.
     requests: tuple[int, int]
@@ -44,8 +87,8 @@ class Trend:
 
     @property
     def is_clear(self) -> bool:
-        """Whether it grew by far more than it trembles."""
-        return self.slope * (self.requests[1] - self.requests[0]) >= _CLEARLY * self.spread
+        """Whether it grew by far more than its noise."""
+        return self.slope * (self.requests[1] - self.requests[0]) >= _CLEAR_DEVIATIONS * self.spread
 
 
 def trend(requests: Values, values: Values) -> Trend:
@@ -61,14 +104,14 @@ def trend(requests: Values, values: Values) -> Trend:
     )  # fmt: skip
 
 
-def is_steady(requests: Values, values: Values, least: float) -> bool:
-    """Whether every part of the points lies above the part before by at least half of `least` for each request.
+def is_steady(requests: Values, values: Values, min_per_request: float) -> bool:
+    """Whether every part of the points lies above the part before by at least half of `min_per_request` for each request.
 
     Cheap, and almost always false. It also tells steps, such as a cache that was allocated, from steady growth.
     """
     middles = [[median(part) for part in np.array_split(each, _PARTS)] for each in (requests, values)]
     steps = zip(*(pairwise(each) for each in middles), strict=True)
-    return all(after - before >= least / 2 * (later - earlier) for (earlier, later), (before, after) in steps)
+    return all(after - before >= min_per_request / 2 * (later - earlier) for (earlier, later), (before, after) in steps)
 
 
 def _ranks(points: int, pairs: int, correlation: float) -> tuple[int, int]:
@@ -84,5 +127,101 @@ def _correlation(residuals: Values) -> float:
     if not variance:
         return 0.0
     found = float(centred[1:] @ centred[:-1]) / variance
-    # Of few points it is found too low, by so much (Kendall 1954).
-    return min(_MOST_CORRELATED, max(0.0, found + (1 + 4 * found) / len(residuals)))
+    # For few points the estimate is too low by this much (Kendall 1954).
+    return min(_MAX_CORRELATION, max(0.0, found + (1 + 4 * found) / len(residuals)))
+
+
+class History:
+    """The last points of a worker since it warmed up, or since the last verdict, and which of their values grow.
+
+    Its memory is allocated at once: a history that grew would be found to be a leak.
+    """
+
+    def __init__(self, signals: tuple[Signal, ...]) -> None:
+        self._signals = signals
+        #: By age, the newest last: requests, and the value of each signal, NaN if it is unknown.
+        self._points = np.full((max(_WINDOWS), 1 + len(signals)), math.nan)
+        self._count = 0
+        self._unseen = 0
+        self._only_blocks = False
+
+    def add(self, point: MemorySample) -> None:
+        """Take a point; its values should be the lowest since the point before."""
+        self._points[:-1] = self._points[1:]
+        values = (value_of(point, signal) for signal in self._signals)
+        self._points[-1] = [point.requests, *(math.nan if value is None else value for value in values)]
+        self._count += 1
+        self._unseen += 1
+
+    def clear(self) -> None:
+        """Forget all points."""
+        self._points.fill(math.nan)
+        self._count = self._unseen = 0
+        self._only_blocks = False
+
+    def known(self, signal: Signal, count: int) -> tuple[Values, Values]:
+        """Return the requests and the values of the last points, at most `count`, whose value is known."""
+        points = self._points[-count:, [0, 1 + self._signals.index(signal)]]
+        requests, values = points[~np.isnan(points[:, 1])].T
+        return requests, values
+
+    def growing(self, ignored: Collection[str] = ()) -> Mapping[Signal, Trend]:
+        """Return what grows with every request, by the newest points; signals of `ignored` kinds are left out."""
+        if self._unseen < _STRIDE:
+            return {}
+        self._unseen = 0
+        watched = (signal for signal in self._signals if signal.kind not in ignored)
+        found = {signal: each for signal in watched if (each := self._trend(signal)) is not None}
+        return {} if self._is_doubtful(found) else found
+
+    def _is_doubtful(self, found: Collection[Signal]) -> bool:
+        """Whether only blocks grow, and did not at the last look: every leak of the C heap has some blocks, too.
+
+        One look later the C heap's growth is seen as well, and it is known which of them weighs more.
+        """
+        was, self._only_blocks = self._only_blocks, bool(found) and all(signal.unit == "blocks" for signal in found)
+        return self._only_blocks and not was
+
+    def _trend(self, signal: Signal) -> Trend | None:
+        windows = (count for count in _WINDOWS if count <= self._count)
+        return next(filter(None, (self._in_window(signal, count) for count in windows)), None)
+
+    def _in_window(self, signal: Signal, count: int) -> Trend | None:
+        requests, values = self.known(signal, count)
+        if len(values) < count or values[-1] - values[0] < _MIN_GROWTH:
+            return None
+        if not is_steady(requests, values, signal.min_per_request):
+            return None
+        found = trend(requests, values)
+        return found if found.low > signal.min_per_request and found.is_clear else None
+
+
+def value_of(sample: MemorySample, signal: Signal) -> float | None:
+    """Return the signal's value in a sample."""
+    value: float | None = getattr(sample, signal.name)
+    return value
+
+
+class SustainedGrowth:
+    """The article's rule: growth over a fraction, sustained from sample to sample, however slow it is by the request."""
+
+    def __init__(self, growth: float) -> None:
+        """Find growth over that fraction of the first sample."""
+        self._growth = growth
+        self._first: float | None = None
+        self._last: deque[tuple[int, float]] = deque(maxlen=_ROW + 1)
+
+    def add(self, requests: int, value: float) -> Trend | None:
+        """Take the next sample; return its growth if it is an alert, after which the rule begins anew."""
+        if self._first is None:
+            self._first = value
+        self._last.append((requests, value))
+        # Noise around a level rises three times in a row now and then, but not by this much each time.
+        step = self._growth * self._first / (2 * _ROW)
+        rises = [after - before > step for (_, before), (_, after) in pairwise(self._last)]
+        if len(rises) < _ROW or not all(rises) or value <= self._first * (1 + self._growth):
+            return None
+        found = trend(*np.array(self._last, dtype=np.float64).T)
+        self._first = None
+        self._last.clear()
+        return found

@@ -1,4 +1,4 @@
-"""The thread that watches a worker's memory, and what it does about it."""
+"""Memory watchdog: the thread that samples a worker, and the alert, trim or replacement that follows a leak."""
 
 import gc
 import logging
@@ -9,21 +9,19 @@ from dataclasses import replace as with_changes
 
 from app.logs import event
 from app.system.heap import return_free_memory
-from app.watchdog.lows import Lows
-from app.watchdog.sample import Gauges, Heap, MemorySample, uss_bytes
-from app.watchdog.sweeping import Sweeper
-from app.watchdog.watch import STRIDE, State, Watch
+from app.watchdog.detector import STRIDE, Detector, State
+from app.watchdog.sampler import Gauges, Heap, LowWaterMarks, MemorySample, Sweeper, uss_bytes
 from loader.config.settings import WatchdogSettings
 
 log = logging.getLogger("chorus.watchdog")
 
-#: Between two looks, which take 0.2 ms each, however many requests there are.
+#: Between two looks, which take 0.2 ms each.
 _PAUSE_S = 0.05
-#: After so long without a request a last sample is taken, when free memory was given back.
+#: After this long without a request, a last sample is taken, when free memory was given back.
 _REST_S = 1.0
 #: Between two readings of the USS: while there is work, and otherwise.
 _USS_BUSY_S, _USS_REST_S = 60.0, 10.0
-#: Between two questions whether this worker may end.
+#: Between two attempts to get permission to end.
 _TURN_S = 1.0
 #: After a look that failed.
 _FAILED_S = 60.0
@@ -32,8 +30,7 @@ _FAILED_S = 60.0
 class Watchdog:
     """Watches one worker. May be made before the fork; `begin` belongs after it.
 
-    A thread that sleeps until there was work, and then a moment longer. Nothing that it
-    raises reaches a request.
+    A thread that sleeps until there was work. None of its errors reaches a request.
     """
 
     def __init__(
@@ -46,15 +43,15 @@ class Watchdog:
         device_bytes: Callable[[], int | None] = lambda: None,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Watch as `settings` say.
+        """Watch according to `settings`.
 
         Args:
-            settings: how closely, and what follows an alert.
-            note: is given every sample, at most twenty a second.
-            alerted: is told what grows (`scoreboard.layout.LEAKS`), once an alert.
-            take_turn: whether this worker is the one that may be replaced now; asked until it is.
+            settings: how closely to look, and the action after an alert.
+            note: receives every sample, at most twenty a second.
+            alerted: receives the kind of leak (`scoreboard.layout.LEAKS`), once an alert.
+            take_turn: returns whether this worker may be replaced now; called until it may.
             replace: ends this worker between two requests.
-            device_bytes: what the device's allocator has handed out; None where there is no device.
+            device_bytes: bytes that the device's allocator has handed out; None if there is no device.
             now_s: a clock.
         """
         self._settings = settings
@@ -64,8 +61,8 @@ class Watchdog:
         self._replace = replace
         self._now_s = now_s
         self._gauges = Gauges(device_bytes)
-        self._lows = Lows()
-        self._watch = Watch(settings, now_s)
+        self._low_water = LowWaterMarks()
+        self._detector = Detector(settings, now_s)
         self._sweeper = Sweeper(now_s)
         self._stopped = threading.Event()
         self._awake = threading.Event()
@@ -74,18 +71,18 @@ class Watchdog:
         self._due = 1
         self._judged = 0
         self._waits_for_turn = False
-        #: That have spoken here; one that begins to takes memory once, of a device above all.
+        #: Voices that have spoken here; each takes memory when it begins to, above all of a device.
         self._voices: set[str] = set()
         self._uss_bytes: int | None = None
         self._uss_at_s = 0.0
 
     @property
     def state(self) -> State:
-        """Where the watch stands."""
-        return self._watch.state
+        """State of the detector."""
+        return self._detector.state
 
     def begin(self) -> None:
-        """Begin to watch. Runs in a worker, after the fork, before its first request."""
+        """Start the thread. Runs in a worker, after the fork, before its first request."""
         if self._settings.trace:
             import tracemalloc
 
@@ -94,49 +91,55 @@ class Watchdog:
         self._thread.start()
 
     def stop(self) -> None:
-        """Watch no longer; returns when the thread has ended."""
+        """Stop the thread, and return when it has ended."""
         self._stopped.set()
         self._awake.set()
         if self._thread is not None:
             self._thread.join()
 
     def synthesised(self, voice: str) -> None:
-        """A request was spoken by that voice, and has given back what it used. From any thread; takes 10 us."""
+        """Count a synthesis by `voice` that has given back its memory. From any thread; takes 10 us."""
         self._voices.add(voice)
-        if self._lows.add(self._gauges.heap()) >= self._due:
+        if self._low_water.add(self._gauges.heap()) >= self._due:
             self._awake.set()
 
     def look(self) -> None:
-        """Take a sample and judge it. The thread does so by itself."""
+        """Take a sample and judge it. The thread calls it; tests may as well."""
         self._sweeper.sweep()
         heap = self._gauges.heap()
-        requests = self._lows.served
+        requests = self._low_water.served
         if requests - self._judged >= STRIDE:
-            requests, heap = self._lows.take(heap)
+            requests, heap = self._low_water.take(heap)
             self._judge(self._sample(requests, heap, _USS_BUSY_S))
         else:
-            self._note(self._sample(requests, heap, _USS_BUSY_S))
+            self._show(self._sample(requests, heap, _USS_BUSY_S))
         self._due = requests + STRIDE
         self._end_in_turn()
 
     def rest(self) -> None:
-        """Take the sample of a worker that has nothing to do."""
-        self._note(self._sample(self._lows.served, self._gauges.heap(), _USS_REST_S))
-        self._due = self._lows.served + 1
+        """Take the sample of an idle worker."""
+        self._show(self._sample(self._low_water.served, self._gauges.heap(), _USS_REST_S))
+        self._due = self._low_water.served + 1
         self._end_in_turn()
 
     def _judge(self, sample: MemorySample) -> None:
         self._judged = sample.requests
-        self._note(sample)
-        leak = self._watch.add(sample, len(self._voices))
+        leak = self._detector.add(sample, len(self._voices))
+        self._show(sample)
         if leak is None:
             return
-        # Late: most workers never need it.
-        from app.watchdog.alert import described
+        # Not at the top: most workers never need it.
+        from app.watchdog.alert import alert_fields
 
-        event(log, "memory.leak_suspected", logging.WARNING, **described(leak, sample, self._settings.action))
+        event(log, "memory.leak_suspected", logging.WARNING, **alert_fields(leak, sample, self._settings.action))
         self._alerted(leak.kind)
         self._act()
+
+    def _show(self, sample: MemorySample) -> None:
+        if not self._settings.trace:
+            # Between and within windows `tracemalloc` counts something else.
+            sample = with_changes(sample, traced_bytes=self._detector.traced_bytes)
+        self._note(sample)
 
     def _act(self) -> None:
         if self._settings.action == "trim":
@@ -163,12 +166,12 @@ class Watchdog:
             while not self._stopped.is_set():
                 self._survive(self._wait_for_work)
         finally:
-            self._watch.abandon()
+            self._detector.abandon()
 
     def _survive(self, look: Callable[[], None]) -> None:
         try:
             look()
-        except Exception as error:  # such as no descriptor for what is to be read: there may be one again
+        except Exception as error:  # such as no free descriptor: there may be one later
             log.error("watchdog.failed", exc_info=error)
             self._stopped.wait(_FAILED_S)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from loader.artifacts import cpu
-from loader.artifacts.fs import refuse_shortage
+from loader.artifacts.fs import Hashed, refuse_shortage, sha256_of_buffer
 from loader.errors import ArtifactError, IntegrityError
 
 #: Engines that artifacts are baked for, each a module of `loader.engines` and of `loader.bake`.
@@ -127,13 +127,16 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
     path.chmod(0o444)
 
 
-def open_artifact(directory: Path, map_files: bool = True, platform_of: PlatformOf | None = None) -> Artifact:
+def open_artifact(
+    directory: Path, map_files: bool = True, platform_of: PlatformOf | None = None, hashed: Hashed | None = None
+) -> Artifact:
     """Verify and map every file of the artifact in `directory`.
 
     Args:
         directory: a published artifact.
         map_files: False reads the files into private memory instead.
         platform_of: what an engine needs of the machine that is to run it; default: of this one.
+        hashed: called with the size of each block that was hashed, for progress.
 
     Raises:
         ArtifactError: unreadable, of another format, or baked for another platform.
@@ -147,7 +150,7 @@ def open_artifact(directory: Path, map_files: bool = True, platform_of: Platform
             f"{directory}: baked for {_named(manifest.platform)}, this machine runs {_named(here)}; "
             "bake the voice again on a machine like this one"
         )
-    buffers = {name: _verified(directory / name, facts, map_files) for name, facts in files.items()}
+    buffers = {name: _verified(directory / name, facts, map_files, hashed) for name, facts in files.items()}
     return Artifact(directory, manifest, buffers)
 
 
@@ -214,7 +217,7 @@ def _manifest(directory: Path, document: Mapping[str, Any]) -> tuple[Manifest, d
     return manifest, files
 
 
-def _verified(path: Path, facts: Mapping[str, Any], map_file: bool) -> mmap.mmap | bytes:
+def _verified(path: Path, facts: Mapping[str, Any], map_file: bool, hashed: Hashed | None) -> mmap.mmap | bytes:
     try:
         with path.open("rb") as file:
             size_bytes = os.fstat(file.fileno()).st_size
@@ -228,7 +231,7 @@ def _verified(path: Path, facts: Mapping[str, Any], map_file: bool) -> mmap.mmap
     except OSError as error:
         refuse_shortage(path, error)
         raise IntegrityError(path, f"{facts['bytes']} bytes", type(error).__name__, _REBAKE) from error
-    found = hashlib.sha256(content).hexdigest()
+    found = sha256_of_buffer(content, hashed)
     if found != facts["sha256"]:
         raise IntegrityError(path, f"sha256 {facts['sha256']}", f"sha256 {found}", _REBAKE)
     if isinstance(content, mmap.mmap):

@@ -2,12 +2,19 @@
 
 import errno
 import fcntl
+import hashlib
+import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from loader.errors import ShortageError
+
+#: Called with the number of bytes hashed since the last call.
+Hashed = Callable[[int], object]
+
+_BLOCK_BYTES = 4 * 1024 * 1024
 
 
 def write_aside(path: Path, content: bytes) -> None:
@@ -21,6 +28,29 @@ def write_aside(path: Path, content: bytes) -> None:
         aside.rename(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def sha256_of(path: Path, hashed: Hashed | None = None) -> str:
+    """Return the hex sha256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+            if hashed:
+                hashed(len(block))
+    return digest.hexdigest()
+
+
+def sha256_of_buffer(content: mmap.mmap | bytes, hashed: Hashed | None = None) -> str:
+    """Return the hex sha256 of bytes in memory."""
+    digest = hashlib.sha256()
+    with memoryview(content) as view:
+        for start in range(0, len(view), _BLOCK_BYTES):
+            with view[start : start + _BLOCK_BYTES] as block:
+                digest.update(block)
+                if hashed:
+                    hashed(len(block))
+    return digest.hexdigest()
 
 
 def flush_tree(directory: Path) -> None:

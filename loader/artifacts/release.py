@@ -4,14 +4,13 @@ A release is a folder with `version.txt`, `hash.sha256` (in the format of sha256
 a Coqui `config.json` and a checkpoint. Knows nothing of what is inside those files.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from loader.artifacts.fs import refuse_shortage, write_aside
+from loader.artifacts.fs import Hashed, refuse_shortage, sha256_of, write_aside
 from loader.errors import IntegrityError, ModelNotFoundError
 
 HASH_FILE = "hash.sha256"
@@ -53,7 +52,9 @@ class Release:
         return self.directory / names[0] if names else None
 
 
-def open_release(directory: Path, expected_version: str | None = None, memory: Path | None = None) -> Release:
+def open_release(
+    directory: Path, expected_version: str | None = None, memory: Path | None = None, hashed: Hashed | None = None
+) -> Release:
     """Verify `directory` and return it as a release.
 
     Args:
@@ -61,6 +62,7 @@ def open_release(directory: Path, expected_version: str | None = None, memory: P
         expected_version: what version.txt must say; None accepts any.
         memory: a file that remembers which files were verified, by size, time of
             change and inode, so that an unchanged 300 MB checkpoint is hashed once.
+        hashed: called with the size of each block that was hashed, for progress.
 
     Raises:
         ModelNotFoundError: there is no such directory, or no checkpoint is listed.
@@ -75,7 +77,7 @@ def open_release(directory: Path, expected_version: str | None = None, memory: P
         raise IntegrityError(directory / HASH_FILE, f"a line for {CONFIG_FILE}", "none", _SEAL)
     known = _Memory(memory)
     for name, expected in hashes.items():
-        _verify(directory / name, expected, known)
+        _verify(directory / name, expected, known, hashed)
     known.save()
     return Release(directory, version, hashes)
 
@@ -85,12 +87,6 @@ def seal_release(directory: Path, version: str, names: list[str]) -> None:
     (directory / VERSION_FILE).write_text(version + "\n", encoding="utf-8")
     lines = [f"{sha256_of(directory / name)}  {name}\n" for name in names]
     (directory / HASH_FILE).write_text("".join(lines), encoding="utf-8")
-
-
-def sha256_of(path: Path) -> str:
-    """Return the hex sha256 of a file, read in large blocks."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 _SEAL = "seal the directory with: echo 1 > version.txt; sha256sum * | grep -v hash.sha256 > hash.sha256"
@@ -139,13 +135,13 @@ def _checkpoint_name(directory: Path, hashes: Mapping[str, str]) -> str:
     return candidates[0]
 
 
-def _verify(path: Path, expected: str, known: "_Memory") -> None:
+def _verify(path: Path, expected: str, known: "_Memory", hashed: Hashed | None) -> None:
     try:
         # Taken before the file is read: what changes while it is read must not be remembered as verified.
         fingerprint = _fingerprint(path, expected)
         if known.has(path, fingerprint):
             return
-        found = sha256_of(path)
+        found = sha256_of(path, hashed)
     except OSError as error:
         refuse_shortage(path, error)
         raise IntegrityError(path, f"sha256 {expected}", f"no readable file ({type(error).__name__})", _FETCH) from error

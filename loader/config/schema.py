@@ -1,6 +1,6 @@
 """Every key of tts_config.yaml: its default, its bounds and its one-line description.
 
-The only place that knows a key. The README's table is compared with it by a test.
+The only place that knows a key. `python -m ops.docs` writes the table of docs/configuration.md from it.
 """
 
 from typing import Any

@@ -89,7 +89,7 @@ _benchmark(2, *watchdog.OPTIONS)(watchdog.watchdog)
 @main.command("table")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def _table(paths: tuple[Path, ...]) -> None:
-    """Print the README's table from JSON files of the benchmarks."""
+    """Print the tables of docs/benchmarks.md from JSON files of the benchmarks."""
     print(table(paths))
 
 

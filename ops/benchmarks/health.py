@@ -11,11 +11,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import click
-
-from app.scoreboard.snapshot import Snapshot
-from app.scoreboard.told import told
 
 from .crowd import MOMENT_S, TEXT
 from .machine import usable_cores
@@ -68,18 +66,18 @@ class Round:
         return sum(not each.is_well for each in self.probes)
 
     @cached_property
-    def seen(self) -> tuple[Snapshot, ...]:
+    def seen(self) -> tuple[dict[str, Any], ...]:
         """What the server showed, time after time."""
-        return tuple(told(json.loads(each.body)) for each in self.probes if each.path == "/status" and each.is_well)
+        return tuple(json.loads(each.body) for each in self.probes if each.path == "/status" and each.is_well)
 
-    def share(self, is_so: Callable[[Snapshot], bool]) -> float:
+    def share(self, is_so: Callable[[dict[str, Any]], bool]) -> float:
         """Return how often that was so."""
         return statistics.fmean(map(is_so, self.seen))
 
-    def rate_hz(self, counted: Callable[[Snapshot], int]) -> float:
+    def rate_hz(self, counted: Callable[[dict[str, Any]], int]) -> float:
         """Return how fast a total grew."""
         first, last = self.seen[0], self.seen[-1]
-        return (counted(last) - counted(first)) / (last.up_s - first.up_s)
+        return (counted(last) - counted(first)) / float(last["up_s"] - first["up_s"])
 
 
 def health(rounds: int, scratch: Path, minutes: float) -> Report:
@@ -133,12 +131,20 @@ def _asked(port: int, path: str) -> tuple[int | None, bytes]:
             return None, b""
 
 
-def _every_worker_speaks(seen: Snapshot) -> bool:
-    return all(worker.speaking for worker in seen.workers)
+def _every_worker_speaks(seen: dict[str, Any]) -> bool:
+    return all(worker["speaking"] for worker in seen["workers"])
 
 
-def _is_full(seen: Snapshot) -> bool:
-    return seen.waiting >= seen.queue
+def _is_full(seen: dict[str, Any]) -> bool:
+    return bool(_waiting(seen) >= seen["queue"])
+
+
+def _waiting(seen: dict[str, Any]) -> int:
+    return sum(int(worker["waiting"]) for worker in seen["workers"])
+
+
+def _refused(reason: str) -> Callable[[dict[str, Any]], int]:
+    return lambda seen: int(seen["totals"]["refusals"][reason])
 
 
 def _figures(rounds: list[Round]) -> tuple[Figure, ...]:
@@ -149,10 +155,10 @@ def _figures(rounds: list[Round]) -> tuple[Figure, ...]:
         figure("probes that failed", "", rounds, lambda each: each.failures, Target("<=", 0)),
         figure("every worker spoke, share of looks", "x", rounds, lambda each: each.share(_every_worker_speaks)),
         figure("queue full, share of looks", "x", rounds, lambda each: each.share(_is_full)),
-        figure("fewest that waited", "", rounds, lambda each: min(seen.waiting for seen in each.seen)),
-        figure("spoken", "1/s", rounds, lambda each: each.rate_hz(lambda seen: seen.totals.outcomes["done"])),
-        figure("refused, queue full", "1/s", rounds, lambda each: each.rate_hz(lambda seen: seen.totals.refusals["queue_full"])),
-        figure("waited too long", "1/s", rounds, lambda each: each.rate_hz(lambda seen: seen.totals.refusals["waited_too_long"])),
+        figure("fewest that waited", "", rounds, lambda each: min(_waiting(seen) for seen in each.seen)),
+        figure("spoken", "1/s", rounds, lambda each: each.rate_hz(lambda seen: seen["totals"]["outcomes"]["done"])),
+        figure("refused, queue full", "1/s", rounds, lambda each: each.rate_hz(_refused("queue_full"))),
+        figure("waited too long", "1/s", rounds, lambda each: each.rate_hz(_refused("waited_too_long"))),
     )
 
 
@@ -167,11 +173,12 @@ def p99(values: list[float]) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[-1]
 
 
-def _notes(seen: Snapshot, minutes: float) -> tuple[str, ...]:
-    served = seen.places * len(seen.workers)
-    clients = served + seen.queue + _REFUSED
+def _notes(seen: dict[str, Any], minutes: float) -> tuple[str, ...]:
+    served = seen["places"] * len(seen["workers"])
+    waiting = seen["queue"]
+    clients = served + waiting + _REFUSED
     return (
-        f"The embedded voice, a worker a core, default settings: {served} are served, {seen.queue} wait. {clients} clients want "
+        f"The embedded voice, a worker a core, default settings: {served} are served, {waiting} wait. {clients} clients want "
         f"{len(TEXT.split())} words each, whole WAV files, closed loop; who is refused comes again after {MOMENT_S:g} s.",
         f"{_PROBES_HZ:g} probes a second for {minutes:g} minutes, each path in turn, on a connection each, timed from when it "
         f"was meant to be sent; one that takes {_PATIENCE_S:g} s has failed. All have the same cores.",

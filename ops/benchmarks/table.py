@@ -1,4 +1,4 @@
-"""JSON files of earlier measurements to the README's table."""
+"""JSON files of earlier measurements to the tables of docs/benchmarks.md."""
 
 import json
 from collections.abc import Iterator, Sequence

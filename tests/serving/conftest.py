@@ -55,6 +55,16 @@ def choir(
     running.stop()
 
 
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One Chromium for all tests of the page; each test opens a tab of its own."""
+    from tests.support.browser import launch
+
+    driver = launch(tmp_path_factory.mktemp("profile"))
+    yield driver
+    driver.quit()
+
+
 @pytest.fixture(autouse=True)
 def _nothing_went_wrong(request: pytest.FixtureRequest) -> Iterator[None]:
     """After every test that used a shared server: the same workers, a clean log, no descriptor more."""

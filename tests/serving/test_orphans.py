@@ -98,8 +98,8 @@ def test_a_worker_that_waits_for_its_last_request_idles(orphaned):
     client.close()
 
     assert answer.startswith(b"HTTP/1.1 408 ")
-    assert time.monotonic() - began_s > 5.0  # or there was nothing to measure
-    assert max(each for each in used_s if each is not None) < 1.0
+    # A worker that polls without a pause uses all of a core.
+    assert max(each for each in used_s if each is not None) < 0.2 * (time.monotonic() - began_s)
     assert "Traceback" not in orphaned.gone()
 
 

@@ -1,4 +1,4 @@
-"""The page's tab of the server in a real Chromium: what it shows, when it asks, and what it says where it may not."""
+"""The page's Server tab in Chromium: what it shows, when it polls /status, and its messages if /status fails."""
 
 import http.server
 import threading
@@ -14,6 +14,7 @@ from selenium.webdriver.common.keys import Keys  # noqa: E402
 
 from tests.serving.test_page import (  # noqa: E402, F401  fixtures
     LONG,
+    SCREENS,
     SHORT,
     browser,
     opened,
@@ -21,12 +22,11 @@ from tests.serving.test_page import (  # noqa: E402, F401  fixtures
     photographed,
     spoken,
 )
-from tests.support import browser as chromium  # noqa: E402
-from tests.support.browser import DESKTOP, PHONE, SMALL_PHONE, Browser  # noqa: E402
+from tests.support.browser import CHROMIUM, DRIVER, Browser  # noqa: E402
 from tests.support.harness import Server  # noqa: E402
 
 pytestmark = pytest.mark.skipif(
-    not (chromium.CHROMIUM and chromium.DRIVER), reason="Debian's chromium and chromium-driver are not installed"
+    not (CHROMIUM and DRIVER), reason="Debian's chromium and chromium-driver are not installed"
 )
 
 ROWS = "return [...document.querySelectorAll('#workers tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"
@@ -35,21 +35,35 @@ const facts = [...document.querySelectorAll("#server-facts div")];
 return Object.fromEntries(facts.map((fact) => [...fact.children].map((each) => each.textContent)));
 """
 
+#: Changes the next answers of /status, and resolves `shown` when one was drawn.
+CHANGED_STATUS = """
+const ask = window.fetch;
+let drawn;
+window.shown = new Promise((resolve) => (drawn = resolve));
+window.fetch = async (url, options) => {
+  const status = await (await ask(url, options)).json();
+  status.totals.reader_ends = 3;
+  for (const worker of status.workers) worker.parked = 7;
+  requestAnimationFrame(() => requestAnimationFrame(drawn));
+  return Response.json(status);
+};
+"""
+
 
 @pytest.fixture
 def tab(page: Browser, server: Server) -> Browser:  # noqa: F811
-    """The tab of the server, showing it."""
+    """The Server tab, with its first values."""
     page.press("server-tab")
     server.eventually(lambda: page.script(ROWS))
     return page
 
 
 def asked(page: Browser) -> int:  # noqa: F811
-    """Return how often /status was asked for since the last call of this or of `requested`."""
+    """Return the number of requests for /status since the last call of this or of `requested`."""
     return sum(url.endswith("/status") for url in page.requested())
 
 
-def test_every_worker_is_shown(tab, server):
+def test_every_worker_has_a_row(tab, server):
     rows = tab.script(ROWS)
 
     assert sorted(str(worker.pid) for worker in server.workers()) == sorted(row[1] for row in rows)
@@ -58,22 +72,31 @@ def test_every_worker_is_shown(tab, server):
     assert tab.script(FACTS)["Workers"].startswith("4 × ")
 
 
-def test_numbers_change_while_speech_is_made(tab, server):
+def test_parked_answers_and_ended_readers_are_shown(tab):
+    """A healthy server has neither, so the values are set here."""
+    tab.script(CHANGED_STATUS)
+    tab.driver.execute_async_script("shown.then(arguments[0])")
+
+    assert {"7"} == {row[8] for row in tab.script(ROWS)}
+    assert "3" == tab.script(FACTS)["Readers ended"]
+
+
+def test_figures_change_during_synthesis(tab, server):
     with ThreadPoolExecutor(1) as pool:
-        speech = pool.submit(server.speak, LONG * 4)
-        server.eventually(lambda: any(row[7] == "1" and " of " in row[8] for row in tab.script(ROWS)))
+        speech = pool.submit(server.speak, LONG * 2)
+        server.eventually(lambda: any(row[7] == "1" and " of " in row[9] for row in tab.script(ROWS)))
         assert 200 == speech.result().status
     server.eventually(lambda: tab.script(FACTS)["Audio"] not in ("–", "0.0 s per second"))
-    server.eventually(lambda: "last minute" in tab.script(FACTS)["A request takes"])
+    server.eventually(lambda: "last minute" in tab.script(FACTS)["Request time"])
 
-    points = tab.script("return document.querySelector('#audio-line polyline').getAttribute('points').split(' ').length")
+    points = tab.script("return document.querySelector('#audio-chart polyline').getAttribute('points').split(' ').length")
     assert points > 1
     photographed(tab, "server-after-speech")
 
 
-def test_nothing_is_asked_before_somebody_looks_nor_when_nobody_does_any_more(page, server):  # noqa: F811
+def test_status_is_polled_only_while_the_tab_is_selected(page, server):  # noqa: F811
     urls = page.requested()
-    assert [] == [url for url in urls if "status" in url or url.endswith("pace.js")]
+    assert [] == [url for url in urls if "status" in url or url.endswith("status.js")]
     page.press("server-tab")
     count = 0
 
@@ -85,25 +108,25 @@ def test_nothing_is_asked_before_somebody_looks_nor_when_nobody_does_any_more(pa
     server.eventually(often)
     page.press("speech-tab")
     asked(page)
-    page.write(LONG * 2)
-    spoken(page, server)  # which takes longer than from one question to the next
+    page.write(LONG)
+    spoken(page, server)  # takes longer than the polling interval
 
     assert 0 == asked(page)
 
 
-def test_a_page_that_is_not_seen_asks_nothing(tab, server):
+def test_a_hidden_page_does_not_poll(tab, server):
     hide = "Object.defineProperty(document, 'visibilityState', {value: arguments[0], configurable: true});"
     tell = "document.dispatchEvent(new Event('visibilitychange'))"
     tab.script(hide + tell, "hidden")
     asked(tab)
-    server.speak(LONG * 2)  # which takes longer than from one question to the next
+    server.speak(LONG)  # takes longer than the polling interval
     assert 0 == asked(tab)
     tab.script(hide + tell, "visible")
 
     server.eventually(lambda: asked(tab))
 
 
-def test_a_keyboard_goes_from_tab_to_tab(page, server):  # noqa: F811
+def test_arrow_keys_switch_tabs(page, server):  # noqa: F811
     page.script("document.activeElement.blur()")
     page.keys(Keys.TAB)
     assert "speech-tab" == page.focused
@@ -122,16 +145,16 @@ def test_a_keyboard_goes_from_tab_to_tab(page, server):  # noqa: F811
     assert "Ready." == page.text("status")
 
 
-def test_a_screen_reader_is_told_of_tabs_and_of_columns(tab, server):
+def test_tabs_and_columns_have_roles_and_names(tab, server):
     outline = tab.outline()
 
-    for part in [("tablist", "What is shown"), ("tab", "Speech"), ("tab", "Server"), ("tabpanel", "Server"),
-                 ("region", "Workers"), ("columnheader", "Generation"), ("heading", "Last errors")]:  # fmt: skip
+    for part in [("tablist", "Views"), ("tab", "Speech"), ("tab", "Server"), ("tabpanel", "Server"),
+                 ("region", "Workers"), ("columnheader", "Generation"), ("heading", "Recent errors")]:  # fmt: skip
         assert part in outline
     assert ("button", "Speak") not in outline
 
 
-def test_the_address_names_the_tab(browser, server):  # noqa: F811
+def test_the_url_fragment_selects_the_tab(browser, server):  # noqa: F811
     browser.open(f"http://127.0.0.1:{server.port}/#server")
     server.eventually(lambda: browser.script(ROWS))
     browser.press("speech-tab")
@@ -140,7 +163,7 @@ def test_the_address_names_the_tab(browser, server):  # noqa: F811
     assert browser.element("text").is_displayed()
 
 
-def test_what_is_written_and_heard_stays_while_the_other_tab_is_looked_at(page, server):  # noqa: F811
+def test_text_and_audio_survive_a_change_of_tabs(page, server):  # noqa: F811
     page.write(SHORT)
     spoken(page, server)
     page.press("server-tab")
@@ -155,20 +178,20 @@ def test_what_is_written_and_heard_stays_while_the_other_tab_is_looked_at(page, 
 
 @pytest.mark.parametrize(
     ("status", "says"),
-    [(403, "A proxy between here and the server does not show /status (it answers 403)."),
-     (502, "cannot be reached behind its proxy"), (200, "is no server of this version")],
+    [(403, "A proxy does not forward /status (it answers 403)."),
+     (502, "The proxy cannot reach the server"), (200, "is not from a server of this version")],
 )  # fmt: skip
-def test_a_proxy_that_does_not_show_it_is_said_in_words(browser, server, status, says):  # noqa: F811
+def test_a_proxy_that_hides_status_is_reported(browser, server, status, says):  # noqa: F811
     with proxy(server, status) as port:
         browser.open(f"http://127.0.0.1:{port}/#server")
 
         assert says in server.eventually(lambda: browser.text("server-alert"))
-        assert not browser.element("server-seen").is_displayed()
-        # What was asked of the proxy is asked by its address.
+        assert not browser.element("server-content").is_displayed()
+        # These requests have the proxy's origin.
         browser.requested()
 
 
-def test_a_server_that_ends_is_said_and_what_was_seen_stays(browser, start):  # noqa: F811
+def test_a_server_that_ends_is_reported_and_its_last_values_stay(browser, start):  # noqa: F811
     server = start("--workers", "1").ready()
     opened(browser, server)
     browser.press("server-tab")
@@ -179,18 +202,17 @@ def test_a_server_that_ends_is_said_and_what_was_seen_stays(browser, start):  # 
     assert browser.script(ROWS)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, PHONE, SMALL_PHONE], ids=["desktop", "phone", "small-phone"])
-def test_it_fits_in_either_light(tab, server, size, scheme, request):
-    tab.emulate(size, prefers_color_scheme=scheme)
+def test_the_tab_fits_every_screen(tab, server):
     server.eventually(lambda: "per second" in tab.script(FACTS)["Requests"])
-    photographed(tab, f"server-{request.node.callspec.id}")
-
-    assert tab.script("return document.documentElement.scrollWidth") <= size[0]
+    for name, size in SCREENS.items():
+        for scheme in ("light", "dark"):
+            tab.emulate(size, prefers_color_scheme=scheme)
+            photographed(tab, f"server-{name}-{scheme}")
+            assert tab.script("return document.documentElement.scrollWidth") <= size[0]
 
 
 class proxy:
-    """Passes on what it is asked, but answers /status itself."""
+    """A proxy that answers /status itself and forwards the rest."""
 
     def __init__(self, server: Server, status: int) -> None:
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -214,7 +236,7 @@ class proxy:
                 self.wfile.write(body)
 
             def log_message(self, *words) -> None:
-                """Nobody reads it."""
+                """Print nothing."""
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever)

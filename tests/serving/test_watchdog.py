@@ -37,11 +37,16 @@ def test_a_leak_is_said_in_one_line_and_the_worker_is_replaced_between_requests(
 
 
 def test_descriptors_that_are_not_closed_are_named(start):
-    server = start("--workers", "1", LEAKING, environment={"CHORUS_LEAK": "DescriptorLeak"}).ready()
+    settings = {"watchdog": {"every": 100}}
+    server = start("--workers", "1", LEAKING, keys=settings, environment={"CHORUS_LEAK": "DescriptorLeak"}).ready()
     serve(server, 800, until=lambda: alerts(server))
 
     (line,) = alerts(server)
     assert "kind=descriptors" in line
     assert "tests/app/watchdog/leaks.py +" in line
+    # A window of tracing has ended by then, and both of the article's values are shown.
+    (worker,) = server.ask("GET", "/status").json()["workers"]
+    assert worker["memory"]["traced_bytes"] > 0
+    assert "tts_worker_traced_bytes" in server.ask("GET", "/metrics").body.decode()
     # They are what this test is about.
     server.remember_descriptors()

@@ -1,4 +1,4 @@
-"""Chromium as people have it, driven through its own driver: what they see, hear and press on the page."""
+"""Headless Chromium, driven by selenium: what a user of the page sees, hears and presses."""
 
 import json
 import shutil
@@ -17,13 +17,13 @@ from selenium.webdriver.remote.webelement import WebElement
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 DESKTOP, PHONE, SMALL_PHONE = (1100, 850), (360, 740), (320, 568)
 
-# Nothing of Chromium's own business may be mistaken for the page's. /dev/shm is the server's to keep clean.
+# Chromium's own requests would count as the page's, and its files in /dev/shm as the server's.
 _SWITCHES = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
     "--autoplay-policy=no-user-gesture-required",
 )  # fmt: skip
-#: Notes what is heard and lit, with the page's clock, before any script of the page runs.
+#: Records audio buffers and highlighted words with their times; runs before the page's scripts.
 _WITNESS = """(() => {
   const seen = { sounds: [], words: [] };
   Object.defineProperty(window, "witness", { value: seen });
@@ -48,7 +48,7 @@ _WITNESS = """(() => {
 
 @dataclass(frozen=True)
 class Browser:
-    """One Chromium with a fresh profile. `driver` is selenium's; the rest is in the page's words."""
+    """One tab of a Chromium, without stored data."""
 
     driver: webdriver.Chrome
     downloads: Path
@@ -57,7 +57,7 @@ class Browser:
         self.driver.get(url)
 
     def emulate(self, size: tuple[int, int] = DESKTOP, **features: str) -> None:
-        """Be of that size in CSS pixels, with media features such as `prefers_color_scheme="dark"`."""
+        """Emulate a viewport in CSS pixels and media features such as `prefers_color_scheme="dark"`."""
         screen = {"width": size[0], "height": size[1], "deviceScaleFactor": 2, "mobile": size[0] < 500}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
         self.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": bool(screen["mobile"])})
@@ -71,7 +71,7 @@ class Browser:
         return self.element(name).text
 
     def write(self, text: str) -> None:
-        """Put `text` into the field as pasting does: at once, and with any character."""
+        """Enter `text` like a paste: at once, with any character."""
         self.script("arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))",
                     self.element("text"), text)  # fmt: skip
 
@@ -79,14 +79,14 @@ class Browser:
         self.element(name).click()
 
     def keys(self, *keys: str) -> None:
-        """Press keys, one after the other, wherever the focus is."""
+        """Press keys, one after the other, at the focus."""
         ActionChains(self.driver).send_keys(*keys).perform()
 
     def chord(self, modifier: str, key: str) -> None:
         ActionChains(self.driver).key_down(modifier).send_keys(key).key_up(modifier).perform()
 
     def click_at(self, x: float, y: float) -> None:
-        """Click at a place of the window."""
+        """Click at a point of the window."""
         action = ActionBuilder(self.driver)
         action.pointer_action.move_to_location(round(x), round(y)).click()
         action.perform()
@@ -95,7 +95,7 @@ class Browser:
         return self.driver.execute_script(source, *arguments)
 
     def set(self, name: str, value: str) -> None:
-        """Choose a value of a list or a slider, as its user does."""
+        """Set the value of a list or slider, with its events."""
         self.script("arguments[0].value = arguments[1]; for (const sign of ['input', 'change'])"
                     "arguments[0].dispatchEvent(new Event(sign, {bubbles: true}))", self.element(name), value)  # fmt: skip
 
@@ -112,34 +112,34 @@ class Browser:
 
     @property
     def sounds(self) -> list[dict[str, Any]]:
-        """Every piece that was put on the audio clock, in order."""
+        """Every chunk that was scheduled on the audio clock, in order."""
         return list(self.script("return witness.sounds"))
 
     @property
     def words(self) -> list[dict[str, Any]]:
-        """Every word that was lit, in order."""
+        """Every word that was highlighted, in order."""
         return list(self.script("return witness.words"))
 
     def complaints(self) -> list[str]:
-        """What the console holds beside the answers that the browser itself reports there."""
+        """Console messages, without the browser's own about HTTP responses."""
         entries = self.driver.get_log("browser")
         return [entry["message"] for entry in entries if entry["source"] != "network"]
 
     def requested(self) -> list[str]:
-        """Every address that was asked for since the last call, the page's own included."""
+        """Every URL that was requested since the last call, including the page's."""
         messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         sent = [message["params"] for message in messages if message["method"] == "Network.requestWillBeSent"]
         return [params["request"]["url"] for params in sent]
 
     def outline(self) -> list[tuple[str, str]]:
-        """The roles and names that a screen reader is told, in order."""
+        """The roles and names in the accessibility tree, in order."""
         nodes = self.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
         seen = [node for node in nodes if not node["ignored"]]
         return [(str(node["role"]["value"]), str(node.get("name", {}).get("value", ""))) for node in seen]
 
 
-def launch(profile: Path, downloads: Path) -> Browser:
-    """Start Chromium with that profile. It keeps nothing elsewhere and asks nobody for anything."""
+def launch(profile: Path) -> webdriver.Chrome:
+    """Start Chromium with that profile. Its first tab stays open for `close_tab`."""
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
     for switch in (*_SWITCHES, f"--user-data-dir={profile}"):
@@ -147,17 +147,33 @@ def launch(profile: Path, downloads: Path) -> Browser:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     # With the driver's path given, selenium looks for none and fetches none.
     driver = webdriver.Chrome(options, Service(str(DRIVER)))
-    browser = Browser(driver, downloads)
+    driver.get("chrome://net-internals/#sockets")
+    return driver
+
+
+def open_tab(driver: webdriver.Chrome, downloads: Path) -> Browser:
+    """Open a tab that records what the page plays; a tab has a session storage of its own."""
+    driver.switch_to.new_window("tab")
     driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _WITNESS})
     driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(downloads)})
+    browser = Browser(driver, downloads)
     browser.emulate()
-    browser.open("about:blank")
-    browser.requested()  # what Chromium's own first page is made of
+    browser.complaints()
+    browser.requested()
     return browser
 
 
+def close_tab(driver: webdriver.Chrome) -> None:
+    """Close the tab, delete what its server stored, and close the idle connections to it."""
+    data = {"origin": driver.execute_script("return origin"), "storageTypes": "all"}
+    driver.execute_cdp_cmd("Storage.clearDataForOrigin", data)
+    driver.close()
+    driver.switch_to.window(driver.window_handles[0])
+    driver.execute_script("chrome.send('flushSocketPools')")
+
+
 def downloaded(browser: Browser, name: str, eventually: Callable[[Callable[[], Any]], Any]) -> bytes:
-    """Return the file of that name once it is whole."""
+    """Return a downloaded file once it is complete."""
     path = browser.downloads / name
     eventually(lambda: path.exists() and path.stat().st_size and not list(browser.downloads.glob("*.crdownload")))
     return path.read_bytes()

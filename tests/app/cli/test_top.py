@@ -1,23 +1,20 @@
-"""chorus top: what it shows of a board, which server it takes, and that nothing on a board commands a terminal."""
+"""chorus top: its view of a scoreboard, the choice of the server, and control characters from a board."""
 
-import json
 import os
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 
 import pytest
 from rich.console import Console
 
-from app.cli.top_source import EndedError, Local, NoServerError, only
+from app.cli.top import EndedError, NoServerError, WatchedServer, only
 from app.cli.top_view import view
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.discovery import server_of, servers
 from app.scoreboard.layout import State
-from app.scoreboard.rates import RecentSnapshots
+from app.scoreboard.rates import History
 from app.scoreboard.snapshot import snapshot
-from app.scoreboard.told import told
 from tests.conftest import ROOT
 
 #: A process that has a board, and a child that has the same, until its standard input ends.
@@ -58,32 +55,33 @@ def serving():
 
 
 def looked(*snapshots):
-    looks = RecentSnapshots()
+    history = History()
     for each in snapshots:
-        looks.add(each)
-    return looks
+        history.add(each)
+    return history
 
 
-def shown(looks, width=80, **options):
+def shown(history, width=80, **options):
     console = Console(width=width, record=True, file=open(os.devnull, "w"))
     with console.file:
-        console.print(view(looks, **options))
+        console.print(view(history, **options))
     return console.export_text()
 
 
 def test_every_worker_has_a_line_with_what_it_does(board, worker):
-    worker.set_gauges(connections=7, active=3, waiting=1, speaking=2, service_s=0.25, uss_bytes=120e6, live_bytes=80e6)
+    worker.set_gauges(connections=7, active=3, waiting=1, speaking=2, parked=4, service_s=0.25, uss_bytes=120e6, live_bytes=80e6)
     worker.set_gauges(descriptors=31, threads=5)
     line = next(line for line in shown(looked(snapshot(board))).splitlines() if "4242" in line)
 
-    assert ["0", "4242", "ready", "1", "7", "3/1/2", "-", "0.25", "-", "120/80", "31", "5"] == line.split()
+    assert ["0", "4242", "ready", "1", "7", "3/1/2/4", "-", "0.25", "-", "120/80", "31", "5"] == line.split()
 
 
 def test_nothing_is_cut_on_80_columns(board, worker):
     worker.set_pid(4_194_304)
     worker.set_state(State.DRAINING)
-    worker.set_gauges(connections=100, active=10, waiting=6, speaking=4, descriptors=512, threads=99, service_s=12.34)
+    worker.set_gauges(connections=100, active=10, waiting=6, speaking=4, descriptors=512, threads=99)
     worker.set_gauges(uss_bytes=987e6, live_bytes=765e6)
+    worker.set_gauges(service_s=12.34)
     worker.set_gauges(request_since_s=time.monotonic() - 100.5, stalls_s=time.monotonic() + 19.5)
 
     assert "…" not in shown(looked(snapshot(board)), 80)
@@ -111,23 +109,25 @@ def test_quantiles_are_of_the_last_minute_and_say_where_they_end(board, worker):
     text = shown(looked(before, snapshot(board)))
 
     assert "request     p50 <= 0.25 s   p95 <= 0.25 s   of 1, last minute" in text
-    assert "first audio p50 > 120 s   p95 > 120 s   of 100, since the start" in text
+    assert "first audio p50 > 120 s   p95 > 120 s   of 100, since start" in text
 
 
 def test_what_was_seen_of_another_server_at_the_same_place_makes_no_rates(board, worker):
     worker.count_audio(50.0)
-    looks = looked(snapshot(board), snapshot(Scoreboard(1)))
+    history = looked(snapshot(board), snapshot(Scoreboard(1)))
 
-    assert looks.rates() is None or looks.rates().audio_s_per_s == 0
+    assert history.rates() is None or history.rates().audio_s_per_s == 0
 
 
-def test_the_queue_refusals_and_how_workers_ended_are_told(board, worker):
+def test_the_queue_refusals_and_ended_processes_are_shown(board, worker):
     worker.set_gauges(waiting=5)
     worker.count_refusal("queue_full")
     board.release_slot(board.take_slot(), "stalled")
+    worker.row["reader_ends"] += 2
     text = shown(looked(snapshot(board)))
 
     assert "queue 5 of 64" in text
+    assert "audio - s/s   readers ended 2" in text
     assert "refused 1 queue full   workers ended 1 stalled" in text
 
 
@@ -146,22 +146,6 @@ def test_workers_that_find_no_room_are_counted():
     assert 24 >= len(lines)
     assert "and 27 more workers" in lines[-2]
     assert "q ends this" == lines[-1].rstrip()
-
-
-def test_what_status_tells_shows_as_the_board_does(board, worker):
-    worker.set_gauges(speaking=1, request_since_s=1.0, stalls_s=61.0, live_bytes=1e6)
-    worker.observe({"request_s": 0.2})
-    worker.count_answer("speech", 503)
-    worker.set_error("broken")
-    seen = snapshot(board)
-
-    assert seen == told(json.loads(json.dumps(asdict(seen))))
-
-
-@pytest.mark.parametrize("other", [[], {}, {"status": "ready"}, None, {"workers": 3, "totals": [], "master": 1}])
-def test_what_is_no_status_is_said(other):
-    with pytest.raises(ValueError, match="no status of a server of this version"):
-        told(other)
 
 
 def test_a_server_is_found_by_itself_and_by_its_worker(serving):
@@ -187,13 +171,13 @@ def test_another_users_servers_are_not_listed(serving):
 
 def test_a_server_that_ends_while_it_is_watched_is_said(serving):
     process, _ = serving
-    watched = Local(server_of(process.pid))
-    assert process.pid == watched.look().master
+    watched = WatchedServer(server_of(process.pid))
+    assert process.pid == watched.snapshot().master
     process.stdin.close()
     process.wait()
 
     with pytest.raises(EndedError, match=f"the server of master {process.pid} has ended"):
-        watched.look()
+        watched.snapshot()
 
 
 def test_none_and_several_servers_say_what_to_do(serving):
@@ -202,7 +186,7 @@ def test_none_and_several_servers_say_what_to_do(serving):
     assert found is only([found])
     with pytest.raises(NoServerError, match=r"start one \(chorus serve\)"):
         only([])
-    with pytest.raises(NoServerError, match=rf"say which with --pid\n  --pid {found.pid}  up \d+ s, 1 workers\n"):
+    with pytest.raises(NoServerError, match=rf"select one with --pid\n  --pid {found.pid}  up \d+ s, 1 workers\n"):
         only([found, found])
 
 
@@ -210,10 +194,8 @@ def test_none_and_several_servers_say_what_to_do(serving):
     ("words", "status", "says"),
     [
         (["--pid", "4194305"], 69, "there is no process 4194305"),
-        (["--pid", str(os.getppid())], 69, "is no Chorus server of this version"),
-        (["--url", "http://127.0.0.1:9", "--once"], 69, "does not answer"),
-        (["--url", "127.0.0.1:5002"], 64, "expected http://host:port"),
-        (["--url", "http://127.0.0.1:9", "--pid", "1"], 64, "give one of them"),
+        (["--pid", str(os.getppid())], 69, "is not a Chorus server of this version"),
+        (["--url", "http://127.0.0.1:9"], 64, "--url"),
         (["--interval", "0"], 64, "0.1<=x<=60"),
     ],
 )

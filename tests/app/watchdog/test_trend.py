@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.watchdog.trend import is_steady, trend
+from app.watchdog.trend import SustainedGrowth, is_steady, trend
 
 REQUESTS = np.arange(100.0, 350.0, 5.0)
 
@@ -62,3 +62,25 @@ def test_a_line_is_steady():
 def test_growth_is_clear_where_it_is_far_more_than_the_noise():
     assert trend(REQUESTS, 3.0 * REQUESTS + noise(20.0)).is_clear
     assert not trend(REQUESTS, 3.0 * REQUESTS + noise(100.0)).is_clear
+
+
+def sustained_at(values, growth=0.1):
+    rule = SustainedGrowth(growth)
+    return [number for number, value in enumerate(values) if rule.add(1000 * number, value)]
+
+
+def test_growth_by_more_than_the_fraction_is_an_alert_once_it_is_sustained():
+    assert [3] == sustained_at([100, 104, 108, 112])
+
+
+def test_after_an_alert_everything_begins_anew():
+    assert [3, 7] == sustained_at([100, 104, 108, 112, 116, 121, 126, 131])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[100, 150, 150, 150, 150], [100, 104, 108, 109.9], [100, 120, 110, 130, 115, 140], [100, 99, 101, 100.5, 102, 130]],
+    ids=["a step", "too little", "up and down", "a step after noise"],
+)
+def test_other_growth_is_no_sustained_growth(values):
+    assert [] == sustained_at(values)

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import app.watchdog.watchdog
-from app.watchdog.sample import anon_bytes
-from app.watchdog.watch import STRIDE
+from app.watchdog.detector import STRIDE
+from app.watchdog.sampler import anon_bytes
 from app.watchdog.watchdog import Watchdog
 from loader.config.settings import WatchdogSettings
 from tests.app.watchdog import leaks
@@ -205,6 +205,27 @@ def test_slow_growth_of_what_is_traced_is_found_as_the_article_does(held, caplog
         assert ("python", "traced_bytes") == tuple(alert(caplog)[name] for name in ("kind", "signal"))
     finally:
         tracemalloc.stop()
+
+
+def test_windows_of_tracing_find_a_leak_of_python_by_the_articles_rule_alone(held, caplog):
+    """No slope can be an alert here: it would have to be over 1 MiB a request."""
+    worker = Worker(replace(SETTINGS, leak_bytes=MIB))
+    worker.serve(10_000, held(leaks.PythonLeak(KIB)).serve)
+
+    line = alert(caplog)
+    assert ("python", "traced_bytes") == (line["kind"], line["signal"])
+    assert 0.7 * KIB < line["bytes_per_request"] < 1.3 * KIB
+    assert line["lines"].startswith("tests/app/watchdog/leaks.py:")
+
+
+def test_windows_of_tracing_are_a_small_part_of_all_requests():
+    worker, traced = Worker(), 0
+    for _ in range(3000):
+        worker.serve(1)
+        traced += tracemalloc.is_tracing()
+
+    assert 0 < traced <= 0.05 * 3000
+    assert worker.samples[-1].traced_bytes
 
 
 def test_with_tracing_always_on_a_leak_is_found_and_tracing_goes_on(held, caplog):

@@ -79,6 +79,14 @@ def test_what_was_sealed_opens(directory, map_files):
     assert map_files == isinstance(artifact.buffers["decode.bin"], mmap.mmap)
 
 
+def test_every_byte_that_is_hashed_is_reported_block_by_block(embedded_artifact):
+    sizes: list[int] = []
+    artifact = open_artifact(embedded_artifact, hashed=sizes.append)
+
+    assert sum(map(len, artifact.buffers.values())) == sum(sizes)
+    assert max(sizes) < max(map(len, artifact.buffers.values()))
+
+
 def test_sealed_files_are_not_writable(directory):
     assert {0o444} == {path.stat().st_mode & 0o777 for path in directory.iterdir()}
 

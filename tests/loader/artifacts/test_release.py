@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from loader.artifacts.release import open_release, seal_release, sha256_of
+from loader.artifacts.fs import sha256_of
+from loader.artifacts.release import open_release, seal_release
 from loader.errors import IntegrityError, LoaderError, ModelNotFoundError
 
 CHECKPOINT, CONFIG = b"weights " * 1000, b'{"model": "vits"}'
@@ -75,6 +76,13 @@ def test_a_truncated_empty_or_grown_checkpoint_is_refused(directory, refused, co
     (directory / "model_file.pth").write_bytes(content)
 
     assert f"{len(content)} bytes" in refused("model_file.pth").found
+
+
+def test_every_byte_that_is_hashed_is_reported(directory):
+    sizes: list[int] = []
+    release = open_release(directory, hashed=sizes.append)
+
+    assert sum((directory / name).stat().st_size for name in release.hashes) == sum(sizes)
 
 
 @pytest.mark.parametrize("name", ["config.json", "model_file.pth", "version.txt", "hash.sha256"])

@@ -30,5 +30,5 @@ def test_a_probe_that_failed_counts_with_the_time_it_took():
 def test_how_full_it_was_and_what_was_refused_is_read_from_what_status_said():
     looks = (status(64, refused=1, up_s=10.0), status(60, refused=7, up_s=12.0), status(64, refused=21, up_s=14.0))
     measured = Round((*(Probe("/status", 1.0, 200, look) for look in looks), Probe("/status", 1.0, None)))
-    assert 2 / 3 == measured.share(lambda seen: seen.waiting == 64)
-    assert 5.0 == measured.rate_hz(lambda seen: seen.totals.refusals["queue_full"])
+    assert 2 / 3 == measured.share(lambda seen: seen["workers"][0]["waiting"] == 64)
+    assert 5.0 == measured.rate_hz(lambda seen: seen["totals"]["refusals"]["queue_full"])

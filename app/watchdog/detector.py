@@ -1,0 +1,247 @@
+"""Leak detector of one worker: baseline, suspicion, verdict. Knows no thread and no log.
+
+What seems to grow is a leak if it goes on, at half its rate at least, when nothing is traced any more: tracing and counting take
+memory themselves, and leave some of it behind.
+"""
+
+import gc
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from statistics import median
+from typing import TYPE_CHECKING
+
+from app.watchdog.sampler import Heap, MemorySample, TraceWindows
+from app.watchdog.trend import History, Signal, SustainedGrowth, Trend, signals, trend
+from loader.config.settings import WatchdogSettings
+
+if TYPE_CHECKING:
+    from app.watchdog.attribution import Findings
+
+#: Syntheses after which caches are filled and every thread has its heap.
+WARM_UP_REQUESTS = 100
+#: Syntheses between two points.
+STRIDE = 5
+#: Points of which the lowest is the device's sample in the article's rule.
+_SAMPLE_POINTS = 10
+#: Syntheses without suspicions after one that was dismissed; doubled each time, because every suspicion costs.
+_MIN_PAUSE_REQUESTS, _MAX_PAUSE_REQUESTS = 250, 16_000
+#: Points after tracing, by which growth goes on, or not.
+_POINTS_AFTER = 8
+
+
+class State(Enum):
+    """State of the detector."""
+
+    WARMING = "warming"
+    BASELINED = "baselined"
+    SUSPECT = "suspect"
+    CONFIRMED = "confirmed"
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A confirmed leak."""
+
+    #: As it is counted (`scoreboard.layout.LEAKS`).
+    kind: str
+    #: The signal that says most of it, and how it grew when it was suspected.
+    signal: Signal
+    trend: Trend
+    #: Other signals that grew meanwhile, suspected or not.
+    also: tuple[Signal, ...]
+    findings: "Findings"
+
+
+class Suspicion:
+    """One suspicion, from the first sign to the verdict: trace, then look whether the growth goes on."""
+
+    def __init__(
+        self, suspects: Mapping[Signal, Trend], signals: tuple[Signal, ...], now_s: Callable[[], float], is_certain: bool = False
+    ) -> None:
+        """Begin to trace.
+
+        Args:
+            suspects: what seems to grow, the signal that says most first; not empty.
+            signals: all there are.
+            now_s: a clock.
+            is_certain: the growth is known, only its cause is not.
+        """
+        # Not at the top: tracing's libraries are for workers that need them.
+        from app.watchdog.attribution import Attribution
+
+        self._suspects = suspects
+        self._signals = signals
+        self._is_certain = is_certain
+        self._findings: Findings | None = None
+        self._after = History(signals)
+        self._points = 0
+        gc.collect()
+        self._attribution = Attribution(now_s)
+
+    @property
+    def kinds(self) -> set[str]:
+        """The kinds of leak that are suspected."""
+        return {signal.kind for signal in self._suspects}
+
+    def add(self, point: MemorySample) -> bool:
+        """Take the next point; return whether the verdict can be given."""
+        if self._findings is None:
+            self._findings = self._attribution.add(point.requests)
+        else:
+            self._after.add(point)
+            self._points += 1
+            # Tracing leaves thousands of tuples in Python's free lists, which count as blocks until a collection empties them.
+            gc.collect()
+        return self._points == _POINTS_AFTER
+
+    def abandon(self) -> None:
+        """Give up, and stop tracing."""
+        if self._findings is None:
+            self._attribution.abandon()
+
+    def verdict(self, leak_bytes: int) -> Leak | None:
+        """Return the leak; None if none of the suspects goes on growing."""
+        if (found := self._findings) is None:
+            return None
+        going_on = [each for each in self._suspects if self._is_certain or self._goes_on(each)]
+        weighed = [each for each in going_on if self._weighs(each, going_on, found, leak_bytes)]
+        if not weighed:
+            return None
+        first = weighed[0]
+        also = tuple(each for each in self._signals if each != first and self._slope(each) >= each.min_per_request / 2)
+        return Leak(self._kind(first, found), first, self._suspects[first], also, found)
+
+    def _goes_on(self, signal: Signal) -> bool:
+        suspected = self._suspects[signal]
+        rate = max(signal.min_per_request, suspected.low) / 2
+        requests, values = self._after.known(signal, _POINTS_AFTER)
+        if len(values) < _POINTS_AFTER or self._slope(signal) < rate:
+            return False
+        return bool(median(values) - suspected.values[1] >= rate * (median(requests) - suspected.requests[1]))
+
+    def _slope(self, signal: Signal) -> float:
+        requests, values = self._after.known(signal, _POINTS_AFTER)
+        return trend(requests, values).slope if len(values) > 1 else 0.0
+
+    def _weighs(self, signal: Signal, going_on: Sequence[Signal], found: "Findings", leak_bytes: int) -> bool:
+        """Whether a signal says most of what grows: blocks are counted, and may weigh little beside the C heap."""
+        if signal.unit != "blocks":
+            return True
+        heap = max((self._suspects[each].slope for each in going_on if each.kind == "native"), default=0.0)
+        return self._suspects[signal].slope * found.bytes_per_block >= max(leak_bytes, heap) / 2
+
+    def _kind(self, signal: Signal, found: "Findings") -> str:
+        """Return the kind of leak; memory that Python took from the C heap is Python's."""
+        if signal.kind == "native" and found.traced_large_per_request >= self._suspects[signal].slope / 2:
+            return "python"
+        return signal.kind
+
+
+class Detector:
+    """Judges the samples of one worker. Used by one thread."""
+
+    def __init__(self, settings: WatchdogSettings, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._now_s = now_s
+        self._signals = signals(settings.leak_bytes)
+        self._by_name = {each.name: each for each in self._signals}
+        self._history = History(self._signals)
+        self._windows = None if settings.trace else TraceWindows(settings.every, WARM_UP_REQUESTS)
+        self._begin_sustained()
+        self._voices = 0
+        self._suspicion: Suspicion | None = None
+        self._next_sample = WARM_UP_REQUESTS + settings.every
+        self._pause = _MIN_PAUSE_REQUESTS
+        #: By kind, the number of requests from which on it may be suspected again.
+        self._silent_until: dict[str, int] = {}
+        self.state = State.WARMING
+
+    @property
+    def traced_bytes(self) -> int | None:
+        """Python's memory by the last window of tracing; None before the first, and if tracing is always on."""
+        return None if self._windows is None else self._windows.value_bytes
+
+    def add(self, sample: MemorySample, voices: int = 1) -> Leak | None:
+        """Take the next sample, some syntheses after the last one; return a leak that is confirmed now.
+
+        Args:
+            sample: of this worker.
+            voices: that have spoken until then. Each takes memory when it begins to, which is no growth.
+        """
+        if voices != self._voices:
+            self._voices = voices
+            self._begin_sustained()
+        if sample.requests < WARM_UP_REQUESTS:
+            return None
+        if self.state is State.SUSPECT:
+            return self._judge(sample)
+        if self.state is State.WARMING:
+            self.state = State.BASELINED
+        self._suspect(sample)
+        return None
+
+    def abandon(self) -> None:
+        """Stop tracing: the worker is ending."""
+        if self._windows is not None:
+            self._windows.abandon()
+        if self._suspicion is not None:
+            self._suspicion.abandon()
+
+    def _begin_sustained(self) -> None:
+        self._traced, self._device = (SustainedGrowth(self._settings.growth) for _ in range(2))
+
+    def _suspect(self, sample: MemorySample) -> None:
+        sustained = self._sustained_growth(sample)
+        if self._windows is not None and self._windows.is_open:
+            # Tracing leaves holes in the heap: points beside it are of another kind.
+            return
+        # The value of windows is a staircase: the rule above judges it, not the slope.
+        self._history.add(sample if self._windows is None else replace(sample, traced_bytes=None))
+        silent = [kind for kind, until in self._silent_until.items() if sample.requests < until]
+        if not (suspects := sustained or self._history.growing(silent)):
+            return
+        self._suspicion = Suspicion(suspects, self._signals, self._now_s, bool(sustained))
+        self.state = State.SUSPECT
+
+    def _sustained_growth(self, sample: MemorySample) -> Mapping[Signal, Trend]:
+        """Return what has grown as the article says: once every so many syntheses, Python's memory and the device's."""
+        found = {}
+        if self._windows is not None and self._windows.add(sample.requests, Heap(sample.live_bytes, sample.python_blocks)):
+            found["traced_bytes"] = self._traced.add(sample.requests, float(self._windows.value_bytes or 0))
+        if sample.requests >= self._next_sample:
+            self._next_sample = sample.requests + self._settings.every
+            found["device_bytes"] = self._sustained_points("device_bytes", self._device, sample.requests)
+            if self._windows is None:
+                found["traced_bytes"] = self._sustained_points("traced_bytes", self._traced, sample.requests)
+        return {self._by_name[name]: each for name, each in found.items() if each is not None}
+
+    def _sustained_points(self, name: str, rule: SustainedGrowth, requests: int) -> Trend | None:
+        _, values = self._history.known(self._by_name[name], _SAMPLE_POINTS)
+        return rule.add(requests, float(values.min())) if len(values) > 1 else None
+
+    def _judge(self, sample: MemorySample) -> Leak | None:
+        assert self._suspicion is not None
+        if not self._suspicion.add(sample):
+            return None
+        leak, kinds = self._suspicion.verdict(self._settings.leak_bytes), self._suspicion.kinds
+        self._suspicion = None
+        # Tracing has left its holes in the heap.
+        self._history.clear()
+        if leak is None:
+            self._dismiss(kinds, sample.requests)
+        else:
+            self._confirm(leak, sample.requests)
+        return leak
+
+    def _dismiss(self, kinds: Collection[str], requests: int) -> None:
+        self.state = State.BASELINED
+        self._silent_until.update(dict.fromkeys(kinds, requests + self._pause))
+        self._pause = min(2 * self._pause, _MAX_PAUSE_REQUESTS)
+
+    def _confirm(self, leak: Leak, requests: int) -> None:
+        """Report the same kind again only after as many requests more, not with each of them."""
+        self.state = State.CONFIRMED
+        for kind in {leak.kind, *(each.kind for each in (leak.signal, *leak.also))}:
+            self._silent_until[kind] = 2 * requests

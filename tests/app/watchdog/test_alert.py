@@ -1,0 +1,63 @@
+"""Alert: the requests that are left at the rate of a leak, on the machine or in a container."""
+
+import resource
+from dataclasses import replace
+
+import pytest
+
+from app.system.cgroup import Groups
+from app.watchdog.alert import memory_headroom_bytes, requests_left
+from app.watchdog.sampler import MemorySample
+from app.watchdog.trend import Signal
+
+MIB = 2**20
+NOW = MemorySample(1000, None, None, 0, None, 0, 24, 8, None, None)
+
+
+@pytest.fixture
+def room(tmp_path):
+    """Return what is left where the machine has 900 MiB, and the groups of a process in /pod/box say these things."""
+    (tmp_path / "meminfo").write_text("MemTotal: 2097152 kB\nMemAvailable: 921600 kB\n")
+    (tmp_path / "cgroup").write_text("0::/pod/box\n")
+
+    def room(**groups):
+        for name, (limit, used_mib, idle_mib) in groups.items():
+            folder = tmp_path / "mount" / {"box": "pod/box", "pod": "pod"}[name]
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "memory.max").write_text(f"{limit}\n")
+            (folder / "memory.current").write_text(f"{used_mib * MIB}\n")
+            (folder / "memory.stat").write_text(f"inactive_file {idle_mib * MIB}\n")
+        return memory_headroom_bytes(tmp_path / "meminfo", Groups(tmp_path, tmp_path / "mount")) / MIB
+
+    return room
+
+
+def test_without_a_limit_it_is_what_the_machine_has(room):
+    assert 900 == room(box=("max", 100, 0))
+
+
+def test_a_cache_of_files_that_nobody_uses_is_room(room):
+    assert 300 == room(box=(512 * MIB, 500, 288))
+
+
+def test_a_tighter_group_above_counts(room):
+    assert 50 == room(box=(512 * MIB, 100, 0), pod=(256 * MIB, 206, 0))
+
+
+def test_descriptors_last_until_their_limit():
+    signal = Signal("descriptors", "descriptors", "descriptors", 0.02)
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    assert (soft - 24) * 2 == requests_left(signal, 0.5, NOW)
+    assert 0 == requests_left(signal, 0.5, replace(NOW, descriptors=soft + 1))
+
+
+def test_of_threads_nobody_knows():
+    assert requests_left(Signal("threads", "threads", "threads", 0.02), 1.0, NOW) is None
+
+
+def test_of_what_stood_still_of_late_nobody_knows():
+    signal = Signal("device_bytes", "device", "bytes", 512)
+
+    assert requests_left(signal, 0.0, NOW) is None
+    assert requests_left(Signal("live_bytes", "native", "bytes", 512), -1.0, NOW) is None
