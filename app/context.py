@@ -1,30 +1,44 @@
-"""What one process serves from: its configuration and its open voices."""
+"""Context: everything that one process serves from."""
 
-from dataclasses import dataclass
+import time
 
 from app.scheduling.admission import Admission
-from app.scheduling.cpu import Hands
+from app.scheduling.cpu import CpuBudget
+from app.scheduling.deadline import ProxyClock
 from app.scheduling.parking import Parking
+from app.scoreboard.board import Scoreboard
+from app.scoreboard.layout import SAMPLED
+from app.scoreboard.slot import Slot
 from app.system.heap import IdleHeap
-from app.warmup import WarmUp
+from app.warmup import WarmUp, stop_gracefully
+from app.watchdog.sampler import MemorySample
 from app.watchdog.watchdog import Watchdog
 from loader.config.settings import Settings
 from loader.voices.catalog import Catalog
 
 
-@dataclass(frozen=True)
-class Service:
-    """Made once a process, in the master where `preload` is on; immutable."""
+class Context:
+    """What one process serves from.
 
-    settings: Settings
-    warm_up: WarmUp
-    #: Unix time at which the process was made.
-    opened_at_s: int
-    heap: IdleHeap
-    hands: Hands
+    Made with the application, in the master if `preload` is on: only what needs no slot. `enter_worker` adds the rest in
+    each worker, before its first request.
+    """
+
+    board: Scoreboard
+    #: This worker's slot on the board.
+    slot: Slot
+    cpu: CpuBudget
     admission: Admission
     parking: Parking
     watchdog: Watchdog
+    proxy_clock: ProxyClock
+
+    def __init__(self, settings: Settings, warm_up: WarmUp) -> None:
+        self.settings = settings
+        self.warm_up = warm_up
+        #: Unix time at which the voices were opened.
+        self.opened_at_s = int(time.time())
+        self.heap = IdleHeap()
 
     @property
     def catalogue(self) -> Catalog:
@@ -34,3 +48,25 @@ class Service:
             WarmingUpError: they are not ready in this worker.
         """
         return self.warm_up.catalogue
+
+    def enter_worker(self, board: Scoreboard, slot: Slot) -> None:
+        """Set the worker's slot, and build what writes to it. Runs once in each worker, after the fork."""
+        settings = self.settings
+        self.board, self.slot = board, slot
+        self.cpu = CpuBudget(board, slot, stall_s=settings.admission.stall_s, parallel=settings.speech.parallel)
+        self.admission = Admission(settings.threads, settings.admission, board, slot)
+        self.parking = Parking(settings.admission.parked, settings.threads, self.heap, slot)
+        self.proxy_clock = ProxyClock(slot.count_distrusted_start)
+        self.watchdog = Watchdog(
+            settings.watchdog,
+            note=self._publish_sample,
+            alerted=slot.count_leak,
+            take_turn=board.take_turn,
+            replace=stop_gracefully,
+            device_bytes=self.warm_up.device_bytes,
+        )
+
+    def _publish_sample(self, sample: MemorySample) -> None:
+        values = {name: getattr(sample, name) for name in SAMPLED}
+        measured = {name: float(value) for name, value in values.items() if value is not None}
+        self.slot.set_gauges(sampled_at_s=time.time(), **measured)

@@ -1,48 +1,51 @@
-"""What can go wrong with a request. Status and code live on the class; nothing of this project is imported.
+"""Errors of requests, with status and code on the class. Imports nothing of this project.
 
-Messages are for the client: they say the value, the bound and the remedy, and never a
+Messages are for the client: they name the value, the bound and the remedy, and never a
 path, a traceback or another request's text.
 """
 
 import errno
 from collections.abc import Iterable
 
+#: Key of the WSGI environment: code of the error that the request was answered with.
+ERROR_KEY = "chorus.error"
+
 
 class ServiceError(Exception):
-    """The root, and what a client is told when the fault is ours."""
+    """The root; itself the answer to a defect of ours."""
 
     status = 500
     code = "internal_error"
-    #: OpenAI's name for the family of the error.
+    #: OpenAI's `type` of the error.
     kind = "server_error"
-    #: Seconds after which the same request may do better; None where that is not known.
+    #: Seconds after which the same request may succeed; None if unknown.
     retry_after_s: int | None = None
-    #: Whether the same request may do better at all; None where the status says enough. OpenAI's clients
+    #: Whether the same request may succeed at all; None if the status implies it. OpenAI's clients
     #: would send every 500 three times.
     should_retry: bool | None = False
 
     def __init__(self, message: str, parameter: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        #: The request's field at fault, where there is one.
+        #: The field of the request at fault, if any.
         self.parameter = parameter
 
-    def described(self) -> dict[str, str | None]:
-        """Return the error as OpenAI's clients read it; they need all four keys."""
+    def as_dict(self) -> dict[str, str | None]:
+        """Return OpenAI's error object; its clients need all four keys."""
         return {"message": self.message, "type": self.kind, "param": self.parameter, "code": self.code}
 
     def headers(self) -> dict[str, str]:
-        """Return what the head of the answer says of it, in every dialect."""
-        said = {}
+        """Return the response headers of the error, the same in every dialect."""
+        headers = {}
         if self.retry_after_s is not None:
-            said = {"Retry-After": str(self.retry_after_s), "retry-after-ms": str(1000 * self.retry_after_s)}
+            headers = {"Retry-After": str(self.retry_after_s), "retry-after-ms": str(1000 * self.retry_after_s)}
         if self.should_retry is not None:
-            said["x-should-retry"] = str(self.should_retry).lower()
-        return said
+            headers["x-should-retry"] = str(self.should_retry).lower()
+        return headers
 
 
 class BadRequestError(ServiceError):
-    """The request cannot be understood or holds a value out of bounds."""
+    """The request cannot be parsed or has a value out of bounds."""
 
     status = 400
     code = "invalid_value"
@@ -51,37 +54,37 @@ class BadRequestError(ServiceError):
 
 
 class UnspeakableError(BadRequestError):
-    """The request is well formed, but nothing in its text makes a sound."""
+    """Nothing in the text makes a sound, or a part of it cannot be read."""
 
     code = "unspeakable_text"
 
 
 class UnknownVoiceRequestedError(BadRequestError):
-    """No such voice here."""
+    """The voice is unknown."""
 
     code = "voice_not_found"
 
 
 class UnknownSpeakerRequestedError(BadRequestError):
-    """The voice has no such speaker."""
+    """The voice does not have that speaker."""
 
     code = "speaker_not_found"
 
 
 class UnknownLanguageRequestedError(BadRequestError):
-    """Neither the voice asked for, nor any where none was asked for, speaks that language."""
+    """The requested voice, or any voice if none was requested, does not speak that language."""
 
     code = "language_not_found"
 
 
 class UnsupportedFormatError(BadRequestError):
-    """The audio format is not one this server can send."""
+    """The audio format is unknown."""
 
     code = "unsupported_format"
 
 
 class TextTooLongError(BadRequestError):
-    """Over `limits.text_characters`; nothing is ever cut silently."""
+    """Over `limits.text_characters`; text is never truncated."""
 
     status = 413
     code = "string_above_max_length"
@@ -107,27 +110,27 @@ class SilenceTooLongError(AudioTooLongError):
 
 
 class MalformedRequestError(BadRequestError):
-    """The bytes are no request of HTTP/1.1. The message never quotes them: nobody knows what they are."""
+    """The bytes are no request of HTTP/1.1. The message never quotes them."""
 
     code = "malformed_request"
 
 
 class RequestLineTooLongError(BadRequestError):
-    """The request line is longer than is read."""
+    """The request line is over the limit."""
 
     status = 414
     code = "request_line_too_long"
 
 
 class HeadersTooLargeError(BadRequestError):
-    """The headers or trailers are more than is read."""
+    """The headers or trailers are over the limit."""
 
     status = 431
     code = "headers_too_large"
 
 
 class ExpectationFailedError(BadRequestError):
-    """`Expect` has another value than `100-continue`."""
+    """`Expect` is not `100-continue`."""
 
     status = 417
     code = "expectation_failed"
@@ -148,25 +151,25 @@ class BodyTooLargeError(BadRequestError):
 
 
 class UnauthorizedError(BadRequestError):
-    """The request has no API key, or none of this server's."""
+    """The request has no API key, or an unknown one."""
 
     status = 401
     code = "invalid_api_key"
 
     def headers(self) -> dict[str, str]:
-        """Add how a key is to be sent."""
+        """Add how to send a key."""
         return {**super().headers(), "WWW-Authenticate": "Bearer"}
 
 
 class NotFoundError(BadRequestError):
-    """No such path, or no such thing at it."""
+    """The path, or what it names, does not exist."""
 
     status = 404
     code = "not_found"
 
 
 class UnknownModelRequestedError(NotFoundError):
-    """No such model here."""
+    """The model is unknown."""
 
     code = "model_not_found"
 
@@ -179,7 +182,7 @@ class MethodNotAllowedError(BadRequestError):
 
     def __init__(self, message: str, allowed: Iterable[str]) -> None:
         super().__init__(message)
-        #: The methods it exists for.
+        #: The methods that it exists for.
         self.allowed = tuple(sorted(allowed))
 
     def headers(self) -> dict[str, str]:
@@ -188,74 +191,74 @@ class MethodNotAllowedError(BadRequestError):
 
 
 class UnsupportedMediaTypeError(BadRequestError):
-    """The body is of a kind that cannot be read."""
+    """The body has a type or an encoding that is not accepted."""
 
     status = 415
     code = "unsupported_media_type"
 
 
-class ClientGoneError(BadRequestError):
-    """The client left before its answer was whole; nobody reads this. The number is nginx's."""
+class ClientDisconnectedError(BadRequestError):
+    """The client disconnected before its answer was complete. 499 is nginx's status for it."""
 
     status = 499
     code = "client_gone"
 
 
 class SpeechFailedError(ServiceError):
-    """The voice produced no usable audio."""
+    """The voice failed."""
 
     code = "synthesis_failed"
 
 
 class DeadlineError(ServiceError):
-    """The answer was not whole when its client waited no longer."""
+    """The answer was not complete at the client's deadline."""
 
     status = 503
     code = "deadline_exceeded"
 
 
-class ComeBackError(ServiceError):
-    """Not now, but in so many seconds. Children say why not now."""
+class RetryLaterError(ServiceError):
+    """The request may succeed later. Children give the reason."""
 
     status = 503
     should_retry = True
-    why = "not now"
+    reason = "not now"
 
     def __init__(self, retry_after_s: int) -> None:
-        super().__init__(f"{self.why}; try again in {retry_after_s} s")
+        super().__init__(f"{self.reason}; try again in {retry_after_s} s")
         self.retry_after_s = retry_after_s
 
 
-class NoRoomError(ComeBackError):
-    """A whole answer could not be kept until it is complete."""
+class NoRoomError(RetryLaterError):
+    """There is no disk space to keep a whole answer until it is complete."""
 
     code = "no_room"
-    why = "there is no room to keep a whole answer; ask for a stream (`stream: true`)"
+    reason = "there is no disk space for a whole answer; ask for a stream (`stream: true`)"
 
 
-class WarmingUpError(ComeBackError):
-    """This worker's voices are not ready yet, or could not be made ready and it is about to be replaced."""
+class WarmingUpError(RetryLaterError):
+    """This worker's voices are not ready yet, or failed to open and it will be replaced."""
 
     code = "warming_up"
-    why = "the voices are not ready yet"
+    reason = "the voices are not ready yet"
 
 
-class OverloadedError(ComeBackError):
-    """All workers are busy, and as many requests wait as may."""
+class OverloadedError(RetryLaterError):
+    """All workers are busy and the queue is full."""
 
     code = "overloaded"
-    why = "as many requests wait as may"
+    reason = "the queue is full"
 
 
-class WaitedTooLongError(ComeBackError):
-    """The request waited for its turn as long as it could, and was not begun."""
+class WaitedTooLongError(RetryLaterError):
+    """The request waited for its turn until its deadline, and was not started."""
 
     code = "waited_too_long"
-    why = "the request waited for its turn as long as it may, and was not begun"
+    reason = "the request was not started before its deadline"
 
 
 class StreamCutError(ConnectionResetError):
-    """A stream ends before its speech does. For gunicorn the connection is gone; our log has the reason."""
+    """A stream that is cut before its end. To gunicorn the connection is lost; our log has the reason."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(errno.ECONNRESET, reason)

@@ -1,1 +1,1 @@
-"""One file a dialect: how other servers' clients ask, and how they want to be answered."""
+"""HTTP: one module for each dialect, that is each server whose clients are understood here, and what they share."""

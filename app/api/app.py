@@ -1,75 +1,76 @@
-"""The Flask application: routes of all dialects, one table of errors, a request id for every line."""
+"""The Flask application: the routes of all dialects, one table of errors, and a request id for every log line."""
 
 import logging
 import re
 import secrets
-import time
 
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from app.api import captions, catalog, coqui, marytts, metrics, openai, status
+from app.api import captions, catalog, coqui, marytts, openai, status
 from app.api.auth import require_key
-from app.api.errors import refusal, translated
-from app.context import Service
-from app.errors import ServiceError, UnsupportedMediaTypeError
+from app.api.errors import error_response, translate
+from app.context import Context
+from app.errors import ERROR_KEY, ServiceError, UnsupportedMediaTypeError
 from app.logs import event, follow_trace, place_of, trace_id_of
-from app.scheduling.deadline import WAITED_KEY
-from app.scheduling.proxy_clock import ProxyClock
 from app.scoreboard.layout import ROUTES
 from app.serving.request_errors import ENVIRON_KEY, ParseError, refusal_of
 from app.web import page
 
 log = logging.getLogger("chorus.http")
 
-#: Every dialect, and what is no dialect.
+#: The dialects, the probes and the page.
 BLUEPRINTS = (
     openai.openai, captions.captions, catalog.listings, coqui.coqui, marytts.marytts, marytts.marytts_listings,
-    status.status, metrics.metrics, page,
+    status.status, page,
 )  # fmt: skip
-#: Blueprints whose answers are not counted under their own name.
-_COUNTED_AS = {"openai": "speech", "marytts_listings": "listings", "metrics": "status"}
+#: Blueprints whose answers are counted under another name.
+_COUNTED_AS = {"openai": "speech", "marytts_listings": "listings"}
 _REQUEST_ID = re.compile(r"^[\w.:/-]{1,128}$", re.ASCII)
 
 
-def create_app(service: Service) -> Flask:
-    """Return the WSGI application over `service`. Opens nothing; runs in the master where `preload` is on."""
+def create_app(context: Context) -> Flask:
+    """Return the WSGI application over `context`. Opens nothing; runs in the master if `preload` is on."""
     flask = Flask("chorus", static_folder=None)
-    flask.extensions["chorus"] = service
+    flask.extensions["chorus"] = context
     flask.url_map.strict_slashes = False
-    # werkzeug would redirect `//path` to a URL of whatever host the client has named.
+    # werkzeug would redirect `//path` to a URL of the host that the client has named.
     flask.url_map.merge_slashes = False
-    flask.config["MAX_CONTENT_LENGTH"] = service.settings.limits.body_bytes
-    flask.config["MAX_FORM_MEMORY_SIZE"] = service.settings.limits.body_bytes
+    flask.config["MAX_CONTENT_LENGTH"] = context.settings.limits.body_bytes
+    flask.config["MAX_FORM_MEMORY_SIZE"] = context.settings.limits.body_bytes
     for blueprint in BLUEPRINTS:
         flask.register_blueprint(blueprint)
-    proxy_clock = ProxyClock(lambda: service.hands.seat.distrusted_start())
-
-    def note_wait() -> None:
-        request.environ[WAITED_KEY] = proxy_clock.waited_s(request.headers.get("X-Request-Start", ""), time.time())
-
-    for before in (_name_request, _refuse_unread, note_wait, require_key, _refuse_coded_body, _refuse_endless_body):
+    for before in (_set_request_id, _refuse_unread, _measure_proxy_wait, _require_key, _refuse_coded_body, _refuse_endless_body):
         flask.before_request(before)
     flask.after_request(_echo_request_id)
     flask.after_request(_count)
     flask.register_error_handler(ServiceError, _refuse)
-    flask.register_error_handler(HTTPException, _refuse_as_flask_does)
+    flask.register_error_handler(HTTPException, _refuse_http_exception)
     flask.register_error_handler(ParseError, _refuse_unreadable_body)
     flask.register_error_handler(Exception, _fail)
     return flask
 
 
-def _name_request() -> None:
+def _set_request_id() -> None:
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.match(given) else secrets.token_hex(8)
     follow_trace(trace_id_of(request.headers.get("traceparent", "")))
 
 
 def _refuse_unread() -> None:
-    """Refuse what was found wrong before there was a request: its head, or its body, could not be read."""
+    """Refuse a request whose head or body could not be read."""
     error: ServiceError | None = request.environ.get(ENVIRON_KEY)
     if error is not None:
         raise error
+
+
+def _measure_proxy_wait() -> None:
+    _context().proxy_clock.measure(request.environ)
+
+
+def _require_key() -> None:
+    if request.endpoint is not None:  # an unknown path needs no key
+        require_key(_context().settings.api_keys, request.blueprint, request.headers.get)
 
 
 def _refuse_coded_body() -> None:
@@ -79,7 +80,7 @@ def _refuse_coded_body() -> None:
 
 
 def _refuse_endless_body() -> None:
-    """Refuse a body of undeclared length at the limit, where werkzeug would cut it and go on."""
+    """Refuse a body of undeclared length at the limit; werkzeug would truncate it."""
     limit_bytes = current_app.config["MAX_CONTENT_LENGTH"]
     if request.content_length is None and len(request.get_data()) >= limit_bytes:
         raise RequestEntityTooLarge
@@ -91,16 +92,15 @@ def _echo_request_id(response: Response) -> Response:
 
 
 def _count(response: Response) -> Response:
-    service: Service = current_app.extensions["chorus"]
     route = _COUNTED_AS.get(request.blueprint or "", request.blueprint)
-    service.hands.seat.answered(route if route in ROUTES else "other", response.status_code)
+    _context().slot.count_answer(route if route in ROUTES else "other", response.status_code)
     return response
 
 
 def known_path() -> str:
-    """Return the request's path if there is one like it here, with the names of its variables; else `other`.
+    """Return the request's path with the names of its variables; `other` if no route has it.
 
-    What a client sends as a path may be its text: `/api/tts%3Ftext=...` is one mistake away.
+    An unknown path may hold the client's text: `/api/tts%3Ftext=...` is one mistake away.
     """
     if request.url_rule is not None:
         return request.url_rule.rule
@@ -112,21 +112,27 @@ def _refuse(error: ServiceError) -> Response:
         log, "request.refused", request_id=g.get("request_id"), path=known_path(), status=error.status,
         code=error.code, parameter=error.parameter,
     )  # fmt: skip
-    return refusal(error)
+    request.environ[ERROR_KEY] = error.code
+    return error_response(error)
 
 
-def _refuse_as_flask_does(error: HTTPException) -> Response:
-    return _refuse(translated(error, current_app.config["MAX_CONTENT_LENGTH"]))
+def _refuse_http_exception(error: HTTPException) -> Response:
+    return _refuse(translate(error, current_app.config["MAX_CONTENT_LENGTH"]))
 
 
 def _refuse_unreadable_body(error: Exception) -> Response:
-    """Answer for a body that gunicorn could not read; it reads chunks, and trailers, only when they are asked for."""
+    """Refuse a body that gunicorn could not parse; it reads chunks and trailers on demand."""
     refused = refusal_of(error)
     return _fail(error) if refused is None else _refuse(refused)
 
 
 def _fail(error: Exception) -> Response:
-    """Answer for a defect of ours: the traceback goes to the log, an id to the client."""
+    """Answer after a defect of ours: the traceback goes to the log, an id to the client."""
     log.error("request.failed", exc_info=error, extra={"request_id": g.get("request_id"), "path": known_path()})
-    current_app.extensions["chorus"].hands.seat.failed(f"{type(error).__name__} at {place_of(error)}")
+    _context().slot.set_error(f"{type(error).__name__} at {place_of(error)}")
     return _refuse(ServiceError(f"internal error; the log has it under request id {g.get('request_id')}"))
+
+
+def _context() -> Context:
+    context: Context = current_app.extensions["chorus"]
+    return context

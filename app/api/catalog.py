@@ -1,12 +1,12 @@
-"""What OpenAI's clients, and pages made for them, look up before they speak: models and voices."""
+"""Catalog: the models and voices that clients list before they request speech."""
 
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from app.context import Service
+from app.context import Context
 from app.errors import UnknownModelRequestedError
-from app.synthesis.voices import STOCK_MODELS, divided, is_ours
+from app.synthesis.voices import STOCK_MODELS, is_known, split_voice
 from loader.voices.voice import Voice
 
 listings = Blueprint("listings", __name__, url_prefix="/v1")
@@ -14,47 +14,51 @@ listings = Blueprint("listings", __name__, url_prefix="/v1")
 
 @listings.get("/models")
 def models() -> Response:
-    """List the voices as models, which is all that some clients show, and the models that clients have built in."""
-    service: Service = current_app.extensions["chorus"]
-    return jsonify(object="list", data=[_model(name, service) for name in _model_names(service)])
+    """List the voices as models, since some clients show only these, and the models that clients have built in."""
+    context = _context()
+    return jsonify(object="list", data=[_model(name, context) for name in _model_names(context)])
 
 
 @listings.get("/models/<path:name>")
 def model(name: str) -> Response:
-    """Describe one model, which may also be named by a voice's alias, or as `voice#speaker`.
+    """Describe one model; a voice's alias or `voice#speaker` names one too.
 
     Raises:
-        UnknownModelRequestedError: with the names there are.
+        UnknownModelRequestedError: with the known names.
     """
-    service: Service = current_app.extensions["chorus"]
-    known = _model_names(service)
-    if name not in known and not is_ours(service.catalogue, divided(service.catalogue, name)[0]):
-        raise UnknownModelRequestedError(f"no model is called {name[:80]!r}; there are {', '.join(known)}", "model")
-    return jsonify(_model(name, service))
+    context = _context()
+    names = _model_names(context)
+    if name not in names and not is_known(context.catalogue, split_voice(context.catalogue, name)[0]):
+        raise UnknownModelRequestedError(f"model {name[:80]!r} is unknown; known models: {', '.join(names)}", "model")
+    return jsonify(_model(name, context))
 
 
 @listings.get("/audio/models")
 def audio_models() -> Response:
-    """List the models in the shape that Open WebUI reads."""
-    service: Service = current_app.extensions["chorus"]
-    return jsonify(models=[{"id": name} for name in _model_names(service)])
+    """List the models in Open WebUI's format."""
+    return jsonify(models=[{"id": name} for name in _model_names(_context())])
 
 
 @listings.get("/audio/voices")
 def voices() -> Response:
-    """List the voices in the shape that Open WebUI reads; with `legacy=true` their names alone."""
-    service: Service = current_app.extensions["chorus"]
+    """List the voices in Open WebUI's format; with `legacy=true` their names alone."""
+    context = _context()
     if request.args.get("legacy", "").lower() == "true":
-        return jsonify(voices=[voice.name for voice in service.catalogue.voices])
-    return jsonify(voices=[_voice(voice) for voice in service.catalogue.voices])
+        return jsonify(voices=[voice.name for voice in context.catalogue.voices])
+    return jsonify(voices=[_voice(voice) for voice in context.catalogue.voices])
 
 
-def _model_names(service: Service) -> list[str]:
-    return list(dict.fromkeys([*(voice.name for voice in service.catalogue.voices), *STOCK_MODELS]))
+def _context() -> Context:
+    context: Context = current_app.extensions["chorus"]
+    return context
 
 
-def _model(name: str, service: Service) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": service.opened_at_s, "owned_by": "chorus"}
+def _model_names(context: Context) -> list[str]:
+    return list(dict.fromkeys([*(voice.name for voice in context.catalogue.voices), *STOCK_MODELS]))
+
+
+def _model(name: str, context: Context) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": context.opened_at_s, "owned_by": "chorus"}
 
 
 def _voice(voice: Voice) -> dict[str, Any]:

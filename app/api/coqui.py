@@ -4,11 +4,13 @@ from flask import Blueprint, Response, current_app, g, jsonify, request
 
 from app.api.responses import answer
 from app.api.validation import refuse_path, require_utf8
-from app.context import Service
+from app.context import Context
 from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
-from app.scheduling.deadline import listener
-from app.synthesis.request import Speaking, SpeechRequest, checked_text, chosen, chosen_seed
+from app.scheduling.deadline import client_of
+from app.synthesis.request import SpeechRequest, require_text
+from app.synthesis.voices import ResolvedVoice, resolve_rows
 from loader.voices.catalog import Catalog
+from loader.voices.voice import Delivery, random_seed
 
 coqui = Blueprint("coqui", __name__, url_prefix="/api")
 
@@ -17,25 +19,17 @@ coqui = Blueprint("coqui", __name__, url_prefix="/api")
 def tts() -> Response:
     """Speak `text` with the default voice and send a whole WAV file."""
     if request.method == "HEAD":  # Flask adds it to GET
-        raise MethodNotAllowedError("HEAD would speak for nobody; use GET or POST", ("GET", "POST"))
-    service: Service = current_app.extensions["chorus"]
+        raise MethodNotAllowedError("HEAD would speak for no client; use GET or POST", ("GET", "POST"))
+    context: Context = current_app.extensions["chorus"]
     require_utf8(request.query_string, "text")
     require_utf8(request.get_data(), "text")
     for name in ("speaker_wav", "style_wav"):
-        _refuse(name, "no file is ever read at a client's word; leave it out")
-    return answer(
-        SpeechRequest(
-            text=checked_text(_text(), service.settings.limits, "text"),
-            speaking=_speaking(service.catalogue),
-            audio_format="wav",
-            streamed=False,
-            speed=1.0,
-            seed=chosen_seed(None),
-            request_id=g.request_id,
-        ),
-        service,
-        listener(request.environ),
-    )
+        if value := _parameter(name):
+            raise BadRequestError(f"{name} is {value[:80]!r}; clients cannot have files read here, leave it out", name)
+    text = require_text(_text(), context.settings.limits, "text")
+    found = _resolve_voice(context.catalogue)
+    delivery = Delivery(random_seed(), speaker=found.speaker, language=found.language)
+    return answer(SpeechRequest(text, found.voice, delivery, "wav", g.request_id), context, client_of(request.environ))
 
 
 def error_response(error: ServiceError) -> Response:
@@ -43,19 +37,19 @@ def error_response(error: ServiceError) -> Response:
     return jsonify(error=error.message)
 
 
-def _speaking(catalogue: Catalog) -> Speaking:
-    """Return who is to speak. As in Coqui's server, nobody chooses where there is but one of a thing."""
+def _resolve_voice(catalogue: Catalog) -> ResolvedVoice:
+    """Resolve the speaker and the language. As in Coqui's server, they are ignored if there is only one to choose."""
     speaker, language = _parameter("speaker_id"), _parameter("language_id")
     refuse_path(speaker, catalogue.default.speakers, "speaker_id")
     if len(catalogue.voices) == 1:
         speaker = speaker if len(catalogue.default.speakers) > 1 else ""
         language = language if len(catalogue.default.languages) > 1 else ""
-    return chosen(catalogue, None, speaker, language)
+    return resolve_rows(catalogue, None, speaker, language)
 
 
 def _parameter(name: str) -> str:
     """Read a parameter as Coqui does: from a header first, then from the query or the form."""
-    return _as_sent(request.headers.get(name.replace("_", "-"), "")) or request.values.get(name, "")
+    return _decode_header(request.headers.get(name.replace("_", "-"), "")) or request.values.get(name, "")
 
 
 def _text() -> str:
@@ -65,15 +59,9 @@ def _text() -> str:
     return text
 
 
-def _as_sent(header: str) -> str:
-    """Return a header as UTF-8 where it is that; WSGI reads every header as Latin-1."""
+def _decode_header(header: str) -> str:
+    """Return a header decoded as UTF-8 if it is valid; WSGI decodes every header as Latin-1."""
     try:
         return header.encode("latin-1").decode("utf-8")
     except UnicodeDecodeError:
         return header
-
-
-def _refuse(name: str, remedy: str) -> None:
-    value = _parameter(name)
-    if value:
-        raise BadRequestError(f"{name} is {value[:80]!r}; {remedy}", name)

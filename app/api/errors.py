@@ -1,4 +1,4 @@
-"""Errors, each in the words of the dialect that was spoken."""
+"""Error responses, in the format of the dialect that was used."""
 
 from collections.abc import Callable
 
@@ -18,20 +18,20 @@ from app.errors import (
 from app.scheduling.client_socket import SlowClientError
 
 
-def refusal(error: ServiceError) -> Response:
-    """Return the answer that says `error`, with when and whether to try again."""
-    response = _in_the_words_of(request.path)(error)
+def error_response(error: ServiceError) -> Response:
+    """Return the response for `error`, with when and whether to try again."""
+    response = _format_of(request.path)(error)
     response.status_code = error.status
     response.headers.update(error.headers())
     return response
 
 
-def translated(error: HTTPException, body_bytes: int) -> ServiceError:
-    """Return our error for one of Flask's.
+def translate(error: HTTPException, body_bytes: int) -> ServiceError:
+    """Translate an error of Flask or werkzeug to one of ours.
 
     Args:
-        error: what Flask or werkzeug raised.
-        body_bytes: the largest body there may be.
+        error: what was raised.
+        body_bytes: the maximum size of a body.
     """
     if isinstance(error, RequestEntityTooLarge):
         return BodyTooLargeError(f"the body is over {body_bytes} bytes; send the text in parts")
@@ -48,7 +48,7 @@ def translated(error: HTTPException, body_bytes: int) -> ServiceError:
     return known.get(error.code, BadRequestError)(error.description or "bad request")
 
 
-def _in_the_words_of(path: str) -> Callable[[ServiceError], Response]:
+def _format_of(path: str) -> Callable[[ServiceError], Response]:
     if path.startswith("/api/"):
         return coqui.error_response
     return marytts.error_response if path in marytts.PATHS else openai.error_response

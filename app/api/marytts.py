@@ -1,7 +1,7 @@
-"""The dialect of MaryTTS, as Home Assistant's client speaks it and Coqui's own server understands it.
+"""The dialect of MaryTTS, as Home Assistant's client uses it and Coqui's own server understands it.
 
-`Rate` is the only effect there is; others that are selected are left out of the speech, as Coqui's
-server leaves out all of them.
+`Rate` is the only supported effect; others are ignored, as Coqui's server ignores all of them. Names hold no spaces:
+`voice#speaker`, `en_US`.
 """
 
 import importlib.metadata
@@ -11,18 +11,20 @@ from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, current_app, g, request
 
-from app.api import maryvoices
 from app.api.responses import answer
-from app.api.validation import require_utf8
-from app.context import Service
+from app.api.validation import refuse_path, require_utf8
+from app.context import Context
 from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
-from app.scheduling.deadline import listener
-from app.synthesis.request import SpeechRequest, checked_text, chosen_seed
-from loader.voices.voice import MAX_SPEED, MIN_SPEED
+from app.scheduling.deadline import client_of
+from app.synthesis.request import SpeechRequest, require_text
+from app.synthesis.voices import ResolvedVoice, format_voice, resolve_name
+from loader.voices.catalog import Catalog
+from loader.voices.voice import MAX_SPEED, MIN_SPEED, Delivery, Voice, random_seed
 
-#: Where this dialect is spoken.
+#: The paths of this dialect.
 PATHS = ("/process", "/locales", "/voices", "/version", "/audioformats", "/datatypes")
 _DUR_SCALE = re.compile(r"durScale:\s*(\d{1,4}(?:\.\d{0,6})?)\s*;?")
+_UNKNOWN_LOCALE = "und"
 
 marytts = Blueprint("marytts", __name__)
 marytts_listings = Blueprint("marytts_listings", __name__)
@@ -32,85 +34,130 @@ marytts_listings = Blueprint("marytts_listings", __name__)
 def process() -> Response:
     """Speak INPUT_TEXT and send a whole WAV file."""
     if request.method == "HEAD":  # Flask adds it to GET
-        raise MethodNotAllowedError("HEAD would speak for nobody; use GET or POST", ("GET", "POST"))
-    service: Service = current_app.extensions["chorus"]
-    given = _parameters()
+        raise MethodNotAllowedError("HEAD would speak for no client; use GET or POST", ("GET", "POST"))
+    context: Context = current_app.extensions["chorus"]
+    parameters = _parse_parameters()
     for name, only in (("INPUT_TYPE", "TEXT"), ("OUTPUT_TYPE", "AUDIO"), ("AUDIO", "WAVE_FILE")):
-        if given.get(name, only) != only:
-            raise BadRequestError(f"{name} is {given[name][:80]!r}, expected {only}", name)
-    return answer(
-        SpeechRequest(
-            text=checked_text(given.get("INPUT_TEXT", ""), service.settings.limits, "INPUT_TEXT"),
-            speaking=maryvoices.speaking(service.catalogue, given.get("VOICE", ""), given.get("LOCALE", "")),
-            audio_format="wav",
-            streamed=False,
-            speed=_speed(given),
-            seed=chosen_seed(None),
-            request_id=g.request_id,
-        ),
-        service,
-        listener(request.environ),
-    )
+        if parameters.get(name, only) != only:
+            raise BadRequestError(f"{name} is {parameters[name][:80]!r}, expected {only}", name)
+    text = require_text(parameters.get("INPUT_TEXT", ""), context.settings.limits, "INPUT_TEXT")
+    found = _resolve_voice(context.catalogue, parameters.get("VOICE", ""), parameters.get("LOCALE", ""))
+    delivery = Delivery(random_seed(), _speed(parameters), speaker=found.speaker, language=found.language)
+    return answer(SpeechRequest(text, found.voice, delivery, "wav", g.request_id), context, client_of(request.environ))
 
 
 @marytts_listings.get("/locales")
 def locales() -> Response:
-    """List what is spoken, one a line, such as `en_US`."""
-    service: Service = current_app.extensions["chorus"]
-    return _lines(maryvoices.locales(service.catalogue))
+    """List the languages once each, in the order of the voices, one a line, such as `en_US`."""
+    catalogue = _catalogue()
+    return _lines(list(dict.fromkeys(_locale(each) for voice in catalogue.voices for each in voice.languages)))
 
 
 @marytts_listings.get("/voices")
 def voices() -> Response:
-    """List who can be asked to speak, one a line: name, locale, gender and kind."""
-    service: Service = current_app.extensions["chorus"]
-    return _lines(maryvoices.lines(service.catalogue))
+    """List the speakers of all voices, one a line: name, locale, gender (always unknown) and kind, in MaryTTS's words."""
+    return _lines([
+        f"{_listed(format_voice(voice.name, speaker))} {_locale(voice.language)} u other"
+        for voice in _catalogue().voices
+        for speaker in (voice.speakers if len(voice.speakers) > 1 else (None,))
+    ])  # fmt: skip
 
 
 @marytts_listings.get("/version")
 def version() -> Response:
-    """Say what this is."""
+    """Return the version of this server."""
     return _lines([f"Chorus {importlib.metadata.version('chorus-tts')}, answering as a MaryTTS server does"])
 
 
 @marytts_listings.get("/audioformats")
 def audio_formats() -> Response:
-    """List what AUDIO may be."""
+    """List the values of AUDIO."""
     return _lines(["WAVE_FILE"])
 
 
 @marytts_listings.get("/datatypes")
 def data_types() -> Response:
-    """List what INPUT_TYPE and OUTPUT_TYPE may be."""
+    """List the values of INPUT_TYPE and OUTPUT_TYPE."""
     return _lines(["TEXT INPUT", "AUDIO OUTPUT"])
 
 
 def error_response(error: ServiceError) -> Response:
-    """Return one line of plain text: the client of Home Assistant shows the first."""
+    """Return one line of plain text: Home Assistant's client shows the first."""
     return _lines([error.message])
+
+
+def _catalogue() -> Catalog:
+    context: Context = current_app.extensions["chorus"]
+    return context.catalogue
 
 
 def _lines(lines: list[str]) -> Response:
     return Response("".join(f"{line}\n" for line in lines), mimetype="text/plain")
 
 
-def _parameters() -> Mapping[str, str]:
-    """Read the body as a form whatever it is said to be, since Home Assistant's client does not say; then the query."""
-    given: dict[str, str] = {}
+def _parse_parameters() -> Mapping[str, str]:
+    """Parse the body as a form, whatever its type, since Home Assistant's client sends none; then the query."""
+    parameters: dict[str, str] = {}
     for encoded in (request.get_data(), request.query_string):
         require_utf8(encoded, "INPUT_TEXT")
         for name, value in parse_qsl(encoded.decode("utf-8")):
-            given.setdefault(name, value)
-    return given
+            parameters.setdefault(name, value)
+    return parameters
 
 
-def _speed(given: Mapping[str, str]) -> float:
-    """Return the speed that the effect `Rate` asks for, which is a factor of the length."""
-    if given.get("effect_Rate_selected") != "on":
+def _speed(parameters: Mapping[str, str]) -> float:
+    """Return the speed for the effect `Rate`, which is a factor of the length."""
+    if parameters.get("effect_Rate_selected") != "on":
         return 1.0
     name = "effect_Rate_parameters"
-    written = given.get(name, "durScale:1.5")
-    scale = _DUR_SCALE.fullmatch(written.strip())
+    value = parameters.get(name, "durScale:1.5")
+    scale = _DUR_SCALE.fullmatch(value.strip())
     if scale is None or not 1 / MAX_SPEED <= float(scale[1]) <= 1 / MIN_SPEED:
-        raise BadRequestError(f"{name} is {written[:80]!r}, expected durScale:{1 / MAX_SPEED} to durScale:{1 / MIN_SPEED}", name)
+        raise BadRequestError(f"{name} is {value[:80]!r}, expected durScale:{1 / MAX_SPEED} to durScale:{1 / MIN_SPEED}", name)
     return 1 / float(scale[1])
+
+
+def _resolve_voice(catalogue: Catalog, name: str, locale: str) -> ResolvedVoice:
+    """Resolve a voice; unknown names are no error, since Home Assistant sends `cmu-slt-hsmm` by default.
+
+    A name is that of a voice, of a voice with its speaker, or of a speaker, as it is or as it is listed. If it is unknown,
+    the first voice that speaks `locale` is taken, else the default one.
+
+    Raises:
+        BadRequestError: the name looks like a path.
+    """
+    found = _find_voice(catalogue, name)
+    if found is None:
+        refuse_path(name, (), "VOICE")
+        found = next((each for each in catalogue.voices if _language(each, locale)), catalogue.default), None
+    voice, speaker = found
+    return ResolvedVoice(voice, voice.speaker_row(speaker), voice.language_row(_language(voice, locale)))
+
+
+def _find_voice(catalogue: Catalog, name: str) -> tuple[Voice, str | None] | None:
+    if known := resolve_name(catalogue, name):
+        return catalogue.voice(known), None
+    for voice in catalogue.voices:
+        if name == _listed(voice.name):
+            return voice, None
+        for speaker in voice.speakers:
+            whole = format_voice(voice.name, speaker)
+            if name in (whole, _listed(whole), speaker, _listed(speaker)):
+                return voice, speaker
+    return None
+
+
+def _language(voice: Voice, locale: str) -> str | None:
+    """Return the voice's name for the language of `locale`, with or without the region; None if it does not speak it."""
+    whole = locale.replace("_", "-")
+    return next((each for each in (whole, whole.partition("-")[0]) if each and voice.speaks(each)), None)
+
+
+def _listed(name: str) -> str:
+    return "_".join(name.split())
+
+
+def _locale(language: str) -> str:
+    """Return `en_US` for `en-us`."""
+    tongue, _, region = language.partition("-")
+    return f"{tongue}_{region.upper()}" if region else tongue or _UNKNOWN_LOCALE

@@ -1,4 +1,4 @@
-"""OpenAI's dialect: `/v1/audio/speech`. What its clients look up before they use it is in `listings`."""
+"""OpenAI's dialect: `/v1/audio/speech`. Its listings are in `catalog`."""
 
 import json
 import re
@@ -10,20 +10,19 @@ from msgspec import Meta
 
 from app.api.responses import answer
 from app.codecs.registry import FORMATS
-from app.context import Service
+from app.context import Context
 from app.errors import BadRequestError, ServiceError, UnsupportedFormatError
-from app.scheduling.deadline import listener
-from app.synthesis.request import MOST_SEED, Speaking, SpeechRequest, checked_text, chosen_seed
-from app.synthesis.voices import speaking
+from app.scheduling.deadline import client_of
+from app.synthesis.request import MAX_SEED, SpeechRequest, require_text
+from app.synthesis.voices import resolve_voice
 from loader.config.validation import Problem, keys_of, validate
-from loader.voices.voice import MAX_SPEED, MIN_SPEED
+from loader.voices.voice import MAX_SPEED, MIN_SPEED, Delivery, random_seed
 
-#: What OpenAI's clients take bare PCM to be.
+#: Sample rate that OpenAI's clients expect of bare PCM.
 OPENAI_PCM_RATE_HZ = 24_000
-#: What may be asked for.
-LEAST_RATE_HZ, MOST_RATE_HZ = 8_000, 48_000
+MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 48_000
 
-#: What may stand in a header.
+#: A field name that may be repeated in a header.
 _FIELD = re.compile(r"[\w.-]{1,40}", re.ASCII)
 
 openai = Blueprint("openai", __name__, url_prefix="/v1")
@@ -56,8 +55,8 @@ class Body:
     stream: bool | None = None
     speaker: _String | None = None
     language: _String | None = None
-    seed: Annotated[int, Meta(ge=0, le=MOST_SEED)] | None = None
-    sample_rate: Annotated[int, Meta(ge=LEAST_RATE_HZ, le=MOST_RATE_HZ)] | None = None
+    seed: Annotated[int, Meta(ge=0, le=MAX_SEED)] | None = None
+    sample_rate: Annotated[int, Meta(ge=MIN_RATE_HZ, le=MAX_RATE_HZ)] | None = None
     noise_scale: _NoiseScale | None = None
     noise_scale_duration: _NoiseScale | None = None
     sentence_pause: Annotated[float, Meta(ge=0.0, le=10.0)] | None = None
@@ -67,67 +66,66 @@ class Body:
 
 @openai.post("/audio/speech")
 def speech() -> Response:
-    """Speak `input`; streamed as it is made, as OpenAI's own server does, but for WAV unless that is asked for."""
-    service: Service = current_app.extensions["chorus"]
-    return answer(speech_request(service, body_of(Body)), service, listener(request.environ))
+    """Speak `input`. Every format but WAV is streamed by default, as by OpenAI's own server."""
+    context: Context = current_app.extensions["chorus"]
+    return answer(speech_request(context, parse_body(Body)), context, client_of(request.environ))
 
 
-def speech_request(service: Service, body: dict[str, Any]) -> SpeechRequest:
-    """Return what a body asks for, every field checked."""
-    audio_format, as_events = _audio_format(body), body["stream_format"] == "sse"
-    return SpeechRequest(
-        text=checked_text(body["input"], service.settings.limits, "input"),
-        speaking=named_speaking(service, body),
-        audio_format=audio_format,
-        streamed=as_events or _is_streamed(body, audio_format),
+def speech_request(context: Context, body: dict[str, Any]) -> SpeechRequest:
+    """Return the domain form of a body, every field checked."""
+    audio_format, as_events, name = _audio_format(body), body["stream_format"] == "sse", body["voice"]
+    found = resolve_voice(
+        context.catalogue, name.id if isinstance(name, NamedVoice) else name, body["model"], body["speaker"], body["language"]
+    )
+    delivery = Delivery(
+        seed=random_seed() if body["seed"] is None else body["seed"],
         speed=1.0 if body["speed"] is None else body["speed"],
-        seed=chosen_seed(body["seed"]),
-        request_id=g.request_id,
-        sample_rate_hz=body["sample_rate"] or (OPENAI_PCM_RATE_HZ if audio_format == "pcm" else None),
+        soon=as_events or _is_streamed(body, audio_format),
+        speaker=found.speaker,
+        language=found.language,
         noise_scale=body["noise_scale"],
         noise_scale_duration=body["noise_scale_duration"],
         sentence_pause_s=body["sentence_pause"],
+    )
+    return SpeechRequest(
+        text=require_text(body["input"], context.settings.limits, "input"),
+        voice=found.voice,
+        delivery=delivery,
+        audio_format=audio_format,
+        request_id=g.request_id,
+        sample_rate_hz=body["sample_rate"] or (OPENAI_PCM_RATE_HZ if audio_format == "pcm" else None),
         as_events=as_events,
         timestamps=_timestamps(body),
     )
 
 
 def _audio_format(body: dict[str, Any]) -> str:
-    named: str = body["response_format"] or "mp3"
-    if named not in FORMATS:
-        raise UnsupportedFormatError(
-            f"response_format is {named[:40]!r}, expected one of {', '.join(FORMATS)}", "response_format"
-        )
-    return named
+    name: str = body["response_format"] or "mp3"
+    if name not in FORMATS:
+        raise UnsupportedFormatError(f"response_format is {name[:40]!r}, expected one of {', '.join(FORMATS)}", "response_format")
+    return name
 
 
 def _is_streamed(body: dict[str, Any], audio_format: str) -> bool:
-    """Return what was asked for; else a WAV is whole, since many readers trust the sizes in its header."""
+    """Return whether to stream. A WAV is whole by default, since many readers trust the sizes in its header."""
     if body["stream"] is not None:
         return bool(body["stream"])
     return body["stream_format"] == "audio" or audio_format != "wav"
 
 
 def _timestamps(body: dict[str, Any]) -> tuple[str, ...]:
-    # What OpenAI's transcriptions call a segment is a sentence here.
-    asked = ["sentence" if each == "segment" else each for each in body["timestamp_granularities"] or ()]
-    return tuple(dict.fromkeys(asked))
-
-
-def named_speaking(service: Service, body: dict[str, Any]) -> Speaking:
-    """Return who is to speak, by OpenAI's fields and ours."""
-    voice = body["voice"]
-    name = voice.id if isinstance(voice, NamedVoice) else voice
-    return speaking(service.catalogue, name, body["model"], body["speaker"], body["language"])
+    # OpenAI's transcriptions call a sentence a segment.
+    names = ["sentence" if each == "segment" else each for each in body["timestamp_granularities"] or ()]
+    return tuple(dict.fromkeys(names))
 
 
 def error_response(error: ServiceError) -> Response:
     """Return OpenAI's error object."""
-    return jsonify(error=error.described())
+    return jsonify(error=error.as_dict())
 
 
-def body_of(kind: type[Body]) -> dict[str, Any]:
-    """Return the request's body, with every field of `kind`.
+def parse_body(kind: type[Body]) -> dict[str, Any]:
+    """Parse the request's body; every field of `kind` is in the result.
 
     Raises:
         BadRequestError: it is no such object; the message names the field.
@@ -148,15 +146,15 @@ def body_of(kind: type[Body]) -> dict[str, Any]:
     return dict(vars(body))
 
 
-def name_ignored_fields(response: Response) -> Response:
-    """Say which fields of a request meant nothing, so that a misspelt one is found."""
-    named = [name for name in g.get("ignored_fields", ()) if _FIELD.fullmatch(name)]
-    if named:
-        response.headers["X-Ignored-Fields"] = ", ".join(named[:20])
+def list_ignored_fields(response: Response) -> Response:
+    """List the fields that were ignored in `X-Ignored-Fields`, so that a misspelt one is noticed."""
+    names = [name for name in g.get("ignored_fields", ()) if _FIELD.fullmatch(name)]
+    if names:
+        response.headers["X-Ignored-Fields"] = ", ".join(names[:20])
     return response
 
 
-openai.after_request(name_ignored_fields)
+openai.after_request(list_ignored_fields)
 
 
 def _refusal(problem: Problem) -> BadRequestError:

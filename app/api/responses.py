@@ -1,114 +1,170 @@
-"""Speech to an HTTP response: whole with exact sizes, streamed as it is made, or as server-sent events."""
+"""Responses with audio: whole with exact sizes, streamed while it is made, or as server-sent events."""
 
+import logging
+import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
-from dataclasses import replace
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 from flask import Response
+from flask import request as http_request
 
-from app.api.spool import Spool
-from app.api.sse import events
-from app.codecs.base import Encoder
-from app.codecs.registry import content_type, open_encoder
-from app.context import Service
-from app.errors import ServiceError, StreamCutError
-from app.scheduling.deadline import Listener
-from app.synthesis.bounds import require_length, require_size
-from app.synthesis.job import Speech, begin_speech
-from app.synthesis.request import SpeechRequest
+from app.api.sse import stream_events
+from app.codecs.registry import Encoder, content_type, open_encoder
+from app.context import Context
+from app.errors import NoRoomError, ServiceError, StreamCutError
+from app.logs import event
+from app.scheduling.deadline import Client
+from app.synthesis.job import JOB_KEY, SynthesisJob
+from app.synthesis.request import SpeechRequest, require_size
+from loader.config.settings import Limits
+
+log = logging.getLogger("chorus.http")
+
+#: A whole answer is kept in memory up to this size: 24 s of speech as WAV at 22.05 kHz.
+SPOOL_MEMORY_BYTES = 1024 * 1024
+#: Answers that are being sent free disk space by then.
+RETRY_AFTER_S = 30
+_PIECE_BYTES = 64 * 1024
 
 
-def answer(request: SpeechRequest, service: Service, listener: Listener) -> Response:
-    """Wait for a turn, begin to speak, and return the response that carries the speech to its end.
-
-    Args:
-        request: what to say.
-        service: who lets it in, whose hands do it, and where it is parked when its client is slow.
-        listener: who asked; looked after between windows, but for a stream, which finds out by itself.
+@contextmanager
+def open_job(request: SpeechRequest, context: Context, client: Client, audible: bool = True) -> Iterator[SynthesisJob]:
+    """Admit a request and open its job: the one policy for speech and captions.
 
     Raises:
-        ClientGoneError: the client left before all was spoken.
-        ServiceError: nothing can be spoken, or not in time; nothing has been sent.
+        OverloadedError, WaitedTooLongError, ClientDisconnectedError: it is not admitted.
+    """
+    try:
+        with (
+            context.admission.turn(client) as turn,
+            context.parking.delivery(request.request_id, turn, client.connection) as delivery,
+            SynthesisJob(request, client, context.cpu, context.slot, delivery, context.settings.limits, audible) as job,
+        ):
+            http_request.environ[JOB_KEY] = job
+            yield job
+    finally:
+        context.watchdog.synthesised(request.voice.name)
+
+
+def answer(request: SpeechRequest, context: Context, client: Client) -> Response:
+    """Wait for a turn, make the first chunk, and return the response that carries the speech to its end.
+
+    Raises:
+        ClientDisconnectedError: the client disconnected before the answer was complete.
+        ServiceError: the speech failed or was refused; nothing has been sent.
     """
     with ExitStack() as work:
-        work.callback(service.watchdog.synthesised, request.speaking.voice.name)
-        turn = work.enter_context(service.admission.turn(listener))
-        delivery = work.enter_context(service.parking.delivery(request.request_id, turn, listener.connection))
-        speech = begin_speech(request, service.hands, listener, service.settings.limits)
-        rate_hz = request.speaking.voice.sample_rate_hz
-        response = _response(replace(speech, stretches=delivery.paced(speech.stretches, rate_hz)), service, listener)
-        if not request.streamed:
-            delivery.is_made(int(response.headers["Content-Length"]))
+        job = work.enter_context(open_job(request, context, client))
+        job.begin()
+        encoder = open_encoder(request.audio_format, request.voice.sample_rate_hz, request.output_rate_hz, request.streamed)
+        work.callback(encoder.close)
+        response = _stream_response(job, encoder) if request.streamed else _whole_response(job, encoder, context.settings.limits)
+        if not request.as_events:
+            response.content_type = content_type(request.audio_format, encoder.sample_rate_hz)
+            response.headers["Content-Disposition"] = f'attachment; filename="speech.{request.audio_format}"'
+        response.headers["Cache-Control"] = "no-cache"
+        response.headers["X-Sample-Rate"] = str(encoder.sample_rate_hz)
+        response.headers["X-Seed"] = str(request.delivery.seed)
         response.call_on_close(work.pop_all().close)
     return response
 
 
-def _response(speech: Speech, service: Service, listener: Listener) -> Response:
-    request, voice = speech.request, speech.request.speaking.voice
-    try:
-        encoder = open_encoder(request.audio_format, voice.sample_rate_hz, request.wanted_rate_hz, request.streamed)
-    except BaseException:
-        speech.stretches.close()
-        raise
-    response = _streamed(speech, encoder) if request.streamed else _whole(speech, encoder, service, listener)
-    if not request.as_events:
-        response.content_type = content_type(request.audio_format, encoder.sample_rate_hz)
-        response.headers["Content-Disposition"] = f'attachment; filename="speech.{request.audio_format}"'
-    response.headers["Cache-Control"] = "no-cache"
-    response.headers["X-Sample-Rate"] = str(encoder.sample_rate_hz)
-    response.headers["X-Seed"] = str(request.seed)
-    return response
-
-
-def _streamed(speech: Speech, encoder: Encoder) -> Response:
-    if speech.request.as_events:
-        response = Response(events(speech, encoder), content_type="text/event-stream; charset=utf-8")
+def _stream_response(job: SynthesisJob, encoder: Encoder) -> Response:
+    if job.request.as_events:
+        response = Response(stream_events(job, encoder), content_type="text/event-stream; charset=utf-8")
     else:
-        response = Response(_stream(speech, encoder))
-    # nginx would otherwise hold the windows back until it has a buffer full.
+        response = Response(_stream(job, encoder))
+    # nginx would otherwise hold chunks back until its buffer is full.
     response.headers["X-Accel-Buffering"] = "no"
     return response
 
 
-def _whole(speech: Speech, encoder: Encoder, service: Service, listener: Listener) -> Response:
+def _stream(job: SynthesisJob, encoder: Encoder) -> Iterator[bytes]:
+    """Yield a stream while it is made.
+
+    Raises:
+        StreamCutError: it failed; its client notices that the last chunk is missing.
+    """
+    try:
+        for chunk in job:
+            # An empty piece would end a chunked answer.
+            if data := encoder.encode(chunk.samples):
+                yield data
+        if data := encoder.finish():
+            yield data
+    except ServiceError as error:
+        raise StreamCutError(error.message) from error
+
+
+def _whole_response(job: SynthesisJob, encoder: Encoder, limits: Limits) -> Response:
     with ExitStack() as unsent:
         spool = unsent.enter_context(closing(Spool()))
-        head = _gathered(speech, encoder, spool, service, listener)
-        response = Response(spool.read_out(head))
-        response.headers["Content-Length"] = str(len(head) + spool.size_bytes)
+        with closing(encoder):
+            for chunk in job:
+                spool.write(encoder.encode(chunk.samples))
+                require_size(spool.size_bytes, limits)
+            spool.write(encoder.finish())
+            require_size(spool.size_bytes, limits)
+            spool.finish()
+            head = encoder.head()
+        response = Response(spool.read(head))
+        size_bytes = len(head) + spool.size_bytes
+        response.headers["Content-Length"] = str(size_bytes)
+        job.delivery.complete(size_bytes)
         response.call_on_close(unsent.pop_all().close)
     return response
 
 
-def _gathered(speech: Speech, encoder: Encoder, spool: Spool, service: Service, listener: Listener) -> bytes:
-    """Write the whole file to `spool`, spoken to the end while its client waits for it; return what belongs before that."""
-    limits = service.settings.limits
-    with closing(encoder), closing(speech.stretches):
-        for stretch in speech.stretches:
-            if stretch.begins is not None:
-                require_length(stretch.begins.end_samples, speech.request, limits)
-            spool.write(encoder.encode(stretch.samples))
-            require_size(spool.size_bytes, limits)
-            listener.raise_if_gone()
-        spool.write(encoder.finish())
-        require_size(spool.size_bytes, limits)
-        spool.finish()
-        return encoder.head()
+class Spool:
+    """A whole answer until it is complete: in memory while it is small, then in a temporary file.
 
-
-def _stream(speech: Speech, encoder: Encoder) -> Iterator[bytes]:
-    """Yield a stream as it is made.
-
-    Raises:
-        StreamCutError: it could not be made to its end; its client sees that the last chunk is missing.
+    A chapter as WAV is 50 MB. In memory, four at a time would be more than a worker needs for everything else; the pages of
+    a file can be written to disk. If the folder of temporary files (`TMPDIR`) is in memory itself, they count there. For one
+    thread; to be closed in any case.
     """
-    with closing(encoder), closing(speech.stretches):
-        try:
-            for stretch in speech.stretches:
-                # An empty piece would end a chunked answer.
-                if data := encoder.encode(stretch.samples):
-                    yield data
-            if data := encoder.finish():
-                yield data
-        except ServiceError as error:
-            raise StreamCutError(error.message) from error
+
+    def __init__(self, memory_bytes: int = SPOOL_MEMORY_BYTES) -> None:
+        """Keep up to `memory_bytes` in memory."""
+        self._file = tempfile.SpooledTemporaryFile(max_size=memory_bytes)
+        self.size_bytes = 0
+
+    def write(self, data: bytes) -> None:
+        """Append `data`.
+
+        Raises:
+            NoRoomError: there is no folder for temporary files, or no space in it.
+        """
+        with _refusing_without_space():
+            self._file.write(data)
+        self.size_bytes += len(data)
+
+    def finish(self) -> None:
+        """Flush the file; nothing is appended any more.
+
+        Raises:
+            NoRoomError: there is no space for the rest.
+        """
+        with _refusing_without_space():
+            self._file.flush()
+
+    def read(self, head: bytes) -> Iterator[bytes]:
+        """Yield `head` and then the content, in pieces."""
+        self._file.seek(0)
+        piece = head + self._file.read(_PIECE_BYTES)
+        while piece:
+            yield piece
+            piece = self._file.read(_PIECE_BYTES)
+
+    def close(self) -> None:
+        """Free the memory, or the file. May be called twice."""
+        with suppress(OSError):  # the rest could not be written, and is not needed
+            self._file.close()
+
+
+@contextmanager
+def _refusing_without_space() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        event(log, "answer.spool_failed", logging.ERROR, reason=str(error), remedy="free disk space, or set TMPDIR")
+        raise NoRoomError(RETRY_AFTER_S) from error

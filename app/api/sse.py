@@ -1,48 +1,46 @@
-"""Speech as server-sent events, as OpenAI sends it: audio in base64, and before it when its words are heard."""
+"""Server-sent events, as OpenAI streams speech: audio in base64, and before it the timestamps of its words."""
 
 import base64
 import json
 import logging
 import math
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
-from app.codecs.base import Encoder
-from app.errors import ClientGoneError, ServiceError, StreamCutError, UnspeakableError
+from app.codecs.registry import Encoder
+from app.errors import ClientDisconnectedError, ServiceError, StreamCutError, UnspeakableError
 from app.synthesis.captions import as_played, marks_event
-from app.synthesis.job import Speech
+from app.synthesis.job import SynthesisJob
 from app.synthesis.request import SpeechRequest
 from loader.errors import SpeechError
 
 log = logging.getLogger("chorus.http")
 
-#: OpenAI bills by tokens; clients show the numbers. These are its rules of thumb: 4 characters of text, 50 ms of audio.
+#: OpenAI bills by tokens, and clients show the numbers. These are its rules of thumb: 4 characters of text, 50 ms of audio.
 _CHARACTERS_PER_TOKEN, _TOKENS_PER_S = 4, 20
 
 
-def events(speech: Speech, encoder: Encoder) -> Iterator[bytes]:
-    """Yield the events of one speech, to `done` or, where it failed after its first window, to `error`."""
-    request, samples = speech.request, 0
-    with closing(encoder), closing(speech.stretches):
-        try:
-            for stretch in speech.stretches:
-                samples += stretch.samples.size
-                if stretch.begins is not None and request.timestamps:
-                    timing = as_played(request.speaking.voice.timing(stretch.begins), request)
-                    yield _event(marks_event(timing, request.speaking.voice.sample_rate_hz, request.timestamps))
-                yield from _audio(encoder.encode(stretch.samples))
-            yield from _audio(encoder.finish())
-            yield _event({"type": "speech.audio.done", "usage": _usage(request, samples)})
-        except ClientGoneError as error:
-            raise StreamCutError(error.message) from error
-        except SpeechError as error:
-            yield _event({"type": "error", "error": UnspeakableError(str(error), "input").described()})
-        except ServiceError as error:
-            yield _event({"type": "error", "error": error.described()})
-        except Exception:  # codecs and alignment; the stream has begun, and its listener must be told
-            log.exception("request.failed", extra={"request_id": request.request_id})
-            yield _event({"type": "error", "error": ServiceError("internal error").described()})
+def stream_events(job: SynthesisJob, encoder: Encoder) -> Iterator[bytes]:
+    """Yield the events of one speech; the last one is `done`, or `error` after a failure."""
+    request, samples = job.request, 0
+    try:
+        for chunk in job:
+            samples += chunk.samples.size
+            if chunk.begins is not None and request.timestamps:
+                timing = as_played(request.voice.timing(chunk.begins), request)
+                yield _event(marks_event(timing, request.voice.sample_rate_hz, request.timestamps))
+            yield from _audio(encoder.encode(chunk.samples))
+        yield from _audio(encoder.finish())
+        yield _event({"type": "speech.audio.done", "usage": _usage(request, samples)})
+    except ClientDisconnectedError as error:
+        raise StreamCutError(error.message) from error
+    except SpeechError as error:
+        yield _error(UnspeakableError(str(error), "input"))
+    except ServiceError as error:
+        yield _error(error)
+    except Exception:  # of codecs and alignment: the stream has begun, so the error goes to the client as an event
+        log.exception("request.failed", extra={"request_id": request.request_id})
+        yield _error(ServiceError("internal error"))
 
 
 def _audio(data: bytes) -> Iterator[bytes]:
@@ -50,11 +48,15 @@ def _audio(data: bytes) -> Iterator[bytes]:
         yield _event({"type": "speech.audio.delta", "audio": base64.b64encode(data).decode("ascii")})
 
 
+def _error(error: ServiceError) -> bytes:
+    return _event({"type": "error", "error": error.as_dict()})
+
+
 def _event(document: dict[str, Any]) -> bytes:
     return f"data: {json.dumps(document, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
 
 
 def _usage(request: SpeechRequest, samples: int) -> dict[str, int]:
-    spoken = math.ceil(len(request.text) / _CHARACTERS_PER_TOKEN)
-    heard = math.ceil(samples / request.speaking.voice.sample_rate_hz * _TOKENS_PER_S)
-    return {"input_tokens": spoken, "output_tokens": heard, "total_tokens": spoken + heard}
+    input_tokens = math.ceil(len(request.text) / _CHARACTERS_PER_TOKEN)
+    output_tokens = math.ceil(samples / request.voice.sample_rate_hz * _TOKENS_PER_S)
+    return {"input_tokens": input_tokens, "output_tokens": output_tokens, "total_tokens": input_tokens + output_tokens}

@@ -1,11 +1,11 @@
-"""Is it alive, may it be sent work, and what is it doing? For load balancers, orchestrators and people on call."""
+"""Probes, status and metrics, for load balancers, orchestrators, Prometheus and people on call."""
 
 from dataclasses import asdict
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Response, current_app, jsonify, request
 
-from app.context import Service
+from app.context import Context
 from app.scoreboard.snapshot import snapshot
 from app.system.cgroup import cpu_budget
 from loader.devices.accelerator import Accelerator, State
@@ -15,39 +15,54 @@ status = Blueprint("status", __name__)
 
 @status.get("/livez")
 def livez() -> Response:
-    """Say that this process answers; depends on nothing else."""
+    """Liveness: this process answers. Depends on nothing else."""
     return jsonify(status="alive")
 
 
 @status.get("/readyz")
 def readyz() -> Response:
-    """Say that the voices are ready, which, and on what device they speak; else why they are not."""
-    service: Service = current_app.extensions["chorus"]
-    if not service.warm_up.is_ready:
-        return _not_ready(service)
-    catalogue = service.catalogue
+    """Readiness: the voices and their device; 503 with the reason while they are not ready."""
+    context = _context()
+    if not context.warm_up.is_ready:
+        return _not_ready(context)
+    catalogue = context.catalogue
     voices = [voice.name for voice in catalogue.voices]
     return jsonify(status="ready", voices=voices, **_device(catalogue.accelerator))
 
 
 @status.get("/status")
-def status_of_all() -> Response:
-    """Say what every worker does, and what all have done; any worker answers for all, but for its own voices."""
-    service: Service = current_app.extensions["chorus"]
-    return jsonify(**asdict(snapshot(service.hands.board)), cpu=asdict(cpu_budget()), voices=_constructions(service))
+def status_of_server() -> Response:
+    """State and totals of all workers. Any worker answers for all, except for its own voices."""
+    context = _context()
+    return jsonify(**asdict(snapshot(context.board)), cpu=asdict(cpu_budget()), voices=_constructions(context))
 
 
-def _constructions(service: Service) -> list[dict[str, Any]]:
-    """Return how often the answering worker has had each voice constructed: more than once is a defect."""
-    voices = service.catalogue.voices if service.warm_up.is_ready else ()
+@status.get("/metrics")
+def metrics() -> Response:
+    """Metrics in the format that the scraper accepts. Any worker answers for all."""
+    # Imported by the first scrape: the library takes 31 ms (measured 2026-11-24).
+    from app.api.metrics import format_metrics
+
+    text, content_type = format_metrics(_context(), request.headers.get("Accept", ""))
+    return Response(text, content_type=content_type)
+
+
+def _context() -> Context:
+    context: Context = current_app.extensions["chorus"]
+    return context
+
+
+def _constructions(context: Context) -> list[dict[str, Any]]:
+    """Return how often each voice was constructed in the answering worker; more than once is a defect."""
+    voices = context.catalogue.voices if context.warm_up.is_ready else ()
     return [
         {"voice": voice.name, "generation": voice.generation, "constructions": voice.constructions} for voice in voices
     ]
 
 
-def _not_ready(service: Service) -> Response:
-    progress = service.warm_up.progress
-    response = jsonify(status="warming up", attempt=progress.attempt, tries=progress.tries, why=progress.why)
+def _not_ready(context: Context) -> Response:
+    progress = context.warm_up.progress
+    response = jsonify(status="warming up", attempt=progress.attempt, tries=progress.tries, why=progress.reason)
     response.status_code = 503
     return response
 

@@ -1,4 +1,4 @@
-"""What the dialects with parameters instead of JSON have in common."""
+"""Validation that the dialects with parameters instead of JSON share."""
 
 from collections.abc import Container
 from urllib.parse import unquote_to_bytes
@@ -7,10 +7,10 @@ from app.errors import BadRequestError
 
 
 def require_utf8(encoded: bytes, parameter: str) -> None:
-    """Refuse a query or form that is not UTF-8, of which Flask would speak replacement characters.
+    """Refuse a query or form that is not UTF-8; Flask would speak replacement characters.
 
     Raises:
-        BadRequestError: with the place.
+        BadRequestError: with the position.
     """
     try:
         unquote_to_bytes(encoded).decode("utf-8")
@@ -19,12 +19,10 @@ def require_utf8(encoded: bytes, parameter: str) -> None:
 
 
 def refuse_path(value: str, known: Container[str], parameter: str) -> None:
-    """Refuse what looks like a path where a name is asked for, unless it is a name.
+    """Refuse a value that looks like a path, unless it is a known name.
 
     Raises:
         BadRequestError: with the value.
     """
     if ("/" in value or "\\" in value) and value not in known:
-        raise BadRequestError(
-            f"{parameter} is {value[:80]!r}, expected a name; no file is ever read at a client's word", parameter
-        )
+        raise BadRequestError(f"{parameter} is {value[:80]!r}, expected a name; clients cannot have files read here", parameter)

@@ -21,13 +21,13 @@ def key(config: Path) -> None:
     chorus key
     chorus key > key.txt
     """
-    from app.api.keys import drawn_key, hashed
+    from app.api.auth import generate_key, hash_key
 
-    drawn = drawn_key()
+    drawn = generate_key()
     print(drawn)
     missing = "" if config.exists() else ", which does not exist"
     print(f"\nThe key is not stored. To accept it, add to {config}{missing}:", file=sys.stderr)
-    print(f"\n{_parents_of_hash(config)}    - {hashed(drawn)}", file=sys.stderr)
+    print(f"\n{_parents_of_hash(config)}    - {hash_key(drawn)}", file=sys.stderr)
 
 
 def _parents_of_hash(config: Path) -> str:

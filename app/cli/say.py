@@ -163,13 +163,13 @@ def _read(text: str) -> str:
 
 def _checked_text(text: str) -> str:
     from app.errors import BadRequestError
-    from app.synthesis.request import checked_text
+    from app.synthesis.request import require_text
     from loader.config.settings import Limits
 
     # The limits of requests are no reason to cut a book into parts here.
     unlimited = Limits(text_characters=sys.maxsize, body_bytes=sys.maxsize)
     try:
-        return checked_text(text, unlimited, "TEXT")
+        return require_text(text, unlimited, "TEXT")
     except BadRequestError as error:
         raise click.UsageError(error.message) from error
 

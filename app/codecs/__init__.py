@@ -1,1 +1,1 @@
-"""Samples to the bytes of one audio format. Which one is chosen in `app.codecs.registry`."""
+"""Codecs: samples to the bytes of an audio format."""

@@ -8,7 +8,7 @@ from functools import cache
 import av
 import numpy as np
 
-from app.codecs.formats import Form
+from app.codecs.registry import Form
 from loader.engines.base import Samples
 from loader.wav import pcm16
 
@@ -27,13 +27,13 @@ class CompressedEncoder:
             input_rate_hz: one of the form's.
             streamed: the head goes first and does not say how long the speech is.
         """
-        _have_no_threads()
+        _disable_threads()
         self.input_rate_hz = input_rate_hz
         self.sample_rate_hz = form.played_rate_hz or input_rate_hz
         self.delay_samples = form.delay_samples[streamed]
         self._sample_format = form.sample_format
         self._given_samples = 0
-        self._sink = _Sink(may_be_changed=not streamed)
+        self._sink = _Sink(is_rewritable=not streamed)
         options = _options(form, input_rate_hz, streamed)
         self._container = av.open(self._sink, "w", format=form.container, options=options)
         self._stream = self._container.add_stream(form.codec, input_rate_hz, layout="mono", format=form.sample_format)
@@ -41,23 +41,23 @@ class CompressedEncoder:
         self._sink.head_is_written()
 
     def encode(self, samples: Samples) -> bytes:
-        """Return what the codec makes of the next samples and of those it gathered before."""
+        """Encode the next samples; returns the packets that are complete."""
         if samples.size:
             self._mux(self._stream.encode(self._frame(samples)))
         return self._sink.taken()
 
     def finish(self) -> bytes:
-        """Return what the codec and the container still hold."""
+        """Return the rest of the codec and of the container."""
         self._mux(self._stream.encode(None))
         self._container.close()
         return self._sink.taken()
 
     def head(self) -> bytes:
-        """Return the head of a whole file, which tells the length of an MP3 or a FLAC."""
+        """Return the head of a whole file, with the length of an MP3 or a FLAC."""
         return bytes(self._sink.head)
 
     def close(self) -> None:
-        """Free codec and container now: they refer to each other, and only closing parts them."""
+        """Free codec and container now; they refer to each other."""
         self._sink.closed = True
         self._container.close()
 
@@ -80,21 +80,21 @@ class CompressedEncoder:
 
 
 class _Sink:
-    """The file that the container believes it writes to. Of a whole one, the head is kept: it is changed at the end.
+    """The file object that the container writes to. The head of a whole file is kept, since it is rewritten at the end.
 
-    What cannot be changed gets neither FLAC's figures nor the frame that tells the length of an MP3.
+    A stream's head has neither FLAC's statistics nor the frame with the length of an MP3.
     """
 
-    def __init__(self, may_be_changed: bool) -> None:
+    def __init__(self, is_rewritable: bool) -> None:
         self.head = bytearray()
-        #: Tells the container to write no end when it is closed.
+        #: Read by PyAV: a closed file gets no trailer.
         self.closed = False
-        self._may_be_changed = may_be_changed
+        self._is_rewritable = is_rewritable
         self._at = 0
         self._pieces: list[bytes] = []
 
     def seekable(self) -> bool:
-        return self._may_be_changed
+        return self._is_rewritable
 
     def seek(self, offset: int, whence: int = 0) -> int:
         self._at = offset
@@ -112,7 +112,7 @@ class _Sink:
         return len(data)
 
     def head_is_written(self) -> None:
-        if self._may_be_changed:
+        if self._is_rewritable:
             self.head += self.taken()
 
     def taken(self) -> bytes:
@@ -132,8 +132,8 @@ def _options(form: Form, input_rate_hz: int, streamed: bool) -> dict[str, str]:
 
 
 @cache
-def _have_no_threads() -> None:
-    """Have FFmpeg believe in one core, once.
+def _disable_threads() -> None:
+    """Make FFmpeg see one core, once per process.
 
     PyAV cuts samples into the codec's frames with a filter graph, which starts a thread for
     every core, whatever the codec was told; two an encoder here, seventeen on a large

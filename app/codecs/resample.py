@@ -1,6 +1,6 @@
-"""Samples at the voice's rate to an encoder that expects another one. Imports soxr.
+"""Resampling from the voice's rate to that of an encoder. Imports soxr.
 
-soxr and not the resampler of PyAV, since it spares WAV and PCM at other rates that import:
+soxr instead of PyAV's resampler, since it spares WAV and PCM at other rates that import:
 2 ms and 0.1 MB instead of 42 ms and 7 MB of a worker's own memory. Both cost 0.2 ms of core
 time a second of speech (all measured 2026-11-24).
 """
@@ -8,7 +8,7 @@ time a second of speech (all measured 2026-11-24).
 import numpy as np
 import soxr
 
-from app.codecs.base import Encoder
+from app.codecs.registry import Encoder
 from loader.engines.base import Samples
 
 _NOTHING = np.zeros(0, np.float32)
@@ -26,11 +26,11 @@ class Resampled:
         self.delay_samples = encoder.delay_samples
 
     def encode(self, samples: Samples) -> bytes:
-        """Return what the next samples add."""
+        """Resample and encode the next samples."""
         return self._encoder.encode(self._resampler.resample_chunk(samples))
 
     def finish(self) -> bytes:
-        """Return what the filter and the encoder still hold."""
+        """Return the rest of the filter and of the encoder."""
         return self._encoder.encode(self._resampler.resample_chunk(_NOTHING, last=True)) + self._encoder.finish()
 
     def head(self) -> bytes:

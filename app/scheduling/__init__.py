@@ -1,1 +1,1 @@
-"""Which request may use the processor, and for how long its client is waited for."""
+"""Scheduling: which requests run, on how many cores, for how long, and which answers are parked."""

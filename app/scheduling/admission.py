@@ -1,7 +1,7 @@
-"""Who is let in: so many requests at a time in each worker, a bounded queue before them in all workers together.
+"""Admission: a fixed number of requests at a time in each worker, and one bounded queue before all workers.
 
-A request that cannot be served in time is told so at once, with when to come back,
-rather than after it has waited; one whose client has left costs nothing more.
+A request that cannot be served in time is refused at once, with the time at which to try again, instead of after a wait.
+A request whose client has disconnected costs nothing more.
 """
 
 import math
@@ -12,153 +12,147 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from app.errors import ClientGoneError, OverloadedError, WaitedTooLongError
-from app.scheduling.deadline import Listener
+from app.errors import ClientDisconnectedError, OverloadedError, WaitedTooLongError
+from app.scheduling.deadline import Client
 from app.scoreboard.board import Scoreboard
-from app.scoreboard.slot import Seat
+from app.scoreboard.slot import Slot
 from loader.config.settings import AdmissionSettings
 
-#: Of a worker, beyond those that speak or wait: for probes, listings, the page and refusals.
+#: Threads of a worker beyond the requests that run or wait: for probes, listings, the page and refusals.
 SPARE_THREADS = 16
-#: How often a request that waits looks whether its client is still there.
-_LOOK_S = 0.5
-#: Nobody is sent away for longer: the queue may be shorter by then.
-_LONGEST_RETRY_S = 120
+#: How often a waiting request checks whether its client is still there.
+_CHECK_S = 0.5
+#: Maximum of `Retry-After`: the queue may be shorter by then.
+_MAX_RETRY_AFTER_S = 120
 
 
 class Turn:
-    """One request's permission to use the processor. For the thread of that request alone."""
+    """One request's permission to use the processor. For the thread of that request only."""
 
-    def __init__(self, end: Callable[[], None]) -> None:
-        """Have it; `end` is called when it is given back, once."""
-        self._end = end
+    def __init__(self, release: Callable[[], None], queue_s: float = 0.0) -> None:
+        """Hold the turn; `release` is called once, when it is given back."""
+        #: How long the request waited for it, from when it came to the proxy.
+        self.queue_s = queue_s
+        self._release = release
         self._is_held = True
 
     def give_back(self) -> None:
-        """Let the next request begin; nothing happens if it was given back before."""
+        """Let the next request begin. May be called again."""
         if self._is_held:
             self._is_held = False
-            self._end()
+            self._release()
 
 
 class Admission:
     """The turns of one worker. Used by many threads, each with a request."""
 
     def __init__(
-        self, places: int, settings: AdmissionSettings, board: Scoreboard, seat: Seat, now: Callable[[], float] = time.monotonic
+        self, places: int, settings: AdmissionSettings, board: Scoreboard, slot: Slot, now: Callable[[], float] = time.monotonic
     ) -> None:
-        """Let nobody in yet.
+        """Start with all places free.
 
         Args:
-            places: how many requests have their turn at the same time.
+            places: how many requests have a turn at the same time.
             settings: how many may wait, and how long.
             board: of all workers, whose queues are one.
-            seat: this worker's.
-            now: the clock of `Listener`.
+            slot: this worker's.
+            now: the clock of `Client`.
         """
         self._settings = settings
+        self._board, self._slot = board, slot
         self._now = now
         self._lock = threading.Lock()
         self._places, self._free = places, places
         self._queue: deque[threading.Event] = deque()
-        self.join(board, seat)
-
-    def join(self, board: Scoreboard, seat: Seat) -> None:
-        """Count among all workers of a server. Runs in a worker, before its first request."""
-        self._board, self._seat = board, seat
 
     @contextmanager
-    def turn(self, listener: Listener) -> Iterator[Turn]:
-        """Wait for a turn, and have it for as long as this lasts, or until it is given back.
+    def turn(self, client: Client) -> Iterator[Turn]:
+        """Wait for a turn and hold it until the end of the block, or until it is given back.
 
         Raises:
-            OverloadedError: too many wait already.
+            OverloadedError: the queue is full.
             WaitedTooLongError: the turn did not come in time.
-            ClientGoneError: the client left while it waited.
+            ClientDisconnectedError: the client left the queue.
         """
-        self._wait(listener)
-        began_s = self._now()
-        self._seat.observed({"queue_s": began_s - listener.since_s})
-        turn = Turn(partial(self._end, began_s))
+        self._wait(client)
+        start_s = self._now()
+        turn = Turn(partial(self._end_turn, start_s), queue_s=start_s - client.arrived_s)
+        self._slot.observe({"queue_s": turn.queue_s})
         try:
             yield turn
         finally:
             turn.give_back()
-            self._seat.observed({"request_s": self._now() - listener.since_s})
+            self._slot.observe({"request_s": self._now() - client.arrived_s})
 
-    def _end(self, began_s: float) -> None:
-        self._seat.served(self._now() - began_s)
+    def _end_turn(self, start_s: float) -> None:
+        self._slot.observe_service(self._now() - start_s)
         self._pass_on()
 
-    def _wait(self, listener: Listener) -> None:
-        called = self._line_up()
+    def _wait(self, client: Client) -> None:
+        call = self._enqueue()
         try:
-            if called is not None:
-                self._await_call(called, listener)
-            self._refuse_late(listener)
+            if call is not None:
+                while not call.wait(max(0.0, min(_CHECK_S, self._deadline_s(client) - self._now()))):
+                    self._refuse_late(client)
+            self._refuse_late(client)
         except BaseException:
-            self._leave(called)
+            self._leave(call)
             raise
 
-    def _line_up(self) -> threading.Event | None:
-        """Take a free place, or stand at the end of the queue."""
+    def _enqueue(self) -> threading.Event | None:
+        """Take a free place and return None, or join the queue and return the event that calls this request."""
         with self._lock:
             if self._free:
                 self._free -= 1
-                self._show()
+                self._publish()
                 return None
             if self._board.waiting() >= self._settings.queue:
-                self._seat.refused("queue_full")
+                self._slot.count_refusal("queue_full")
                 raise OverloadedError(self._retry_after_s())
-            called = threading.Event()
-            self._queue.append(called)
-            self._show()
-            return called
+            call = threading.Event()
+            self._queue.append(call)
+            self._publish()
+            return call
 
-    def _await_call(self, called: threading.Event, listener: Listener) -> None:
-        """Wait to be called while the client does."""
-        while not called.wait(max(0.0, min(_LOOK_S, self._until_s(listener) - self._now()))):
-            self._refuse_late(listener)
-
-    def _refuse_late(self, listener: Listener) -> None:
-        """Refuse a request whose client has left, or would have no use for the answer any more."""
-        if listener.has_left():
-            self._seat.refused("client_left")
-            raise ClientGoneError("the client left before its turn")
-        if self._now() >= self._until_s(listener):
-            self._seat.refused("waited_too_long")
+    def _refuse_late(self, client: Client) -> None:
+        """Refuse a request whose client has disconnected or whose deadline is over."""
+        if client.has_disconnected():
+            self._slot.count_refusal("client_left")
+            raise ClientDisconnectedError("the client disconnected before its turn")
+        if self._now() >= self._deadline_s(client):
+            self._slot.count_refusal("waited_too_long")
             raise WaitedTooLongError(self._retry_after_s())
 
-    def _until_s(self, listener: Listener) -> float:
-        return min(listener.until_s, listener.since_s + self._settings.wait_s)
+    def _deadline_s(self, client: Client) -> float:
+        return min(client.deadline_s, client.arrived_s + self._settings.wait_s)
 
-    def _leave(self, called: threading.Event | None) -> None:
-        """Take no turn: leave the queue, or pass on the turn that came meanwhile."""
+    def _leave(self, call: threading.Event | None) -> None:
+        """Leave the queue, or pass on the turn that came meanwhile."""
         with self._lock:
-            if called is not None and called in self._queue:
-                self._queue.remove(called)
-                self._show()
+            if call is not None and call in self._queue:
+                self._queue.remove(call)
+                self._publish()
                 return
         self._pass_on()
 
     def _pass_on(self) -> None:
-        """Call the next in the queue, or have a place free."""
+        """Call the next request in the queue, or free the place."""
         with self._lock:
             if self._queue:
                 self._queue.popleft().set()
             else:
                 self._free += 1
-            self._show()
+            self._publish()
 
-    def _show(self) -> None:
+    def _publish(self) -> None:
         waiting = len(self._queue)
-        self._seat.show(waiting=waiting, active=self._places - self._free + waiting)
+        self._slot.set_gauges(waiting=waiting, active=self._places - self._free + waiting)
 
     def _retry_after_s(self) -> int:
-        """Return when all that wait now will have had their turn, by how long recent ones took."""
+        """Return when all requests that wait now will have had their turn, by the recent service times."""
         rows = list(self._board.working())
         service_s = [float(row["service_s"]) for row in rows if row["service_s"]]
         if not service_s:
             return 1
-        turns_a_s = len(rows) * self._places * len(service_s) / sum(service_s)
-        return max(1, min(_LONGEST_RETRY_S, math.ceil((self._board.waiting() + 1) / turns_a_s)))
+        turns_per_s = len(rows) * self._places * len(service_s) / sum(service_s)
+        return max(1, min(_MAX_RETRY_AFTER_S, math.ceil((self._board.waiting() + 1) / turns_per_s)))

@@ -1,136 +1,211 @@
-"""Who is speaking: how many hands a request may use, and which worker makes no progress.
+"""CPU budget: how many requests of a worker run at the same time, how many threads each may use, and which worker stalls.
 
-A request may use a further thread while cores are idle, and gives it up with the window
-after which they are not (`loader.voices.prefetch`). Nobody can ask another process how busy it is,
-so each worker writes it down, and all read all.
+A request may use further threads while cores are idle, and gives each up after the window that it is decoding
+(`loader.voices.prefetch`). Processes cannot query each other's load, so each worker writes its own to the scoreboard
+and reads that of all.
+
+Requests of one worker take turns at its cores, one piece of audio at a time. With more running threads than cores, the
+kernel preempts threads that hold locks, Python's above all, and everything else waits for them: probes took 0.1 s and
+more beside four requests per core.
 """
 
 import itertools
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 
-from app.scheduling.core_turns import Cores, share_of
+import numpy as np
+import numpy.typing as npt
+
 from app.scoreboard.board import Scoreboard
-from app.scoreboard.slot import Seat
+from app.scoreboard.slot import Slot
 from app.system.cgroup import cpu_budget
-from loader.voices.prefetch import MAX_THREADS
+from loader.voices import prefetch
 
-#: So many times as long as a window may a whole utterance take: XTTS needs ten seconds of a core for one of audio.
-_WHOLE = 10
+#: Maximum threads of one request.
+MAX_THREADS = prefetch.MAX_THREADS
+#: A whole utterance may take this many times as long as a window: XTTS needs ten seconds of a core for one of audio.
+_WHOLE_FACTOR = 10
+#: A request starts after this wait even without a core: the pieces of some voices are long, and one may hang.
+_MAX_WAIT_S = 5.0
 
 
-class Hands:
-    """This process's requests, and how many threads each may use. Used by many threads."""
+class CpuBudget:
+    """The CPU budget of one worker. Used by many threads, each with a request."""
 
     def __init__(
         self,
+        board: Scoreboard,
+        slot: Slot,
         cores: int | None = None,
         stall_s: float = 60.0,
         now: Callable[[], float] = time.monotonic,
         parallel: bool = True,
     ) -> None:
-        """Count alone; see `join`.
+        """Start without requests.
 
         Args:
-            cores: shared by all requests. Default: those this process may use, by affinity and CPU quota.
-            stall_s: how long the next piece of a request may take, a whole utterance ten times as long; the master ends a
-                worker that takes longer.
+            board: of all workers.
+            slot: this worker's.
+            cores: shared by all workers. Default: those that affinity and CPU quota allow.
+            stall_s: time limit of a piece of audio, ten times as long for a whole utterance; the master ends a worker
+                that exceeds it.
             now: a clock that all processes share.
-            parallel: false is for one thread a request, whatever is idle.
+            parallel: whether a request may use more than one thread.
         """
-        self.cores = cpu_budget().used if cores is None else cores
-        self._most = MAX_THREADS if parallel else 1
+        self._board, self._slot = board, slot
+        self._cores = cpu_budget().used if cores is None else cores
+        self._max_threads = MAX_THREADS if parallel else 1
         self._stall_s = stall_s
         self._now = now
         self._lock = threading.Lock()
         self._speaking = 0
-        self._turns = Cores(self._share)
-        self._alone = threading.Lock()
-        #: Of each piece that is worked on, since when and until when, by its number.
-        self._watched: dict[int, tuple[float, float]] = {}
+        self._turns = CoreTurns(self._share)
+        #: Held while an engine that speaks whole utterances makes one.
+        self._whole = threading.Lock()
+        #: Start and time limit of each piece in work, by number.
+        self._pieces: dict[int, tuple[float, float]] = {}
         self._numbers = itertools.count()
-        self.join(*_own_board())
-
-    def join(self, board: Scoreboard, seat: Seat) -> None:
-        """Count among all workers of a server. Runs in a worker, before its first request."""
-        self.board, self.seat = board, seat
 
     @contextmanager
-    def speaking(self, whole: bool = False) -> Iterator[Callable[[], None]]:
-        """Count the calling request for as long as it needs a core, to its next piece of audio; it may wait for the core.
+    def piece(self, whole: bool = False) -> Iterator[Callable[[], None]]:
+        """Hold a core while one piece of audio is made; waits for the core.
 
-        What it yields is called when the request has done a piece of work that nothing is heard of, such as the
-        reading of a text without a sound: that is progress, and another request may have the core first.
+        Yields a function to call after progress that makes no audio, such as reading text without a sound: it restarts
+        the time limit, and lets another request have the core first.
 
         Args:
-            whole: it is of an engine that speaks one utterance at a time, in one piece; see `Capabilities.speaks_whole`.
+            whole: the engine makes one utterance at a time, in one piece.
         """
-        self._need(1)
+        self._add_speaking(1)
         try:
-            # Whoever waits for another's utterance is not stalled, so it waits before it is watched.
-            with self._alone if whole else nullcontext(), self._turns.one(), self._watch(_WHOLE if whole else 1) as number:
-                yield partial(self._renew, number, threading.get_ident())
+            # Waiting for another request's utterance is no stall, so the wait is not timed.
+            with self._whole if whole else nullcontext(), self._turns.hold():
+                with self._timed(_WHOLE_FACTOR if whole else 1) as number:
+                    yield partial(self._renew, number, threading.get_ident())
         finally:
-            self._need(-1)
+            self._add_speaking(-1)
 
-    def allowed(self) -> int:
-        """Return how many threads a request may use now: an equal share of the cores, and never more than `MAX_THREADS`."""
-        return max(1, min(self._most, self.cores // max(1, self.board.speaking())))
+    def threads_per_request(self) -> int:
+        """Return how many threads a request may use now: an equal share of the cores, at least 1."""
+        return max(1, min(self._max_threads, self._cores // max(1, self._board.speaking())))
 
     def _share(self) -> int:
-        return share_of(self.seat.slot, self.board.rows["speaking"], self.cores)
+        if self._slot.number is None:
+            return 1
+        return core_share(self._slot.number, self._board.rows["speaking"], self._cores)
 
-    def _need(self, more: int) -> None:
+    def _add_speaking(self, change: int) -> None:
         with self._lock:
-            self._speaking += more
-            self.seat.show(speaking=self._speaking)
+            self._speaking += change
+            self._slot.set_gauges(speaking=self._speaking)
 
     @contextmanager
-    def _watch(self, times: int) -> Iterator[int]:
+    def _timed(self, factor: int) -> Iterator[int]:
         number = next(self._numbers)
         with self._lock:
-            since_s = self._now()
-            self._watched[number] = since_s, since_s + times * self._stall_s
-            self._show()
+            start_s = self._now()
+            self._pieces[number] = start_s, start_s + factor * self._stall_s
+            self._publish()
         try:
             yield number
         finally:
             with self._lock:
-                del self._watched[number]
-                self._show()
+                del self._pieces[number]
+                self._publish()
 
-    def _renew(self, number: int, holder: int) -> None:
-        """Note progress with a piece, and let another request have the core first.
+    def _renew(self, number: int, owner: int) -> None:
+        """Restart the time limit of a piece, and let another request have the core first.
 
-        A further thread may go on with a text after the piece is over, so it gives nothing away and watches nothing anew.
+        A prefetch thread may still read text when the piece is over: it neither passes a core on nor starts a limit.
         """
+        is_owner = threading.get_ident() == owner
         with self._lock:
-            watched = self._watched.get(number)
-            if watched is None:
+            piece = self._pieces.get(number)
+            if piece is None:
                 return
-            if threading.get_ident() == holder:
-                # One that waits for its turn is not stalled.
-                del self._watched[number]
-                self._show()
-        if threading.get_ident() == holder:
+            if is_owner:
+                del self._pieces[number]  # waiting for the core is no stall
+                self._publish()
+        if is_owner:
             self._turns.pass_on()
         with self._lock:
-            if threading.get_ident() == holder or number in self._watched:
-                since_s, until_s = watched
+            if is_owner or number in self._pieces:
+                start_s, limit_s = piece
                 now_s = self._now()
-                self._watched[number] = now_s, now_s + until_s - since_s
-                self._show()
+                self._pieces[number] = now_s, now_s + limit_s - start_s
+                self._publish()
 
-    def _show(self) -> None:
-        since_s, until_s = zip(*self._watched.values()) if self._watched else ((0.0,), (0.0,))
-        self.seat.show(request_since_s=min(since_s), stalls_s=min(until_s))
+    def _publish(self) -> None:
+        starts_s, limits_s = zip(*self._pieces.values()) if self._pieces else ((0.0,), (0.0,))
+        self._slot.set_gauges(request_since_s=min(starts_s), stalls_s=min(limits_s))
 
 
-def _own_board() -> tuple[Scoreboard, Seat]:
-    board = Scoreboard(1, "chorus-alone")
-    seat = board.take_seat()
-    assert seat is not None, "a new board has a free seat"
-    return board, seat
+class CoreTurns:
+    """Turns at the cores of one worker, in the order of the calls. Used by many threads."""
+
+    def __init__(self, share: Callable[[], int], max_wait_s: float = _MAX_WAIT_S) -> None:
+        """Start with all cores free; `share` returns how many there are, whenever a turn begins or ends."""
+        self._share = share
+        self._max_wait_s = max_wait_s
+        self._lock = threading.Lock()
+        self._running = 0
+        self._queue: deque[threading.Event] = deque()
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Wait for a core and hold it."""
+        self._take()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running -= 1
+                self._wake()
+
+    def pass_on(self) -> None:
+        """Let the next waiting request have the core, if there is one, and wait for it again. For its holder."""
+        with self._lock:
+            if not self._queue:
+                return
+            self._running -= 1
+            self._wake()
+        self._take()
+
+    def _take(self) -> None:
+        turn = threading.Event()
+        with self._lock:
+            self._queue.append(turn)
+            self._wake()
+        if turn.wait(self._max_wait_s):
+            return
+        with self._lock:
+            if not turn.is_set():
+                self._queue.remove(turn)
+                self._running += 1
+
+    def _wake(self) -> None:
+        """Wake waiting requests while there are free cores; the lock is held."""
+        while self._queue and self._running < self._share():
+            self._queue.popleft().set()
+            self._running += 1
+
+
+def core_share(number: int, speaking: npt.NDArray[np.int64], cores: int) -> int:
+    """Return one worker's share of the cores: in proportion to its requests, at least 1, rounded so that all are used.
+
+    Args:
+        number: the worker's index in `speaking`.
+        speaking: requests of each worker that need a core.
+        cores: of all workers.
+    """
+    if speaking.sum() <= cores:
+        return max(1, int(speaking[number]))
+    exact = cores * speaking / speaking.sum()
+    shares = np.where(speaking > 0, np.maximum(1, exact.astype(np.int64)), 0)
+    # Cores left over by rounding go to the workers that lost most; all workers compute the same.
+    most_lost = np.argsort(shares - exact, kind="stable")[: max(0, cores - int(shares.sum()))]
+    return max(1, int(shares[number]) + int(number in most_lost))

@@ -1,43 +1,42 @@
-"""Answers that wait for their clients: without a turn, a bounded number in each worker, the slowest one cut for the next.
+"""Parking: answers that wait for their clients, without a turn and in bounded number; the slowest is cut for the next.
 
-A turn is permission to use the processor, and an answer whose client does not take what is made needs none. It is parked: it
-gives its turn back, and its thread waits for the client. When the client takes more, a stream makes its next piece beside
-those that have turns, so that a client that plays in real time never waits behind whole requests.
+A turn is permission to use the processor, which an answer does not need while its client reads nothing. Such an answer is
+parked: it gives its turn back, and its thread waits for the client. When the client reads on, a stream makes its next chunk
+beside the requests that have turns, so that a client that plays in real time never waits behind whole requests.
 """
 
 import logging
 import math
 import threading
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Self
 
 from app.logs import event
 from app.scheduling.admission import Turn
 from app.scheduling.client_socket import ClientSocket, SlowClientError
-from app.scoreboard.slot import Seat
+from app.scoreboard.slot import Slot
 from app.system.heap import IdleHeap
-from loader.voices.segments import Chunk
 
 log = logging.getLogger("chorus.http")
 
-#: Seconds of audio that a client has to take in a second; one that takes less may be cut.
-MIN_PACE = 0.5
-#: A client is not judged before it was waited for so long in all: a network may be slow to begin.
+#: Minimum speed of a client, in seconds of audio per second; a slower one may be cut.
+MIN_SPEED = 0.5
+#: A client is judged after this total wait: networks start slowly.
 MIN_WAITED_S = 10.0
-#: Of whole answers that are made and not sent. Streams hold a piece each.
+#: Of whole answers that are made and not sent. Streams hold one chunk each.
 MAX_UNSENT_BYTES = 128 * 1024 * 1024
-#: So much of an answer that is no audio counts as a second of it.
-_BYTES_A_SECOND = 8_000
+#: Bytes that count as a second of audio in an answer that is no audio.
+_BYTES_PER_SECOND = 8_000
 
 
 class Delivery:
-    """How one answer gets to its client. For the thread of its request, but for what `Parking` asks."""
+    """The delivery of one answer to its client. For the thread of its request, except what `Parking` calls."""
 
     def __init__(
         self, parking: "Parking", connection: ClientSocket | None, request_id: str | None = None, turn: Turn | None = None
     ) -> None:
-        """Begin with the turn, which is given back when the answer is parked; None if it has none."""
+        """Start with the turn, which is given back when the answer is parked; None if it has no turn."""
         self.request_id = request_id
         self.connection = connection
         self._parking = parking
@@ -62,30 +61,32 @@ class Delivery:
         self._parking.leave(self)
         self._parking.heap.work_ends()
 
-    def paced(self, stretches: Generator[Chunk, None, None], rate_hz: int) -> Generator[Chunk, None, None]:
-        """Pass on all pieces; each that is made after the answer was parked waits for one of the places for those."""
-        with closing(stretches):
-            while True:
-                with self._parking.piece() if self._is_resting else nullcontext():
-                    stretch = next(stretches, None)
-                if stretch is None:
-                    return
-                self._audio_s += stretch.samples.size / rate_hz
-                yield stretch
+    @property
+    def queue_s(self) -> float:
+        """How long the request waited for its turn."""
+        return 0.0 if self._turn is None else self._turn.queue_s
 
-    def is_made(self, size_bytes: int) -> None:
-        """Give the turn back: nothing is left to do but to send so many bytes. Keeps it while there is no room for them."""
+    def making(self) -> AbstractContextManager[None]:
+        """Return the context in which the next chunk is made: that of a parked answer waits for a place."""
+        return self._parking.piece() if self._is_resting else nullcontext()
+
+    def add_audio(self, audio_s: float) -> None:
+        """Note that so many seconds of audio are on their way."""
+        self._audio_s += audio_s
+
+    def complete(self, size_bytes: int) -> None:
+        """Give the turn back: a whole answer of that size remains to be sent. Keeps it if there is no room to park."""
         self._size_bytes = size_bytes
         self._park()
 
-    def pace(self) -> float:
-        """Return how many seconds of audio the client took in each second it was waited for; infinity before it can be judged."""
+    def speed(self) -> float:
+        """Return how many seconds of audio the client read per second of waiting for it; infinity before it is judged."""
         connection = self.connection
         if connection is None or (waited_s := connection.waited_s()) < MIN_WAITED_S:
             return math.inf
         taken_bytes = connection.taken_bytes()
         if not self._audio_s:
-            return taken_bytes / _BYTES_A_SECOND / waited_s
+            return taken_bytes / _BYTES_PER_SECOND / waited_s
         return self._audio_s * taken_bytes / max(1, self._size_bytes, connection.handed_bytes) / waited_s
 
     def unsent_bytes(self) -> int:
@@ -104,83 +105,79 @@ class Delivery:
         if self._is_parked and not self._is_resting:
             self._is_resting = True
             self._parking.heap.work_ends()
-        with self._parking.judging(self):
+        with self._parking.counting_stuck(self):
             yield
 
 
 class Parking:
-    """The answers of one worker that wait for their clients. Used by many threads, each with a request."""
+    """The parked answers of one worker. Used by many threads, each with a request."""
 
-    def __init__(self, max_parked: int, places: int, heap: IdleHeap, seat: Seat) -> None:
-        """Park nothing yet.
+    def __init__(self, max_parked: int, places: int, heap: IdleHeap, slot: Slot) -> None:
+        """Start empty.
 
         Args:
             max_parked: answers at a time.
-            places: how many of the streams among them make a piece at the same time, beside the requests that have turns.
-            heap: of this worker. A parked answer needs it for the pieces it makes only.
-            seat: this worker's.
+            places: how many parked streams make a chunk at the same time, beside the requests that have turns.
+            heap: of this worker. A parked answer needs it only while it makes a chunk.
+            slot: this worker's.
         """
         self.heap = heap
         self._max_parked = max_parked
         self._places = threading.Semaphore(places)
+        self._slot = slot
         self._lock = threading.Lock()
         self._parked: set[Delivery] = set()
-        self.join(seat)
-
-    def join(self, seat: Seat) -> None:
-        """Count in that seat. Runs in a worker, before its first request."""
-        self._seat = seat
 
     def delivery(self, request_id: str, turn: Turn, connection: ClientSocket | None) -> Delivery:
-        """Return the delivery of one speech, to be entered before its first piece is made."""
+        """Return the delivery of one speech, to be entered before its first chunk is made."""
         return Delivery(self, connection, request_id, turn)
 
     @contextmanager
     def waiting(self, connection: ClientSocket) -> Iterator[None]:
-        """Park an answer that is no speech, or of which nothing more is known, while its client is waited for."""
+        """Park an answer that is no speech, such as a page, while its client reads nothing."""
         delivery = Delivery(self, connection)
         self.admit(delivery)
         try:
-            with self.judging(delivery):
+            with self.counting_stuck(delivery):
                 yield
         finally:
             self.leave(delivery)
 
     @contextmanager
     def piece(self) -> Iterator[None]:
-        """Make one piece of a parked stream, once there is a place."""
+        """Wait for a place, and hold it while a parked stream makes one chunk."""
         with self._places, self.heap.work():
             yield
 
     @contextmanager
-    def judging(self, delivery: Delivery) -> Iterator[None]:
-        """Count and log the answer as cut if its client takes nothing any more."""
+    def counting_stuck(self, delivery: Delivery) -> Iterator[None]:
+        """Count and log the answer as cut if its client stops reading."""
         try:
             yield
         except SlowClientError:
-            self._count("stuck", delivery)
+            self._count_cut("stuck", delivery)
             raise
 
     def admit(self, delivery: Delivery) -> bool:
-        """Park an answer, for which slower ones are cut if there is no room; return false if there is none to cut."""
+        """Park an answer, after cutting slower ones if there is no room; return whether it is parked."""
         size_bytes = delivery.unsent_bytes()
         if size_bytes > MAX_UNSENT_BYTES:
             return False
         with self._lock:
             while not self._has_room(size_bytes):
-                slowest = min(self._parked, key=Delivery.pace)
-                if slowest.pace() >= MIN_PACE:
+                slowest = min(self._parked, key=Delivery.speed)
+                if slowest.speed() >= MIN_SPEED:
                     return False
                 self._cut(slowest)
             self._parked.add(delivery)
-            self._show()
+            self._publish()
             return True
 
     def leave(self, delivery: Delivery) -> None:
-        """Have its room for another; nothing happens if it was not parked, or was cut."""
+        """Free the room of an answer, if it is parked."""
         with self._lock:
             self._parked.discard(delivery)
-            self._show()
+            self._publish()
 
     def _has_room(self, size_bytes: int) -> bool:
         if len(self._parked) >= self._max_parked:
@@ -189,17 +186,18 @@ class Parking:
 
     def _cut(self, delivery: Delivery) -> None:
         self._parked.remove(delivery)
-        self._count("too_slow", delivery)
+        self._count_cut("too_slow", delivery)
         if delivery.connection is not None:
             delivery.connection.hang_up()
 
-    def _count(self, why: str, delivery: Delivery) -> None:
-        self._seat.cut(why)
+    def _count_cut(self, reason: str, delivery: Delivery) -> None:
+        self._slot.count_cut(reason)
         connection = delivery.connection
         taken_bytes, waited_s = (0, 0.0) if connection is None else (connection.taken_bytes(), connection.waited_s())
         event(
-            log, "answer.cut", request_id=delivery.request_id, reason=why, taken_bytes=taken_bytes, waited_s=round(waited_s, 1)
+            log, "answer.cut", request_id=delivery.request_id, reason=reason, taken_bytes=taken_bytes,
+            waited_s=round(waited_s, 1),
         )  # fmt: skip
 
-    def _show(self) -> None:
-        self._seat.show(parked=len(self._parked))
+    def _publish(self) -> None:
+        self._slot.set_gauges(parked=len(self._parked))

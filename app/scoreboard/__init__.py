@@ -1,1 +1,1 @@
-"""What every worker of a server is doing, and has done, in memory that all of its processes share."""
+"""The scoreboard: state and counters of all workers, in memory that the processes of a server share."""

@@ -1,4 +1,4 @@
-"""The memory itself: made in the master before the fork, read by whoever wants to know."""
+"""The scoreboard: shared memory made in the master before the fork, read by any worker and by `chorus top`."""
 
 import fcntl
 import mmap
@@ -12,26 +12,26 @@ from typing import Any
 import numpy as np
 
 from app.scoreboard.layout import ENDINGS, FORMAT, GAUGES, HEADER, NAME, SLOT, State
-from app.scoreboard.slot import Seat
+from app.scoreboard.slot import Slot
 from app.system.cgroup import cpu_budget
 
-#: Workers at once, those that are being replaced included; more are not counted.
-MOST_WORKERS = 640
+#: Workers at the same time, those that are being replaced included; further ones work but are not counted.
+MAX_WORKERS = 640
 
 
 class Scoreboard:
-    """A slot for each worker, in memory without a file: it is gone with the last process that has it.
+    """A slot for each worker, in anonymous memory that is freed with the last process that maps it.
 
-    Each slot is written by its worker alone while there is one, else by the master. A slot's
-    totals stay when its worker goes, however it went, and the next worker adds to them.
+    Each slot is written by its worker, or by the master while it has none. A slot's totals survive
+    its worker, however it ended, and the next worker adds to them.
     """
 
-    def __init__(self, slots: int = MOST_WORKERS, name: str = NAME) -> None:
+    def __init__(self, slots: int = MAX_WORKERS, name: str = NAME) -> None:
         """Make an empty board. Runs in the master, before the fork.
 
         Args:
-            slots: workers at once, at most.
-            name: what it is found by; see `of_process`.
+            slots: maximum number of workers at the same time.
+            name: of the memory among a process's descriptors; see `of_process`.
         """
         descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
         os.ftruncate(descriptor, HEADER.itemsize + slots * SLOT.itemsize)
@@ -42,12 +42,12 @@ class Scoreboard:
         header["cores"] = cpu_budget().used
 
     def describe(self, places: int, queue: int) -> None:
-        """Note how many requests each worker serves at a time, and how many may wait. Master only."""
+        """Set how many requests each worker serves at a time, and how many may wait. Master only."""
         self.header["places"], self.header["queue"] = places, queue
 
     @classmethod
     def of_process(cls, pid: int) -> "Scoreboard | None":
-        """Return the board of the server that process belongs to, to read; None where it has none of this format.
+        """Return the read-only board of the server that the process belongs to; None if it has no board of this format.
 
         Raises:
             OSError: there is no such process, or it is another user's.
@@ -84,24 +84,24 @@ class Scoreboard:
         taken = np.flatnonzero(self._slots["forks"])
         return self._slots[: taken[-1] + 1 if taken.size else 0]
 
-    def take_seat(self) -> Seat | None:
-        """Return the seat of a worker that is about to be forked; None where none is left. Master only."""
+    def take_slot(self) -> Slot:
+        """Return the slot for a worker that is about to be forked; an unlisted one if no slot is free. Master only."""
         free = np.flatnonzero(self._slots["state"] == State.FREE)
         if not free.size:
-            return None
+            return Slot.unlisted()
         row = self._slots[free[0]]
         row["state"], row["began_at_s"] = State.STARTING, time.time()
         row["forks"] += 1
-        return Seat(row, int(free[0]))
+        return Slot(row, int(free[0]))
 
-    def leave(self, seat: Seat, ending: str) -> None:
-        """Have the seat for another worker: its own is gone, in one of `layout.ENDINGS`. Master only."""
-        seat.row["endings"][ENDINGS.index(ending)] += 1
+    def release_slot(self, slot: Slot, ending: str) -> None:
+        """Free the slot of a worker that ended in one of `layout.ENDINGS`. Master only."""
+        slot.row["endings"][ENDINGS.index(ending)] += 1
         for name, _ in GAUGES:
-            seat.row[name] = 0  # the state among them, and with it the seat is free
+            slot.row[name] = 0  # the state is one of them, which frees the slot
 
     def take_turn(self) -> bool:
-        """Return whether this process alone may replace itself now; the turn ends with the process, however it ends."""
+        """Return whether this process may recycle itself now; one may at a time, until it ends."""
         try:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -109,7 +109,7 @@ class Scoreboard:
         return True
 
     def speaking(self) -> int:
-        """Return how many requests all workers are speaking."""
+        """Return how many requests need a core now, in all workers."""
         return int(self.rows["speaking"].sum())
 
     def waiting(self) -> int:
@@ -122,7 +122,7 @@ class Scoreboard:
 
 
 def _is_own_board(descriptor: str) -> bool:
-    """Return whether a descriptor, by its path, is of a board and can write to it: whoever only looks has one to read."""
+    """Return whether a descriptor, given by its path, is a writable board: a process that only reads a board is no server."""
     try:
         return os.readlink(descriptor).startswith(f"/memfd:{NAME}") and bool(os.lstat(descriptor).st_mode & stat.S_IWUSR)
     except FileNotFoundError:  # closed meanwhile
@@ -130,7 +130,7 @@ def _is_own_board(descriptor: str) -> bool:
 
 
 def _is_of_this_format(descriptor: int) -> bool:
-    """Return whether a board can be read as `layout` says: another version's has slots of another size, or no header yet."""
+    """Return whether a board has the format of `layout`: other versions have slots of another size, or no header."""
     content = os.pread(descriptor, HEADER.itemsize, 0)
     if len(content) < HEADER.itemsize:
         return False

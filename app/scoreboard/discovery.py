@@ -1,4 +1,4 @@
-"""Finding the servers of this machine: processes that have a board among their descriptors."""
+"""Discovery of the servers on this machine: processes with a scoreboard among their descriptors."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from app.scoreboard.board import Scoreboard
 class Found:
     """A running server."""
 
-    #: Its master as this process sees it; the board has another number where that is a container's.
+    #: Its master, as numbered in this process's namespace; the board may have the number in a container.
     pid: int
     board: Scoreboard
 
@@ -30,7 +30,7 @@ def servers(uid: int) -> list[Found]:
 
 
 def server_of(pid: int) -> Found | None:
-    """Return the server of its master's or a worker's `pid`; None where that process is of none of this version.
+    """Return the server whose master or worker has that `pid`; None if it has no board of this version.
 
     Raises:
         OSError: there is no such process, or it is another user's.
@@ -47,7 +47,7 @@ def server_of(pid: int) -> Found | None:
 
 
 def _board(pid: int) -> Scoreboard | None:
-    """Return a process's board, None where it has none or shows none."""
+    """Return a process's board; None if it has none or it cannot be read."""
     with suppress(OSError):
         return Scoreboard.of_process(pid)
     return None

@@ -1,34 +1,34 @@
-"""What lies where on a board.
+"""Memory layout of the scoreboard, and the names of its counters.
 
-Every number is one aligned word of eight bytes, written whole or not at all: of a worker
-that is killed in mid-write, each is as it was before or as it is after. No reader may
-depend on two of them agreeing; a histogram's count is the sum of its buckets.
+Every number is one aligned word of eight bytes, which is written atomically: if a worker is
+killed in mid-write, each number has its old or its new value. Readers must not rely on two
+numbers agreeing; a histogram's count is the sum of its buckets.
 """
 
 from enum import IntEnum
 
 import numpy as np
 
-#: The name of the memory among a process's descriptors, and what it begins with.
+#: Name of the memory among a process's descriptors, and its first bytes.
 NAME = "chorus-scoreboard"
-#: Raise it when anything below changes.
-FORMAT = 5
+#: Version of the layout; raise it with every change below.
+FORMAT = 6
 
 ROUTES = ("speech", "captions", "coqui", "marytts", "listings", "page", "status", "other")
-#: The statuses that are counted by themselves; others as the next lower one.
+#: Statuses with a counter; others count as the next lower one.
 STATUSES = (200, 304, 400, 401, 404, 405, 408, 413, 414, 415, 422, 429, 431, 499, 500, 503)
 #: How a speech ended.
 OUTCOMES = ("done", "failed", "abandoned", "refused")
-#: Why a request was not let in.
+#: Why a request was not admitted.
 REFUSALS = ("queue_full", "waited_too_long", "client_left")
-#: Why an answer was cut: its client took it more slowly than the others that were waited for, or took nothing.
+#: Why an answer was cut: its client read it more slowly than other parked ones, or read nothing.
 CUTS = ("too_slow", "stuck")
 #: How a worker ended.
 ENDINGS = ("stopped", "failed", "killed", "stalled")
 #: What grew when the watchdog raised an alert.
 LEAKS = ("python", "native", "descriptors", "threads", "device")
 
-#: Upper bounds of the buckets; one more counts what is above.
+#: Upper bounds of the buckets; one more bucket counts larger values.
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 FACTORS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 4.0)
 #: Histograms of speeches, and the bounds of each.
@@ -55,33 +55,31 @@ HEADER = np.dtype(
     [
         ("name", "S24"), ("format", "i8"), ("slots", "i8"),
         ("master", "i8"), ("began_at_s", "f8"), ("cores", "i8"), ("places", "i8"), ("queue", "i8"),
-        # How often workers were replaced in order by SIGHUP.
-        ("replacements", "i8"),
     ]
 )  # fmt: skip
 
-#: What the watchdog samples. A value that is 0 was not measured.
+#: What the watchdog samples; 0 means not measured.
 SAMPLED = (
     "live_bytes", "retained_bytes", "anon_bytes", "uss_bytes", "python_blocks", "descriptors", "threads", "device_bytes",
     "traced_bytes",
 )  # fmt: skip
 
-#: Of the worker that has the slot now. Times are of the monotonic clock but for those that end in `_at_s` (Unix).
+#: Of the slot's present worker. Times are of the monotonic clock, except those that end in `_at_s` (Unix).
 GAUGES = [
     ("pid", "i8"), ("state", "i8"), ("began_at_s", "f8"),
-    # One more than the index of how it is ending in `ENDINGS`, once it knows.
+    # Index in `ENDINGS` plus one, once the worker knows how it ends.
     ("ending", "i8"),
     ("voices", "i8"), ("connections", "i8"), ("active", "i8"), ("waiting", "i8"), ("speaking", "i8"),
     # Answers that wait for their clients, without a turn.
     ("parked", "i8"),
-    # Since when the oldest request is spoken, and when its worker is stalled; 0 where there is none.
+    # Start of the oldest piece that is being made, and when it counts as stalled; 0 if there is none.
     ("request_since_s", "f8"), ("stalls_s", "f8"),
-    # How long a request has its turn, recent ones counting more.
+    # Moving average of how long a request has its turn.
     ("service_s", "f8"),
     ("sampled_at_s", "f8"), *((name, "f8") for name in SAMPLED),
 ]  # fmt: skip
 
-#: Of all workers that ever had the slot; they only grow.
+#: Of all workers that ever had the slot; they never fall.
 TOTALS = [
     ("forks", "i8"), ("answers", "i8", (len(ROUTES), len(STATUSES))),
     ("outcomes", "i8", len(OUTCOMES)), ("refusals", "i8", len(REFUSALS)), ("cuts", "i8", len(CUTS)),
@@ -90,5 +88,5 @@ TOTALS = [
     *(word for name, bounds in HISTOGRAMS.items() for word in _histogram(name, bounds)),
 ]  # fmt: skip
 
-#: The last error may be torn where its worker was killed in mid-write.
+#: The last error may be torn if its worker was killed in mid-write.
 SLOT = np.dtype([*GAUGES, *TOTALS, ("error_at_s", "f8"), ("error", f"S{_ERROR_BYTES}")])

@@ -1,4 +1,4 @@
-"""One worker's slot."""
+"""A worker's slot on the scoreboard: its state, its gauges and its counters, written by that worker alone."""
 
 import bisect
 import threading
@@ -6,92 +6,100 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from app.scoreboard.layout import CUTS, HISTOGRAMS, LEAKS, OUTCOMES, REFUSALS, ROUTES, STATUSES, State
+import numpy as np
 
-#: What a new service time counts against those before it.
+from app.scoreboard.layout import CUTS, HISTOGRAMS, LEAKS, OUTCOMES, REFUSALS, ROUTES, SLOT, STATUSES, State
+
+#: Weight of a new service time in the moving average.
 _WEIGHT = 0.1
 
 
-class Seat:
-    """The slot of one worker, written by this worker alone, from any of its threads."""
+class Slot:
+    """The slot of one worker. Used by all of its threads."""
 
-    def __init__(self, row: Any, slot: int) -> None:
+    def __init__(self, row: Any, number: int | None) -> None:
         #: A view of the shared memory.
         self.row = row
-        #: Its number, which is the next worker's too.
-        self.slot = slot
+        #: Index on the board, the same for the slot's next worker; None if the board had no free slot.
+        self.number = number
         self._lock = threading.Lock()
 
-    def sit(self, pid: int) -> None:
-        """Say whose it is. Runs in the worker, first of all."""
+    @classmethod
+    def unlisted(cls) -> "Slot":
+        """Return a slot in private memory, for a worker for which the board has no free one: it works but is not counted."""
+        return cls(np.zeros(1, SLOT)[0], None)
+
+    def set_pid(self, pid: int) -> None:
+        """Set the worker's process id. Runs in the worker, right after the fork."""
         self.row["pid"] = pid
 
-    def become(self, state: State) -> None:
-        """Say what the worker is doing."""
+    def set_state(self, state: State) -> None:
+        """Set what the worker is doing."""
         self.row["state"] = state
 
-    def show(self, **gauges: float) -> None:
-        """Show new values of `layout.GAUGES`."""
+    def set_gauges(self, **gauges: float) -> None:
+        """Set values of `layout.GAUGES`."""
         for name, value in gauges.items():
             self.row[name] = value
 
-    def answered(self, route: str, status: int) -> None:
-        """Count an answer."""
+    def count_answer(self, route: str, status: int) -> None:
+        """Count an HTTP answer."""
         place = max(0, bisect.bisect_right(STATUSES, status) - 1)
         with self._lock:
             self.row["answers"][ROUTES.index(route), place] += 1
 
-    def refused(self, why: str) -> None:
-        """Count a request that was not let in."""
-        with self._lock:
-            self.row["refusals"][REFUSALS.index(why)] += 1
+    def count_refusal(self, reason: str) -> None:
+        """Count a request that was not admitted."""
+        self._count("refusals", REFUSALS.index(reason))
 
-    def cut(self, why: str) -> None:
+    def count_cut(self, reason: str) -> None:
         """Count an answer that was cut."""
-        with self._lock:
-            self.row["cuts"][CUTS.index(why)] += 1
+        self._count("cuts", CUTS.index(reason))
 
-    def leaked(self, what: str) -> None:
+    def count_leak(self, kind: str) -> None:
         """Count an alert of the watchdog."""
-        with self._lock:
-            self.row["leaks"][LEAKS.index(what)] += 1
+        self._count("leaks", LEAKS.index(kind))
 
-    def distrusted_start(self) -> None:
-        """Count a request whose proxy says an impossible time for its beginning."""
+    def count_distrusted_start(self) -> None:
+        """Count a request whose proxy sent an impossible start time."""
         with self._lock:
             self.row["distrusted_starts"] += 1
 
-    def reader_ended(self) -> None:
-        """Count a text that ended the process which reads for this worker."""
+    def count_reader_end(self) -> None:
+        """Count a text that ended this worker's reader process."""
         with self._lock:
             self.row["reader_ends"] += 1
 
-    def observed(self, measured: Mapping[str, float]) -> None:
-        """Put each value into the histogram of its name."""
+    def observe(self, values: Mapping[str, float]) -> None:
+        """Add each value to the histogram of its name."""
         with self._lock:
-            for name, value in measured.items():
+            for name, value in values.items():
                 self.row[name][bisect.bisect_left(HISTOGRAMS[name], value)] += 1
                 self.row[f"{name}_sum"] += value
 
-    def made(self, audio_s: float) -> None:
-        """Count a piece of audio: an hour of it may be one speech."""
+    def count_audio(self, audio_s: float) -> None:
+        """Add a chunk of audio as soon as it is made: one speech may last an hour."""
         with self._lock:
             self.row["audio_s"] += audio_s
 
-    def spoke(self, outcome: str, characters: int) -> None:
+    def count_speech(self, outcome: str, characters: int) -> None:
         """Count a speech that ended."""
         with self._lock:
             self.row["outcomes"][OUTCOMES.index(outcome)] += 1
             self.row["characters"] += characters
 
-    def served(self, service_s: float) -> None:
-        """Note how long a request had its turn."""
+    def observe_service(self, service_s: float) -> None:
+        """Add how long a request had its turn to the moving average."""
         with self._lock:
             before = self.row["service_s"]
             self.row["service_s"] = before + _WEIGHT * (service_s - before) if before else service_s
 
-    def failed(self, what: str) -> None:
-        """Note an error for whoever looks; the log has more of it."""
+    def set_error(self, error: str) -> None:
+        """Keep the last error for /status; the log has more of it."""
         with self._lock:
-            self.row["error"] = what.encode("utf-8", "replace")
+            self.row["error"] = error.encode("utf-8", "replace")
             self.row["error_at_s"] = time.time()
+
+    def _count(self, total: str, place: int) -> None:
+        with self._lock:
+            self.row[total][place] += 1

@@ -1,4 +1,4 @@
-"""What a board shows at one moment, as facts: for /status, the page, `chorus top` and /metrics."""
+"""A snapshot of the scoreboard, for /status, the page, `chorus top` and /metrics."""
 
 import time
 from dataclasses import dataclass
@@ -12,28 +12,28 @@ from app.scoreboard.layout import CUTS, ENDINGS, HISTOGRAMS, LEAKS, OUTCOMES, RE
 
 @dataclass(frozen=True)
 class Worker:
-    """One slot that has a worker now."""
+    """A slot with a worker."""
 
     slot: int
     pid: int
     state: str
-    #: Which worker of its slot it is, from 1.
+    #: Number of this worker among those of its slot, from 1.
     generation: int
     age_s: float
     #: Voices that are open in it.
     voices: int
     connections: int
-    #: Requests that have their turn or wait for it; that wait; that need a core just now.
+    #: Requests that have their turn or wait for it; that wait; that need a core now.
     active: int
     waiting: int
     speaking: int
     #: Answers that wait for their clients, without a turn.
     parked: int
-    #: How long the oldest piece of audio has been worked on; None where none is.
+    #: How long the oldest piece of audio has been in work; None if there is none.
     speaking_for_s: float | None
-    #: Until the master takes it for stalled and ends it.
+    #: Until the master counts the worker as stalled and ends it.
     stalls_in_s: float | None
-    #: How long a request has its turn, recent ones counting more.
+    #: Moving average of how long a request has its turn.
     service_s: float
     speeches: int
     audio_s: float
@@ -55,7 +55,7 @@ class Histogram:
         return sum(self.counts)
 
     def quantile(self, share: float) -> float | None:
-        """Return the bound below which that share of the values lies; None where there are none."""
+        """Return the bound below which that share of the values lies; None without values."""
         if not self.count:
             return None
         place = int(np.searchsorted(np.cumsum(self.counts), share * self.count))
@@ -73,7 +73,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Totals:
-    """Of all workers there ever were. None of them ever falls."""
+    """Totals of all workers since the server started; they never fall."""
 
     forks: int
     #: By route and status.
@@ -85,9 +85,9 @@ class Totals:
     leaks: dict[str, int]
     audio_s: float
     characters: int
-    #: Requests whose proxy has a clock that is off.
+    #: Requests whose proxy sent an impossible start time.
     distrusted_starts: int
-    #: Texts that ended the process which reads them.
+    #: Texts that ended a reader process.
     reader_ends: int
     histograms: dict[str, Histogram]
 
@@ -113,7 +113,7 @@ class Snapshot:
 
 
 def snapshot(board: Scoreboard) -> Snapshot:
-    """Read everything there is on a board."""
+    """Read the whole board."""
     header, rows, now_s = board.header, board.rows.copy(), time.monotonic()
     workers = [_worker(slot, row, now_s) for slot, row in enumerate(rows) if row["state"] != State.FREE]
     failures = [_failure(slot, row) for slot, row in enumerate(rows) if row["error_at_s"]]

@@ -77,7 +77,7 @@ class RollingRestart:
 
 
 def _is_ready(worker: Any) -> bool:
-    return worker.slot is None or worker.slot.row["state"] == State.READY
+    return worker.slot.number is None or worker.slot.row["state"] == State.READY
 
 
 class DeadlineCheck:
@@ -109,7 +109,7 @@ class DeadlineCheck:
     def _end(self, pid: int, worker: Any) -> None:
         number = signal.SIGKILL if worker.aborted else signal.SIGABRT
         if not worker.aborted:
-            event(log, "worker.stalled", logging.ERROR, worker_pid=pid, slot=worker.slot.slot)
+            event(log, "worker.stalled", logging.ERROR, worker_pid=pid, slot=worker.slot.number)
         worker.aborted, worker.kill_at_s = True, self._now() + _ABORT_S
         with suppress(ProcessLookupError):
             os.kill(pid, number)
@@ -119,5 +119,5 @@ def _due_s(worker: Any) -> float:
     """Return when to send a worker its next signal, by the monotonic clock; infinity if no deadline is set."""
     if worker.aborted:
         return float(worker.kill_at_s)
-    stalls_s = 0.0 if worker.slot is None else float(worker.slot.row["stalls_s"])
+    stalls_s = float(worker.slot.row["stalls_s"])
     return stalls_s + _MARGIN_S if stalls_s else math.inf

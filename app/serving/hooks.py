@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app.context import Service
+from app.context import Context
 from app.logs import event
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import ENDINGS, State
@@ -76,7 +76,7 @@ def pre_fork(board: Scoreboard) -> Callable[[Any, Any], None]:
 
     def pre_fork(server: Any, worker: Any) -> None:
         worker.master_pid, worker.kill_at_s = os.getpid(), math.inf
-        worker.board, worker.slot = board, board.take_seat()
+        worker.board, worker.slot = board, board.take_slot()
         refuse_to_fork_with_threads(server)
 
     return pre_fork
@@ -94,8 +94,7 @@ def post_fork(server: Any, worker: Any) -> None:
     """Collect garbage again, in the worker, which owns what it allocates from now on, and end with the master."""
     gc.enable()
     signal_on_parent_death(signal.SIGTERM)
-    if worker.slot is not None:
-        worker.slot.sit(os.getpid())
+    worker.slot.set_pid(os.getpid())
 
 
 def signal_on_parent_death(number: signal.Signals) -> bool:
@@ -108,22 +107,19 @@ def signal_on_parent_death(number: signal.Signals) -> bool:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Start, in the worker, what its application could not start before the fork."""
+    """Complete the application in the worker: its slot, and what could not be started before the fork."""
     _dump_threads_on_abort()
-    service = _service(worker)
-    worker.max_body_bytes = service.settings.limits.body_bytes
-    if worker.slot is not None:
-        service.hands.join(worker.board, worker.slot)
-        service.admission.join(worker.board, worker.slot)
-        service.parking.join(worker.slot)
-    worker.while_waiting = service.parking.waiting
-    switch.begin(worker.wsgi, None if worker.slot is None else worker.slot.slot)
+    context = _context(worker)
+    context.enter_worker(worker.board, worker.slot)
+    worker.max_body_bytes = context.settings.limits.body_bytes
+    worker.while_waiting = context.parking.waiting
+    switch.begin(worker.wsgi, worker.slot.number, context.proxy_clock.measure)
     try:
-        service.warm_up.start_reader(lambda: service.hands.seat.reader_ended())
-        service.watchdog.begin()
-        service.warm_up.begin(partial(_show_ready, worker, service))
+        context.warm_up.start_reader(context.slot.count_reader_end)
+        context.watchdog.begin()
+        context.warm_up.begin(partial(_show_ready, worker, context))
     except (OSError, RuntimeError) as error:  # the system can start no process or no thread now
-        event(log, "worker.not_ready", logging.ERROR, status=TEMPORARY_FAILURE, reason=str(error))
+        event(log, "worker.startup_failed", logging.ERROR, status=TEMPORARY_FAILURE, reason=str(error))
         sys.exit(TEMPORARY_FAILURE)
 
 
@@ -134,10 +130,9 @@ def _dump_threads_on_abort() -> None:
     faulthandler.enable()
 
 
-def _show_ready(worker: Any, service: Service) -> None:
+def _show_ready(worker: Any, context: Context) -> None:
     """Show that the worker is ready, and wake the master, which may wait for it in a rolling restart."""
-    if worker.slot is not None:
-        worker.slot.show(state=State.READY, voices=len(service.catalogue.voices))
+    context.slot.set_gauges(state=State.READY, voices=len(context.catalogue.voices))
     with suppress(ProcessLookupError):
         os.kill(worker.master_pid, signal.SIGCHLD)
 
@@ -150,36 +145,31 @@ def worker_exit(server: Any, worker: Any) -> None:
     """
     if worker.pid != os.getpid() or getattr(worker, "wsgi", None) is None:
         return
-    warm_up = _service(worker).warm_up
+    warm_up = _context(worker).warm_up
     warm_up.abandon()
     switch.end(worker.wsgi)
-    if worker.slot is not None:
-        worker.slot.show(ending=1 + ENDINGS.index("failed" if warm_up.exit_status else "stopped"))
+    worker.slot.set_gauges(ending=1 + ENDINGS.index("failed" if warm_up.exit_status else "stopped"))
     if warm_up.exit_status:
         sys.exit(warm_up.exit_status)
 
 
-def _service(worker: Any) -> Service:
-    service: Service = worker.wsgi.extensions["chorus"]
-    return service
+def _context(worker: Any) -> Context:
+    context: Context = worker.wsgi.extensions["chorus"]
+    return context
 
 
 def worker_int(worker: Any) -> None:
     """End this worker now, in the middle of its requests: Python would wait for its threads, and a long text takes minutes."""
-    if worker.slot is not None:
-        worker.slot.show(ending=1 + ENDINGS.index("stopped"))
+    worker.slot.set_gauges(ending=1 + ENDINGS.index("stopped"))
     os._exit(0)
 
 
 def child_exit(server: Any, worker: Any) -> None:
     """Log that a worker ended, and free its slot; gunicorn forks the next worker at once."""
-    if worker.slot is None:
-        event(log, "worker.ended", worker_pid=worker.pid)
-        return
     ending = _ending(worker)
     level = logging.INFO if ending == "stopped" else logging.WARNING
-    event(log, "worker.ended", level, worker_pid=worker.pid, slot=worker.slot.slot, ending=ending)
-    worker.board.leave(worker.slot, ending)
+    event(log, "worker.ended", level, worker_pid=worker.pid, slot=worker.slot.number, ending=ending)
+    worker.board.release_slot(worker.slot, ending)
 
 
 def _ending(worker: Any) -> str:

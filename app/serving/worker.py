@@ -28,7 +28,7 @@ from app.logs import event, place_of
 from app.scheduling.client_socket import ClientSocket
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import State
-from app.scoreboard.slot import Seat
+from app.scoreboard.slot import Slot
 from app.serving.request_buffer import RequestBuffer, parse_target
 from app.serving.request_errors import answer_without_request, refusal_of
 from app.serving.sockets import Connection, LingeringClose
@@ -54,9 +54,9 @@ class SpeechWorker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
 
     #: The listeners; gunicorn sets them.
     sockets: list[Any]
-    #: Set by `hooks` before the fork; None if the scoreboard has no free slot.
-    board: Scoreboard | None = None
-    slot: Seat | None = None
+    #: Set by `hooks` before the fork.
+    board: Scoreboard
+    slot: Slot
     master_pid = 0
     #: Set in the worker, once the application is there: the largest body that is collected, and `ClientSocket.while_waiting`.
     max_body_bytes = 0
@@ -122,8 +122,7 @@ class SpeechWorker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
         for listener in self.sockets:
             listener.close()
         self.sockets = []
-        if self.slot is not None:
-            self.slot.become(State.DRAINING)
+        self.slot.set_state(State.DRAINING)
         was_orphan = False
         ends_s = time.monotonic() + self.cfg.graceful_timeout
         while self.connections and time.monotonic() < ends_s:
@@ -238,8 +237,7 @@ class SpeechWorker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
         if refusal is not None:
             return refusal
         event(log, "request.failed", logging.ERROR, reason=type(failure).__name__, at=place_of(failure))
-        if self.slot is not None:
-            self.slot.failed(f"{type(failure).__name__} at {place_of(failure)}")
+        self.slot.set_error(f"{type(failure).__name__} at {place_of(failure)}")
         return ServiceError("internal error")
 
     def _submit(self, connection: Connection) -> None:
@@ -294,15 +292,14 @@ class SpeechWorker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
         self.set_accepting(False)
 
     def _is_another_idler(self) -> bool:
-        if self.board is None or self.connections == 0:
+        if self.connections == 0:
             return False
         # Parked answers, which wait for their clients, need no core.
-        parked = 0 if self.slot is None else int(self.slot.row["parked"])
+        parked = int(self.slot.row["parked"])
         return any(row["connections"] - row["parked"] < self.connections - parked for row in self.board.working())
 
     def _show_connections(self) -> None:
-        if self.slot is not None:
-            self.slot.show(connections=self.connections)
+        self.slot.set_gauges(connections=self.connections)
 
 
 def _too_many() -> RequestTimeoutError:

@@ -1,1 +1,1 @@
-"""One request from checked fields to encoded audio. Knows no HTTP."""
+"""Synthesis: one request from checked fields to chunks of audio or captions. Knows no HTTP."""

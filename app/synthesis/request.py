@@ -1,77 +1,55 @@
-"""What a request asks to be spoken, every field checked. Knows no dialect: `app.api` turns each client's words into one."""
+"""A speech request in its domain form, every field checked, and the limits on what it may ask for.
+
+The length of a text says little about that of its audio: espeak spells some letters out, so that 20,000 characters last for
+hours, and two kilobytes may be 650 sentences with pauses of ten seconds.
+"""
 
 import unicodedata
 from dataclasses import dataclass
 
-from app.errors import (
-    BadRequestError,
-    TextTooLongError,
-    UnknownLanguageRequestedError,
-    UnknownSpeakerRequestedError,
-    UnknownVoiceRequestedError,
-)
+from app.errors import AnswerTooLargeError, AudioTooLongError, BadRequestError, SilenceTooLongError, TextTooLongError
 from loader.config.settings import Limits
-from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnknownVoiceError
-from loader.voices.catalog import Catalog
-from loader.voices.voice import Delivery, Voice, random_seed
+from loader.voices.voice import Delivery, Voice
 
-MOST_SEED = 2**63 - 1
+MAX_SEED = 2**63 - 1
 _SPACES = "\t\n\r"
-
-
-@dataclass(frozen=True)
-class Speaking:
-    """Who speaks a request, all of it known to be there."""
-
-    voice: Voice
-    #: None is the voice's default.
-    speaker: str | None = None
-    language: str | None = None
+_STREAM = "ask /v1/audio/speech for a stream (`stream: true`)"
 
 
 @dataclass(frozen=True)
 class SpeechRequest:
-    """One request, every field within its bounds; None is as the voice is configured."""
+    """One request, every field within its bounds."""
 
     text: str
-    speaking: Speaking
-    #: One of `encoding.FORMATS`.
+    voice: Voice
+    #: How the voice speaks it, with the rows of its speaker and language.
+    delivery: Delivery
+    #: One of `codecs.registry.FORMATS`.
     audio_format: str
-    #: Send audio while the rest is still being made.
-    streamed: bool
-    speed: float
-    seed: int
     request_id: str
     #: Of the audio that is sent; None for the voice's own rate.
     sample_rate_hz: int | None = None
-    noise_scale: float | None = None
-    noise_scale_duration: float | None = None
-    sentence_pause_s: float | None = None
-    #: Send server-sent events, with the times of these: `sentence`, `word`, `phoneme`.
+    #: Send server-sent events, with the timestamps of these: `sentence`, `word`, `phoneme`.
     as_events: bool = False
     timestamps: tuple[str, ...] = ()
 
     @property
-    def wanted_rate_hz(self) -> int:
-        """The rate of the audio that is sent, as far as its format allows."""
-        return self.sample_rate_hz or self.speaking.voice.sample_rate_hz
+    def streamed(self) -> bool:
+        """Whether audio is sent while the rest is made."""
+        return self.delivery.soon
 
     @property
-    def delivery(self) -> Delivery:
-        """How the voice is to speak it."""
-        who = self.speaking
-        return Delivery(
-            self.seed, self.speed, self.streamed, who.speaker, who.language,
-            self.noise_scale, self.noise_scale_duration, self.sentence_pause_s,
-        )  # fmt: skip
+    def output_rate_hz(self) -> int:
+        """The requested rate of the audio that is sent; formats that do not know it take another."""
+        return self.sample_rate_hz or self.voice.sample_rate_hz
 
 
-def checked_text(text: str, limits: Limits, parameter: str) -> str:
-    """Return `text`, or say what is wrong with it.
+def require_text(text: str, limits: Limits, parameter: str) -> str:
+    """Return `text` if it can be spoken.
 
     Raises:
-        TextTooLongError: longer than the configured limit.
-        BadRequestError: blank, or with characters no text has.
+        TextTooLongError: longer than `limits.text_characters`.
+        BadRequestError: blank, or with control characters or surrogates.
     """
     if len(text) > limits.text_characters:
         raise TextTooLongError(
@@ -90,27 +68,51 @@ def checked_text(text: str, limits: Limits, parameter: str) -> str:
     return text
 
 
-def chosen(catalogue: Catalog, voice: str | None, speaker: str | None, language: str | None) -> Speaking:
-    """Return who is to speak: what a client named, the default where it named nothing.
-
-    Where only a language is named, the first voice that speaks it does.
+def require_silence(request: SpeechRequest, limits: Limits) -> None:
+    """Check, before anything is made, that the pauses between sentences are together at most `limits.silence_s`.
 
     Raises:
-        UnknownVoiceRequestedError, UnknownSpeakerRequestedError, UnknownLanguageRequestedError: with what there is.
+        SilenceTooLongError: with the bound.
     """
-    try:
-        found = catalogue.voice(voice, language)
-        found.speaker_row(speaker)
-        found.language_row(language)
-    except UnknownVoiceError as error:
-        raise UnknownVoiceRequestedError(str(error), "voice") from error
-    except UnknownSpeakerError as error:
-        raise UnknownSpeakerRequestedError(str(error), "speaker") from error
-    except UnknownLanguageError as error:
-        raise UnknownLanguageRequestedError(str(error), "language") from error
-    return Speaking(found, speaker, language)
+    pause_s = request.voice.pause_s(request.delivery)
+    # No text has more sentences than half its characters, so that short ones need not be split.
+    if pause_s * len(request.text) / 2 <= limits.silence_s:
+        return
+    sentences = request.voice.count_sentences(request.text, request.delivery)
+    if pause_s * (sentences - 1) > limits.silence_s:
+        raise SilenceTooLongError(
+            f"{sentences} sentences with pauses of {pause_s:g} s are {pause_s * (sentences - 1):.0f} s of silence, "
+            f"limit {limits.silence_s:g}; set a shorter pause, or send the text in parts",
+            "sentence_pause",
+        )
 
 
-def chosen_seed(seed: int | None) -> int:
-    """Return the client's seed, or one that no other worker draws."""
-    return random_seed() if seed is None else seed
+def require_length(audio_s: float, limits: Limits) -> None:
+    """Check that an answer which is made as a whole has at most `limits.audio_s` of audio.
+
+    Args:
+        audio_s: seconds of audio to the end of an utterance, known before it is made.
+        limits: the configured ones.
+
+    Raises:
+        AudioTooLongError: with the bound.
+    """
+    if audio_s > limits.audio_s:
+        raise AudioTooLongError(
+            f"the audio is longer than {limits.audio_s:g} s, the limit of a whole answer; send the text in parts, or {_STREAM}",
+            "input",
+        )
+
+
+def require_size(size_bytes: int, limits: Limits) -> None:
+    """Check that a whole answer has at most `limits.answer_bytes`.
+
+    Raises:
+        AnswerTooLargeError: with the bound.
+    """
+    if size_bytes > limits.answer_bytes:
+        raise AnswerTooLargeError(
+            f"the audio has more than {limits.answer_bytes} bytes, the limit of a whole answer; "
+            f"{_STREAM}, choose mp3 or opus, or send the text in parts",
+            "input",
+        )

@@ -1,4 +1,4 @@
-"""Sentences to cues: what is shown at once, short enough to be read, at times that do not overlap."""
+"""Subtitles: sentences split into cues that are short enough to read and do not overlap in time."""
 
 import re
 import unicodedata
@@ -8,18 +8,18 @@ from itertools import accumulate, pairwise
 
 from loader.timing.timings import Timing
 
-#: Most characters of a line, of which a cue has two at most; one of Chinese or Japanese is as wide as two.
-LINE_WIDTH = 42
+#: Maximum characters of a line, and a cue has at most two lines; a Chinese or Japanese character counts as two.
+MAX_LINE_WIDTH = 42
 _CLAUSE_ENDS = ",;:.!?…—，、；：。！？"
-#: How much nearer to the middle, in characters, a cut after a clause may as well be.
-_CLAUSE_WORTH = 16
+#: A cut after a clause is preferred to one that is nearer to the middle by up to this many characters.
+_CLAUSE_BONUS = 16
 
 
 @dataclass(frozen=True)
 class Cue:
-    """What is shown at once, and when: milliseconds from the first sample."""
+    """One cue: a text and its times, in milliseconds from the first sample."""
 
-    #: Lines with a line feed between them.
+    #: Lines, separated by line feeds.
     text: str
     start_ms: int
     end_ms: int
@@ -27,21 +27,21 @@ class Cue:
 
 @dataclass(frozen=True)
 class _Piece:
-    """What stands on one line, with the space after it, and the sample it is shown from."""
+    """An unbreakable piece of text with the space after it, and the sample at which it starts."""
 
     text: str
     start_samples: int
-    #: Of the text with the space, and without.
+    #: Width of the text with the space, and without.
     width: int
     bare_width: int
 
 
 def sentence_cues(parts: Sequence[Timing], sample_rate_hz: int) -> Iterator[Cue]:
-    """Yield the cues of one sentence: one, or as many as it takes; none if it has no text.
+    """Yield the cues of one sentence; none if it has no text.
 
-    A sentence is cut between words, rather after a clause and into cues of like length; what is
-    too long for a line, such as a sentence of Chinese, also within. A cue stays until the next
-    one of its sentence comes.
+    A sentence is cut between words, preferably after a clause and into cues of similar length; runs
+    that are too long for a line, such as a sentence of Chinese, are cut within. A cue lasts until the
+    next one of its sentence.
 
     Args:
         parts: the timings of the sentence, in order, at least one.
@@ -56,40 +56,40 @@ def sentence_cues(parts: Sequence[Timing], sample_rate_hz: int) -> Iterator[Cue]
         yield Cue("\n".join(_lines(group)), start_ms, end_ms)
 
 
-def joined(texts: Sequence[str]) -> str:
-    """Return the parts of a sentence as one text."""
+def join_parts(texts: Sequence[str]) -> str:
+    """Join the parts of a sentence to one text."""
     return "".join(_spaced([stripped for text in texts if (stripped := text.strip())]))
 
 
 def _spaced(texts: Sequence[str]) -> Iterator[str]:
-    """Yield the texts with a space between them, but where Chinese or Japanese goes on."""
+    """Yield the texts with spaces between them, except within Chinese or Japanese."""
     for text, following in pairwise([*texts, ""]):
         is_one_run = _width(text[-1:]) > 1 and _width(following[:1]) > 1
         yield f"{text} " if following and not is_one_run else text
 
 
-def _written(parts: Sequence[Timing]) -> list[Timing]:
-    """Return the parts that have a text; the time of each other one goes to the part before it, else to the one after.
+def _with_text(parts: Sequence[Timing]) -> list[Timing]:
+    """Return the parts that have a text; the time of the others is added to the part before, else to the one after.
 
     A part has no text if it goes on with a word of the part before it, such as a number of 84 digits.
     """
-    written: list[Timing] = []
+    kept: list[Timing] = []
     for part in parts:
         if part.text.strip():
-            written.append(part if written else replace(part, start_samples=parts[0].start_samples))
-        elif written:
-            written[-1] = replace(written[-1], end_samples=part.end_samples)
-    return written
+            kept.append(part if kept else replace(part, start_samples=parts[0].start_samples))
+        elif kept:
+            kept[-1] = replace(kept[-1], end_samples=part.end_samples)
+    return kept
 
 
 def _pieces(timings: Sequence[Timing]) -> list[_Piece]:
-    parts = _written(timings)
+    parts = _with_text(timings)
     texts = list(_spaced([" ".join(part.text.split()) for part in parts]))
     return [piece for part, text in zip(parts, texts, strict=True) for piece in _of_part(part, text)]
 
 
 def _of_part(part: Timing, text: str) -> Iterator[_Piece]:
-    """Yield the pieces of a part: its words, or its runs where words are not known, those too long for a line cut."""
+    """Yield the pieces of a part: its words, or its runs if words are unknown; those too long for a line are cut."""
     cuts = _word_cuts(part, text) or _even_cuts(part, text)
     for (first, start), (last, end) in pairwise([*cuts, (len(text), part.end_samples)]):
         a_character = (end - start) / (last - first)
@@ -99,7 +99,7 @@ def _of_part(part: Timing, text: str) -> Iterator[_Piece]:
 
 
 def _word_cuts(part: Timing, text: str) -> list[tuple[int, int]]:
-    """Return where each word with what stands before it begins, in `text` and in samples."""
+    """Return the start of each word with what precedes it, in `text` and in samples."""
     cuts: list[tuple[int, int]] = []
     done = 0
     for word in part.words:
@@ -112,19 +112,19 @@ def _word_cuts(part: Timing, text: str) -> list[tuple[int, int]]:
 
 
 def _even_cuts(part: Timing, text: str) -> list[tuple[int, int]]:
-    """Return where each run begins, as if every character took the same time."""
+    """Return the start of each run, as if every character took the same time."""
     a_character = (part.end_samples - part.start_samples) / max(1, len(text))
     starts = [0, *(space.end() for space in re.finditer(" (?=.)", text))]
     return [(start, part.start_samples + round(start * a_character)) for start in starts]
 
 
 def _line_starts(text: str, first: int, last: int) -> Iterator[int]:
-    """Yield `first`, and wherever else between it and `last` a line would be too long."""
+    """Yield `first`, and each position before `last` at which a line would become too long."""
     yield first
     width = 0
     for position in range(first, last):
         width += _width(text[position])
-        if width > LINE_WIDTH and text[position] != " ":
+        if width > MAX_LINE_WIDTH and text[position] != " ":
             yield position
             width = _width(text[position])
 
@@ -141,33 +141,33 @@ def _groups(pieces: Sequence[_Piece]) -> Iterator[Sequence[_Piece]]:
 
 
 def _end_of_cue(pieces: Sequence[_Piece], first: int, left: int) -> int:
-    """Return where the cue that begins at `first` best ends, for a sentence that is as wide as `left` from there."""
-    most = _end_of_line(pieces, _end_of_line(pieces, first))
-    if most == len(pieces):
-        return most
-    wanted = left / -(-left // (2 * LINE_WIDTH))
-    widths = accumulate(piece.width for piece in pieces[first:most])
+    """Return the best end of the cue that begins at `first`; `left` is the width of the rest of the sentence."""
+    latest = _end_of_line(pieces, _end_of_line(pieces, first))
+    if latest == len(pieces):
+        return latest
+    target = left / -(-left // (2 * MAX_LINE_WIDTH))
+    widths = accumulate(piece.width for piece in pieces[first:latest])
 
     def badness(end: tuple[int, int]) -> float:
         last, width = end
         ends_clause = pieces[last - 1].text.rstrip()[-1:] in _CLAUSE_ENDS
-        return abs(width - wanted) - _CLAUSE_WORTH * ends_clause
+        return abs(width - target) - _CLAUSE_BONUS * ends_clause
 
     return min(enumerate(widths, start=first + 1), key=badness)[0]
 
 
 def _end_of_line(pieces: Sequence[_Piece], first: int) -> int:
-    """Return where a line that begins at `first` ends at the latest."""
+    """Return the latest end of a line that begins at `first`."""
     width = 0
     for position in range(first, len(pieces)):
-        if position > first and width + pieces[position].bare_width > LINE_WIDTH:
+        if position > first and width + pieces[position].bare_width > MAX_LINE_WIDTH:
             return position
         width += pieces[position].width
     return len(pieces)
 
 
 def _lines(pieces: Sequence[_Piece]) -> list[str]:
-    """Return the pieces of a cue on as few lines as hold them, of like length."""
+    """Return the lines of a cue: as few as possible, of similar length."""
 
     def is_too_long(cut: int) -> bool:
         return any(_end_of_line(line, 0) < len(line) for line in (pieces[:cut], pieces[cut:]))

@@ -1,1 +1,1 @@
-"""OpenTelemetry, for whoever sets its variables and has its packages: one span a request, sent by each worker for itself."""
+"""Tracing with OpenTelemetry, if its variables and packages are there: one span a request, sent by each worker for itself."""

@@ -1,7 +1,7 @@
-"""The spans of a worker. Imports OpenTelemetry: for whoever `app.tracing.switch` lets in.
+"""Spans of a worker's requests. Imports OpenTelemetry, see `app.tracing.switch`.
 
-A span has what the log says of its request, which is never its text. Instrumentations that
-exist for WSGI would send the query too, and with it the text of GET /api/tts.
+A span is made from the request's job and its error, never from its text. The instrumentations for WSGI would send the
+query too, and with it the text of GET /api/tts.
 """
 
 import importlib.metadata
@@ -21,84 +21,106 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import Span, SpanKind, StatusCode, get_current_span, set_span_in_context
+from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from app.scheduling.proxy_clock import is_possible, waited_s
+from app.errors import ERROR_KEY
+from app.synthesis.job import JOB_KEY, JobReport, SynthesisJob, describe
 
-#: How long a worker that ends tries to send what is left; a collector that is gone would have it wait for 30 s.
-_LAST_WORDS_S = 2.0
-#: Of the lines in which the SDK says that a collector does not answer, one in so many seconds is logged.
-_COMPLAINT_S = 60.0
-_COMPLAINERS = ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "opentelemetry.sdk._shared_internal")
-#: Probes and scrapes, of which nobody wants traces.
+#: How long a worker that ends tries to send the rest; without a collector it would wait for 30 s.
+_SHUTDOWN_S = 2.0
+#: The SDK's warnings about an absent collector are logged once in this time.
+_WARNING_INTERVAL_S = 60.0
+_NOISY_LOGGERS = ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "opentelemetry.sdk._shared_internal")
+#: Probes and scrapes.
 _UNTRACED = ("/livez", "/readyz", "/status", "/metrics")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-#: What a line of the log calls it, and what a span does.
-_FACTS = {
-    "request_id": "tts.request_id", "voice": "tts.voice", "speaker": "tts.speaker", "language": "tts.language",
-    "chars": "tts.characters", "format": "tts.format", "streamed": "tts.streamed", "audio_s": "tts.audio_s",
-    "queue_s": "tts.queue_s", "first_audio_s": "tts.first_audio_s", "rtf": "tts.rtf", "code": "error.type",
-}  # fmt: skip
 
-_parent = TraceContextTextMapPropagator()
+_propagator = TraceContextTextMapPropagator()
 
 
 class Tracing:
-    """A WSGI application around ours. Made in a worker, after the fork: sending is a thread."""
+    """WSGI middleware that makes a span of each request. Made in a worker, after the fork, since its exporter is a thread."""
 
-    def __init__(self, wsgi: Callable[..., Iterable[bytes]], slot: int | None) -> None:
-        """Begin to send.
+    def __init__(self, wsgi: Callable[..., Iterable[bytes]], slot: int | None, proxy_wait_s: Callable[..., float]) -> None:
+        """Start the exporter.
 
         Args:
             wsgi: the application to trace.
-            slot: the worker's, on the board.
+            slot: number of the worker's slot.
+            proxy_wait_s: how long the proxy had a request, by its WSGI environment.
         """
         self._wsgi = wsgi
+        self._proxy_wait_s = proxy_wait_s
         self._provider = TracerProvider(resource=_resource(slot), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("chorus")
-        logging.getLogger("chorus").addHandler(_Noting(self._tracer))
-        for name in _COMPLAINERS:
-            logging.getLogger(name).addFilter(_Seldom())
+        for name in _NOISY_LOGGERS:
+            logging.getLogger(name).addFilter(_RateLimit())
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request, in a span that lasts until the answer is sent."""
         if environ["PATH_INFO"].rstrip("/") in _UNTRACED:
             return self._wsgi(environ, start_response)
         method = environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in _METHODS else "_OTHER"
-        now_s = time.time()
-        seems_s = waited_s(environ.get("HTTP_X_REQUEST_START", ""), now_s) or 0.0
-        came_ns = _ns(now_s - (max(0.0, seems_s) if is_possible(seems_s) else 0.0))
+        parent = {name: environ.get(f"HTTP_{name.upper()}", "") for name in ("traceparent", "tracestate")}
         span = self._tracer.start_span(
-            method, _parent.extract(_told(environ), context.Context()), SpanKind.SERVER,
-            {"http.request.method": method}, start_time=came_ns,
+            method, _propagator.extract(parent, context.Context()), SpanKind.SERVER,
+            {"http.request.method": method}, start_time=_ns(time.time() - self._proxy_wait_s(environ)),
         )  # fmt: skip
-        # Whoever looks for the trace from here on, as the log does, finds this span.
-        said: dict[str, str] = {}
-        _parent.inject(said, set_span_in_context(span))
-        environ["HTTP_TRACEPARENT"] = said["traceparent"]
-        ended = partial(_end, span, context.attach(set_span_in_context(span)))
+        # The log reads the trace id from this header, and names this span's trace.
+        header: dict[str, str] = {}
+        _propagator.inject(header, set_span_in_context(span))
+        environ["HTTP_TRACEPARENT"] = header["traceparent"]
+        end = partial(self._end, span, environ)
         try:
-            return _Answer(self._wsgi(environ, partial(_noting_head, span, environ, start_response)), ended)
+            return _Answer(self._wsgi(environ, partial(_set_head, span, environ, start_response)), end)
         except BaseException:
-            ended()
+            end()
             raise
 
     def end(self) -> None:
-        """Send what is left, or leave it; either is soon."""
-        last = threading.Thread(target=self._provider.shutdown, name="last-spans", daemon=True)
-        with suppress(RuntimeError):  # no thread can be started now
-            last.start()
-            last.join(_LAST_WORDS_S)
+        """Send the remaining spans, for at most `_SHUTDOWN_S`."""
+        thread = threading.Thread(target=self._provider.shutdown, name="last-spans", daemon=True)
+        with suppress(RuntimeError):  # no thread is available
+            thread.start()
+            thread.join(_SHUTDOWN_S)
+
+    def _end(self, span: Span, environ: dict[str, Any]) -> None:
+        job: SynthesisJob | None = environ.get(JOB_KEY)
+        if ERROR_KEY in environ:
+            span.set_attribute("error.type", environ[ERROR_KEY])
+        if job is not None and job.report is not None:
+            self._add_job(span, job, job.report)
+        span.end()
+
+    def _add_job(self, span: Span, job: SynthesisJob, report: JobReport) -> None:
+        facts = {
+            **describe(job.request), "outcome": report.outcome, "audio_s": report.audio_s, "queue_s": report.queue_s,
+            "first_audio_s": report.first_audio_s, "rtf": report.rtf,
+        }  # fmt: skip
+        facts["characters"] = facts.pop("chars")
+        for name, value in facts.items():
+            if value is not None:
+                span.set_attribute(f"tts.{name}", value)
+        if report.reason:
+            span.set_status(StatusCode.ERROR)
+        unix_s = time.time() - time.monotonic()  # of the zero of the report's clock
+        phases = [("queue", report.arrived_s, report.arrived_s + report.queue_s)]
+        if report.first_chunk_s is not None:
+            phases.append(("first window", report.started_s, report.first_chunk_s))
+            phases.append(("rest of the speech", report.first_chunk_s, report.ended_s))
+        for name, start_s, end_s in phases:
+            phase = self._tracer.start_span(name, set_span_in_context(span), start_time=_ns(unix_s + start_s))
+            phase.end(_ns(unix_s + end_s))
 
 
 class _Answer:
-    """The pieces of an answer, and what is to be done when they are sent, whatever comes of them."""
+    """An answer that calls `end` when it is closed."""
 
-    def __init__(self, pieces: Iterable[bytes], ended: Callable[[], None]) -> None:
+    def __init__(self, pieces: Iterable[bytes], end: Callable[[], None]) -> None:
         self._pieces = pieces
-        self._ended = ended
+        self._end = end
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._pieces)
@@ -107,48 +129,11 @@ class _Answer:
         try:
             getattr(self._pieces, "close", lambda: None)()
         finally:
-            self._ended()
+            self._end()
 
 
-class _Noting(logging.Handler):
-    """Puts what a request logs into its span. Threads that serve no request have none."""
-
-    def __init__(self, tracer: Any) -> None:
-        super().__init__()
-        self._tracer = tracer
-
-    def emit(self, record: logging.LogRecord) -> None:
-        span = get_current_span()
-        if not span.is_recording():
-            return
-        fields = record.msg if isinstance(record.msg, dict) else {"event": record.msg}
-        for name in _FACTS.keys() & fields.keys():
-            if fields[name] is not None:
-                span.set_attribute(_FACTS[name], fields[name])
-        noun, _, participle = str(fields["event"]).partition(".")
-        if noun in ("speech", "captions"):
-            span.set_attribute("tts.outcome", participle)
-        if record.levelno >= logging.ERROR:
-            span.set_status(StatusCode.ERROR)
-        if noun == "speech" and "took_s" in fields:
-            self._divide(fields)
-
-    def _divide(self, fields: dict[str, Any]) -> None:
-        """Make spans of what a speech was until now: it is over, so that nothing is measured twice."""
-        now_s = time.time()
-        began_s = now_s - fields["took_s"]
-        self._phase("queue", began_s - fields["queue_s"], began_s)
-        if fields["first_window_s"] is not None:
-            first_s = began_s + fields["first_window_s"]
-            self._phase("first window", began_s, first_s)
-            self._phase("rest of the speech", first_s, now_s)
-
-    def _phase(self, name: str, began_s: float, ended_s: float) -> None:
-        self._tracer.start_span(name, start_time=_ns(began_s)).end(_ns(ended_s))
-
-
-class _Seldom(logging.Filter):
-    """Lets one line through and then none for a while: a collector may be gone for days."""
+class _RateLimit(logging.Filter):
+    """Passes one line and then none for a while: a collector may be absent for days."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -158,12 +143,12 @@ class _Seldom(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if self._now() < self._silent_until_s:
             return False
-        self._silent_until_s = self._now() + _COMPLAINT_S
+        self._silent_until_s = self._now() + _WARNING_INTERVAL_S
         return True
 
 
 def _resource(slot: int | None) -> Resource:
-    """Return who sends: as OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say, else under our own name."""
+    """Return the sender: as OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES name it, else under our own name."""
     here: dict[str, Any] = {"service.version": importlib.metadata.version("chorus-tts"), "process.pid": os.getpid()}
     resource = Resource.create({**here, **({} if slot is None else {"tts.worker": slot})})
     if str(resource.attributes["service.name"]).startswith("unknown_service"):
@@ -171,26 +156,22 @@ def _resource(slot: int | None) -> Resource:
     return resource
 
 
-def _told(environ: dict[str, Any]) -> dict[str, str]:
-    return {name: environ.get(f"HTTP_{name.upper()}", "") for name in ("traceparent", "tracestate")}
-
-
-def _noting_head(span: Span, environ: dict[str, Any], start_response: Callable[..., Any], status: str, *more: Any) -> Any:
-    """Name a span by the route, which Flask forgets with the head, and go on."""
-    code, asked = int(status[:3]), environ.get("werkzeug.request")
+def _set_head(
+    span: Span, environ: dict[str, Any], start_response: Callable[..., Any], status: str, headers: Any, *more: Any
+) -> Any:
+    """Set status, request id and route, which Flask forgets after the head; then go on."""
+    code, flask_request = int(status[:3]), environ.get("werkzeug.request")
     span.set_attribute("http.response.status_code", code)
+    request_id = next((value for name, value in headers if name.lower() == "x-request-id"), None)
+    if request_id is not None:
+        span.set_attribute("tts.request_id", request_id)
     if code >= 500:
         span.set_status(StatusCode.ERROR)
-    # A path that is no route of ours may hold anything, so it is not told.
-    if asked is not None and asked.url_rule is not None:
-        span.set_attribute("http.route", asked.url_rule.rule)
-        span.update_name(f"{environ['REQUEST_METHOD']} {asked.url_rule.rule}")
-    return start_response(status, *more)
-
-
-def _end(span: Span, token: Any) -> None:
-    context.detach(token)
-    span.end()
+    # A path without a route may hold anything, such as a text.
+    if flask_request is not None and flask_request.url_rule is not None:
+        span.set_attribute("http.route", flask_request.url_rule.rule)
+        span.update_name(f"{environ['REQUEST_METHOD']} {flask_request.url_rule.rule}")
+    return start_response(status, headers, *more)
 
 
 def _ns(unix_s: float) -> int:

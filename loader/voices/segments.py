@@ -1,6 +1,7 @@
 """Segments and chunks: planned utterances, the audio made of them, and when each is heard."""
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,22 +41,23 @@ class Chunk:
     begins: TimedSegment | None = None
 
 
-def chunks(results: Iterator[tuple[Segment | None, Samples]]) -> Generator[Chunk, None, None]:
+def chunks(results: Generator[tuple[Segment | None, Samples], None, None]) -> Generator[Chunk, None, None]:
     """Yield the audio, without empty chunks.
 
     Args:
-        results: of the segments' work, in order, each with its segment if it is the first of it.
+        results: of the segments' work, in order, each with its segment if it is the first of it; closed with this generator.
     """
     heard, begins = 0, None
-    for segment, samples in results:
-        if segment is not None:
-            if segment.pause_samples:
-                yield Chunk(np.zeros(segment.pause_samples, dtype=np.float32))
-            begins = _time_segment(segment, heard + segment.pause_samples, samples.size)
-            heard = begins.end_samples
-        if samples.size:
-            yield Chunk(samples, begins)
-            begins = None
+    with closing(results):
+        for segment, samples in results:
+            if segment is not None:
+                if segment.pause_samples:
+                    yield Chunk(np.zeros(segment.pause_samples, dtype=np.float32))
+                begins = _time_segment(segment, heard + segment.pause_samples, samples.size)
+                heard = begins.end_samples
+            if samples.size:
+                yield Chunk(samples, begins)
+                begins = None
 
 
 def time_segments(segments: Iterator[Segment]) -> Iterator[TimedSegment]:

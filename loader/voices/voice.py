@@ -3,10 +3,9 @@
 import secrets
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -35,8 +34,9 @@ class Delivery:
     speed: float = 1.0
     #: Make the first windows short: the client plays while the rest is made.
     soon: bool = False
-    speaker: str | None = None
-    language: str | None = None
+    #: By name or by row, see `Voice.speaker_row` and `Voice.language_row`; None is the voice's default.
+    speaker: str | int | None = None
+    language: str | int | None = None
     #: See `Prosody`.
     noise_scale: float | None = None
     noise_scale_duration: float | None = None
@@ -117,6 +117,16 @@ class Voice:
         return self.settings.name
 
     @property
+    def speaks_whole(self) -> bool:
+        """Whether its engine makes an utterance in one piece, and one at a time in a process; others make windows."""
+        return self.capabilities.speaks_whole
+
+    @property
+    def uses_device(self) -> bool:
+        """Whether its engine can speak on an accelerator."""
+        return self.capabilities.uses_device
+
+    @property
     def sample_rate_hz(self) -> int:
         """Samples of one second."""
         return self.manifest.voice.sample_rate_hz
@@ -142,12 +152,14 @@ class Voice:
         """Whether the voice has that language, named with or without its region."""
         return _find_language(language, self.languages) is not None
 
-    def speaker_row(self, name: str | None) -> int:
-        """Return the row of that speaker; of the default one for None or "".
+    def speaker_row(self, name: str | int | None) -> int:
+        """Return the row of that speaker, of the default one for None or "". A row is returned as it is.
 
         Raises:
             UnknownSpeakerError: lists the known names.
         """
+        if isinstance(name, int):
+            return name
         name = name or self.settings.speaker
         if not name:
             return 0
@@ -155,12 +167,14 @@ class Voice:
             raise UnknownSpeakerError(name, self.name, self.speakers)
         return self.speakers.index(name)
 
-    def language_row(self, name: str | None) -> int:
-        """Return the row of that language; of the default one for None or "".
+    def language_row(self, name: str | int | None) -> int:
+        """Return the row of that language, of the default one for None or "". A row is returned as it is.
 
         Raises:
             UnknownLanguageError: lists the known names.
         """
+        if isinstance(name, int):
+            return name
         name = name or self.settings.language
         row = _find_language(name, self.languages) if name else 0
         if row is None:
@@ -201,15 +215,13 @@ class Voice:
         max_threads: int = 1,
         checkpoint: Checkpoint = no_checkpoint,
     ) -> Generator[Chunk, None, None]:
-        """Yield the audio, made by up to `max_threads` threads while `threads` allows them; the bytes do not depend on it.
+        """Return the chunks, made by up to `max_threads` threads while `threads` allows them; the bytes do not depend on it.
 
         Raises:
             LoaderError: see `segments`.
         """
         segments = self.segments(text, delivery, checkpoint)
-        results = Prefetcher(segments, lambda segment: segment.plan.work, threads, max_threads).results()
-        with closing(results):
-            yield from chunks(results)
+        return chunks(Prefetcher(segments, lambda segment: segment.plan.work, threads, max_threads).results())
 
     def segments(self, text: str, delivery: Delivery, checkpoint: Checkpoint = no_checkpoint) -> Iterator[Segment]:
         """Yield the planned utterances of `text`.

@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from typing import Any
 
-from app.codecs.base import Encoder
-from app.codecs.registry import FORMATS, open_encoder
+from app.codecs.registry import FORMATS, Encoder, open_encoder
 from app.system import heap
 from app.system.processes import memory_of
 from loader.config.settings import load_settings

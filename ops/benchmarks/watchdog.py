@@ -14,14 +14,15 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import click
 from flask import Flask
 
 from app import wsgi
-from app.context import Service
+from app.context import Context
+from app.scoreboard.board import Scoreboard
 from app.system import heap
 from app.watchdog.watchdog import Watchdog
 
@@ -114,7 +115,9 @@ class _Worker:
         heap.keep_one_heap()
         gc.disable()
         self._flask: Flask = wsgi.create()
-        self._service: Service = self._flask.extensions["chorus"]
+        self._context: Context = self._flask.extensions["chorus"]
+        board = Scoreboard(1)
+        self._context.enter_worker(board, board.take_slot())
         self._client = self._flask.test_client()
         self._random = random.Random(1)
         self._use(_Unwatched())
@@ -137,7 +140,7 @@ class _Worker:
     @contextmanager
     def watched(self, alerted: Callable[[str], None] = lambda kind: None) -> Iterator[None]:
         """Run the watchdog, as in a worker of gunicorn."""
-        watching = Watchdog(self._service.settings.watchdog, lambda sample: None, alerted, lambda: True, lambda: None)
+        watching = Watchdog(self._context.settings.watchdog, lambda sample: None, alerted, lambda: True, lambda: None)
         self._use(watching)
         watching.begin()
         try:
@@ -147,7 +150,7 @@ class _Worker:
             self._use(_Unwatched())
 
     def _use(self, watching: Any) -> None:
-        self._flask.extensions["chorus"] = replace(self._service, watchdog=watching)
+        self._context.watchdog = watching
 
 
 def _cost(worker: _Worker, turns: int) -> dict[str, float]:

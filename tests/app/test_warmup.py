@@ -25,7 +25,7 @@ class Worker:
         self.pauses = []
         self.seen = []
         self.stops = 0
-        self.warm_up = WarmUp(self.open, Backoff(), self.pause, self.stop, patience_s=60)
+        self.warm_up = WarmUp(self.open, Backoff(), self.pause, self.stop, max_wait_s=60)
 
     def open(self):
         self.opened += 1
@@ -88,7 +88,7 @@ def test_a_request_waits_for_the_first_try():
 
 def test_a_request_waits_only_so_long():
     with pytest.raises(WarmingUpError, match="try again in 1 s") as raised:
-        WarmUp(pytest.fail, patience_s=0).catalogue
+        WarmUp(pytest.fail, max_wait_s=0).catalogue
     assert (503, 1) == (raised.value.status, raised.value.retry_after_s)
 
 
@@ -139,7 +139,7 @@ def test_what_no_retry_could_cure_ends_it_with_its_own_status_after_one_long_pau
 
     assert not worker.begin().is_ready
     assert (1, [4.0], 65, 1) == (worker.opened, worker.pauses, worker.warm_up.exit_status, worker.stops)
-    assert "expected this" in worker.warm_up.progress.why
+    assert "expected this" in worker.warm_up.progress.reason
 
 
 def test_a_device_that_cannot_be_entered_at_first_is_tried_again(tmp_path):

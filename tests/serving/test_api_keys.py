@@ -4,10 +4,10 @@ import pytest
 
 from app.api import auth
 from app.api.app import BLUEPRINTS
-from app.api.keys import drawn_key, hashed
+from app.api.auth import generate_key, hash_key
 from tests.support.harness import Server
 
-KEYS = [drawn_key(), "chosen by hand", drawn_key()]
+KEYS = [generate_key(), "chosen by hand", generate_key()]
 SPOKEN = {
     "/v1/audio/speech": '{"input": "Hello.", "response_format": "wav"}',
     "/api/tts": "text=Hello.",
@@ -20,7 +20,7 @@ LISTINGS = ["/v1/models", "/v1/models/joe", "/v1/audio/models", "/v1/audio/voice
 @pytest.fixture(scope="module")
 def locked(write_config):
     """Two workers that want one of three keys for speech, and list their voices for everybody."""
-    running = Server(write_config(api_keys={"sha256": [hashed(key) for key in KEYS]})).start().ready()
+    running = Server(write_config(api_keys={"sha256": [hash_key(key) for key in KEYS]})).start().ready()
     yield running
     running.stop()
 
@@ -37,7 +37,7 @@ def test_any_of_the_keys_opens_every_dialect_in_either_header(locked, path, key)
 
 @pytest.mark.parametrize("headers", [
     {}, {"Authorization": "Bearer "}, {"Authorization": "Bearer wrong"}, {"x-api-key": "wrong"},
-    {"Authorization": f"Basic {KEYS[0]}"}, {"Authorization": KEYS[0]}, {"Authorization": f"Bearer {hashed(KEYS[0])}"},
+    {"Authorization": f"Basic {KEYS[0]}"}, {"Authorization": KEYS[0]}, {"Authorization": f"Bearer {hash_key(KEYS[0])}"},
     {"Authorization": f"Bearer {KEYS[0]}x"}, {"Authorization": f"Bearer {KEYS[0][:-1]}"}, {"x-api-key": "\xff" * 100},
     {"Authorization": "Bearer wrong", "x-api-key": KEYS[0]},
 ])  # fmt: skip
@@ -78,7 +78,7 @@ def test_no_key_is_ever_logged(locked):
 
 
 def test_listings_want_a_key_where_the_configuration_says_so(start):
-    server = start(keys={"api_keys": {"sha256": [hashed(KEYS[0])], "public_listings": False}}).ready()
+    server = start(keys={"api_keys": {"sha256": [hash_key(KEYS[0])], "public_listings": False}}).ready()
     key = {"Authorization": f"Bearer {KEYS[0]}"}
 
     assert {401} == {server.ask("GET", path).status for path in LISTINGS}

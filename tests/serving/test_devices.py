@@ -148,7 +148,7 @@ def test_a_worker_that_loses_the_device_finishes_on_the_cpu_and_is_replaced(star
 
     assert (200, on_cpu) == (answer.status, answer.body)
     assert on_cpu == server.speak(TEXT, seed=5).body
-    assert "event=worker.replaces_itself" in server.log()
+    assert "event=worker.recycled" in server.log()
     assert "Traceback" not in server.log()
     assert Marker(tmp_path).read() is None
     assert "cpu:0" == server.ask("GET", "/readyz").json()["device"]

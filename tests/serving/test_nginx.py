@@ -22,7 +22,7 @@ from urllib.parse import quote
 import openai
 import pytest
 
-from app.api.keys import hashed
+from app.api.auth import hash_key
 from app.tuning.server import connection_to
 from ops.benchmarks.clients import slow_senders
 from tests.support.harness import Answer
@@ -310,7 +310,7 @@ def test_neither_posts_nor_refusals_nor_questions_by_head_are_cached(pair, addre
 
 
 def test_with_keys_nobody_gets_from_the_cache_what_they_may_not_ask_for(before):
-    edge, _ = before(keys={"api_keys": {"sha256": [hashed(KEY)]}})
+    edge, _ = before(keys={"api_keys": {"sha256": [hash_key(KEY)]}})
     path, key = "/api/tts?text=For+who+has+a+key.", {"Authorization": f"Bearer {KEY}"}
 
     answers = [edge.ask("GET", path, headers=headers) for headers in (key, key, {}, {"X-Api-Key": "0"}, key)]

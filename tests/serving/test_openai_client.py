@@ -7,7 +7,7 @@ import json
 import openai
 import pytest
 
-from app.api.keys import drawn_key, hashed
+from app.api.auth import generate_key, hash_key
 from app.synthesis.voices import STOCK_MODELS
 from tests.serving.test_devices import start_on, torch_artifact  # noqa: F401  fixtures
 
@@ -166,8 +166,8 @@ def test_its_asynchronous_sister_speaks_too(server):
 
 
 def test_its_key_is_the_servers_key(start):
-    key = drawn_key()
-    server = start(keys={"api_keys": {"sha256": [hashed(key)]}}).ready()
+    key = generate_key()
+    server = start(keys={"api_keys": {"sha256": [hash_key(key)]}}).ready()
 
     with client_of(server, api_key=key) as client:
         assert client.audio.speech.create(model="tts-1", voice="alloy", input="Hi.").content

@@ -14,7 +14,7 @@ pytest.importorskip("selenium", reason="selenium drives Chromium")
 
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 
-from app.api.keys import drawn_key, hashed  # noqa: E402
+from app.api.auth import generate_key, hash_key  # noqa: E402
 from tests.serving.test_devices import start_on, torch_artifact  # noqa: E402, F401  fixtures
 from tests.support.browser import (  # noqa: E402
     CHROMIUM,
@@ -608,8 +608,8 @@ def test_a_starting_server_says_when_to_retry(browser, start_on):  # noqa: F811
 
 
 def test_the_key_field_appears_if_the_server_requires_a_key(browser, start):
-    key = drawn_key()
-    server = start(keys={"api_keys": {"sha256": [hashed(key)]}}).ready()
+    key = generate_key()
+    server = start(keys={"api_keys": {"sha256": [hash_key(key)]}}).ready()
     opened(browser, server).write(SHORT)
     assert not browser.element("key").is_displayed()
 
@@ -631,7 +631,7 @@ def test_the_key_field_appears_if_the_server_requires_a_key(browser, start):
 
 
 def test_a_late_voice_list_keeps_the_alert_of_a_refused_request(browser, start):
-    server = start(keys={"api_keys": {"sha256": [hashed(drawn_key())]}}).ready()
+    server = start(keys={"api_keys": {"sha256": [hash_key(generate_key())]}}).ready()
     opened(browser, server).write(SHORT)
     browser.press("speak")
     assert "This server requires an API key." == said(browser, server)

@@ -22,9 +22,9 @@ SERVER = """
 import os, sys
 from app.scoreboard.board import Scoreboard
 board = Scoreboard(2)
-seat = board.take_seat()
+slot = board.take_slot()
 if os.fork() == 0:
-    seat.sit(os.getpid())
+    slot.set_pid(os.getpid())
     print(os.getpid(), flush=True)
 sys.stdin.read()
 """
@@ -39,11 +39,11 @@ def board():
 
 @pytest.fixture
 def worker(board):
-    """The seat of a worker that takes requests."""
-    seat = board.take_seat()
-    seat.sit(4242)
-    seat.become(State.READY)
-    return seat
+    """The slot of a worker that takes requests."""
+    slot = board.take_slot()
+    slot.set_pid(4242)
+    slot.set_state(State.READY)
+    return slot
 
 
 @pytest.fixture
@@ -69,29 +69,30 @@ def shown(history, width=80, **options):
 
 
 def test_every_worker_has_a_line_with_what_it_does(board, worker):
-    worker.show(connections=7, active=3, waiting=1, speaking=2, parked=4, service_s=0.25, uss_bytes=120e6, live_bytes=80e6)
-    worker.show(descriptors=31, threads=5)
+    worker.set_gauges(connections=7, active=3, waiting=1, speaking=2, parked=4, service_s=0.25, uss_bytes=120e6, live_bytes=80e6)
+    worker.set_gauges(descriptors=31, threads=5)
     line = next(line for line in shown(looked(snapshot(board))).splitlines() if "4242" in line)
 
     assert ["0", "4242", "ready", "1", "7", "3/1/2/4", "-", "0.25", "-", "120/80", "31", "5"] == line.split()
 
 
 def test_nothing_is_cut_on_80_columns(board, worker):
-    worker.sit(4_194_304)
-    worker.become(State.DRAINING)
-    worker.show(connections=100, active=10, waiting=6, speaking=4, uss_bytes=987e6, live_bytes=765e6, descriptors=512, threads=99)
-    worker.show(service_s=12.34)
-    worker.show(request_since_s=time.monotonic() - 100.5, stalls_s=time.monotonic() + 19.5)
+    worker.set_pid(4_194_304)
+    worker.set_state(State.DRAINING)
+    worker.set_gauges(connections=100, active=10, waiting=6, speaking=4, descriptors=512, threads=99)
+    worker.set_gauges(uss_bytes=987e6, live_bytes=765e6)
+    worker.set_gauges(service_s=12.34)
+    worker.set_gauges(request_since_s=time.monotonic() - 100.5, stalls_s=time.monotonic() + 19.5)
 
     assert "…" not in shown(looked(snapshot(board)), 80)
 
 
 def test_rates_are_of_what_was_done_between_two_looks(board, worker):
     before = snapshot(board)
-    worker.made(50.0)
+    worker.count_audio(50.0)
     for _ in range(20):
-        worker.answered("speech", 200)
-    worker.answered("status", 200)
+        worker.count_answer("speech", 200)
+    worker.count_answer("status", 200)
     board.header["began_at_s"] -= 10  # ten seconds later
     text = shown(looked(before, snapshot(board)))
 
@@ -101,9 +102,9 @@ def test_rates_are_of_what_was_done_between_two_looks(board, worker):
 
 def test_quantiles_are_of_the_last_minute_and_say_where_they_end(board, worker):
     for _ in range(100):
-        worker.observed({"request_s": 100.0, "first_audio_s": 500.0})
+        worker.observe({"request_s": 100.0, "first_audio_s": 500.0})
     before = snapshot(board)
-    worker.observed({"request_s": 0.2})
+    worker.observe({"request_s": 0.2})
     board.header["began_at_s"] -= 10
     text = shown(looked(before, snapshot(board)))
 
@@ -112,16 +113,16 @@ def test_quantiles_are_of_the_last_minute_and_say_where_they_end(board, worker):
 
 
 def test_what_was_seen_of_another_server_at_the_same_place_makes_no_rates(board, worker):
-    worker.made(50.0)
+    worker.count_audio(50.0)
     history = looked(snapshot(board), snapshot(Scoreboard(1)))
 
     assert history.rates() is None or history.rates().audio_s_per_s == 0
 
 
 def test_the_queue_refusals_and_ended_processes_are_shown(board, worker):
-    worker.show(waiting=5)
-    worker.refused("queue_full")
-    board.leave(board.take_seat(), "stalled")
+    worker.set_gauges(waiting=5)
+    worker.count_refusal("queue_full")
+    board.release_slot(board.take_slot(), "stalled")
     worker.row["reader_ends"] += 2
     text = shown(looked(snapshot(board)))
 
@@ -131,7 +132,7 @@ def test_the_queue_refusals_and_ended_processes_are_shown(board, worker):
 
 
 def test_an_error_that_would_command_the_terminal_is_only_shown(board, worker):
-    worker.failed("ValueError: [bold]\x1b[2J\x07 is no text")
+    worker.set_error("ValueError: [bold]\x1b[2J\x07 is no text")
 
     assert "slot 0: ValueError: [bold]?[2J? is no text" in shown(looked(snapshot(board)))
 
@@ -139,7 +140,7 @@ def test_an_error_that_would_command_the_terminal_is_only_shown(board, worker):
 def test_workers_that_find_no_room_are_counted():
     board = Scoreboard(40)
     for pid in range(1000, 1040):
-        board.take_seat().sit(pid)
+        board.take_slot().set_pid(pid)
     lines = shown(looked(snapshot(board)), lines=24, note="q ends this").rstrip().splitlines()
 
     assert 24 >= len(lines)

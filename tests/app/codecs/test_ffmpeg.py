@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from app.codecs.formats import FORMS
-from app.codecs.registry import open_encoder
+from app.codecs.registry import FORMS, open_encoder
 from tests.app.codecs.sound import by_ffmpeg, uneven, written
 from tests.loader.children import answer_of, run_program
 

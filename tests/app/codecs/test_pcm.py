@@ -30,7 +30,7 @@ def test_bare_pcm_has_no_header():
 
 def test_more_than_a_header_can_say_is_refused_with_the_remedy():
     def encode(has_header, streamed):
-        encoder = PlainEncoder(has_header, 22050, streamed, most_data_bytes=40)
+        encoder = PlainEncoder(has_header, 22050, streamed, max_data_bytes=40)
         return [encoder.encode(TEN) for _window in range(3)]
 
     with pytest.raises(TextTooLongError, match="more than the 40 bytes .* send the text in parts"):

@@ -1,18 +1,18 @@
-"""app.scheduling.admission: who has a turn, who waits, who is told to come back."""
+"""app.scheduling.admission: which requests have a turn, which wait, which are refused."""
 
 import threading
 
 import pytest
 
-from app.errors import ClientGoneError, OverloadedError, WaitedTooLongError
+from app.errors import ClientDisconnectedError, OverloadedError, WaitedTooLongError
 from app.scheduling.admission import Admission
-from app.scheduling.deadline import Listener
+from app.scheduling.deadline import Client
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import State
 from app.scoreboard.snapshot import snapshot
 from loader.config.settings import AdmissionSettings
 
-STAYS = Listener(lambda: False, 0.0)
+STAYS = Client(lambda: False, 0.0)
 
 
 class Gate:
@@ -20,22 +20,22 @@ class Gate:
 
     def __init__(self, places=1, queue=8, wait_s=30.0, board=None):
         self.board = board or Scoreboard(2)
-        self.seat = self.board.take_seat()
-        self.seat.become(State.READY)
+        self.slot = self.board.take_slot()
+        self.slot.set_state(State.READY)
         self.now_s = 0.0
         settings = AdmissionSettings(queue=queue, wait_s=wait_s, stall_s=60.0)
-        self.admission = Admission(places, settings, self.board, self.seat, now=lambda: self.now_s)
+        self.admission = Admission(places, settings, self.board, self.slot, now=lambda: self.now_s)
         self.served = []
         self.threads = []
 
-    def begin(self, name, listener=STAYS):
+    def begin(self, name, client=STAYS):
         """Ask for a turn in a thread; returns an event that ends the turn, once the request has it or waits."""
         end = threading.Event()
-        before = int(self.seat.row["active"])
+        before = int(self.slot.row["active"])
 
         def request():
             try:
-                with self.admission.turn(listener):
+                with self.admission.turn(client):
                     self.served.append(name)
                     end.wait()
             except Exception as error:
@@ -43,7 +43,7 @@ class Gate:
 
         self.threads.append(threading.Thread(target=request))
         self.threads[-1].start()
-        self.until(lambda: self.seat.row["active"] > before or not self.threads[-1].is_alive())
+        self.until(lambda: self.slot.row["active"] > before or not self.threads[-1].is_alive())
         return end
 
     def until(self, condition):
@@ -64,13 +64,13 @@ def gate():
         for thread in each.threads:
             thread.join(30)
             assert not thread.is_alive()
-        assert (0, 0) == (each.seat.row["active"], each.seat.row["waiting"])
+        assert (0, 0) == (each.slot.row["active"], each.slot.row["waiting"])
 
 
 def test_requests_have_their_turns_in_the_order_in_which_they_came(gate):
     busy = gate()
     ends = [busy.begin(number) for number in range(5)]
-    assert (5, 4) == (busy.seat.row["active"], busy.seat.row["waiting"])
+    assert (5, 4) == (busy.slot.row["active"], busy.slot.row["waiting"])
     for served, end in enumerate(ends, start=1):
         busy.until(lambda served=served: len(busy.served) >= served)
         assert list(range(served)) == busy.served
@@ -82,7 +82,7 @@ def test_so_many_have_their_turn_at_the_same_time_as_there_are_places(gate):
     ends = [busy.begin(number) for number in range(3)]
     busy.until(lambda: len(busy.served) == 3)
 
-    assert (3, 0) == (busy.seat.row["active"], busy.seat.row["waiting"])
+    assert (3, 0) == (busy.slot.row["active"], busy.slot.row["waiting"])
     for end in ends:
         end.set()
 
@@ -90,7 +90,7 @@ def test_so_many_have_their_turn_at_the_same_time_as_there_are_places(gate):
 def test_one_more_than_may_wait_is_told_at_once_when_to_come_back(gate):
     busy = gate(queue=2)
     ends = [busy.begin(number) for number in range(3)]
-    busy.seat.show(service_s=2.5)
+    busy.slot.set_gauges(service_s=2.5)
     with pytest.raises(OverloadedError, match="try again in 8 s") as refused, busy.admission.turn(STAYS):
         pass
 
@@ -114,7 +114,7 @@ def test_the_queue_is_one_for_all_workers(gate):
 def test_a_client_is_told_to_come_back_no_later_than_in_two_minutes(gate):
     busy = gate(queue=0)
     end = busy.begin(1)
-    busy.seat.show(service_s=3600.0)
+    busy.slot.set_gauges(service_s=3600.0)
     with pytest.raises(OverloadedError) as refused, busy.admission.turn(STAYS):
         pass
     end.set()
@@ -130,14 +130,14 @@ def test_whoever_waited_as_long_as_may_be_is_refused_and_leaves_the_queue(gate):
     busy.until(lambda: len(busy.served) == 2)
 
     assert isinstance(busy.served[1], WaitedTooLongError)
-    assert (1, 0) == (busy.seat.row["active"], busy.seat.row["waiting"])
+    assert (1, 0) == (busy.slot.row["active"], busy.slot.row["waiting"])
     end.set()
 
 
 def test_a_client_may_be_less_patient(gate):
     busy = gate()
     end = busy.begin(1)
-    busy.begin(2, Listener(lambda: False, 0.0, until_s=1.0))
+    busy.begin(2, Client(lambda: False, 0.0, deadline_s=1.0))
     busy.now_s = 1.0
     busy.until(lambda: len(busy.served) == 2)
     end.set()
@@ -148,28 +148,28 @@ def test_a_client_may_be_less_patient(gate):
 def test_a_request_that_is_too_old_when_it_comes_costs_nothing_though_there_is_a_place(gate):
     idle = gate(wait_s=5.0)
     idle.now_s = 100.0
-    with pytest.raises(WaitedTooLongError), idle.admission.turn(Listener(lambda: False, since_s=95.0)):
+    with pytest.raises(WaitedTooLongError), idle.admission.turn(Client(lambda: False, arrived_s=95.0)):
         raise AssertionError("it had its turn")
 
-    with idle.admission.turn(Listener(lambda: False, since_s=95.1)):
-        assert 1 == idle.seat.row["active"]
+    with idle.admission.turn(Client(lambda: False, arrived_s=95.1)):
+        assert 1 == idle.slot.row["active"]
 
 
 def test_a_client_that_leaves_while_it_waits_leaves_the_queue(gate):
     busy, left = gate(), threading.Event()
     end = busy.begin(1)
-    busy.begin(2, Listener(left.is_set, 0.0))
+    busy.begin(2, Client(left.is_set, 0.0))
     left.set()
     busy.until(lambda: len(busy.served) == 2)
     end.set()
 
-    assert isinstance(busy.served[1], ClientGoneError)
+    assert isinstance(busy.served[1], ClientDisconnectedError)
 
 
 def test_a_turn_that_comes_to_a_client_that_has_left_is_the_next_ones(gate):
     busy, left = gate(), threading.Event()
     first = busy.begin(1)
-    busy.begin(2, Listener(left.is_set, 0.0))
+    busy.begin(2, Client(left.is_set, 0.0))
     third = busy.begin(3)
     left.set()
     first.set()
@@ -189,9 +189,10 @@ def test_a_request_that_fails_gives_its_turn_back(gate):
 def test_how_long_a_request_took_is_remembered_recent_ones_most(gate):
     measured = gate()
     for seconds in (2.0, 4.0):
-        with measured.admission.turn(Listener(lambda: False, measured.now_s - 1.0)):
+        with measured.admission.turn(Client(lambda: False, measured.now_s - 1.0)) as turn:
             measured.now_s += seconds
+            assert 1.0 == turn.queue_s
     totals = snapshot(measured.board).totals
 
-    assert pytest.approx(2.2) == measured.seat.row["service_s"]
+    assert pytest.approx(2.2) == measured.slot.row["service_s"]
     assert (2.0, 8.0) == (totals.histograms["queue_s"].sum, totals.histograms["request_s"].sum)

@@ -3,9 +3,8 @@
 import math
 import socket
 import threading
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 
-import numpy as np
 import pytest
 
 from app.scheduling.admission import Turn
@@ -14,7 +13,6 @@ from app.scheduling.parking import MAX_UNSENT_BYTES, MIN_WAITED_S, Parking
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.snapshot import snapshot
 from app.system.heap import IdleHeap
-from loader.voices.segments import Chunk
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 RATE_HZ = 1000
@@ -38,12 +36,12 @@ class NeverCalled:
 class Answer:
     """A speech on its way to a client that takes nothing by itself, sent in a thread."""
 
-    def __init__(self, yard, audio_s=0.0, timeouts=SocketTimeouts()):
+    def __init__(self, lot, audio_s=0.0, timeouts=SocketTimeouts()):
         server, self.client = socket.socketpair()
         self.now_s = 0.0
         self.connection = ClientSocket.wrap(server, timeouts, lambda: self.now_s)
         self.turns_given_back = 0
-        self.delivery = yard.parking.delivery("id", Turn(self._give_back), self.connection)
+        self.delivery = lot.parking.delivery("id", Turn(self._give_back), self.connection)
         self.failure = None
         self._audio_s = audio_s
         self._thread = None
@@ -53,8 +51,8 @@ class Answer:
 
     def send(self, data=MUCH):
         """Make a piece of audio and begin to send so many bytes; they are more than the client's buffer takes."""
-        for _ in self.delivery.paced(made(self._audio_s), RATE_HZ):
-            pass
+        with self.delivery.making():
+            self.delivery.add_audio(self._audio_s)
         self.connection.sendall(HEAD)
         self._thread = threading.Thread(target=self._send, args=(data,))
         self._thread.start()
@@ -82,20 +80,14 @@ class Answer:
         self.connection.close()
 
 
-def made(audio_s):
-    """Yield one piece of audio of so many seconds, if there are any."""
-    if audio_s:
-        yield Chunk(np.zeros(int(audio_s * RATE_HZ), np.float32))
-
-
-class Yard:
+class Lot:
     """A parking of a board of its own, and answers in it."""
 
     def __init__(self, max_parked=4, places=1):
         self.board = Scoreboard(1)
-        self.seat = self.board.take_seat()
+        self.slot = self.board.take_slot()
         self.heap = IdleHeap(lambda: None, NeverCalled)
-        self.parking = Parking(max_parked, places, self.heap, self.seat)
+        self.parking = Parking(max_parked, places, self.heap, self.slot)
         self.stack = ExitStack()
 
     def answer(self, **options):
@@ -106,9 +98,9 @@ class Yard:
 
     def parked(self, answer):
         """Have an answer wait for its client; it is to be parked."""
-        before = int(self.seat.row["parked"])
+        before = int(self.slot.row["parked"])
         answer.send()
-        until(lambda: self.seat.row["parked"] > before)
+        until(lambda: self.slot.row["parked"] > before)
         return answer
 
     def cuts(self):
@@ -124,46 +116,46 @@ def until(condition):
 
 
 @pytest.fixture
-def yard():
-    made_yards = []
+def lot():
+    made_lots = []
 
     def make(**options):
-        made_yards.append(Yard(**options))
-        return made_yards[-1]
+        made_lots.append(Lot(**options))
+        return made_lots[-1]
 
     yield make
-    for each in made_yards:
+    for each in made_lots:
         each.stack.close()
-        assert (0, 0) == (each.seat.row["parked"], each.heap._busy)
+        assert (0, 0) == (each.slot.row["parked"], each.heap._busy)
 
 
-def test_a_stream_whose_client_takes_all_keeps_its_turn(yard):
-    answer = yard().answer(audio_s=1.0)
+def test_a_stream_whose_client_takes_all_keeps_its_turn(lot):
+    answer = lot().answer(audio_s=1.0)
     answer.send(b"all")
     answer.take(len(HEAD) + 3)
 
     assert 0 == answer.turns_given_back
 
 
-def test_a_stream_whose_client_does_not_take_what_is_made_waits_without_a_turn_and_without_the_heap(yard):
-    busy = yard()
+def test_a_stream_whose_client_does_not_take_what_is_made_waits_without_a_turn_and_without_the_heap(lot):
+    busy = lot()
     answer = busy.parked(busy.answer(audio_s=1.0))
     until(lambda: busy.heap._busy == 0)
 
     assert 1 == answer.turns_given_back
 
 
-def test_a_parked_stream_goes_on_when_its_client_does_and_stays_parked(yard):
-    busy = yard()
+def test_a_parked_stream_goes_on_when_its_client_does_and_stays_parked(lot):
+    busy = lot()
     answer = busy.parked(busy.answer(audio_s=1.0))
     answer.take(len(HEAD) + len(MUCH))
     answer._thread.join(30)
 
-    assert (None, 1, 1) == (answer.failure, answer.turns_given_back, busy.seat.row["parked"])
+    assert (None, 1, 1) == (answer.failure, answer.turns_given_back, busy.slot.row["parked"])
 
 
-def test_parked_streams_make_so_many_pieces_at_a_time_as_there_are_places(yard):
-    busy = yard(places=1)
+def test_parked_streams_make_so_many_pieces_at_a_time_as_there_are_places(lot):
+    busy = lot(places=1)
     answers = [busy.parked(busy.answer(audio_s=1.0)) for _ in range(2)]
     in_piece, go_on, order = threading.Event(), threading.Event(), []
 
@@ -171,20 +163,18 @@ def test_parked_streams_make_so_many_pieces_at_a_time_as_there_are_places(yard):
         in_piece.set()
         go_on.wait()
         order.append("first")
-        yield Chunk(np.zeros(1, np.float32))
 
     def piece():
         order.append("second")
-        yield Chunk(np.zeros(1, np.float32))
 
-    def make(answer, stretches):
-        with closing(answer.delivery.paced(stretches, RATE_HZ)) as paced:
-            next(paced)
+    def make(answer, work):
+        with answer.delivery.making():
+            work()
 
-    threads = [threading.Thread(target=make, args=(answers[0], slow_piece()))]
+    threads = [threading.Thread(target=make, args=(answers[0], slow_piece))]
     threads[0].start()
     in_piece.wait()
-    threads.append(threading.Thread(target=make, args=(answers[1], piece())))
+    threads.append(threading.Thread(target=make, args=(answers[1], piece)))
     threads[1].start()
     assert [] == order
     go_on.set()
@@ -194,71 +184,71 @@ def test_parked_streams_make_so_many_pieces_at_a_time_as_there_are_places(yard):
     assert ["first", "second"] == order
 
 
-def test_a_whole_answer_gives_its_turn_back_before_it_is_sent(yard):
-    busy = yard()
+def test_a_whole_answer_gives_its_turn_back_before_it_is_sent(lot):
+    busy = lot()
     answer = busy.answer(audio_s=1.0)
-    answer.delivery.is_made(len(MUCH))
+    answer.delivery.complete(len(MUCH))
 
-    assert (1, 1) == (answer.turns_given_back, busy.seat.row["parked"])
+    assert (1, 1) == (answer.turns_given_back, busy.slot.row["parked"])
 
 
-def test_whole_answers_of_more_bytes_than_may_wait_keep_their_turns(yard):
-    busy = yard()
+def test_whole_answers_of_more_bytes_than_may_wait_keep_their_turns(lot):
+    busy = lot()
     answers = [busy.answer(audio_s=1.0) for _ in range(3)]
-    answers[0].delivery.is_made(MAX_UNSENT_BYTES + 1)
-    answers[1].delivery.is_made(MAX_UNSENT_BYTES)
-    answers[2].delivery.is_made(1)
+    answers[0].delivery.complete(MAX_UNSENT_BYTES + 1)
+    answers[1].delivery.complete(MAX_UNSENT_BYTES)
+    answers[2].delivery.complete(1)
 
     assert [0, 1, 0] == [each.turns_given_back for each in answers]
 
 
-def test_for_one_more_than_may_be_parked_the_one_that_is_furthest_below_real_time_is_cut(yard):
-    busy = yard(max_parked=2)
+def test_for_one_more_than_may_be_parked_the_one_that_is_furthest_below_real_time_is_cut(lot):
+    busy = lot(max_parked=2)
     slow, slowest = (busy.parked(busy.answer(audio_s=100.0)) for _ in range(2))
     slow.take(600_000)
     until(lambda: slow.connection.taken_bytes() >= 500_000 and slow.waits())
     slow.now_s = slowest.now_s = 1000.0
-    assert slowest.delivery.pace() < slow.delivery.pace() < 0.5
+    assert slowest.delivery.speed() < slow.delivery.speed() < 0.5
     next_one = busy.answer(audio_s=1.0)
     next_one.send()
     until(lambda: next_one.turns_given_back)
     slowest._thread.join(30)
 
     assert isinstance(slowest.failure, BrokenPipeError)
-    assert (None, 2) == (slow.failure, busy.seat.row["parked"])
+    assert (None, 2) == (slow.failure, busy.slot.row["parked"])
     assert {"too_slow": 1, "stuck": 0} == busy.cuts()
 
 
-def test_a_client_that_takes_half_of_real_time_is_not_cut_and_one_more_keeps_its_turn(yard):
-    busy = yard(max_parked=1)
+def test_a_client_that_takes_half_of_real_time_is_not_cut_and_one_more_keeps_its_turn(lot):
+    busy = lot(max_parked=1)
     player = busy.parked(busy.answer(audio_s=100.0))
     player.take(1_200_000)
     until(lambda: player.connection.taken_bytes() >= 1_000_000 and player.waits())
     player.now_s = 90.0
-    assert 0.5 < player.delivery.pace() < 0.8
+    assert 0.5 < player.delivery.speed() < 0.8
     one_more = busy.answer(audio_s=1.0)
-    one_more.delivery.is_made(1)
+    one_more.delivery.complete(1)
 
-    assert (0, 1) == (one_more.turns_given_back, busy.seat.row["parked"])
+    assert (0, 1) == (one_more.turns_given_back, busy.slot.row["parked"])
     assert {"too_slow": 0, "stuck": 0} == busy.cuts()
 
 
-def test_a_client_is_not_judged_before_it_was_waited_for_some_seconds(yard):
-    busy = yard(max_parked=1)
+def test_a_client_is_not_judged_before_it_was_waited_for_some_seconds(lot):
+    busy = lot(max_parked=1)
     waited = busy.parked(busy.answer(audio_s=1.0))
     waited.now_s = MIN_WAITED_S - 0.1
-    assert math.inf == waited.delivery.pace()
+    assert math.inf == waited.delivery.speed()
     early = busy.answer(audio_s=1.0)
-    early.delivery.is_made(1)
+    early.delivery.complete(1)
     waited.now_s = MIN_WAITED_S + 10.0
     late = busy.answer(audio_s=1.0)
-    late.delivery.is_made(1)
+    late.delivery.complete(1)
 
     assert (0, 1) == (early.turns_given_back, late.turns_given_back)
 
 
-def test_a_stream_that_found_no_room_asks_again_while_it_waits(yard):
-    busy = yard(max_parked=1)
+def test_a_stream_that_found_no_room_asks_again_while_it_waits(lot):
+    busy = lot(max_parked=1)
     first = busy.parked(busy.answer(audio_s=1.0))
     second = busy.answer(audio_s=1.0)
     second.send()
@@ -270,8 +260,8 @@ def test_a_stream_that_found_no_room_asks_again_while_it_waits(yard):
     assert {"too_slow": 1, "stuck": 0} == busy.cuts()
 
 
-def test_a_client_that_takes_nothing_is_counted_as_stuck(yard):
-    busy = yard()
+def test_a_client_that_takes_nothing_is_counted_as_stuck(lot):
+    busy = lot()
     answer = busy.answer(audio_s=1.0, timeouts=SocketTimeouts(stuck_s=0.02))
     answer.send()
     answer._thread.join(30)
@@ -280,15 +270,15 @@ def test_a_client_that_takes_nothing_is_counted_as_stuck(yard):
     assert {"too_slow": 0, "stuck": 1} == busy.cuts()
 
 
-def test_answers_that_are_no_speech_are_parked_while_they_wait_and_may_be_cut(yard):
-    busy = yard(max_parked=1)
+def test_answers_that_are_no_speech_are_parked_while_they_wait_and_may_be_cut(lot):
+    busy = lot(max_parked=1)
     page = Answer(busy)
     page.connection.while_waiting = busy.parking.waiting
     page.send()
     busy.stack.callback(page.end)
-    until(lambda: busy.seat.row["parked"] == 1)
+    until(lambda: busy.slot.row["parked"] == 1)
     page.now_s = 1000.0
-    busy.answer(audio_s=1.0).delivery.is_made(1)
+    busy.answer(audio_s=1.0).delivery.complete(1)
     page._thread.join(30)
 
     assert isinstance(page.failure, BrokenPipeError)

@@ -1,4 +1,4 @@
-"""app.scoreboard.board: seats are taken and left, totals only grow, and every process reads what the others wrote."""
+"""app.scoreboard.board: slots are taken and released, totals only grow, and every process reads what the others wrote."""
 
 import os
 import signal
@@ -27,29 +27,29 @@ def killed():
 
 def test_every_process_reads_what_the_others_wrote():
     board = Scoreboard(3)
-    for seat in [board.take_seat() for _ in range(3)]:
-        in_child(lambda seat=seat: seat.show(speaking=2))
+    for slot in [board.take_slot() for _ in range(3)]:
+        in_child(lambda slot=slot: slot.set_gauges(speaking=2))
 
     assert 6 == board.speaking()
 
 
-def test_a_worker_that_was_killed_counts_no_more_once_its_seat_is_left():
+def test_a_worker_that_was_killed_counts_no_more_once_its_slot_is_released():
     board = Scoreboard(1)
-    seat = board.take_seat()
-    in_child(lambda: (seat.show(speaking=5), killed()))
+    slot = board.take_slot()
+    in_child(lambda: (slot.set_gauges(speaking=5), killed()))
     assert 5 == board.speaking()
-    board.leave(seat, "killed")
+    board.release_slot(slot, "killed")
 
     assert 0 == board.speaking()
-    assert 0 == board.take_seat().slot
+    assert 0 == board.take_slot().number
 
 
-def test_what_a_worker_did_stays_when_its_seat_is_anothers():
+def test_what_a_worker_did_stays_when_its_slot_is_anothers():
     board = Scoreboard(2)
     for ending in ("killed", "stopped", "stalled"):
-        seat = board.take_seat()
-        in_child(lambda seat=seat: (seat.made(2.5), seat.spoke("done", 10), seat.observed({"rtf": 0.1}), killed()))
-        board.leave(seat, ending)
+        slot = board.take_slot()
+        in_child(lambda slot=slot: (slot.count_audio(2.5), slot.count_speech("done", 10), slot.observe({"rtf": 0.1}), killed()))
+        board.release_slot(slot, ending)
 
     totals = snapshot(board).totals
     assert (3, 3, 7.5, 30) == (totals.forks, totals.outcomes["done"], totals.audio_s, totals.characters)
@@ -61,20 +61,20 @@ def test_totals_never_fall_while_workers_are_killed_in_mid_write():
     """Each child writes as fast as it can until it is killed, at whatever instruction that finds it."""
     board, before = Scoreboard(1), None
     for _ in range(60):
-        seat = board.take_seat()
+        slot = board.take_slot()
         child = os.fork()
         if child == 0:
             while True:
-                seat.made(1.0)
-                seat.spoke("done", 3)
-                seat.observed({"request_s": 0.2, "rtf": 0.05})
-                seat.answered("speech", 200)
-                seat.failed("a reason")
+                slot.count_audio(1.0)
+                slot.count_speech("done", 3)
+                slot.observe({"request_s": 0.2, "rtf": 0.05})
+                slot.count_answer("speech", 200)
+                slot.set_error("a reason")
         while not snapshot(board).workers[0].speeches > (before.outcomes["done"] if before else 0) + 20:
             pass
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        board.leave(seat, "killed")
+        board.release_slot(slot, "killed")
         now = snapshot(board).totals
         if before:
             assert now.outcomes["done"] > before.outcomes["done"]
@@ -89,17 +89,22 @@ def test_totals_never_fall_while_workers_are_killed_in_mid_write():
         assert abs(now.histograms["request_s"].count - now.outcomes["done"]) <= now.forks
 
 
-def test_where_all_seats_are_taken_a_worker_does_without():
+def test_a_worker_without_a_free_slot_has_one_of_its_own_that_is_not_counted():
     board = Scoreboard(1)
-    board.take_seat()
+    board.take_slot()
+    slot = board.take_slot()
+    slot.set_gauges(speaking=3)
+    slot.count_speech("done", 5)
+    board.release_slot(slot, "stopped")
 
-    assert board.take_seat() is None
+    assert (None, 0, 0) == (slot.number, board.speaking(), snapshot(board).totals.outcomes["done"])
+    assert 0 == snapshot(board).totals.endings["stopped"]
 
 
 def test_a_board_is_found_by_the_process_that_has_it_and_cannot_be_written_from_outside():
     make = (
         "from app.scoreboard.board import Scoreboard; from app.scoreboard.layout import State\n"
-        "board = Scoreboard(2); board.take_seat().show(pid=4711, state=State.READY); print(flush=True); input()"
+        "board = Scoreboard(2); board.take_slot().set_gauges(pid=4711, state=State.READY); print(flush=True); input()"
     )
     # A process of its own: this one may still have the boards of other tests.
     with subprocess.Popen([sys.executable, "-c", make], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
@@ -134,7 +139,7 @@ def test_a_board_of_another_version_or_one_that_is_being_made_is_none(content):
             child.stdin.flush()
 
 
-def test_only_one_worker_at_a_time_may_replace_itself_and_a_dead_one_does_not_keep_the_turn():
+def test_only_one_worker_at_a_time_may_recycle_itself_and_a_dead_one_does_not_keep_the_turn():
     board = Scoreboard(2)
     reader, writer = os.pipe()
     go, stop = os.pipe()
@@ -161,11 +166,11 @@ def test_only_one_worker_at_a_time_may_replace_itself_and_a_dead_one_does_not_ke
 def test_a_snapshot_shows_what_each_worker_is_doing():
     board = Scoreboard(3)
     board.describe(places=4, queue=7)
-    first, second = board.take_seat(), board.take_seat()
-    first.sit(10)
-    first.show(state=State.READY, active=3, waiting=1, voices=2, live_bytes=1000.0)
-    second.become(State.DRAINING)
-    second.failed("it broke: ü" + "x" * 300)
+    first, second = board.take_slot(), board.take_slot()
+    first.set_pid(10)
+    first.set_gauges(state=State.READY, active=3, waiting=1, voices=2, live_bytes=1000.0)
+    second.set_state(State.DRAINING)
+    second.set_error("it broke: ü" + "x" * 300)
 
     seen = snapshot(board)
     assert (4, 7, 1) == (seen.places, seen.queue, seen.waiting)
@@ -178,12 +183,12 @@ def test_a_snapshot_shows_what_each_worker_is_doing():
 
 def test_a_histogram_tells_the_bound_below_which_most_values_are():
     board = Scoreboard(1)
-    seat = board.take_seat()
+    slot = board.take_slot()
     assert snapshot(board).totals.histograms["request_s"].quantile(0.95) is None
     for value in [0.02] * 94 + [0.9] * 6:
-        seat.observed({"request_s": value})
+        slot.observe({"request_s": value})
     histogram = snapshot(board).totals.histograms["request_s"]
 
     assert (0.025, 1.0) == (histogram.quantile(0.5), histogram.quantile(0.95))
-    seat.observed({"request_s": 999.0})
+    slot.observe({"request_s": 999.0})
     assert 101 == snapshot(board).totals.histograms["request_s"].count

@@ -13,6 +13,7 @@ import pytest
 
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import State
+from app.scoreboard.slot import Slot
 from app.serving.arbiter import DeadlineCheck, RollingRestart
 
 NOW_S = 1000.0
@@ -41,7 +42,7 @@ class RecordingMaster:
 
     def manage_workers(self):
         while len(self.WORKERS) < self.num_workers:
-            self.WORKERS[next(self._pids)] = Worker(self._board.take_seat())
+            self.WORKERS[next(self._pids)] = Worker(self._board.take_slot())
         for pid in list(self.WORKERS)[: len(self.WORKERS) - self.num_workers]:
             self.WORKERS[pid].is_stopping = True
 
@@ -51,10 +52,10 @@ class RecordingMaster:
 
     def end(self, pid):
         worker = self.WORKERS.pop(pid)
-        self._board.leave(worker.slot, "stopped")
+        self._board.release_slot(worker.slot, "stopped")
 
     def show_ready(self, pid):
-        self.WORKERS[pid].slot.become(State.READY)
+        self.WORKERS[pid].slot.set_state(State.READY)
 
     def stopping(self):
         return [pid for pid, worker in self.WORKERS.items() if worker.is_stopping]
@@ -136,8 +137,8 @@ def test_one_worker_stays_if_the_count_is_lowered_during_a_restart():
 
 
 def worker(stalls_s=0.0, aborted=False):
-    slot = Scoreboard(1).take_seat()
-    slot.show(stalls_s=stalls_s)
+    slot = Scoreboard(1).take_slot()
+    slot.set_gauges(stalls_s=stalls_s)
     return Worker(slot, aborted)
 
 
@@ -158,7 +159,7 @@ def checked(*workers, timeout=30, now=lambda: NOW_S):
         pytest.param([worker()], id="no deadline"),
         pytest.param([worker(NOW_S + 60)], id="a later deadline"),
         pytest.param([worker(NOW_S - 5, aborted=True)], id="aborted by gunicorn"),
-        pytest.param([Worker(slot=None)], id="no slot"),
+        pytest.param([Worker(Slot.unlisted())], id="no slot"),
     ],
 )
 def test_the_master_waits_a_second_as_gunicorn_does_if_no_deadline_is_near(workers):

@@ -73,32 +73,34 @@ def test_a_worker_collects_garbage_but_not_the_frozen_heap():
 class WorkerToBe:
     """What gunicorn passes to the hook before a fork."""
 
-    slot = board = None
     pid = 4711
     aborted = False
+
+    def __init__(self):
+        self.board = Scoreboard(1)
+        self.slot = self.board.take_slot()
 
 
 def test_a_worker_has_a_slot_until_it_ends(monkeypatch):
     board, worker = Scoreboard(1), WorkerToBe()
     monkeypatch.setattr(hooks, "refuse_to_fork_with_threads", lambda server: None)
     hooks.pre_fork(board)(None, worker)
-    worker.slot.show(speaking=3)
+    worker.slot.set_gauges(speaking=3)
 
     assert 3 == board.speaking()
-    assert board.take_seat() is None
+    assert board.take_slot().number is None
 
     hooks.child_exit(None, worker)
 
     assert 0 == board.speaking()
-    assert board.take_seat() is not None
+    assert 0 == board.take_slot().number
 
 
 class Worker:
     """What gunicorn passes to the hook of a worker that ends."""
 
-    slot = None
-
     def __init__(self, pid, exit_status):
+        self.slot = Scoreboard(1).take_slot()
         self.pid = pid
         self.wsgi = Flask("worker")
         self.wsgi.extensions["chorus"] = self

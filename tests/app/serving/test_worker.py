@@ -14,6 +14,7 @@ from gunicorn.glogging import Logger
 
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import State
+from app.scoreboard.slot import Slot
 from app.serving.request_errors import ENVIRON_KEY
 from app.serving.worker import SpeechWorker
 
@@ -33,7 +34,7 @@ def forked(listener):
     config.set("threads", 2)
     made = SpeechWorker(1, 0, [listener], None, 30, config, Logger(config))
     made.board, made.master_pid = Scoreboard(3), os.getppid()
-    made.slot = made.board.take_seat()
+    made.slot = made.board.take_slot()
     yield made
     made.tmp.close()
 
@@ -41,7 +42,7 @@ def forked(listener):
 @pytest.fixture
 def worker(forked):
     """A worker that is ready; it accepts and collects only if the test calls for it."""
-    forked.slot.become(State.READY)
+    forked.slot.set_state(State.READY)
     forked.open()
     forked.set_accepting(True)
     yield forked
@@ -79,7 +80,7 @@ def oldest(worker):
 
 
 def peer(worker, connections, state=State.READY):
-    worker.board.take_seat().show(connections=connections, state=state)
+    worker.board.take_slot().set_gauges(connections=connections, state=state)
 
 
 def accepted(worker, listener):
@@ -225,7 +226,7 @@ def test_the_oldest_connection_is_given_up_if_too_many_are_pending(worker, liste
 
 
 def test_without_a_slot_it_accepts_every_connection(worker, listener, caller):
-    worker.board = worker.slot = None
+    worker.board, worker.slot = Scoreboard(1), Slot.unlisted()
     for expected in (1, 2):
         caller()
         assert expected == accepted(worker, listener)

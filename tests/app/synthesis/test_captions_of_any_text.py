@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from app import wsgi
+from app.scoreboard.board import Scoreboard
 from app.synthesis.captions import GRANULARITIES
 from loader.text.front_end import without_region
 from loader.text.sentences import UTTERANCE_PHONEMES, split_first_clause, split_sentences
@@ -75,7 +76,10 @@ def application(artifact_of, embedded_artifact, tmp_path_factory):
     )
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("CHORUS_CONFIG", str(configuration))
-        yield wsgi.create()
+        made = wsgi.create()
+    board = Scoreboard(1)
+    made.extensions["chorus"].enter_worker(board, board.take_slot())
+    return made
 
 
 @st.composite

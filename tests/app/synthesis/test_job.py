@@ -1,215 +1,223 @@
-"""app.synthesis.job: what is let in, and how a speech is logged when it ends."""
+"""app.synthesis.job: every job is timed, logged and counted, however it ends; speech and captions have one policy."""
 
 import itertools
 import logging
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from app.errors import (
-    BadRequestError,
-    ClientGoneError,
-    DeadlineError,
-    SilenceTooLongError,
-    TextTooLongError,
-    UnknownVoiceRequestedError,
-    UnspeakableError,
-)
-from app.scheduling.cpu import Hands
-from app.scheduling.deadline import Listener
+from app.errors import AudioTooLongError, ClientDisconnectedError, DeadlineError, SpeechFailedError, UnspeakableError
+from app.scheduling.admission import Turn
+from app.scheduling.cpu import CpuBudget
+from app.scheduling.deadline import Client
+from app.scheduling.parking import Parking
+from app.scoreboard.board import Scoreboard
 from app.scoreboard.snapshot import snapshot
-from app.synthesis.bounds import require_silence
-from app.synthesis.job import begin_speech, measured_speech
-from app.synthesis.request import Speaking, SpeechRequest, checked_text, chosen, chosen_seed
+from app.synthesis.job import SynthesisJob
+from app.synthesis.request import SpeechRequest
+from app.system.heap import IdleHeap
 from loader.config.settings import Limits
+from loader.voices.voice import Delivery
 
 LIMITS = Limits(text_characters=20, body_bytes=1024)
-THERE = Listener(lambda: False, 100.0)
+WAITING = Client(lambda: False, 100.0)
+SILENT = "\u200b! " * 300
+LONG = "One sentence. And another one. And a third one."
 
 
-@pytest.mark.parametrize("text", ["a", " a ", "two\nlines\tand\r\ntabs", "Straße", "日本語", "👩‍👩‍👧", "\ufeffBOM", "x" * 20])
-def test_text_is_let_in_as_it_is(text):
-    assert text == checked_text(text, LIMITS, "input")
+class Bench:
+    """A worker's scoreboard, and jobs on it."""
+
+    def __init__(self, catalogue):
+        self.voice = catalogue.default
+        self.board = Scoreboard(1)
+        self.slot = self.board.take_slot()
+        self.parking = Parking(4, 1, IdleHeap(), self.slot)
+
+    def job(self, text="Hello there.", client=WAITING, cores=1, audible=True, stream=False, limits=LIMITS, now=None, **options):
+        cpu = CpuBudget(self.board, self.slot, cores, **options)
+        delivery = self.parking.delivery("id-1", Turn(lambda: None, queue_s=2.5), None)
+        request = SpeechRequest(text, self.voice, Delivery(9, soon=stream), "wav", "id-1")
+        return SynthesisJob(request, client, cpu, self.slot, delivery, limits, audible, **({"now": now} if now else {}))
+
+    def outcomes(self):
+        return {name: count for name, count in snapshot(self.board).totals.outcomes.items() if count}
 
 
-def test_text_at_the_limit_is_let_in_and_one_more_is_not():
-    with pytest.raises(TextTooLongError, match="input is 21 characters, limit 20"):
-        checked_text("x" * 21, LIMITS, "input")
-
-
-@pytest.mark.parametrize("character", ["\0", "\x07", "\x1b", "\x7f", "\x85", "\ud800", "\udfff"])
-def test_what_is_not_text_is_named_with_its_place(character):
-    with pytest.raises(BadRequestError, match=rf"U\+{ord(character):04X} at position 2"):
-        checked_text(f"ab{character}", LIMITS, "input")
-
-
-def test_seeds_that_are_drawn_differ():
-    assert 7 == chosen_seed(7)
-    assert chosen_seed(None) != chosen_seed(None)
-
-
-def test_an_unknown_voice_is_refused_with_the_known_ones(catalogue):
-    assert Speaking(catalogue.default) == chosen(catalogue, None, None, None)
-    with pytest.raises(UnknownVoiceRequestedError, match="known voices: joe"):
-        chosen(catalogue, "nobody", None, None)
-
-
-def spoken(catalogue, text, cores=1):
-    clock = itertools.count(100.0, 0.5)
-    request = SpeechRequest(text, Speaking(catalogue.default), "wav", False, 1.0, 1, "id-1")
-    return begin_speech(request, Hands(cores), THERE, LIMITS, now=lambda: next(clock))
-
-
-def test_nothing_to_speak_is_refused_before_anything_is_sent(catalogue):
-    with pytest.raises(UnspeakableError):
-        spoken(catalogue, "?!")
-
-
-def test_a_speech_taken_to_its_end_is_logged_as_done(catalogue, caplog):
+@pytest.fixture
+def bench(catalogue, caplog):
     caplog.set_level(logging.INFO, "chorus.speech")
-    stretches = list(spoken(catalogue, "Hello there.").stretches)
+    return Bench(catalogue)
+
+
+def steps():
+    clock = itertools.count(100.0, 0.5)
+    return lambda: next(clock)
+
+
+def events(caplog):
+    return [record.msg["event"] for record in caplog.records if isinstance(record.msg, dict)]
+
+
+def test_a_job_that_is_taken_to_its_end_is_logged_and_counted_as_done(bench, caplog):
+    with bench.job(client=Client(lambda: False, 90.0), now=steps()) as job:
+        chunks = list(job)
 
     (record,) = caplog.records
-    assert "speech.done" == record.msg["event"]
-    assert round(sum(each.samples.size for each in stretches) / 22050, 3) == record.msg["audio_s"]
-    assert (12, "id-1", "joe") == (record.msg["chars"], record.msg["request_id"], record.msg["voice"])
+    audio_s = sum(each.samples.size for each in chunks) / 22050
+    totals = snapshot(bench.board).totals
+    assert ("speech.done", round(audio_s, 3)) == (record.msg["event"], record.msg["audio_s"])
+    assert (12, "id-1", "joe", 2.5) == tuple(record.msg[name] for name in ("chars", "request_id", "voice", "queue_s"))
     assert record.msg["took_s"] > record.msg["first_window_s"] > 0
+    assert ({"done": 1}, 12, pytest.approx(audio_s)) == (bench.outcomes(), totals.characters, totals.audio_s)
+    assert 11.0 == totals.histograms["first_audio_s"].sum == record.msg["first_audio_s"]
+    assert totals.histograms["synthesis_s"].sum / totals.audio_s == pytest.approx(totals.histograms["rtf"].sum)
 
 
-def test_audio_counts_on_the_scoreboard_as_it_is_made(catalogue):
-    clock, hands = itertools.count(100.0, 0.5), Hands(1)
-    request = SpeechRequest("One sentence. And another one.", Speaking(catalogue.default), "wav", False, 1.0, 1, "id-1")
-    speech, counted_s = begin_speech(request, hands, THERE, LIMITS, now=lambda: next(clock)), []
-    for _ in speech.stretches:
-        counted_s.append(snapshot(hands.board).totals.audio_s)
+def test_audio_counts_on_the_scoreboard_as_it_is_made(bench):
+    with bench.job(LONG) as job:
+        counted_s = [snapshot(bench.board).totals.audio_s for _ in job]
 
-    assert 0 < counted_s[0] < counted_s[-1] == pytest.approx(hands.seat.row["audio_s"])
+    assert 0 < counted_s[0] < counted_s[-1] == pytest.approx(bench.slot.row["audio_s"])
 
 
-def test_a_speech_that_is_dropped_is_logged_as_abandoned(catalogue, caplog):
-    caplog.set_level(logging.INFO, "chorus.speech")
-    speech = spoken(catalogue, "One sentence. And another one. And a third one.")
-    next(speech.stretches)
-    speech.stretches.close()
+@pytest.mark.parametrize("chunks", [0, 1, 2])
+@pytest.mark.parametrize("begins", [False, True])
+def test_a_job_that_is_left_early_is_logged_and_counted_as_abandoned_whatever_was_taken(bench, caplog, begins, chunks):
+    with bench.job(LONG) as job:
+        if begins:
+            job.begin()
+        for _ in range(chunks):
+            next(job)
 
-    assert ["speech.abandoned"] == [record.msg["event"] for record in caplog.records]
+    assert (["speech.abandoned"], {"abandoned": 1}) == (events(caplog), bench.outcomes())
+    assert [] == list(job)
+
+
+@pytest.mark.parametrize("audible, noun", [(True, "speech"), (False, "captions")])
+@pytest.mark.parametrize(
+    "text, client, limits, error, outcome",
+    [
+        ("?!", WAITING, LIMITS, UnspeakableError, "refused"),
+        (LONG, WAITING, replace(LIMITS, audio_s=0.1), AudioTooLongError, "refused"),
+        (LONG, Client(lambda: True, 0.0), LIMITS, ClientDisconnectedError, "abandoned"),
+        (LONG, Client(lambda: False, 0.0, deadline_s=1.0), LIMITS, DeadlineError, "abandoned"),
+    ],
+)
+def test_speech_and_captions_end_alike(bench, caplog, audible, noun, text, client, limits, error, outcome):
+    with pytest.raises(error), bench.job(text, client, audible=audible, limits=limits) as job:
+        list(job)
+
+    assert ([f"{noun}.{outcome}"], {outcome: 1} if audible else {}) == (events(caplog), bench.outcomes())
+
+
+def test_a_voice_that_fails_is_logged_and_counted_as_failed(bench, caplog, monkeypatch):
+    def passages(*_):
+        yield from ()
+        raise MemoryError("no more memory")
+
+    monkeypatch.setattr(bench.voice, "passages", passages)
+    with pytest.raises(MemoryError), bench.job() as job:
+        job.begin()
+
+    assert (["speech.failed"], {"failed": 1}) == (events(caplog), bench.outcomes())
+    assert "MemoryError: no more memory" == caplog.records[0].msg["reason"] == snapshot(bench.board).failures[0].what
+
+
+def test_a_voice_that_fails_after_its_first_chunk_ends_the_job(bench, caplog, monkeypatch):
+    spoken = bench.voice.passages
+
+    def passages(*arguments):
+        yield next(spoken(*arguments))
+        raise MemoryError("no more memory")
+
+    monkeypatch.setattr(bench.voice, "passages", passages)
+    with pytest.raises(SpeechFailedError), bench.job(LONG, stream=True) as job:
+        job.begin()
+        list(job)
+
+    assert (["speech.failed"], {"failed": 1}) == (events(caplog), bench.outcomes())
+
+
+def test_a_defect_in_what_takes_the_chunks_is_a_failure(bench, caplog):
+    with pytest.raises(ZeroDivisionError), bench.job(LONG) as job:
+        next(job)
+        raise ZeroDivisionError
+
+    assert (["speech.failed"], {"failed": 1}) == (events(caplog), bench.outcomes())
 
 
 @pytest.mark.parametrize("cores", [2, 3])
-def test_further_hands_change_nothing_that_is_heard(catalogue, cores):
+def test_further_threads_do_not_change_the_audio(bench, cores):
     text = "One sentence, of some length, so that there is more than one window to it. And another one! And a third."
-    alone, together = (list(spoken(catalogue, text, each).stretches) for each in (1, cores))
+    alone, together = (list(bench.job(text, cores=each)) for each in (1, cores))
 
     assert len(alone) == len(together) > 3
     assert all(np.array_equal(one.samples, other.samples) for one, other in zip(alone, together, strict=True))
     assert [0, 1, 2] == [each.begins.segment.sentence for each in together if each.begins]
 
 
-def test_a_request_counts_as_speaking_only_while_it_is_waited_for(catalogue):
-    hands = Hands(2)
-    request = SpeechRequest("Hello there. And again.", Speaking(catalogue.default), "wav", False, 1.0, 1, "id-1")
-    speech = begin_speech(request, hands, THERE, LIMITS)
-    next(speech.stretches)
+def test_a_request_counts_as_speaking_only_while_a_chunk_is_made(bench):
+    with bench.job(LONG) as job:
+        next(job)
 
-    assert 2 == hands.allowed()
-    with hands.speaking(), hands.speaking():
-        assert 1 == hands.allowed()
-    speech.stretches.close()
+        assert 0 == bench.board.speaking()
 
 
-def test_what_is_measured_is_what_is_heard(catalogue):
+def test_captions_have_the_times_of_the_audio(bench):
     text = "On the 3rd of May it cost $3.50. Nobody minded, and everybody went home."
-    request = SpeechRequest(text, Speaking(catalogue.default), "wav", False, 1.0, 9, "id-1")
-    timings = measured_speech(request, Hands(1), Listener(lambda: False, 0.0), LIMITS)
-    stretches = list(begin_speech(request, Hands(1), THERE, LIMITS).stretches)
-    heard = [catalogue.default.timing(each.begins) for each in stretches if each.begins]
+    timings, audible = (
+        [bench.voice.timing(chunk.begins) for chunk in bench.job(text, audible=audible) if chunk.begins]
+        for audible in (False, True)
+    )
 
-    assert heard == timings
-    assert timings[-1].end_samples == sum(each.samples.size for each in stretches)
+    assert timings == audible
+    assert timings[-1].end_samples == sum(each.samples.size for each in bench.job(text))
     assert ["On", "the", "3rd", "of", "May", "it", "cost", "$3.50"] == [word.text for word in timings[0].words]
 
 
-def test_a_client_that_leaves_stops_the_measuring(catalogue):
-    request = SpeechRequest("Hello there. And again.", Speaking(catalogue.default), "wav", False, 1.0, 9, "id-1")
+def test_captions_are_logged_and_no_speech_is_counted(bench, caplog):
+    with bench.job(audible=False) as job:
+        assert [0] == [chunk.samples.size for chunk in job]
 
-    with pytest.raises(ClientGoneError):
-        measured_speech(request, Hands(1), Listener(lambda: True, 0.0), LIMITS)
-
-
-def test_a_client_that_waits_no_longer_stops_the_measuring(catalogue):
-    request = SpeechRequest("Hello there. And again.", Speaking(catalogue.default), "wav", False, 1.0, 9, "id-1")
-
-    with pytest.raises(DeadlineError, match="X-Request-Timeout"):
-        measured_speech(request, Hands(1), Listener(lambda: False, 0.0, until_s=1.0), LIMITS)
+    totals = snapshot(bench.board).totals
+    assert (["captions.done"], {}, 0.0) == (events(caplog), bench.outcomes(), totals.audio_s)
+    assert 0 == totals.histograms["first_audio_s"].count == totals.histograms["synthesis_s"].count
+    assert caplog.records[0].msg["audio_s"] > 0.5
 
 
-def test_the_board_has_what_was_spoken_and_how_fast(catalogue):
-    hands, clock = Hands(1), itertools.count(100.0, 0.5)
-    request = SpeechRequest("Hello there.", Speaking(catalogue.default), "wav", False, 1.0, 1, "id-1")
-    stretches = list(begin_speech(request, hands, Listener(lambda: False, 90.0), LIMITS, now=lambda: next(clock)).stretches)
+@pytest.mark.parametrize("audible", [True, False])
+def test_a_client_that_disconnects_ends_the_reading_of_a_text_without_sound(bench, audible):
+    checks = itertools.count()
+    client = Client(lambda: next(checks) >= 10, 0.0)
 
-    seen = snapshot(hands.board).totals
-    assert {"done": 1, "failed": 0, "abandoned": 0, "refused": 0} == seen.outcomes
-    assert sum(each.samples.size for each in stretches) / 22050 == pytest.approx(seen.audio_s)
-    assert 12 == seen.characters
-    assert 11.0 == seen.histograms["first_audio_s"].sum
-    assert seen.histograms["synthesis_s"].sum / seen.audio_s == pytest.approx(seen.histograms["rtf"].sum)
+    with pytest.raises(ClientDisconnectedError), bench.job(SILENT, client, audible=audible) as job:
+        list(job)
+
+    assert 11 == next(checks)
 
 
-SILENT = "\u200b! " * 300
-
-
-@pytest.mark.parametrize("begin", [
-    lambda request, listener: begin_speech(request, Hands(1), listener, LIMITS),
-    lambda request, listener: measured_speech(request, Hands(1), listener, LIMITS),
-])  # fmt: skip
-def test_a_client_that_leaves_ends_the_reading_of_a_text_without_sound(catalogue, begin):
-    questions = itertools.count()
-    listener = Listener(lambda: next(questions) >= 10, 0.0)
-
-    with pytest.raises(ClientGoneError):
-        begin(SpeechRequest(SILENT, Speaking(catalogue.default), "wav", False, 1.0, 9, "id-1"), listener)
-
-    assert 11 == next(questions)
-
-
-def test_reading_a_text_without_sound_is_progress(catalogue):
+def test_reading_a_text_without_sound_is_progress(bench):
     clock = itertools.count(100.0, 1.0)
-    hands = Hands(1, stall_s=5.0, now=lambda: next(clock))
     overdue = []
-    listener = Listener(lambda: bool(overdue.append(next(clock) > hands.seat.row["stalls_s"])), 0.0)
+    client = Client(lambda: bool(overdue.append(next(clock) > bench.slot.row["stalls_s"])), 0.0)
 
-    with pytest.raises(UnspeakableError):
-        begin_speech(SpeechRequest(SILENT, Speaking(catalogue.default), "wav", False, 1.0, 9, "id-1"), hands, listener, LIMITS)
+    with pytest.raises(UnspeakableError), bench.job(SILENT, client, stall_s=5.0) as job:
+        job._cpu._now = lambda: next(clock)
+        job.begin()
 
     assert 300 == len(overdue) and not any(overdue)
 
 
-@pytest.mark.parametrize(
-    "sentence_pause_s, sentences, is_refused", [(10, 361, False), (10, 362, True), (0.45, 3000, False), (0, 5000, False)]
-)
-def test_silence_between_sentences_is_bounded_before_anything_is_spoken(catalogue, sentence_pause_s, sentences, is_refused):
-    request = SpeechRequest(
-        "A! " * sentences, Speaking(catalogue.default), "wav", False, 1.0, 9, "id-1", sentence_pause_s=sentence_pause_s
-    )
-    if is_refused:
-        with pytest.raises(SilenceTooLongError, match="362 sentences with pauses of 10 s are 3610 s of silence, limit 3600"):
-            require_silence(request, LIMITS)
-    else:
-        require_silence(request, LIMITS)
+def test_a_stream_that_began_in_time_has_no_deadline(bench):
+    client = Client(lambda: False, 0.0, deadline_s=time.monotonic() + 3600)
+    streamed, whole = (bench.job(LONG, client, stream=stream) for stream in (True, False))
+    for job in (streamed, whole):
+        job.begin()
+    object.__setattr__(client, "deadline_s", 1.0)
 
-
-def test_a_stream_that_began_in_time_has_no_deadline(catalogue):
-    text = "One sentence. And another one. And a third one."
-    listener = Listener(lambda: False, 0.0, until_s=time.monotonic() + 3600)
-    speaking = (catalogue.default,)
-    streamed, whole = (
-        begin_speech(SpeechRequest(text, Speaking(*speaking), "pcm", is_streamed, 1.0, 9, "id-1"), Hands(1), late, LIMITS)
-        for is_streamed, late in ((True, listener), (False, listener))
-    )
-    object.__setattr__(listener, "until_s", 1.0)
-
-    assert len(list(streamed.stretches)) > 2
+    assert len(list(streamed)) > 2
     with pytest.raises(DeadlineError):
-        list(whole.stretches)
+        list(whole)

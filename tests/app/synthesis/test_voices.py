@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from app.errors import UnknownLanguageRequestedError, UnknownSpeakerRequestedError, UnknownVoiceRequestedError
-from app.synthesis.voices import STOCK_VOICES, is_ours, speaking, with_speaker
+from app.synthesis.voices import STOCK_VOICES, format_voice, is_known, resolve_voice
 from loader.config.settings import load_settings
 from loader.voices.catalog import locate_all, open_catalog
 from tests.conftest import CACHE
@@ -25,8 +25,8 @@ def catalogue(artifact_of, embedded_artifact, tmp_path_factory):
 
 
 def who(catalogue, voice=None, model=None, speaker=None, language=None):
-    found = speaking(catalogue, voice, model, speaker, language)
-    return with_speaker(found.voice.name, found.speaker)
+    found = resolve_voice(catalogue, voice, model, speaker, language)
+    return format_voice(found.voice.name, found.voice.speakers[found.speaker] if found.voice.speakers else None)
 
 
 @pytest.mark.parametrize("name", sorted(set(STOCK_VOICES) - {"nova"}))
@@ -37,13 +37,13 @@ def test_openais_own_voices_are_the_default_one(catalogue, name):
 @pytest.mark.parametrize(
     "voice, model, expected",
     [
-        ("nova", None, "choir"),
-        ("nova", "joe", "choir"),
-        ("choir", "joe", "choir"),
-        (None, "choir", "choir"),
-        ("", "choir", "choir"),
-        ("alloy", "choir", "choir"),
-        (None, "tts-1-hd", "choir"),
+        ("nova", None, "choir#walter"),
+        ("nova", "joe", "choir#walter"),
+        ("choir", "joe", "choir#walter"),
+        (None, "choir", "choir#walter"),
+        ("", "choir", "choir#walter"),
+        ("alloy", "choir", "choir#walter"),
+        (None, "tts-1-hd", "choir#walter"),
         (None, "tts-1", "joe"),
         (None, "gpt-4o-mini-tts", "joe"),
         (None, "a-model-of-another-server", "joe"),
@@ -51,13 +51,13 @@ def test_openais_own_voices_are_the_default_one(catalogue, name):
         ("nova#Ada", None, "nova#Ada"),
         ("alloy", "choir#walter", "choir#walter"),
         ("choir#2", None, "choir#2"),
-        ("choir#", None, "choir"),
-        ("CHOIR", "joe", "choir"),
+        ("choir#", None, "choir#walter"),
+        ("CHOIR", "joe", "choir#walter"),
         ("Choir#walter", None, "choir#walter"),
-        ("Nova", None, "choir"),
+        ("Nova", None, "choir#walter"),
         ("alloy", "JOE", "joe"),
         ("Choir#2", None, "choir#2"),
-        ("Anna", None, "choir"),
+        ("Anna", None, "choir#walter"),
         ("ANNA", None, "choir#2"),
     ],
 )
@@ -71,7 +71,7 @@ def test_a_speaker_of_its_own_goes_before_the_names(catalogue):
 
 def test_the_language_decides_where_no_name_does(catalogue):
     assert "choir#2" == who(catalogue, "alloy", "tts-1", language="eo")
-    assert "choir" == who(catalogue, "alloy", "choir", language="fr")
+    assert "choir#walter" == who(catalogue, "alloy", "choir", language="fr")
     with pytest.raises(UnknownLanguageRequestedError):
         who(catalogue, "alloy", "choir", language="eo")
 
@@ -88,4 +88,16 @@ def test_an_unknown_speaker_of_a_known_voice_is_refused(catalogue):
 
 
 def test_nothing_is_nobodys_name(catalogue):
-    assert not is_ours(catalogue, None) and not is_ours(catalogue, "") and not is_ours(catalogue, "alloy")
+    assert not is_known(catalogue, None) and not is_known(catalogue, "") and not is_known(catalogue, "alloy")
+
+
+def test_a_voice_is_resolved_to_the_rows_of_its_speaker_and_language(catalogue):
+    found = resolve_voice(catalogue, "choir", speaker="walter", language="fr")
+
+    assert ("choir", "walter") == (found.voice.name, found.voice.speakers[found.speaker])
+    assert "fr" in found.voice.languages[found.language]
+    assert (found.speaker, found.language) == (found.voice.speaker_row(found.speaker), found.voice.language_row(found.language))
+
+
+def test_engines_say_what_they_can_do(catalogue):
+    assert [(False, False)] == list({(voice.uses_device, voice.speaks_whole) for voice in catalogue.voices})

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from app.tracing.switch import is_asked_for
+from app.tracing.switch import is_enabled
 from tests.conftest import ROOT
 
 SOMEWHERE = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
@@ -13,7 +13,7 @@ ELSEWHERE = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4318/v1/tra
 
 
 @pytest.mark.parametrize(
-    "environment, is_asked",
+    "environment, enabled",
     [
         ({}, False),
         ({"OTEL_SERVICE_NAME": "chorus"}, False),
@@ -25,12 +25,12 @@ ELSEWHERE = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4318/v1/tra
         ({**SOMEWHERE, "OTEL_SDK_DISABLED": "true"}, False),
     ],
 )
-def test_the_standard_variables_switch_it_on_and_off(environment, is_asked):
-    assert is_asked == is_asked_for(environment)
+def test_the_standard_variables_switch_it_on_and_off(environment, enabled):
+    assert enabled == is_enabled(environment)
 
 
 @pytest.mark.parametrize("environment, loaded, threads", [({}, False, 1), (SOMEWHERE, True, 1)])
-def test_the_master_imports_it_only_where_it_is_asked_for_and_has_one_thread_still(environment, loaded, threads):
+def test_the_master_imports_it_only_where_it_is_enabled_and_has_one_thread_still(environment, loaded, threads):
     program = (
         "import os, sys, app.serving.hooks, app.wsgi; from app.tracing import switch; "
         f"switch.prepare({environment}); print('opentelemetry' in sys.modules, app.serving.hooks.task_count())"

@@ -1,12 +1,15 @@
-"""app.api.keys: what a request brings, and whether it is known."""
+"""app.api.auth: the key in a request, and whether it is known."""
 
 import hashlib
+import subprocess
+import sys
 
 import pytest
 
-from app.api.keys import drawn_key, hashed, is_known, presented
+from app.api.auth import generate_key, hash_key, is_known, parse_key
+from tests.conftest import ROOT
 
-KNOWN = [hashed("first"), hashed("second"), hashed("third")]
+KNOWN = [hash_key("first"), hash_key("second"), hash_key("third")]
 
 
 @pytest.mark.parametrize(
@@ -25,7 +28,7 @@ KNOWN = [hashed("first"), hashed("second"), hashed("third")]
     ],
 )
 def test_a_key_is_read_from_either_header_and_an_empty_bearer_is_none(authorization, x_api_key, key):
-    assert key == presented(authorization, x_api_key)
+    assert key == parse_key(authorization, x_api_key)
 
 
 @pytest.mark.parametrize("key", ["first", "second", "third"])
@@ -53,5 +56,12 @@ def test_every_known_key_is_looked_at_whichever_it_is():
     assert KNOWN == seen
 
 
-def test_a_drawn_key_fits_into_a_header():
-    assert drawn_key().isascii() and presented(f"Bearer {drawn_key()}", "").startswith("chorus-")
+def test_a_generate_key_fits_into_a_header():
+    assert generate_key().isascii() and parse_key(f"Bearer {generate_key()}", "").startswith("chorus-")
+
+
+def test_the_command_that_generates_keys_imports_no_flask():
+    program = "import sys, app.api.auth; print('flask' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert "False\n" == result.stdout

@@ -1,4 +1,4 @@
-"""app.api.spool: an answer in memory, then in a file, and what becomes of it when there is no room."""
+"""app.api.responses: whole answers in memory, then in a file, or refused without disk space."""
 
 import errno
 import os
@@ -7,18 +7,18 @@ import tempfile
 
 import pytest
 
-from app.api.spool import Spool
+from app.api.responses import Spool
 from app.errors import NoRoomError
 
 
 @pytest.mark.parametrize("pieces", [[], [b"a"], [b"ab", b"", b"c" * 70_000], [b"0123456789" * 10_000] * 30])
-def test_what_was_written_is_read_out_after_its_head(pieces):
+def test_what_was_written_is_read_after_its_head(pieces):
     spool = Spool(memory_bytes=100_000)
     for piece in pieces:
         spool.write(piece)
 
     assert len(b"".join(pieces)) == spool.size_bytes
-    assert b"HEAD" + b"".join(pieces) == b"".join(spool.read_out(b"HEAD"))
+    assert b"HEAD" + b"".join(pieces) == b"".join(spool.read(b"HEAD"))
     spool.close()
 
 

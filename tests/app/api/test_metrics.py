@@ -1,4 +1,4 @@
-"""app.api.exposition: what a board holds is what a scrape says."""
+"""app.api.metrics: a scrape has the values of the scoreboard."""
 
 import subprocess
 import sys
@@ -7,34 +7,39 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.api.exposition import exposition
-from app.scheduling.cpu import Hands
+from app.api.metrics import format_metrics
+from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import State
 from app.system.cgroup import GroupMemory
 from tests.conftest import ROOT
 
 
 @pytest.fixture
-def hands():
-    return Hands(cores=2)
+def board():
+    return Scoreboard(1)
 
 
 @pytest.fixture
-def scrape(hands, catalogue):
+def slot(board):
+    return board.take_slot()
+
+
+@pytest.fixture
+def scrape(board, slot, catalogue):
     """Scrape a worker that has the embedded voice ready, or still warms up."""
 
     def scrape(is_ready=True):
         warm_up = SimpleNamespace(is_ready=is_ready)
-        service = SimpleNamespace(hands=hands, warm_up=warm_up, catalogue=catalogue)
-        text, _ = exposition(service, "")
+        context = SimpleNamespace(board=board, warm_up=warm_up, catalogue=catalogue)
+        text, _ = format_metrics(context, "")
         families = text_string_to_metric_families(text.decode())
         return {(each.name, *each.labels.values()): each.value for family in families for each in family.samples}
 
     return scrape
 
 
-def test_only_memory_that_was_measured_has_a_series_and_by_its_slot(hands, scrape):
-    hands.seat.show(anon_bytes=123_456_789, threads=7)
+def test_only_memory_that_was_measured_has_a_series_and_by_its_slot(slot, scrape):
+    slot.set_gauges(anon_bytes=123_456_789, threads=7)
 
     memory = {name: value for name, value in scrape().items() if name[0].startswith("tts_worker_") and len(name) > 1}
 
@@ -45,16 +50,16 @@ def test_only_memory_that_was_measured_has_a_series_and_by_its_slot(hands, scrap
 
 @pytest.mark.parametrize("group, said", [(GroupMemory(512, 300), [512, 300]), (None, [])])
 def test_the_room_of_a_container_has_series_and_none_where_nothing_is_limited(scrape, monkeypatch, group, said):
-    monkeypatch.setattr("app.api.exposition.fullest_group", lambda: group)
+    monkeypatch.setattr("app.api.metrics.fullest_group", lambda: group)
     series = scrape()
 
     assert said == [series[name,] for name in ("tts_memory_limit_bytes", "tts_memory_working_set_bytes") if (name,) in series]
 
 
-def test_refusals_leaks_and_failures_are_counted_by_their_reason(hands, scrape):
-    hands.seat.refused("queue_full")
-    hands.seat.leaked("native")
-    hands.seat.spoke("failed", 11)
+def test_refusals_leaks_and_failures_are_counted_by_their_reason(slot, scrape):
+    slot.count_refusal("queue_full")
+    slot.count_leak("native")
+    slot.count_speech("failed", 11)
     series = scrape()
 
     assert (1, 0) == (series["tts_rejected_total", "queue_full"], series["tts_rejected_total", "client_left"])
@@ -62,22 +67,22 @@ def test_refusals_leaks_and_failures_are_counted_by_their_reason(hands, scrape):
     assert (1, 0) == (series["tts_speeches_total", "failed"], series["tts_speeches_total", "done"])
 
 
-def test_those_who_wait_are_not_in_progress(hands, scrape):
-    hands.seat.show(active=5, waiting=3)
+def test_those_who_wait_are_not_in_progress(slot, scrape):
+    slot.set_gauges(active=5, waiting=3)
     series = scrape()
 
     assert (3, 2) == (series["tts_queue_depth",], series["tts_requests_in_progress",])
 
 
-def test_a_word_that_changed_meanwhile_makes_no_negative_number(hands, scrape):
-    hands.seat.show(active=0, waiting=3)
+def test_a_word_that_changed_meanwhile_makes_no_negative_number(slot, scrape):
+    slot.set_gauges(active=0, waiting=3)
 
     assert 0 == scrape()["tts_requests_in_progress",]
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.FREE])
-def test_workers_are_counted_by_state_and_no_state_is_left_out(hands, scrape, state):
-    hands.seat.become(state)
+def test_workers_are_counted_by_state_and_no_state_is_left_out(slot, scrape, state):
+    slot.set_state(state)
 
     counts = {name[1]: value for name, value in scrape().items() if name[0] == "tts_workers"}
 
