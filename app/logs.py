@@ -1,9 +1,9 @@
 """One line an event: logfmt or JSON, units in the keys, never the text of a request.
 
 Events are named `noun.past_participle`: speech and captions with done, failed, abandoned or refused,
-request.refused, request.failed, answer.cut, answer.spool_failed, server.ready, server.refused_to_fork, server.replaces_workers,
-server.keeps_workers, worker.ready, worker.warm_up_failed, worker.startup_failed, worker.recycled,
-worker.takes_no_connection, worker.orphaned, worker.ended, memory.leak_suspected, tracing.disabled,
+request.refused, request.failed, answer.cut, answer.spool_failed, server.ready, fork.refused, restart.started,
+restart.abandoned, worker.ready, worker.warm_up_failed, worker.startup_failed, worker.recycled, worker.stalled, accept.paused,
+connection.dropped, worker.orphaned, worker.ended, memory.leak_suspected, watchdog.failed, tracing.disabled,
 proxy.clock_distrusted.
 """
 

@@ -27,7 +27,7 @@ def open_voices(settings: Settings) -> Catalog:
 def create(open_voices: Callable[[Settings], Catalog] = open_voices, backoff: Backoff = Backoff()) -> Flask:
     """Return the application, its voices open if `preload` is on.
 
-    Runs once in the master if `preload` is on, else once in every worker. `serving.hooks.begin_work` then completes it in
+    Runs once in the master if `preload` is on, else once in every worker. `serving.hooks.post_worker_init` then completes it in
     each worker with `Context.enter_worker`.
     """
     settings = settings_from(os.environ)

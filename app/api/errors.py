@@ -36,7 +36,7 @@ def translate(error: HTTPException, body_bytes: int) -> ServiceError:
     if isinstance(error, RequestEntityTooLarge):
         return BodyTooLargeError(f"the body is over {body_bytes} bytes; send the text in parts")
     if isinstance(error, ClientDisconnected) and isinstance(error.__context__, SlowClientError):
-        return RequestTimeoutError(f"the body did not come in time: {error.__context__.strerror}")
+        return RequestTimeoutError(f"the body did not arrive in time: {error.__context__.strerror}")
     if isinstance(error, MethodNotAllowed):
         allowed = sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"})
         return MethodNotAllowedError(f"{request.method} is not for this path; use {' or '.join(allowed)}", allowed)
