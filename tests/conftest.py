@@ -23,6 +23,23 @@ from tests.support.checkpoints import TINY_SIZE
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "tests" / ".cache"
+#: What `--quick` leaves out: tests that start servers, bake checkpoints or run native Coqui.
+SLOW = (
+    "tests/serving", "tests/ops", "tests/loader/bake", "tests/loader/engines", "tests/loader/timing/test_timing_in_audio.py",
+    "tests/loader/text/test_parity.py", "tests/loader/text/test_espeak.py", "tests/app/watchdog/test_watchdog.py",
+    "tests/app/tuning/test_search.py",
+)  # fmt: skip
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--quick`, see `ops/test --help`."""
+    parser.addoption("--quick", action="store_true", help="leave out tests that start servers or bake checkpoints")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out slow tests with `--quick`."""
+    path = collection_path.relative_to(ROOT).as_posix()
+    return True if config.getoption("--quick") and path in SLOW else None
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -73,7 +73,7 @@ def test_every_worker_is_dumped_and_recorded(server, tmp_path):
         path.name for path in (tmp_path / "made").iterdir()
     )
     for pid in workers:
-        assert "gthread.py" in (tmp_path / "made" / f"worker-{pid}.txt").read_text()
+        assert "app/serving/worker.py" in (tmp_path / "made" / f"worker-{pid}.txt").read_text()
         assert ElementTree.parse(tmp_path / "made" / f"worker-{pid}.svg").getroot().tag.endswith("svg")
 
 

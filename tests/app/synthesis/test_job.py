@@ -114,11 +114,11 @@ def test_speech_and_captions_end_alike(bench, caplog, audible, noun, text, clien
 
 
 def test_a_voice_that_fails_is_logged_and_counted_as_failed(bench, caplog, monkeypatch):
-    def passages(*_):
+    def segments(*_):
         yield from ()
         raise MemoryError("no more memory")
 
-    monkeypatch.setattr(bench.voice, "passages", passages)
+    monkeypatch.setattr(bench.voice, "segments", segments)
     with pytest.raises(MemoryError), bench.job() as job:
         job.begin()
 
@@ -127,13 +127,13 @@ def test_a_voice_that_fails_is_logged_and_counted_as_failed(bench, caplog, monke
 
 
 def test_a_voice_that_fails_after_its_first_chunk_ends_the_job(bench, caplog, monkeypatch):
-    spoken = bench.voice.passages
+    spoken = bench.voice.segments
 
-    def passages(*arguments):
+    def segments(*arguments):
         yield next(spoken(*arguments))
         raise MemoryError("no more memory")
 
-    monkeypatch.setattr(bench.voice, "passages", passages)
+    monkeypatch.setattr(bench.voice, "segments", segments)
     with pytest.raises(SpeechFailedError), bench.job(LONG, stream=True) as job:
         job.begin()
         list(job)
