@@ -61,7 +61,9 @@ class Body:
     noise_scale_duration: _NoiseScale | None = None
     sentence_pause: Annotated[float, Meta(ge=0.0, le=10.0)] | None = None
     # A longer list is one problem: one a item would take 170 MB for the longest body.
-    timestamp_granularities: Annotated[tuple[_Granularity, ...], Meta(max_length=8)] | None = None
+    timestamp_granularities: Annotated[
+        tuple[_Granularity, ...], Meta(max_length=8, extra={"expected": "a list of at most 8 granularities"})
+    ] | None = None
 
 
 @openai.post("/audio/speech")

@@ -94,6 +94,9 @@ def _stream(job: SynthesisJob, encoder: Encoder) -> Iterator[bytes]:
             yield data
     except ServiceError as error:
         raise StreamCutError(error.message) from error
+    except Exception as error:  # of a codec
+        job.fail(error)
+        raise
 
 
 def _whole_response(job: SynthesisJob, encoder: Encoder, limits: Limits) -> Response:

@@ -38,7 +38,8 @@ def stream_events(job: SynthesisJob, encoder: Encoder) -> Iterator[bytes]:
         yield _error(UnspeakableError(str(error), "input"))
     except ServiceError as error:
         yield _error(error)
-    except Exception:  # of codecs and alignment: the stream has begun, so the error goes to the client as an event
+    except Exception as error:  # of codecs and alignment: the stream has begun, so the error goes to the client as an event
+        job.fail(error)
         log.exception("request.failed", extra={"request_id": request.request_id})
         yield _error(ServiceError("internal error"))
 

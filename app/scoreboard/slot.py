@@ -35,7 +35,14 @@ class Slot:
 
     def set_state(self, state: State) -> None:
         """Set what the worker is doing."""
-        self.row["state"] = state
+        with self._lock:
+            self.row["state"] = state
+
+    def set_ready(self) -> None:
+        """Note that the worker takes requests, unless it was told to stop meanwhile."""
+        with self._lock:
+            if self.row["state"] == State.STARTING:
+                self.row["state"] = State.READY
 
     def set_gauges(self, **gauges: float) -> None:
         """Set values of `layout.GAUGES`."""

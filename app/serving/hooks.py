@@ -20,7 +20,7 @@ from typing import Any
 from app.context import Context
 from app.logs import event
 from app.scoreboard.board import Scoreboard
-from app.scoreboard.layout import ENDINGS, State
+from app.scoreboard.layout import ENDINGS
 from app.serving import arbiter
 from app.serving.sockets import require_socket_paths
 from app.startup import one_clear_message
@@ -91,9 +91,8 @@ def refuse_to_fork_with_threads(server: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Collect garbage again, in the worker, which owns what it allocates from now on, and end with the master."""
+    """Collect garbage again, in the worker, which owns what it allocates from now on."""
     gc.enable()
-    signal_on_parent_death(signal.SIGTERM)
     worker.slot.set_pid(os.getpid())
 
 
@@ -109,6 +108,8 @@ def signal_on_parent_death(number: signal.Signals) -> bool:
 def post_worker_init(worker: Any) -> None:
     """Complete the application in the worker: its slot, and what could not be started before the fork."""
     _dump_threads_on_abort()
+    # Not before: the kernel forgets it when gunicorn changes the user.
+    signal_on_parent_death(signal.SIGTERM)
     context = _context(worker)
     context.enter_worker(worker.board, worker.slot)
     worker.max_body_bytes = context.settings.limits.body_bytes
@@ -132,7 +133,8 @@ def _dump_threads_on_abort() -> None:
 
 def _show_ready(worker: Any, context: Context) -> None:
     """Show that the worker is ready, and wake the master, which may wait for it in a rolling restart."""
-    context.slot.set_gauges(state=State.READY, voices=len(context.catalogue.voices))
+    context.slot.set_gauges(voices=len(context.catalogue.voices))
+    context.slot.set_ready()
     with suppress(ProcessLookupError):
         os.kill(worker.master_pid, signal.SIGCHLD)
 
@@ -148,7 +150,8 @@ def worker_exit(server: Any, worker: Any) -> None:
     warm_up = _context(worker).warm_up
     warm_up.abandon()
     switch.end(worker.wsgi)
-    worker.slot.set_gauges(ending=1 + ENDINGS.index("failed" if warm_up.exit_status else "stopped"))
+    has_failed = warm_up.exit_status or not worker.has_finished
+    worker.slot.set_gauges(ending=1 + ENDINGS.index("failed" if has_failed else "stopped"))
     if warm_up.exit_status:
         sys.exit(warm_up.exit_status)
 

@@ -16,7 +16,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
@@ -39,9 +39,8 @@ log = logging.getLogger("chorus.process")
 _STEP_BACK_S = 0.01
 #: Connections of a worker whose requests are not complete.
 MAX_PENDING = 1000
-#: How long no connection is accepted after the system had no descriptor or memory for one.
+#: How long no connection is accepted after the system refused one, such as for want of descriptors.
 _SHORTAGE_S = 1.0
-_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 #: A client that sends nothing for this long is disconnected. It has no thread.
 _FIRST_BYTE_S = 5.0
 #: What all incomplete requests of a worker may take: 1000 heads of 32 KiB, or 128 bodies of 256 KiB.
@@ -61,6 +60,8 @@ class SpeechWorker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
     #: Set in the worker, once the application is there: the largest body that is collected, and `ClientSocket.while_waiting`.
     max_body_bytes = 0
     while_waiting: Callable[[ClientSocket], AbstractContextManager[None]] | None = None
+    #: Whether `run` came to its end; see `hooks.worker_exit`.
+    has_finished = False
     #: For the master, see `arbiter.DeadlineCheck`.
     kill_at_s = math.inf
 
@@ -104,6 +105,7 @@ class SpeechWorker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
         # The master repeats SIGTERM until the process is gone, and Python handles none while it exits.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self.close()
+        self.has_finished = True
 
     def turn(self) -> None:
         """Run one turn of the event loop: at most a second, the heartbeat's interval."""
@@ -162,24 +164,36 @@ class SpeechWorker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
             client, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return  # another worker was faster, or the client left
-        except OSError as error:
-            if error.errno not in _SHORTAGES:
-                raise
+        except OSError as error:  # most often a shortage of descriptors; no error of one connection may end the worker
             event(log, "accept.paused", logging.WARNING, reason=str(error), for_s=_SHORTAGE_S)
             self._give_up_oldest(len(self.pending) // 2)
             self._pause_accepting(_SHORTAGE_S)
             return
-        request = RequestBuffer(now_s, self.max_body_bytes, _FIRST_BYTE_S)
+        try:
+            connection = self._open_connection(client, address, listener)
+        except OSError as error:  # the client has left, or the system watches no further socket
+            client.close()
+            event(log, "connection.dropped", logging.WARNING, reason=str(error))
+            return
+        self.connections += 1
+        self.pending[connection] = None
+        self._show_connections()
+        # One is always free, so that clients that send slowly never keep others out.
+        self._give_up_oldest(len(self.pending) - (MAX_PENDING - 1))
+
+    def _open_connection(self, client: socket.socket, address: Any, listener: Any) -> Connection:
+        """Wrap an accepted socket, and watch it for its request."""
+        request = RequestBuffer(time.monotonic(), self.max_body_bytes, _FIRST_BYTE_S)
         connection = Connection(ClientSocket.wrap(client), address, listener.getsockname(), request)
         connection.socket.setblocking(False)
         if self.while_waiting is not None:
             connection.socket.while_waiting = self.while_waiting
-        self.connections += 1
-        self.pending[connection] = None
-        self.poller.register(connection.socket, selectors.EVENT_READ, lambda _: self.collect(connection))
-        self._show_connections()
-        # One is always free, so that clients that send slowly never keep others out.
-        self._give_up_oldest(len(self.pending) - (MAX_PENDING - 1))
+        try:
+            self.poller.register(connection.socket, selectors.EVENT_READ, lambda _: self.collect(connection))
+        except OSError:
+            connection.socket.close()  # it has taken the descriptor of `client`
+            raise
+        return connection
 
     def collect(self, connection: Connection) -> None:
         """Collect what a client has sent, and give its request to a thread once it is complete or refused."""
@@ -207,8 +221,6 @@ class SpeechWorker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
         """Answer one request. Runs in a thread of the pool."""
         client, data = connection.socket, bytes(connection.request.data)
         connection.request.data.clear()
-        if client.fileno() == -1:
-            return  # the system had no thread at first, and the client was disconnected
         client.setblocking(True)
         if not self._is_plain_http:
             self.handle(connection, client, connection.address)  # with TLS, and to the lingering close, by gunicorn alone
@@ -245,13 +257,22 @@ class SpeechWorker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
         del self.pending[connection]
         self.poller.unregister(connection.socket)
         self.collected_bytes -= len(connection.request.data)
+        begun: Future[None] = Future()
         try:
-            future = self.pool.submit(self.serve, connection)
+            self.pool.submit(self._serve_begun, connection, begun)
         except RuntimeError as error:
-            event(log, "connection.dropped", logging.WARNING, reason=str(error))
-            self._disconnect(connection)
-        else:
-            future.add_done_callback(lambda _: self._wake(connection))
+            # The pool has queued the request before it fails to start a thread, and one of its threads may have taken it.
+            if begun.cancel():
+                event(log, "connection.dropped", logging.WARNING, reason=str(error))
+                self._disconnect(connection)
+
+    def _serve_begun(self, connection: Connection, begun: Future[None]) -> None:
+        if not begun.set_running_or_notify_cancel():
+            return  # its client was disconnected
+        try:
+            self.serve(connection)
+        finally:
+            self._wake(connection)
 
     def _wake(self, connection: Connection) -> None:
         self._answered.put(connection)

@@ -108,6 +108,10 @@ class SynthesisJob:
         is_defect = isinstance(error, Exception) and not isinstance(error, ServiceError)
         self._end("failed" if is_defect else _outcome_of(error), _reason(error) if is_defect else "")
 
+    def fail(self, error: Exception) -> None:
+        """End the job by a failure of what takes its chunks, such as a codec; the server closes a stream without the error."""
+        self._end("failed", _reason(error))
+
     def begin(self) -> None:
         """Make the first chunk, so that a failure gets an error status. A stream that begins in time has no deadline after it.
 

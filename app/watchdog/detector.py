@@ -6,13 +6,14 @@ memory themselves, and leave some of it behind.
 
 import gc
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from statistics import median
 from typing import TYPE_CHECKING
 
-from app.watchdog.sampler import Heap, MemorySample, TraceWindows
+from app.watchdog.sampler import Heap, MemorySample, TraceWindows, is_tracing
 from app.watchdog.trend import History, Signal, SustainedGrowth, Trend, signals, trend
 from loader.config.settings import WatchdogSettings
 
@@ -148,7 +149,9 @@ class Detector:
         self._signals = signals(settings.leak_bytes)
         self._by_name = {each.name: each for each in self._signals}
         self._history = History(self._signals)
-        self._windows = None if settings.trace else TraceWindows(settings.every, WARM_UP_REQUESTS)
+        # With PYTHONTRACEMALLOC tracing is always on, as with `trace`.
+        self._windows = None if settings.trace or is_tracing() else TraceWindows(settings.every, WARM_UP_REQUESTS)
+        self._device_points: deque[int] = deque(maxlen=_SAMPLE_POINTS)
         self._begin_sustained()
         self._voices = 0
         self._suspicion: Suspicion | None = None
@@ -158,10 +161,9 @@ class Detector:
         self._silent_until: dict[str, int] = {}
         self.state = State.WARMING
 
-    @property
-    def traced_bytes(self) -> int | None:
-        """Python's memory by the last window of tracing; None before the first, and if tracing is always on."""
-        return None if self._windows is None else self._windows.value_bytes
+    def with_traced_bytes(self, sample: MemorySample) -> MemorySample:
+        """Return `sample` with Python's memory by the last window of tracing, or as it is if tracing is always on."""
+        return sample if self._windows is None else replace(sample, traced_bytes=self._windows.value_bytes)
 
     def add(self, sample: MemorySample, voices: int = 1) -> Leak | None:
         """Take the next sample, some syntheses after the last one; return a leak that is confirmed now.
@@ -196,7 +198,9 @@ class Detector:
         sustained = self._sustained_growth(sample)
         if self._windows is not None and self._windows.is_open:
             # Tracing leaves holes in the heap: points beside it are of another kind.
-            return
+            if not sustained:
+                return
+            self._windows.abandon()
         # The value of windows is a staircase: the rule above judges it, not the slope.
         self._history.add(sample if self._windows is None else replace(sample, traced_bytes=None))
         silent = [kind for kind, until in self._silent_until.items() if sample.requests < until]
@@ -207,19 +211,19 @@ class Detector:
 
     def _sustained_growth(self, sample: MemorySample) -> Mapping[Signal, Trend]:
         """Return what has grown as the article says: once every so many syntheses, Python's memory and the device's."""
-        found = {}
+        found: dict[str, Trend | None] = {}
+        if sample.device_bytes is not None:
+            self._device_points.append(sample.device_bytes)
         if self._windows is not None and self._windows.add(sample.requests, Heap(sample.live_bytes, sample.python_blocks)):
             found["traced_bytes"] = self._traced.add(sample.requests, float(self._windows.value_bytes or 0))
         if sample.requests >= self._next_sample:
             self._next_sample = sample.requests + self._settings.every
-            found["device_bytes"] = self._sustained_points("device_bytes", self._device, sample.requests)
+            if len(self._device_points) > 1:
+                found["device_bytes"] = self._device.add(sample.requests, float(min(self._device_points)))
             if self._windows is None:
-                found["traced_bytes"] = self._sustained_points("traced_bytes", self._traced, sample.requests)
+                _, values = self._history.known(self._by_name["traced_bytes"], _SAMPLE_POINTS)
+                found["traced_bytes"] = self._traced.add(sample.requests, float(values.min())) if len(values) > 1 else None
         return {self._by_name[name]: each for name, each in found.items() if each is not None}
-
-    def _sustained_points(self, name: str, rule: SustainedGrowth, requests: int) -> Trend | None:
-        _, values = self._history.known(self._by_name[name], _SAMPLE_POINTS)
-        return rule.add(requests, float(values.min())) if len(values) > 1 else None
 
     def _judge(self, sample: MemorySample) -> Leak | None:
         assert self._suspicion is not None

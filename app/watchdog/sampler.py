@@ -5,6 +5,8 @@ count; a garbage collection before each sample; and windows of tracing of equal 
 requests if it is always on (2026-11-24).
 """
 
+# The built-in module: `tracemalloc` imports pickle, 0.6 MB, and while it is first imported other threads find half of it.
+import _tracemalloc
 import ctypes
 import gc
 import os
@@ -87,10 +89,14 @@ class Gauges:
         return info.uordblks + info.hblkhd - _tracing_bytes(), info.fordblks
 
 
+def is_tracing() -> bool:
+    """Return whether `tracemalloc` is on."""
+    return bool(_tracemalloc.is_tracing())
+
+
 def traced_bytes() -> int | None:
-    """Return what `tracemalloc` counts; None while it is off. Never imports it."""
-    tracing = sys.modules.get("tracemalloc")
-    return int(tracing.get_traced_memory()[0]) if tracing is not None and tracing.is_tracing() else None
+    """Return what `tracemalloc` counts; None while it is off."""
+    return int(_tracemalloc.get_traced_memory()[0]) if _tracemalloc.is_tracing() else None
 
 
 def anon_bytes(status: Path = Path("/proc/self/status")) -> int:
@@ -117,8 +123,7 @@ def _kib(content: bytes, key: bytes) -> int:
 
 def _tracing_bytes() -> int:
     """Return what `tracemalloc` itself takes of the C heap, which is not the server's."""
-    tracing = sys.modules.get("tracemalloc")
-    return int(tracing.get_tracemalloc_memory()) if tracing is not None and tracing.is_tracing() else 0
+    return int(_tracemalloc.get_tracemalloc_memory()) if _tracemalloc.is_tracing() else 0
 
 
 def _mallinfo() -> Any:
@@ -211,6 +216,8 @@ class TraceWindows:
         if self._half is None:
             if requests >= self._due - self._window:
                 self._open()
+                # After a suspicion the window is late, and yet as long as the others.
+                self._due = max(self._due, requests + self._window)
             return False
         if not self._half[0]:
             if requests >= self._due - self._window // 2:
@@ -225,18 +232,13 @@ class TraceWindows:
     def abandon(self) -> None:
         """Stop tracing, and begin the next window later. Harmless if no window is open."""
         if self._half is not None:
-            import tracemalloc
-
-            tracemalloc.stop()
+            _tracemalloc.stop()
             self._half = None
             self._due += self._every
 
     def _open(self) -> None:
-        # Not at the top: only workers with so many requests need it.
-        import tracemalloc
-
-        if not tracemalloc.is_tracing():
-            tracemalloc.start()
+        if not _tracemalloc.is_tracing():
+            _tracemalloc.start()
             self._half = 0, 0, 0
 
     def _close(self, requests: int, heap: Heap) -> None:

@@ -136,10 +136,7 @@ class Watchdog:
         self._act()
 
     def _show(self, sample: MemorySample) -> None:
-        if not self._settings.trace:
-            # Between and within windows `tracemalloc` counts something else.
-            sample = with_changes(sample, traced_bytes=self._detector.traced_bytes)
-        self._note(sample)
+        self._note(self._detector.with_traced_bytes(sample))
 
     def _act(self) -> None:
         if self._settings.action == "trim":

@@ -158,6 +158,8 @@ def _convert(declaration: Declaration, value: Any, path: tuple[Any, ...], proble
     except msgspec.ValidationError:
         found = "" if declaration.extra("is_secret") else f"{_separator(declaration)} found {shown(value)}"
         problems.append(Problem(path, f"expected {declaration.expected}{found}"))
+    except UnicodeEncodeError:  # a lone surrogate, which is in no choice
+        problems.append(Problem(path, f"expected {declaration.expected}"))
     except ValueError as error:
         problems.append(Problem(path, str(error)))
     return None

@@ -88,12 +88,12 @@ class EspeakProcess:
             ReaderEndedError: the text ended the reader, or took too long.
             EspeakError: espeak-ng has no such language.
             ConnectionError, TimeoutError: the children have ended, or do not answer.
-            ValueError: the text is longer than MAX_MESSAGE_BYTES.
+            ValueError: the text and what is sent with it are longer than MAX_MESSAGE_BYTES.
         """
         self._number += 1
         message = _NUMBER.pack(self._number) + language.encode() + b"\0" + text
         if len(message) > MAX_MESSAGE_BYTES:
-            raise ValueError(f"the text has {len(text)} bytes, limit {MAX_MESSAGE_BYTES}")
+            raise ValueError(f"the message has {len(message)} bytes, limit {MAX_MESSAGE_BYTES}; send a shorter text")
         self._socket.send(message)
         kind, content = self._answer()
         if kind == _ENDED:

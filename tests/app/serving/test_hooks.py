@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 
 from app.scoreboard.board import Scoreboard
+from app.scoreboard.layout import ENDINGS
 from app.serving import hooks
 from loader.errors import LoaderError
 from tests.conftest import ROOT
@@ -99,6 +100,8 @@ def test_a_worker_has_a_slot_until_it_ends(monkeypatch):
 class Worker:
     """What gunicorn passes to the hook of a worker that ends."""
 
+    has_finished = True
+
     def __init__(self, pid, exit_status):
         self.slot = Scoreboard(1).take_slot()
         self.pid = pid
@@ -124,6 +127,15 @@ def test_a_worker_that_was_ready_ends_without_an_exit_status_and_abandons_its_wa
     hooks.worker_exit(None, worker)
 
     assert 1 == worker.abandoned
+
+
+@pytest.mark.parametrize("has_finished, ending", [(True, "stopped"), (False, "failed")])
+def test_a_worker_whose_event_loop_failed_has_not_stopped(has_finished, ending):
+    worker = Worker(os.getpid(), 0)
+    worker.has_finished = has_finished
+    hooks.worker_exit(None, worker)
+
+    assert ending == ENDINGS[int(worker.slot.row["ending"]) - 1]
 
 
 def test_the_master_does_not_exit_if_gunicorn_calls_the_hook_there():

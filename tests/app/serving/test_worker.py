@@ -6,7 +6,7 @@ import signal
 import socket
 import threading
 import time
-from concurrent.futures import Future
+from functools import partial
 
 import pytest
 from gunicorn.config import Config
@@ -69,7 +69,7 @@ def caller(listener):
 def given(worker, monkeypatch):
     """The connections that were given to a thread; none runs."""
     connections = []
-    monkeypatch.setattr(worker.pool, "submit", lambda work, connection: connections.append(connection) or Future())
+    monkeypatch.setattr(worker.pool, "submit", lambda work, connection, begun: connections.append(connection))
     yield connections
     for each in connections:
         each.socket.close()
@@ -238,7 +238,10 @@ def test_a_client_is_disconnected_if_the_system_has_no_thread_for_its_request(wo
     accepted(worker, listener)
     connection = oldest(worker)
 
+    queued = []
+
     def submit(work, *arguments):
+        queued.append(partial(work, *arguments))
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(worker.pool, "submit", submit)
@@ -248,7 +251,37 @@ def test_a_client_is_disconnected_if_the_system_has_no_thread_for_its_request(wo
     assert b"" == client.recv(1)
     assert "connection.dropped" in [record.msg["event"] for record in caplog.records]
     # The pool has queued it all the same: a thread that comes for it finds nothing to do.
-    assert worker.serve(connection) is None
+    assert queued.pop()() is None
+
+
+def test_a_request_that_a_thread_took_before_the_system_had_no_further_one_is_answered(worker, listener, caller, monkeypatch):
+    client = caller()
+    client.sendall(b"GET /livez HTTP/1.1\r\n\r\n")
+    accepted(worker, listener)
+    served = []
+
+    def submit(work, *arguments):
+        work(*arguments)
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(worker, "serve", served.append)
+    monkeypatch.setattr(worker.pool, "submit", submit)
+    connection = oldest(worker)
+    worker.collect(connection)
+
+    assert [connection] == served
+    assert connection.socket.fileno() != -1
+    worker._finish_answered(worker._wake_reader)
+
+
+def test_a_connection_that_cannot_be_watched_is_closed_and_the_worker_goes_on(worker, listener, caller, monkeypatch, caplog):
+    client = caller()
+    monkeypatch.setattr(worker.poller, "register", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    accepted(worker, listener)
+
+    assert (0, {}) == (worker.connections, worker.pending)
+    assert b"" == client.recv(1)
+    assert ["connection.dropped"] == [record.msg["event"] for record in caplog.records]
 
 
 def test_a_connection_that_was_given_up_in_the_same_turn_is_left_alone(worker, listener, caller, given):

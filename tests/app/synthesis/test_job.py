@@ -3,11 +3,15 @@
 import itertools
 import logging
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from app.api.responses import _stream
+from app.api.sse import stream_events
+from app.codecs.pcm import PlainEncoder
 from app.errors import AudioTooLongError, ClientDisconnectedError, DeadlineError, SpeechFailedError, UnspeakableError
 from app.scheduling.admission import Turn
 from app.scheduling.cpu import CpuBudget
@@ -145,6 +149,24 @@ def test_a_defect_in_what_takes_the_chunks_is_a_failure(bench, caplog):
     with pytest.raises(ZeroDivisionError), bench.job(LONG) as job:
         next(job)
         raise ZeroDivisionError
+
+    assert (["speech.failed"], {"failed": 1}) == (events(caplog), bench.outcomes())
+
+
+@pytest.mark.parametrize("made_of", [_stream, stream_events])
+def test_a_codec_that_fails_in_a_stream_is_a_failure(bench, caplog, made_of):
+    """The server closes a stream without the error that ended it."""
+
+    class BrokenEncoder(PlainEncoder):
+        def encode(self, samples):
+            raise ZeroDivisionError
+
+    job = bench.job(LONG, stream=True)
+    pieces = made_of(job, BrokenEncoder(True, bench.voice.sample_rate_hz, streamed=True))
+    with suppress(ZeroDivisionError):
+        list(pieces)
+    pieces.close()
+    job.__exit__(None, None, None)
 
     assert (["speech.failed"], {"failed": 1}) == (events(caplog), bench.outcomes())
 

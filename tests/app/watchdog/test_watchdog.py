@@ -187,6 +187,14 @@ def test_slow_growth_of_the_device_is_found_as_the_article_does(caplog):
     assert ("device", 600.0) == (line["kind"], line["bytes_per_request"])
 
 
+def test_slow_growth_of_the_device_is_found_whatever_window_of_tracing_is_open(caplog):
+    """So often that a window is open whenever the device is sampled."""
+    worker = Worker(replace(SETTINGS, every=10, leak_bytes=MIB), device_bytes=lambda: 10**6 + 6000 * worker.served)
+    worker.serve(1000)
+
+    assert "device" == alert(caplog)["kind"]
+
+
 def test_voices_that_begin_to_speak_on_the_device_one_after_the_other_are_no_growth():
     settings = replace(SETTINGS, every=100, leak_bytes=MIB)
     worker = Worker(settings, device_bytes=lambda: 10**6 * (1 + worker.served // 100))

@@ -78,7 +78,7 @@ def test_an_unknown_language_is_its_error(process):
 
 
 def test_a_text_over_the_bound_is_refused(process):
-    with pytest.raises(ValueError, match=f"at most {MAX_MESSAGE_BYTES}"):
+    with pytest.raises(ValueError, match=f"limit {MAX_MESSAGE_BYTES}"):
         process.trace(b"a" * MAX_MESSAGE_BYTES, "en")
     assert "1 texts, a" == process.trace(b"a", "en")
 
@@ -123,8 +123,10 @@ def test_answers_stay_with_their_questions_whenever_the_reader_ends(process):
 
     with ThreadPoolExecutor(1) as pool:
         killing = pool.submit(kill)
-        ended = 0
-        for number in range(3000):
+        number = ended = 0
+        # On a busy machine the first 3000 questions may all be answered before a reader is killed.
+        while number < 3000 or not ended and number < 300_000:
+            number += 1
             try:
                 assert process.trace(str(number).encode(), "en").endswith(f", {number}")
             except ReaderEndedError:
