@@ -25,7 +25,7 @@ def locked(write_config):
     running.stop()
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", KEYS, ids=["drawn", "by hand", "drawn too"])
 @pytest.mark.parametrize("path", SPOKEN)
 def test_any_of_the_keys_opens_every_dialect_in_either_header(locked, path, key):
     bearer = locked.ask("POST", path, SPOKEN[path], {**FORM, "Authorization": f"Bearer {key}"})
