@@ -136,7 +136,7 @@ def _disable_threads() -> None:
     """Make FFmpeg see one core, once per process.
 
     PyAV cuts samples into the codec's frames with a filter graph, which starts a thread for
-    every core, whatever the codec was told; two an encoder here, seventeen on a large
+    every core, whatever the options of the codec; two an encoder here, seventeen on a large
     machine. Process-wide, and nothing else in this process uses these libraries.
     """
     ctypes.CDLL(av._core.__file__).av_cpu_force_count(1)

@@ -71,7 +71,7 @@ class Delivery:
         return self._parking.piece() if self._is_resting else nullcontext()
 
     def add_audio(self, audio_s: float) -> None:
-        """Note that so many seconds of audio are on their way."""
+        """Count `audio_s` seconds of audio that are on their way."""
         self._audio_s += audio_s
 
     def complete(self, size_bytes: int) -> None:

@@ -210,7 +210,7 @@ class Detector:
         self.state = State.SUSPECT
 
     def _sustained_growth(self, sample: MemorySample) -> Mapping[Signal, Trend]:
-        """Return what has grown as the article says: once every so many syntheses, Python's memory and the device's."""
+        """Return what has grown by the article's rule, once every `every` syntheses: Python's memory and the device's."""
         found: dict[str, Trend | None] = {}
         if sample.device_bytes is not None:
             self._device_points.append(sample.device_bytes)

@@ -20,7 +20,7 @@ from app.watchdog.sampler import MemorySample
 
 Values = NDArray[np.float64]
 
-#: Python allocates objects of up to so many bytes from pools of its own.
+#: Python allocates objects of up to this size from pools of its own.
 _POOLED_BYTES = 512
 #: A descriptor or a thread in fifty requests.
 _RARELY = 0.02
@@ -31,11 +31,11 @@ _MAX_CORRELATION = 0.95
 #: The size of a full cache with entries of all sizes wanders by up to 9 of its deviations from a line, now and then;
 #: a leak of 1 KiB a request of the embedded voice grows by 40 (both by 200 requests, 2026-11-24).
 _CLEAR_DEVIATIONS = 12.0
-#: Each of so many parts of the points must have grown over the one before.
+#: Parts of the points, each of which must have grown over the one before.
 _PARTS = 4
 #: Points that are looked at together: few find a leak soon, many find it if the values are noisy.
 _WINDOWS = (40, 200)
-#: A new look needs so many new points.
+#: New points that a new look needs.
 _STRIDE = 5
 #: How much a count must have grown; a request or two more at a time are no leak.
 _MIN_GROWTH = 8

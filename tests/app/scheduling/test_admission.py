@@ -11,6 +11,7 @@ from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import State
 from app.scoreboard.snapshot import snapshot
 from loader.config.settings import AdmissionSettings
+from tests.support.waiting import until
 
 STAYS = Client(lambda: False, 0.0)
 
@@ -43,12 +44,8 @@ class Gate:
 
         self.threads.append(threading.Thread(target=request))
         self.threads[-1].start()
-        self.until(lambda: self.slot.row["active"] > before or not self.threads[-1].is_alive())
+        until(lambda: self.slot.row["active"] > before or not self.threads[-1].is_alive())
         return end
-
-    def until(self, condition):
-        while not condition():
-            threading.Event().wait(0.001)
 
 
 @pytest.fixture
@@ -72,7 +69,7 @@ def test_requests_have_their_turns_in_the_order_in_which_they_came(gate):
     ends = [busy.begin(number) for number in range(5)]
     assert (5, 4) == (busy.slot.row["active"], busy.slot.row["waiting"])
     for served, end in enumerate(ends, start=1):
-        busy.until(lambda served=served: len(busy.served) >= served)
+        until(lambda served=served: len(busy.served) >= served)
         assert list(range(served)) == busy.served
         end.set()
 
@@ -80,7 +77,7 @@ def test_requests_have_their_turns_in_the_order_in_which_they_came(gate):
 def test_so_many_have_their_turn_at_the_same_time_as_there_are_places(gate):
     busy = gate(places=3)
     ends = [busy.begin(number) for number in range(3)]
-    busy.until(lambda: len(busy.served) == 3)
+    until(lambda: len(busy.served) == 3)
 
     assert (3, 0) == (busy.slot.row["active"], busy.slot.row["waiting"])
     for end in ends:
@@ -127,7 +124,7 @@ def test_whoever_waited_as_long_as_may_be_is_refused_and_leaves_the_queue(gate):
     end = busy.begin(1)
     busy.begin(2)
     busy.now_s = 5.0
-    busy.until(lambda: len(busy.served) == 2)
+    until(lambda: len(busy.served) == 2)
 
     assert isinstance(busy.served[1], WaitedTooLongError)
     assert (1, 0) == (busy.slot.row["active"], busy.slot.row["waiting"])
@@ -139,7 +136,7 @@ def test_a_client_may_be_less_patient(gate):
     end = busy.begin(1)
     busy.begin(2, Client(lambda: False, 0.0, deadline_s=1.0))
     busy.now_s = 1.0
-    busy.until(lambda: len(busy.served) == 2)
+    until(lambda: len(busy.served) == 2)
     end.set()
 
     assert isinstance(busy.served[1], WaitedTooLongError)
@@ -160,7 +157,7 @@ def test_a_client_that_leaves_while_it_waits_leaves_the_queue(gate):
     end = busy.begin(1)
     busy.begin(2, Client(left.is_set, 0.0))
     left.set()
-    busy.until(lambda: len(busy.served) == 2)
+    until(lambda: len(busy.served) == 2)
     end.set()
 
     assert isinstance(busy.served[1], ClientDisconnectedError)
@@ -173,7 +170,7 @@ def test_a_turn_that_comes_to_a_client_that_has_left_is_the_next_ones(gate):
     third = busy.begin(3)
     left.set()
     first.set()
-    busy.until(lambda: 3 in busy.served)
+    until(lambda: 3 in busy.served)
     third.set()
 
     assert [1, 3] == [each for each in busy.served if not isinstance(each, Exception)]

@@ -9,6 +9,7 @@ import pytest
 
 from app.scheduling.cpu import CoreTurns, CpuBudget, core_share
 from app.scoreboard.board import Scoreboard
+from tests.support.waiting import until
 
 
 def made(cores, workers=1, **options):
@@ -195,8 +196,7 @@ class Work:
 
         waits_behind = len(self._cores._queue) + 1
         self.ends[name] = self._pool.submit(work)
-        while not begun.is_set() and len(self._cores._queue) < waits_behind:
-            begun.wait(0.001)
+        until(lambda: begun.is_set() or len(self._cores._queue) >= waits_behind)
 
     def works(self, name):
         return self._begun[name].wait(60)

@@ -13,6 +13,7 @@ from app.scheduling.parking import MAX_UNSENT_BYTES, MIN_WAITED_S, Parking
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.snapshot import snapshot
 from app.system.heap import IdleHeap
+from tests.support.waiting import until
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 RATE_HZ = 1000
@@ -105,14 +106,6 @@ class Lot:
 
     def cuts(self):
         return snapshot(self.board).totals.cuts
-
-
-def until(condition):
-    for _ in range(30_000):
-        if condition():
-            return
-        threading.Event().wait(0.001)
-    raise AssertionError("it did not come true")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import ENDINGS, FORMAT, NAME, State
 from app.scoreboard.snapshot import snapshot
+from tests.support.waiting import until
 
 
 def in_child(work):
@@ -70,8 +71,8 @@ def test_totals_never_fall_while_workers_are_killed_in_mid_write():
                 slot.observe({"request_s": 0.2, "rtf": 0.05})
                 slot.count_answer("speech", 200)
                 slot.set_error("a reason")
-        while not snapshot(board).workers[0].speeches > (before.outcomes["done"] if before else 0) + 20:
-            pass
+        enough = (before.outcomes["done"] if before else 0) + 20
+        until(lambda: snapshot(board).workers[0].speeches > enough)  # noqa: B023  # called at once
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         board.release_slot(slot, "killed")

@@ -4,7 +4,6 @@ import os
 import resource
 import signal
 import socket
-import threading
 import time
 from functools import partial
 
@@ -17,6 +16,7 @@ from app.scoreboard.layout import State
 from app.scoreboard.slot import Slot
 from app.serving.request_errors import ENVIRON_KEY
 from app.serving.worker import SpeechWorker
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -328,15 +328,6 @@ def answer_of(forked, caller):
 
     yield answer_of
     signal.signal(signal.SIGTERM, before)
-
-
-def until(condition):
-    """Wait, for half a minute at most, until something is true."""
-    for _ in range(30_000):
-        if condition():
-            return
-        threading.Event().wait(0.001)
-    raise AssertionError("it did not come true")
 
 
 def test_a_stopped_worker_leaves_its_address_and_answers_its_last_request(forked, listener, answer_of):
