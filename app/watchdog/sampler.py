@@ -5,13 +5,12 @@ count; a garbage collection before each sample; and windows of tracing of equal 
 requests if it is always on (2026-11-24).
 """
 
-# The built-in module: `tracemalloc` imports pickle, 0.6 MB, and while it is first imported other threads find half of it.
-import _tracemalloc
 import ctypes
 import gc
 import os
 import sys
 import threading
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,12 +90,12 @@ class Gauges:
 
 def is_tracing() -> bool:
     """Return whether `tracemalloc` is on."""
-    return bool(_tracemalloc.is_tracing())
+    return bool(tracemalloc.is_tracing())
 
 
 def traced_bytes() -> int | None:
     """Return what `tracemalloc` counts; None while it is off."""
-    return int(_tracemalloc.get_traced_memory()[0]) if _tracemalloc.is_tracing() else None
+    return int(tracemalloc.get_traced_memory()[0]) if tracemalloc.is_tracing() else None
 
 
 def anon_bytes(status: Path = Path("/proc/self/status")) -> int:
@@ -123,7 +122,7 @@ def _kib(content: bytes, key: bytes) -> int:
 
 def _tracing_bytes() -> int:
     """Return what `tracemalloc` itself takes of the C heap, which is not the server's."""
-    return int(_tracemalloc.get_tracemalloc_memory()) if _tracemalloc.is_tracing() else 0
+    return int(tracemalloc.get_tracemalloc_memory()) if tracemalloc.is_tracing() else 0
 
 
 def _mallinfo() -> Any:
@@ -232,13 +231,13 @@ class TraceWindows:
     def abandon(self) -> None:
         """Stop tracing, and begin the next window later. Harmless if no window is open."""
         if self._half is not None:
-            _tracemalloc.stop()
+            tracemalloc.stop()
             self._half = None
             self._due += self._every
 
     def _open(self) -> None:
-        if not _tracemalloc.is_tracing():
-            _tracemalloc.start()
+        if not tracemalloc.is_tracing():
+            tracemalloc.start()
             self._half = 0, 0, 0
 
     def _close(self, requests: int, heap: Heap) -> None:
