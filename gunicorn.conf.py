@@ -23,6 +23,7 @@ from app.scheduling.admission import SPARE_THREADS  # noqa: E402
 from app.scoreboard.board import Scoreboard  # noqa: E402
 from app.serving import hooks  # noqa: E402
 from app.serving.request_buffer import MAX_LINE_BYTES  # noqa: E402
+from app.serving.sockets import MAX_LINGERING  # noqa: E402
 from app.serving.worker import MAX_PENDING, SpeechWorker  # noqa: E402
 from app.startup import needed_to_serve, one_clear_message, require_open_files, settings_from  # noqa: E402
 from app.system import heap  # noqa: E402
@@ -34,7 +35,7 @@ _settings = settings_from(os.environ)
 _workers = _settings.workers or cpu_budget().used
 with one_clear_message():
     _files = needed_to_serve(_settings, _workers)
-    require_open_files(_files, wanted=_files + MAX_PENDING)
+    require_open_files(_files, wanted=_files + MAX_PENDING + MAX_LINGERING)
 _board = Scoreboard()
 _board.describe(places=_settings.threads, queue=_settings.admission.queue)
 

@@ -12,7 +12,7 @@ from loader.config.settings import load_settings
 from loader.errors import LoaderError, NotReadyError
 from loader.retry import Backoff, format_error, with_retries
 from loader.voices.catalog import Catalog, locate_all, open_catalog
-from loader.voices.voice import Delivery, random_seed
+from loader.voices.voice import SpeechOptions, random_seed
 from loader.wav import wav_file
 
 log = logging.getLogger("chorus.loader")
@@ -85,7 +85,7 @@ class TTSLoader:
         if self._catalog is None:
             raise NotReadyError("the voices are not open yet; await warm_up() first")
         voice = self._catalog.default
-        return wav_file(voice.speak(text, Delivery(seed=random_seed())), voice.sample_rate_hz)
+        return wav_file(voice.speak(text, SpeechOptions(seed=random_seed())), voice.sample_rate_hz)
 
     def _open(self, backoff: Backoff, pause: Callable[[float], None]) -> None:
         failures = self._failures

@@ -36,7 +36,7 @@ def timings() -> Response:
     caption_format = body["caption_format"]
     content = _format([as_played(timing, wanted) for timing in measured], wanted, caption_format)
     response = Response(content, content_type=CONTENT_TYPES[caption_format])
-    response.headers["X-Seed"] = str(wanted.delivery.seed)
+    response.headers["X-Seed"] = str(wanted.options.seed)
     response.headers["Cache-Control"] = "no-cache"
     return response
 
@@ -54,5 +54,5 @@ def _format(timings: list[Timing], wanted: SpeechRequest, caption_format: str) -
     if caption_format != "json":
         return srt(timings, rate_hz) if caption_format == "srt" else vtt(timings, rate_hz)
     granularities = wanted.timestamps or GRANULARITIES[:2]
-    document = captions_json(timings, rate_hz, timings[-1].end_samples, granularities, wanted.delivery.seed)
+    document = captions_json(timings, rate_hz, timings[-1].end_samples, granularities, wanted.options.seed)
     return json.dumps(document, ensure_ascii=False)

@@ -10,7 +10,7 @@ from app.scheduling.deadline import client_of
 from app.synthesis.request import SpeechRequest, require_text
 from app.synthesis.voices import ResolvedVoice, resolve_rows
 from loader.voices.catalog import Catalog
-from loader.voices.voice import Delivery, random_seed
+from loader.voices.voice import SpeechOptions, random_seed
 
 coqui = Blueprint("coqui", __name__, url_prefix="/api")
 
@@ -28,8 +28,8 @@ def tts() -> Response:
             raise BadRequestError(f"{name} is {value[:80]!r}; clients cannot have files read here, leave it out", name)
     text = require_text(_text(), context.settings.limits, "text")
     found = _resolve_voice(context.catalogue)
-    delivery = Delivery(random_seed(), speaker=found.speaker, language=found.language)
-    return answer(SpeechRequest(text, found.voice, delivery, "wav", g.request_id), context, client_of(request.environ))
+    options = SpeechOptions(random_seed(), speaker=found.speaker, language=found.language)
+    return answer(SpeechRequest(text, found.voice, options, "wav", g.request_id), context, client_of(request.environ))
 
 
 def error_response(error: ServiceError) -> Response:

@@ -19,7 +19,7 @@ from app.scheduling.deadline import client_of
 from app.synthesis.request import SpeechRequest, require_text
 from app.synthesis.voices import ResolvedVoice, format_voice, resolve_name
 from loader.voices.catalog import Catalog
-from loader.voices.voice import MAX_SPEED, MIN_SPEED, Delivery, Voice, random_seed
+from loader.voices.voice import MAX_SPEED, MIN_SPEED, SpeechOptions, Voice, random_seed
 
 #: The paths of this dialect.
 PATHS = ("/process", "/locales", "/voices", "/version", "/audioformats", "/datatypes")
@@ -42,8 +42,8 @@ def process() -> Response:
             raise BadRequestError(f"{name} is {parameters[name][:80]!r}, expected {only}", name)
     text = require_text(parameters.get("INPUT_TEXT", ""), context.settings.limits, "INPUT_TEXT")
     found = _resolve_voice(context.catalogue, parameters.get("VOICE", ""), parameters.get("LOCALE", ""))
-    delivery = Delivery(random_seed(), _speed(parameters), speaker=found.speaker, language=found.language)
-    return answer(SpeechRequest(text, found.voice, delivery, "wav", g.request_id), context, client_of(request.environ))
+    options = SpeechOptions(random_seed(), _speed(parameters), speaker=found.speaker, language=found.language)
+    return answer(SpeechRequest(text, found.voice, options, "wav", g.request_id), context, client_of(request.environ))
 
 
 @marytts_listings.get("/locales")

@@ -16,7 +16,7 @@ from app.scheduling.deadline import client_of
 from app.synthesis.request import MAX_SEED, SpeechRequest, require_text
 from app.synthesis.voices import resolve_voice
 from loader.config.validation import Problem, keys_of, validate
-from loader.voices.voice import MAX_SPEED, MIN_SPEED, Delivery, random_seed
+from loader.voices.voice import MAX_SPEED, MIN_SPEED, SpeechOptions, random_seed
 
 #: Sample rate that OpenAI's clients expect of bare PCM.
 OPENAI_PCM_RATE_HZ = 24_000
@@ -79,7 +79,7 @@ def speech_request(context: Context, body: dict[str, Any]) -> SpeechRequest:
     found = resolve_voice(
         context.catalogue, name.id if isinstance(name, NamedVoice) else name, body["model"], body["speaker"], body["language"]
     )
-    delivery = Delivery(
+    options = SpeechOptions(
         seed=random_seed() if body["seed"] is None else body["seed"],
         speed=1.0 if body["speed"] is None else body["speed"],
         soon=as_events or _is_streamed(body, audio_format),
@@ -92,7 +92,7 @@ def speech_request(context: Context, body: dict[str, Any]) -> SpeechRequest:
     return SpeechRequest(
         text=require_text(body["input"], context.settings.limits, "input"),
         voice=found.voice,
-        delivery=delivery,
+        options=options,
         audio_format=audio_format,
         request_id=g.request_id,
         sample_rate_hz=body["sample_rate"] or (OPENAI_PCM_RATE_HZ if audio_format == "pcm" else None),

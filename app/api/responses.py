@@ -64,7 +64,7 @@ def answer(request: SpeechRequest, context: Context, client: Client) -> Response
             response.headers["Content-Disposition"] = f'attachment; filename="speech.{request.audio_format}"'
         response.headers["Cache-Control"] = "no-cache"
         response.headers["X-Sample-Rate"] = str(encoder.sample_rate_hz)
-        response.headers["X-Seed"] = str(request.delivery.seed)
+        response.headers["X-Seed"] = str(request.options.seed)
         response.call_on_close(work.pop_all().close)
     return response
 

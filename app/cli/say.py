@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from app.cli.output import Write
     from loader.config.settings import Settings
     from loader.engines.base import Samples
-    from loader.voices.voice import Delivery, Voice
+    from loader.voices.voice import SpeechOptions, Voice
 
 _MAX_SEED = 2**63 - 1
 # Those of `app.codecs.registry`, which --help does not import.
@@ -86,13 +86,13 @@ def spoken_line(voice: "Voice", speech: Speech, write: "Write", output: str) -> 
         LoaderError: any of its children; no file is written then.
     """
     from app.cli.progress import shown_text
-    from loader.voices.voice import Delivery, random_seed
+    from loader.voices.voice import SpeechOptions, random_seed
 
     seed = random_seed() if speech.seed is None else speech.seed
-    delivery = Delivery(seed, speech.speed, output == "-", speech.speaker, speech.language)
+    options = SpeechOptions(seed, speech.speed, output == "-", speech.speaker, speech.language)
     made, start_s = Made(voice.sample_rate_hz), time.monotonic()
     with shown_text(lambda: f"{made.audio_s:.1f} s of audio"):
-        write(made.counted(_samples(voice, speech.text, delivery)), voice.sample_rate_hz)
+        write(made.counted(_samples(voice, speech.text, options)), voice.sample_rate_hz)
     took_s = time.monotonic() - start_s
     figures = f"{made.audio_s:.2f} s of audio in {took_s:.2f} s, RTF {took_s / made.audio_s:.3f}"
     return f"{voice.name}: {figures}, seed {seed}: {'standard output' if output == '-' else output}"
@@ -117,14 +117,14 @@ class Made:
             yield window
 
 
-def _samples(voice: "Voice", text: str, delivery: "Delivery") -> Iterator["Samples"]:
+def _samples(voice: "Voice", text: str, options: "SpeechOptions") -> Iterator["Samples"]:
     """Speak with all usable cores: this process makes no other speech."""
     from app.system.cgroup import cpu_budget
     from loader.voices.prefetch import MAX_THREADS
 
     threads = min(MAX_THREADS, cpu_budget().used)
-    for stretch in voice.chunks(text, delivery, lambda: threads, threads):
-        yield stretch.samples
+    for chunk in voice.chunks(text, options, lambda: threads, threads):
+        yield chunk.samples
 
 
 def _format_of(output: str) -> str:

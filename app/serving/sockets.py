@@ -27,7 +27,7 @@ _MAX_LINGER_S = 30.0
 #: No client sends a body of more than this by mistake.
 _MAX_DRAINED_BYTES = 64 * 1024 * 1024
 #: Each connection has a descriptor, and the limit of a process is often 1024.
-_MAX_LINGERING = 200
+MAX_LINGERING = 200
 
 
 def require_socket_paths(addresses: Iterable[object], settings: Settings, environment: Mapping[str, str]) -> None:
@@ -142,7 +142,7 @@ class LingeringClose:
             return
         now_s = self._clock()
         self._open[connection] = _Linger(now_s + _SILENCE_S, now_s + _MAX_LINGER_S)
-        if len(self._open) > _MAX_LINGERING:
+        if len(self._open) > MAX_LINGERING:
             self._close(next(iter(self._open)))
 
     def drain(self, timeout_s: float = 0.0) -> None:

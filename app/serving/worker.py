@@ -14,6 +14,7 @@ import queue
 import selectors
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -242,6 +243,14 @@ class SpeechWorker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
             answer = answer_without_request(self.wsgi, error, *parse_target(data))
             with suppress(OSError):  # the client has left
                 client.sendall(answer)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer a failure over TLS or PROXY, which gunicorn handles: its own page and log line quote the request."""
+        if isinstance(exc, ssl.SSLError):
+            return  # the client speaks no TLS, or trusts no certificate of this server: no answer reaches it
+        error = self._error_of(exc)
+        with suppress(OSError):  # the client has left
+            client.sendall(answer_without_request(self.wsgi, error, getattr(req, "method", ""), getattr(req, "path", "")))
 
     def _error_of(self, failure: Exception) -> ServiceError:
         """Return what to answer after gunicorn could not read a request, or after a defect. Logs nothing that the client sent."""

@@ -191,10 +191,10 @@ class SynthesisJob:
 
     def _speech(self) -> Generator[Chunk, None, None]:
         request, threads = self.request, self._cpu.threads_per_request
-        return request.voice.chunks(request.text, request.delivery, threads, MAX_THREADS, self._checkpoint)
+        return request.voice.chunks(request.text, request.options, threads, MAX_THREADS, self._checkpoint)
 
     def _measured(self) -> Generator[Chunk, None, None]:
-        for timed in time_segments(self.request.voice.segments(self.request.text, self.request.delivery, self._checkpoint)):
+        for timed in time_segments(self.request.voice.segments(self.request.text, self.request.options, self._checkpoint)):
             yield Chunk(NO_SAMPLES, timed)
 
     def _checkpoint(self) -> None:
@@ -243,11 +243,11 @@ class SynthesisJob:
 
 def describe(request: SpeechRequest) -> dict[str, Any]:
     """Return the facts of a request for its log line and its trace; its text is never among them."""
-    voice, delivery = request.voice, request.delivery
+    voice, options = request.voice, request.options
     return {
         "request_id": request.request_id, "voice": voice.name, "generation": voice.generation,
-        "speaker": voice.speakers[voice.speaker_row(delivery.speaker)] if voice.speakers else None,
-        "language": voice.languages[voice.language_row(delivery.language)] or None,
+        "speaker": voice.speakers[voice.speaker_row(options.speaker)] if voice.speakers else None,
+        "language": voice.languages[voice.language_row(options.language)] or None,
         "chars": len(request.text), "format": request.audio_format, "streamed": request.streamed,
     }  # fmt: skip
 

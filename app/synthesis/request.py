@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from app.errors import AnswerTooLargeError, AudioTooLongError, BadRequestError, SilenceTooLongError, TextTooLongError
 from loader.config.settings import Limits
-from loader.voices.voice import Delivery, Voice
+from loader.voices.voice import SpeechOptions, Voice
 
 MAX_SEED = 2**63 - 1
 _SPACES = "\t\n\r"
@@ -23,7 +23,7 @@ class SpeechRequest:
     text: str
     voice: Voice
     #: How the voice speaks it, with the rows of its speaker and language.
-    delivery: Delivery
+    options: SpeechOptions
     #: One of `codecs.registry.FORMATS`.
     audio_format: str
     request_id: str
@@ -36,7 +36,7 @@ class SpeechRequest:
     @property
     def streamed(self) -> bool:
         """Whether audio is sent while the rest is made."""
-        return self.delivery.soon
+        return self.options.soon
 
     @property
     def output_rate_hz(self) -> int:
@@ -74,11 +74,11 @@ def require_silence(request: SpeechRequest, limits: Limits) -> None:
     Raises:
         SilenceTooLongError: with the bound.
     """
-    pause_s = request.voice.pause_s(request.delivery)
+    pause_s = request.voice.pause_s(request.options)
     # No text has more sentences than half its characters, so that short ones need not be split.
     if pause_s * len(request.text) / 2 <= limits.silence_s:
         return
-    sentences = request.voice.count_sentences(request.text, request.delivery)
+    sentences = request.voice.count_sentences(request.text, request.options)
     if pause_s * (sentences - 1) > limits.silence_s:
         raise SilenceTooLongError(
             f"{sentences} sentences with pauses of {pause_s:g} s are {pause_s * (sentences - 1):.0f} s of silence, "

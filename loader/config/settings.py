@@ -61,7 +61,7 @@ class AdmissionSettings:
     """Queue of requests, and time limits."""
 
     queue: Annotated[int, Meta(ge=0, le=1_000, description="requests that may wait while all workers are busy, over all workers; more are refused with 503 and a time to retry after")] = 64
-    wait_s: Annotated[float, Meta(ge=0.0, le=3_600.0, description="how long a request may wait for its turn, in seconds; a client may set less with `X-Request-Timeout`")] = 30.0
+    wait_s: Annotated[float, Meta(ge=0.1, le=3_600.0, description="how long a request may wait for its turn, in seconds; a client may set less with `X-Request-Timeout`")] = 30.0
     stall_s: Annotated[float, Meta(ge=1.0, le=3_600.0, description="a worker that makes no next piece of audio for this time is dumped, killed and replaced, in seconds; whole utterances of the `coqui` engine have ten times as long")] = 60.0
     parked: Annotated[int, Meta(ge=1, le=1_000, description="answers of each worker that may wait for slow clients, a thread each; for one more the slowest is cut")] = 32
 

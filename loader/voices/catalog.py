@@ -17,7 +17,7 @@ from loader.errors import DeviceError, UnknownLanguageError, UnknownVoiceError, 
 from loader.text.espeak import Espeak
 from loader.text.front_end import TextFrontEnd
 from loader.text.phonemizers import ESPEAK
-from loader.voices.voice import Delivery, Parts, Voice
+from loader.voices.voice import Parts, SpeechOptions, Voice
 
 log = logging.getLogger("chorus.loader")
 
@@ -219,7 +219,7 @@ def _uses_espeak(voice: Voice) -> bool:
 
 def _warm_up(voice: Voice) -> None:
     try:
-        for _ in voice.speak("Hello.", Delivery(seed=0)):
+        for _ in voice.speak("Hello.", SpeechOptions(seed=0)):
             pass
     except UnspeakableTextError:
         log.info("voice %s has no sound for the warm-up text", voice.name)

@@ -25,7 +25,7 @@ MIN_SPEED, MAX_SPEED = 0.25, 4.0
 
 
 @dataclass(frozen=True)
-class Delivery:
+class SpeechOptions:
     """Options of one request's speech; None is the voice's own setting."""
 
     #: The same seed gives the same samples, on every worker.
@@ -198,19 +198,19 @@ class Voice:
                     self._parts = parts
         return self._parts
 
-    def speak(self, text: str, delivery: Delivery) -> Iterator[Samples]:
+    def speak(self, text: str, options: SpeechOptions) -> Iterator[Samples]:
         """Yield windows of float32 samples, pauses between sentences included, made in this thread.
 
         Raises:
             LoaderError: see `segments`.
         """
-        for chunk in self.chunks(text, delivery):
+        for chunk in self.chunks(text, options):
             yield chunk.samples
 
     def chunks(
         self,
         text: str,
-        delivery: Delivery,
+        options: SpeechOptions,
         threads: ThreadLimit = one_thread,
         max_threads: int = 1,
         checkpoint: Checkpoint = no_checkpoint,
@@ -220,10 +220,10 @@ class Voice:
         Raises:
             LoaderError: see `segments`.
         """
-        segments = self.segments(text, delivery, checkpoint)
+        segments = self.segments(text, options, checkpoint)
         return chunks(Prefetcher(segments, lambda segment: segment.plan.work, threads, max_threads).results())
 
-    def segments(self, text: str, delivery: Delivery, checkpoint: Checkpoint = no_checkpoint) -> Iterator[Segment]:
+    def segments(self, text: str, options: SpeechOptions, checkpoint: Checkpoint = no_checkpoint) -> Iterator[Segment]:
         """Yield the planned utterances of `text`.
 
         Text is read sentence by sentence on demand, so neither the time to the first chunk
@@ -235,10 +235,10 @@ class Voice:
             UnreadableTextError: a part of the text ends the phonemizer's process.
             SynthesisError: the network failed.
         """
-        speaker, language = self.speaker_row(delivery.speaker), self.language_row(delivery.language)
-        parts, prosody = self.open(), self._prosody_of(delivery)
+        speaker, language = self.speaker_row(options.speaker), self.language_row(options.language)
+        parts, prosody = self.open(), self._prosody_of(options)
         named = self.manifest.voice.languages[language]
-        pause_samples = round(self.pause_s(delivery) * self.sample_rate_hz)
+        pause_samples = round(self.pause_s(options) * self.sample_rate_hz)
         spoken = sentences = 0
         for sentence in self._sentences(text, language):
             is_new = True
@@ -249,9 +249,9 @@ class Voice:
                 pause = pause_samples if spoken and is_new else 0
                 sentences, is_new = sentences + is_new, False
                 # A generator of its own for every utterance, so that none depends on how another was cut.
-                random = np.random.Generator(np.random.Philox(key=[delivery.seed, spoken]))
+                random = np.random.Generator(np.random.Philox(key=[options.seed, spoken]))
                 utterance = Utterance(reading.ids, prosody, speaker, language)
-                plan = parts.engine.plan(utterance, random, soon=delivery.soon and spoken == 0)
+                plan = parts.engine.plan(utterance, random, soon=options.soon and spoken == 0)
                 yield Segment(sentences - 1, reading, named, pause, plan)
                 spoken += 1
         if not spoken:
@@ -267,26 +267,26 @@ class Voice:
         words = word_spans(reading.text, reading.phonemes, read)
         return timing_of(reading, words, lengths.tolist(), segment.sentence, timed.start_samples)
 
-    def _prosody_of(self, delivery: Delivery) -> Prosody:
+    def _prosody_of(self, options: SpeechOptions) -> Prosody:
         own = self._prosody
         return Prosody(
             own.length_scale,
-            own.noise_scale if delivery.noise_scale is None else delivery.noise_scale,
-            own.noise_scale_duration if delivery.noise_scale_duration is None else delivery.noise_scale_duration,
-            delivery.speed,
+            own.noise_scale if options.noise_scale is None else options.noise_scale,
+            own.noise_scale_duration if options.noise_scale_duration is None else options.noise_scale_duration,
+            options.speed,
         )
 
-    def pause_s(self, delivery: Delivery) -> float:
+    def pause_s(self, options: SpeechOptions) -> float:
         """Return the silence between two sentences, in seconds."""
-        return self._sentence_pause_s if delivery.sentence_pause_s is None else delivery.sentence_pause_s
+        return self._sentence_pause_s if options.sentence_pause_s is None else options.sentence_pause_s
 
-    def count_sentences(self, text: str, delivery: Delivery) -> int:
+    def count_sentences(self, text: str, options: SpeechOptions) -> int:
         """Return the number of sentences, those without sound included; 1 ms for 20,000 characters of prose.
 
         Raises:
             UnknownLanguageError: lists the known names.
         """
-        return sum(1 for _ in self._sentences(text, self.language_row(delivery.language)))
+        return sum(1 for _ in self._sentences(text, self.language_row(options.language)))
 
     def _sentences(self, text: str, language: int) -> Iterator[str]:
         return split_sentences(text, without_region(self.manifest.voice.languages[language]))

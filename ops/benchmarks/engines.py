@@ -20,7 +20,7 @@ from app.system import heap
 from app.system.processes import ProcessMemory
 from loader.config.settings import load_settings
 from loader.voices.catalog import locate_all, open_catalog
-from loader.voices.voice import Delivery
+from loader.voices.voice import SpeechOptions
 
 from .memory import WORKERS, speak_by_native, speak_by_ours
 from .report import Report, Run, Value, progress
@@ -227,7 +227,7 @@ def _speak_without_server(config_path: str) -> None:
     voice = open_catalog(settings, locate_all(settings)).default
     for line in sys.stdin:
         asked = json.loads(line)
-        windows = voice.speak(asked["text"], Delivery(asked["seed"], soon=asked["soon"]))
+        windows = voice.speak(asked["text"], SpeechOptions(asked["seed"], soon=asked["soon"]))
         samples = next(windows).size if asked["soon"] else sum(window.size for window in windows)
         print(samples / voice.sample_rate_hz, flush=True)
 

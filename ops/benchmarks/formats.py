@@ -20,7 +20,7 @@ from app.system.processes import memory_of
 from loader.config.settings import load_settings
 from loader.engines.base import Samples
 from loader.voices.catalog import locate_all, open_catalog
-from loader.voices.voice import Delivery
+from loader.voices.voice import SpeechOptions
 
 from .report import Report, Run, Value
 from .servers import ONE_THREAD, program, running
@@ -76,7 +76,7 @@ def _encode_all(config_path: str) -> None:
     heap.keep_one_heap()  # as gunicorn.conf.py does
     settings = load_settings(config_path)
     voice = open_catalog(settings, locate_all(settings)).default
-    windows = list(voice.speak(long_text(_CHARACTERS), Delivery(seed=0, soon=True)))
+    windows = list(voice.speak(long_text(_CHARACTERS), SpeechOptions(seed=0, soon=True)))
     imports = {name: _import(module) for name, module in _LIBRARIES.items()}
     rate_hz, costs = voice.sample_rate_hz, {}
     for name, each_hz in [*((name, rate_hz) for name in FORMATS), _RESAMPLED]:

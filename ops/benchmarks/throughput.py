@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from app.system import heap
 from loader.config.settings import load_settings
 from loader.voices.catalog import locate_all, open_catalog
-from loader.voices.voice import Delivery, Voice
+from loader.voices.voice import SpeechOptions, Voice
 
 from .report import Report, Run, Value, usable_cores
 from .servers import Server, coqui, core_s, ours, piper, program, running, speech_s, started
@@ -116,7 +116,7 @@ def _take_sentences(voice: Voice, texts: Sequence[str], taken: Any, gate: Any, s
     """Speak each text that no other process took, with the seed that a client would send."""
 
     def speak(text: str, seed: int) -> float:
-        return sum(window.size for window in voice.speak(text, Delivery(seed))) / voice.sample_rate_hz
+        return sum(window.size for window in voice.speak(text, SpeechOptions(seed))) / voice.sample_rate_hz
 
     def take() -> int:
         with taken.get_lock():

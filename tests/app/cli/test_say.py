@@ -11,7 +11,7 @@ import pytest
 from app.cli.say import _FORMATS
 from app.codecs import registry
 from loader.errors import UnknownVoiceError
-from loader.voices.voice import Delivery
+from loader.voices.voice import SpeechOptions
 from loader.wav import wav_file, wav_header
 from tests.app.cli.running import CHORUS, chorus, eventually, interrupted, left_by_its_reader, started
 
@@ -32,7 +32,7 @@ def say(settings, embedded_artifact, tmp_path):
 
 def test_a_file_has_the_audio_of_the_voice(say, catalogue, tmp_path):
     done = say("--seed", "7", TEXT)
-    expected = wav_file(catalogue.default.speak(TEXT, Delivery(seed=7)), 22050)
+    expected = wav_file(catalogue.default.speak(TEXT, SpeechOptions(seed=7)), 22050)
 
     assert (0, "") == (done.returncode, done.stdout), done.stderr
     assert ["speech.wav"] == os.listdir(tmp_path)

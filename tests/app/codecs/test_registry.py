@@ -9,7 +9,7 @@ import pytest
 import soxr
 
 from app.codecs.registry import FORMATS, content_type, open_encoder
-from loader.voices.voice import Delivery
+from loader.voices.voice import SpeechOptions
 from loader.wav import pcm16, wav_header
 from tests.app.codecs.sound import (
     Likeness,
@@ -45,7 +45,7 @@ def voice(catalogue):
 @pytest.fixture(scope="module")
 def speech(voice):
     """Five seconds and more of speech that end where it is loud, so that no end is lost unnoticed."""
-    samples = np.concatenate(list(voice.speak(TEXT, Delivery(7))))
+    samples = np.concatenate(list(voice.speak(TEXT, SpeechOptions(7))))
     tail = samples[-voice.sample_rate_hz :]
     return samples[: samples.size - tail.size + int(np.argmax(np.abs(tail)))]
 

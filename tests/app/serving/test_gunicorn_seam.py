@@ -78,6 +78,8 @@ SEAM = {
                      and "signal.signal(signal.SIGTERM, self.handle_exit)" in source(Worker.init_signals)),
     "Worker.sockets": ("worker.py", lambda: "self.sockets = sockets" in source(Worker.__init__)),
     "Worker.wsgi": ("worker.py", lambda: "self.wsgi = self.app.wsgi()" in source(Worker.load_wsgi)),
+    "Worker.handle_error": ("worker.py", lambda: ["self", "req", "client", "addr", "exc"] == parameters(Worker.handle_error)
+                            and "self.handle_error(req, client, addr, e)" in source(SyncWorker.handle)),
     "Worker.aborted": ("arbiter.py", lambda: "if not worker.aborted:" in source(Arbiter.murder_workers)),
     "SyncWorker.handle": ("worker.py", lambda: ["self", "listener", "client", "addr"] == parameters(SyncWorker.handle)
                           and "listener.getsockname()" in source(SyncWorker.handle_request)),

@@ -23,7 +23,7 @@ from app.synthesis.job import SynthesisJob
 from app.synthesis.request import SpeechRequest
 from app.system.heap import IdleHeap
 from loader.config.settings import Limits
-from loader.voices.voice import Delivery
+from loader.voices.voice import SpeechOptions
 
 LIMITS = Limits(text_characters=20, body_bytes=1024)
 WAITING = Client(lambda: False, 100.0)
@@ -43,7 +43,7 @@ class Bench:
     def job(self, text="Hello there.", client=WAITING, cores=1, audible=True, stream=False, limits=LIMITS, now=None, **options):
         cpu = CpuBudget(self.board, self.slot, cores, **options)
         delivery = self.parking.delivery("id-1", Turn(lambda: None, queue_s=2.5), None)
-        request = SpeechRequest(text, self.voice, Delivery(9, soon=stream), "wav", "id-1")
+        request = SpeechRequest(text, self.voice, SpeechOptions(9, soon=stream), "wav", "id-1")
         return SynthesisJob(request, client, cpu, self.slot, delivery, limits, audible, **({"now": now} if now else {}))
 
     def outcomes(self):

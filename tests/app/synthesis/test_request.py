@@ -5,7 +5,7 @@ import pytest
 from app.errors import BadRequestError, SilenceTooLongError, TextTooLongError
 from app.synthesis.request import SpeechRequest, require_silence, require_text
 from loader.config.settings import Limits
-from loader.voices.voice import Delivery
+from loader.voices.voice import SpeechOptions
 
 LIMITS = Limits(text_characters=20, body_bytes=1024)
 
@@ -30,8 +30,8 @@ def test_what_is_not_text_is_named_with_its_place(character):
     "sentence_pause_s, sentences, is_refused", [(10, 361, False), (10, 362, True), (0.45, 3000, False), (0, 5000, False)]
 )
 def test_silence_between_sentences_is_bounded_before_anything_is_spoken(catalogue, sentence_pause_s, sentences, is_refused):
-    delivery = Delivery(9, sentence_pause_s=sentence_pause_s)
-    request = SpeechRequest("A! " * sentences, catalogue.default, delivery, "wav", "id-1")
+    options = SpeechOptions(9, sentence_pause_s=sentence_pause_s)
+    request = SpeechRequest("A! " * sentences, catalogue.default, options, "wav", "id-1")
     if is_refused:
         with pytest.raises(SilenceTooLongError, match="362 sentences with pauses of 10 s are 3610 s of silence, limit 3600"):
             require_silence(request, LIMITS)

@@ -11,7 +11,7 @@ from loader.config.settings import SpeechSettings, VoiceSettings
 from loader.engines import onnx
 from loader.text.espeak import Espeak
 from loader.voices.catalog import open_parts
-from loader.voices.voice import Delivery, Voice
+from loader.voices.voice import SpeechOptions, Voice
 from tests.loader.children import PATIENCE_S, ROOT
 from tests.loader.conftest import with_espeak, with_segmenter  # noqa: F401  its fixtures
 from tests.loader.text.programs import run_module
@@ -51,7 +51,7 @@ def voice(release, with_segmenter, tmp_path_factory):  # noqa: F811
 
 @pytest.mark.parametrize("language", TEXTS)
 def test_every_language_of_a_voice_is_spoken(voice, language):
-    window = next(voice.speak(TEXTS[language][0], Delivery(1, soon=True, language=language)))
+    window = next(voice.speak(TEXTS[language][0], SpeechOptions(1, soon=True, language=language)))
 
     assert window.size
     assert np.isfinite(window).all()

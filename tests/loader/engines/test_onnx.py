@@ -13,7 +13,7 @@ from loader.config.settings import load_settings
 from loader.engines import onnx
 from loader.engines.vits import Condition
 from loader.voices.catalog import open_catalog
-from loader.voices.voice import Delivery
+from loader.voices.voice import SpeechOptions
 from tests.loader.children import ROOT, answer_of
 
 OPEN = """
@@ -198,7 +198,7 @@ def test_a_catalogue_without_mapping_speaks_and_maps_nothing(tmp_path, embedded_
     settings = load_settings(path)
     catalogue = open_catalog(settings, [embedded_artifact])
 
-    said = np.concatenate(list(catalogue.default.speak("Hello.", Delivery(seed=1))))
+    said = np.concatenate(list(catalogue.default.speak("Hello.", SpeechOptions(seed=1))))
 
     assert np.abs(said).max() > 0.05
     mapped = answer_of(OPEN + """
@@ -231,7 +231,7 @@ SPEAK_IN_FOUR = """
     import json, os, sys
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     from loader.config.settings import load_settings
-    from loader.voices.voice import Delivery
+    from loader.voices.voice import SpeechOptions
     from loader.voices.catalog import locate_all, open_catalog
 
     settings = load_settings(sys.argv[1])
@@ -256,7 +256,7 @@ SPEAK_IN_FOUR = """
         end_out, end_in = os.pipe()
         pid = os.fork()
         if pid == 0:
-            size = sum(len(window) for window in voice.speak("Hello world, how are you?", Delivery(seed=number)))
+            size = sum(len(window) for window in voice.speak("Hello world, how are you?", SpeechOptions(seed=number)))
             os.write(spoke_in, b"!" if size > 10000 else b"?")
             os.close(end_in)
             for _, _, other in children:
@@ -267,7 +267,7 @@ SPEAK_IN_FOUR = """
         children.append((pid, spoke_out, end_in))
     assert all(os.read(spoke, 1) == b"!" for _, spoke, _ in children)
     # The parent speaks too, so that everybody has touched every page.
-    list(voice.speak("Hello world, how are you?", Delivery(seed=1)))
+    list(voice.speak("Hello world, how are you?", SpeechOptions(seed=1)))
     seen = [mappings(pid) for pid, _, _ in children]
     rollups = []
     for pid, _, _ in children:

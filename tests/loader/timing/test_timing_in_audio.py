@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from faster_whisper import WhisperModel
 
-from loader.voices.voice import Delivery
+from loader.voices.voice import SpeechOptions
 from loader.wav import wav_file
 from tests.serving.test_intelligible import SENTENCES
 
@@ -35,7 +35,7 @@ def voice(catalogue):
 def spoken(voice, text, seed=1, **how):
     """Return the samples of a text, and the timings of its utterances."""
     samples, timings = [], []
-    for chunk in voice.chunks(text, Delivery(seed=seed, **how)):
+    for chunk in voice.chunks(text, SpeechOptions(seed=seed, **how)):
         samples.append(chunk.samples)
         if chunk.begins:
             timings.append(voice.timing(chunk.begins))

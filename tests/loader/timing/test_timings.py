@@ -7,7 +7,7 @@ from loader.text.sentences import UTTERANCE_PHONEMES, split_at_breaks
 from loader.timing.alignment import WordSpan, word_spans
 from loader.timing.timings import Mark, timing_of
 from loader.voices.segments import time_segments
-from loader.voices.voice import Delivery
+from loader.voices.voice import SpeechOptions
 
 #: Beginning, "a", space, "ˈ", "b", full stop and end, with blanks between; each lasts another time.
 POSITIONS = (None, None, 0, None, 1, None, 2, None, 3, None, 4, None, None)
@@ -110,7 +110,7 @@ def test_the_marks_of_a_real_voice_are_in_order_and_within_its_utterances(catalo
     front_end = voice.open().front_end
     text = "Dr. Smith, of the U.S., paid $3.50. " + "It was the 21st of May; " * 40 + "and 1234567890 more."
     heard = 0
-    for segment in voice.segments(text, Delivery(seed=seed)):
+    for segment in voice.segments(text, SpeechOptions(seed=seed)):
         reading = segment.reading
         words = word_spans(reading.text, reading.phonemes, lambda each: front_end.read(each, "en-us"))
         timing = timing_of(reading, words, segment.plan.samples_per_id, segment.sentence, heard)
@@ -128,7 +128,7 @@ def test_a_word_that_is_cut_in_its_middle_has_one_mark(catalogue):
     """Of numbers of many words, the utterance may end within one."""
     text = "Call " + " ".join(f"55512345{number:02}" for number in range(15)) + " now."
     voice = catalogue.default
-    timings = [voice.timing(placed) for placed in time_segments(voice.segments(text, Delivery(1)))]
+    timings = [voice.timing(placed) for placed in time_segments(voice.segments(text, SpeechOptions(1)))]
 
     assert len(timings) > 1
     assert text.rstrip(".").split() == [word.text for timing in timings for word in timing.words]
@@ -137,7 +137,7 @@ def test_a_word_that_is_cut_in_its_middle_has_one_mark(catalogue):
 
 def test_one_word_of_many_parts_has_one_mark(catalogue):
     voice, text = catalogue.default, "1234567890" * 20
-    timings = [voice.timing(placed) for placed in time_segments(voice.segments(text, Delivery(1)))]
+    timings = [voice.timing(placed) for placed in time_segments(voice.segments(text, SpeechOptions(1)))]
 
     assert len(timings) > 1
     assert text == "".join(timing.text for timing in timings)

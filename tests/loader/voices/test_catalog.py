@@ -15,7 +15,7 @@ from loader.errors import SynthesisError, UnknownLanguageError, UnknownSpeakerEr
 from loader.text.espeak import Espeak
 from loader.voices import catalog as catalog_module
 from loader.voices.catalog import locate_all, open_catalog, open_parts
-from loader.voices.voice import Delivery, Voice
+from loader.voices.voice import SpeechOptions, Voice
 from tests.conftest import CACHE
 from tests.support.checkpoints import LANGUAGES
 
@@ -41,8 +41,8 @@ def catalogue(config):
     return open_catalog(settings, locate_all(settings))
 
 
-def spoken(voice, text="Hello there.", **delivery):
-    return np.concatenate(list(voice.speak(text, Delivery(**{"seed": 1, **delivery}))))
+def spoken(voice, text="Hello there.", **options):
+    return np.concatenate(list(voice.speak(text, SpeechOptions(**{"seed": 1, **options}))))
 
 
 @pytest.mark.parametrize("name", ["joe", "alloy", "nova", None, ""])

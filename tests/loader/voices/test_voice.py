@@ -17,7 +17,7 @@ from loader.errors import UnknownLanguageError, UnknownSpeakerError, Unspeakable
 from loader.text.espeak import Espeak
 from loader.text.sentences import PIECE_CHARACTERS, UTTERANCE_PHONEMES, split_sentences
 from loader.voices.catalog import open_parts
-from loader.voices.voice import MAX_SPEED, MIN_SPEED, Delivery, Voice, random_seed
+from loader.voices.voice import MAX_SPEED, MIN_SPEED, SpeechOptions, Voice, random_seed
 from tests.support.checkpoints import LANGUAGES, SPEAKERS
 
 SPEECH = SpeechSettings(0.45, None, None, None)
@@ -80,8 +80,8 @@ def voice(catalogue) -> Voice:
     return catalogue.default
 
 
-def spoken(voice, text, **delivery):
-    return np.concatenate(list(voice.speak(text, Delivery(**{"seed": 1, **delivery}))))
+def spoken(voice, text, **options):
+    return np.concatenate(list(voice.speak(text, SpeechOptions(**{"seed": 1, **options}))))
 
 
 def test_a_sentence_takes_as_long_as_a_person_takes(voice):
@@ -134,7 +134,7 @@ def test_speaking_soon_changes_when_and_not_what(voice):
 def test_the_first_window_is_short_if_a_client_waits(voice):
     samples_per_frame = voice.manifest.network["vits"]["samples_per_frame"]
 
-    first, second, *_ = voice.speak(f"{SENTENCE} {SENTENCE}", Delivery(1, soon=True))
+    first, second, *_ = voice.speak(f"{SENTENCE} {SENTENCE}", SpeechOptions(1, soon=True))
 
     assert FIRST_WINDOWS_FRAMES[0] * samples_per_frame == first.size
     assert first.size < second.size
@@ -143,17 +143,17 @@ def test_the_first_window_is_short_if_a_client_waits(voice):
 def test_no_window_is_longer_than_a_window(voice):
     longest = WINDOW_FRAMES * voice.manifest.network["vits"]["samples_per_frame"]
 
-    assert all(0 < window.size <= longest for window in voice.speak("one two three " * 60, Delivery(1)))
+    assert all(0 < window.size <= longest for window in voice.speak("one two three " * 60, SpeechOptions(1)))
 
 
 def test_only_the_first_utterance_has_a_short_window(voice):
-    windows = [window.size for window in voice.speak(f"{SENTENCE} {SENTENCE}", Delivery(1, soon=True))]
+    windows = [window.size for window in voice.speak(f"{SENTENCE} {SENTENCE}", SpeechOptions(1, soon=True))]
 
     assert 1 == windows.count(FIRST_WINDOWS_FRAMES[0] * voice.manifest.network["vits"]["samples_per_frame"])
 
 
 def silences(voice, text):
-    windows = list(voice.speak(text, Delivery(1)))
+    windows = list(voice.speak(text, SpeechOptions(1)))
     return [index for index, window in enumerate(windows) if not window.any()], windows
 
 
@@ -193,13 +193,13 @@ def test_the_slowest_and_the_fastest_speak(voice, speed):
 
 
 def test_text_is_read_as_samples_are_taken(voice):
-    endless = voice.speak(f"{SENTENCE} " * 50_000, Delivery(1, soon=True))
+    endless = voice.speak(f"{SENTENCE} " * 50_000, SpeechOptions(1, soon=True))
 
     assert all(window.size for window in itertools.islice(endless, 3))
 
 
 def test_closing_stops_the_work(voice):
-    speech = voice.speak(f"{SENTENCE} " * 100, Delivery(1, soon=True))
+    speech = voice.speak(f"{SENTENCE} " * 100, SpeechOptions(1, soon=True))
     next(speech)
 
     speech.close()
@@ -209,7 +209,7 @@ def test_closing_stops_the_work(voice):
 
 @pytest.mark.parametrize("text", UNSPEAKABLE.values(), ids=UNSPEAKABLE.keys())
 def test_unspeakable_text_is_refused_before_the_first_window(voice, text):
-    speech = voice.speak(text, Delivery(1))
+    speech = voice.speak(text, SpeechOptions(1))
 
     with pytest.raises(UnspeakableTextError, match="letters or numbers"):
         next(speech)
@@ -235,7 +235,7 @@ def test_every_piece_of_text_is_a_checkpoint_also_if_it_makes_no_sound(voice):
             count += 1
 
         with contextlib.suppress(UnspeakableTextError):
-            list(voice.segments(text, Delivery(1), checkpoint))
+            list(voice.segments(text, SpeechOptions(1), checkpoint))
         passed.append(count)
 
     assert [500, 20_000 // PIECE_CHARACTERS + 1, 4] == passed
@@ -250,25 +250,25 @@ def test_a_checkpoint_can_end_the_speech(voice):
 
     for most in (1, 2):
         with pytest.raises(EnoughError):
-            list(voice.chunks("\u200b! " * 500, Delivery(1), itertools.repeat(most).__next__, most, checkpoint))
+            list(voice.chunks("\u200b! " * 500, SpeechOptions(1), itertools.repeat(most).__next__, most, checkpoint))
 
 
 def test_pauses_and_sentences_are_known_before_anything_is_spoken(voice):
-    assert (0.45, 2.0) == (voice.pause_s(Delivery(1)), voice.pause_s(Delivery(1, sentence_pause_s=2.0)))
-    assert [1, 3, 650] == [voice.count_sentences(text, Delivery(1)) for text in ("One", "One. Two. Three", "A! " * 650)]
+    assert (0.45, 2.0) == (voice.pause_s(SpeechOptions(1)), voice.pause_s(SpeechOptions(1, sentence_pause_s=2.0)))
+    assert [1, 3, 650] == [voice.count_sentences(text, SpeechOptions(1)) for text in ("One", "One. Two. Three", "A! " * 650)]
 
 
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY.keys())
 def test_nasty_text_has_a_first_window(voice, text):
     # At full length the first utterance of some lasts half a minute, hence the cut.
-    window = next(voice.speak(text[:40] + "a" + text[-40:], Delivery(1, speed=MAX_SPEED, soon=True)))
+    window = next(voice.speak(text[:40] + "a" + text[-40:], SpeechOptions(1, speed=MAX_SPEED, soon=True)))
 
     assert window.size
     assert np.isfinite(window).all()
 
 
 def test_the_longest_utterance_is_spoken(voice):
-    window = next(voice.speak("1234567890" * 2_000, Delivery(1, speed=MAX_SPEED, soon=True)))
+    window = next(voice.speak("1234567890" * 2_000, SpeechOptions(1, speed=MAX_SPEED, soon=True)))
 
     assert window.any()
 
@@ -291,7 +291,7 @@ def test_a_speaker_has_the_row_that_the_manifest_gives_it(choir):
 @pytest.mark.parametrize("name", ["ada", "Bob", " ", "0"])
 def test_an_unknown_speaker_is_refused_with_the_known_before_anything_is_spoken(choir, name):
     with pytest.raises(UnknownSpeakerError) as caught:
-        next(choir.speak("Hello.", Delivery(1, speaker=name)))
+        next(choir.speak("Hello.", SpeechOptions(1, speaker=name)))
 
     assert set(SPEAKERS) == set(caught.value.known)
     assert f"voice 'choir' has no speaker named {name!r}; known speakers: {', '.join(choir.speakers)}" == str(caught.value)
@@ -314,7 +314,7 @@ def test_a_language_is_known_with_and_without_its_region(choir, asked, found):
 @pytest.mark.parametrize("name", ["de", "en-us", "fr-ca", "klingon" * 50])
 def test_an_unknown_language_is_refused_with_the_known_before_anything_is_spoken(choir, name):
     with pytest.raises(UnknownLanguageError) as caught:
-        next(choir.speak("Hello.", Delivery(1, language=name)))
+        next(choir.speak("Hello.", SpeechOptions(1, language=name)))
 
     assert set(LANGUAGES) == set(caught.value.known)
     assert f"known languages: {', '.join(choir.languages)}" in str(caught.value) and len(str(caught.value)) < 300
@@ -345,7 +345,7 @@ def test_a_voice_whose_scales_are_configured_speaks_by_them(choir):
 def test_joins_do_not_click(voice):
     """Neither between pieces of a sentence nor beside silence is the step larger than speech itself takes."""
     text = f"{LONG} So it was."
-    spoken = list(voice.chunks(text, Delivery(3, sentence_pause_s=0.1)))
+    spoken = list(voice.chunks(text, SpeechOptions(3, sentence_pause_s=0.1)))
     samples = np.concatenate([chunk.samples for chunk in spoken])
     starts = np.cumsum([0, *(chunk.samples.size for chunk in spoken)])[1:-1]
     steps = np.abs(np.diff(samples))
@@ -355,11 +355,11 @@ def test_joins_do_not_click(voice):
 
 
 def test_a_first_clause_is_cut_off_only_where_the_sentence_is_long_and_the_configuration_lets_it(catalogue, settings):
-    texts = [segment.reading.text for segment in catalogue.default.segments(LONG, Delivery(1))]
+    texts = [segment.reading.text for segment in catalogue.default.segments(LONG, SpeechOptions(1))]
     speech = dataclasses.replace(settings.speech, first_clause=False)
     plain = Voice(catalogue.default.settings, speech, catalogue.default.manifest, catalogue.default.open)
 
     assert ["When the rain had stopped at last,", LONG[35:]] == texts
-    assert [LONG] == [segment.reading.text for segment in plain.segments(LONG, Delivery(1))]
-    later = [segment.reading.text for segment in catalogue.default.segments(f"{SENTENCE} {LONG}", Delivery(1))]
+    assert [LONG] == [segment.reading.text for segment in plain.segments(LONG, SpeechOptions(1))]
+    later = [segment.reading.text for segment in catalogue.default.segments(f"{SENTENCE} {LONG}", SpeechOptions(1))]
     assert [SENTENCE, LONG] == later
