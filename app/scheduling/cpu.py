@@ -22,7 +22,6 @@ import numpy.typing as npt
 
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.slot import Slot
-from app.system.cgroup import cpu_budget
 from loader.voices import prefetch
 
 #: Maximum threads of one request.
@@ -50,14 +49,14 @@ class CpuBudget:
         Args:
             board: of all workers.
             slot: this worker's.
-            cores: shared by all workers. Default: those that affinity and CPU quota allow.
+            cores: shared by all workers. Default: those that the master found by affinity and CPU quota.
             stall_s: time limit of a piece of audio, ten times as long for a whole utterance; the master ends a worker
                 that exceeds it.
             now: a clock that all processes share.
             parallel: whether a request may use more than one thread.
         """
         self._board, self._slot = board, slot
-        self._cores = cpu_budget().used if cores is None else cores
+        self._cores = int(board.header["cores"]) if cores is None else cores
         self._max_threads = MAX_THREADS if parallel else 1
         self._stall_s = stall_s
         self._now = now
