@@ -165,7 +165,7 @@ def test_a_connection_that_is_gone_is_closed(lingering, connect):
 
 
 def test_the_oldest_of_too_many_is_closed(lingering, connect, monkeypatch):
-    monkeypatch.setattr(app.serving.sockets, "_MAX_LINGERING", 2)
+    monkeypatch.setattr(app.serving.sockets, "MAX_LINGERING", 2)
     servers = [connect()[0] for _ in range(3)]
     for each in servers:
         lingering.add(each)
