@@ -18,7 +18,7 @@ from loader.artifacts.store import Store
 from loader.config.settings import Settings, load_settings
 from loader.text.espeak import Espeak
 from loader.voices.catalog import Catalog, open_catalog
-from ops.benchmarks import checkpoints
+from ops.benchmarks import voices
 from tests.support.checkpoints import TINY_SIZE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -80,7 +80,7 @@ def catalogue(settings: Settings, embedded_artifact: Path) -> Catalog:
 @pytest.fixture(scope="session")
 def large_release() -> Path:
     """A sealed Coqui VITS directory of LJSpeech's size, with random weights."""
-    return checkpoints.large_release(CACHE / "releases")
+    return voices.large_release(CACHE / "releases")
 
 
 @pytest.fixture(scope="session")

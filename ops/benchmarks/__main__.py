@@ -1,10 +1,12 @@
 """Command line of `ops/bench`."""
 
+import functools
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,47 +16,21 @@ import psutil
 from app.tuning.machine import this_machine, usage_now, used_by_others
 from loader.errors import LoaderError
 
-from . import (
-    engines,
-    fairness,
-    formats,
-    health,
-    hostile,
-    latency,
-    longtext,
-    memory,
-    overload,
-    startup,
-    throughput,
-    tune,
-    watchdog,
-)
+from .availability import coldstart, hang, health, respawn
+from .engines import engines
+from .formats import formats
+from .hostile import hostile, nginx, slow_readers
+from .load import fairness, overload, tune
+from .memory import longtext, memory
 from .report import Report, Run, markdown_table, print_report
+from .speed import latency, throughput
+from .watchdog import watchdog
 
-#: From a run and the benchmark's own options to the result.
-_Measure = Callable[..., Report]
-_Option = Callable[[click.Command], click.Command]
-
-#: Each benchmark, its default number of rounds, and its own options.
-_BENCHMARKS: tuple[tuple[_Measure, int, tuple[_Option, ...]], ...] = (
-    (startup.coldstart, 5, ()),
-    (startup.respawn, 3, ()),
-    (startup.hang, 3, ()),
-    (memory.memory, 3, ()),
-    (throughput.throughput, 3, ()),
-    (latency.latency, 3, latency.OPTIONS),
-    (longtext.longtext, 1, longtext.OPTIONS),
-    (formats.formats, 3, ()),
-    (engines.engines, 3, engines.OPTIONS),
-    (health.health, 1, health.OPTIONS),
-    (overload.overload, 3, overload.OPTIONS),
-    (fairness.fairness, 3, fairness.OPTIONS),
-    (hostile.nginx, 3, ()),
-    (hostile.slow_readers, 3, ()),
-    (hostile.hostile, 1, hostile.OPTIONS),
-    (watchdog.watchdog, 2, watchdog.OPTIONS),
-    (tune.tune, 5, tune.OPTIONS),
-)
+#: Each benchmark and its default number of rounds. It gets a run and its own options, which click keeps on the function.
+_BENCHMARKS: Mapping[Callable[..., Report], int] = {
+    coldstart: 5, respawn: 3, hang: 3, health: 1, memory: 3, longtext: 1, throughput: 3, latency: 3, engines: 3, formats: 3,
+    overload: 3, fairness: 3, nginx: 3, slow_readers: 3, hostile: 1, watchdog: 2, tune: 5,
+}  # fmt: skip
 
 
 @click.group(context_settings={"terminal_width": 130})
@@ -62,30 +38,28 @@ def main() -> None:
     """Measure this server, beside the native way of speaking, in turn, in one run."""
 
 
-def _add(measure: _Measure, rounds: int, options: tuple[_Option, ...]) -> None:
+def _add(measure: Callable[..., Report], default_rounds: int) -> None:
     name = measure.__name__.replace("_", "-")
+    summary, *_, details = (measure.__doc__ or "").strip().partition("\n\n")
+    # \b keeps the lines as they are.
+    text = f"{summary}\n\n\b\n" + "\n".join(line.strip() for line in details.splitlines())
 
-    @click.option("--rounds", type=click.IntRange(1), help=f"How often.  [default: {rounds}, or 1 if --quick]")
+    @main.command(name, help=text, short_help=summary)
+    @click.option("--rounds", type=click.IntRange(1), help=f"How often.  [default: {default_rounds}, or 1 if --quick]")
     @click.option("--quick", is_flag=True, help="The smallest form: shows that the benchmark works, its figures mean nothing.")
     @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write JSON too.")
-    def command(rounds: int | None, quick: bool, json_path: Path | None, _default: int = rounds, **options: Any) -> None:
+    @functools.wraps(measure)
+    def command(rounds: int | None, quick: bool, json_path: Path | None, **options: Any) -> None:
         if not (shutil.which("espeak-ng") or shutil.which("espeak")):
             raise click.ClickException("the native side needs the program espeak-ng; on Debian: apt install espeak-ng")
         machine, before = this_machine(), usage_now()
         with tempfile.TemporaryDirectory(prefix="chorus-bench-") as scratch:
-            report = measure(Run(rounds or (1 if quick else _default), Path(scratch), quick), **options)
+            report = measure(Run(rounds or (1 if quick else default_rounds), Path(scratch), quick), **options)
         print_report(report, name, machine, used_by_others(before, usage_now()), json_path)
 
-    summary, *_, details = (measure.__doc__ or "").strip().partition("\n\n")
-    # \b keeps the lines as they are.
-    paragraphs = "\n".join(line.strip() for line in details.splitlines())
-    made = main.command(name, help=f"{summary}\n\n\b\n{paragraphs}", short_help=summary)(command)
-    for option in options:
-        made = option(made)
 
-
-for _each in _BENCHMARKS:
-    _add(*_each)
+for _measure, _rounds in _BENCHMARKS.items():
+    _add(_measure, _rounds)
 
 
 @main.command("table")
@@ -97,15 +71,6 @@ def _table(paths: tuple[Path, ...]) -> None:
 
 def _interrupt(number: int, frame: Any) -> NoReturn:
     raise KeyboardInterrupt
-
-
-def _end_descendants() -> None:
-    """Kill all descendants: an interrupt may fall between a start and its `with`."""
-    for process in psutil.Process().children(recursive=True):
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue
 
 
 def _run() -> int:
@@ -123,7 +88,10 @@ def _run() -> int:
     except (click.Abort, KeyboardInterrupt):
         return 130
     finally:
-        _end_descendants()
+        # An interrupt may fall between the start of a process and its `with`.
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
     return 0
 
 

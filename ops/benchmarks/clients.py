@@ -6,16 +6,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from app.tuning.loadgen import Request
-from app.tuning.server import HOST
-
-from .servers import Server
+from app.tuning.server import HOST, Address, ServerFailedError
 
 #: How long a server may send nothing.
 _ANSWER_S = 600.0
@@ -41,8 +38,6 @@ SENDERS = 200
 _SEND_EVERY_S = 1.0
 _SLOW_HEAD = "POST /v1/audio/speech HTTP/1.1\r\nHost: chorus\r\nX-Test-Address: 10.1.0.{number}\r\n"
 
-Connect = Callable[[], socket.socket]
-
 
 @dataclass(frozen=True)
 class Delivery:
@@ -66,10 +61,6 @@ class Playback:
     least_reserve_s: float
 
 
-class NotSpokenError(Exception):
-    """The answer was an error, no WAV file, or cut short."""
-
-
 def deliveries(
     port: int, request: Request, now: Callable[[], float] = time.perf_counter, buffer_bytes: int | None = None
 ) -> Iterator[Delivery]:
@@ -82,35 +73,39 @@ def deliveries(
         buffer_bytes: the kernel's receive buffer; None leaves it to the kernel, where it may hold minutes of audio.
 
     Raises:
-        NotSpokenError: the answer is an error, no WAV file, or cut short.
+        ServerFailedError: the answer is an error, no WAV file, or cut short.
     """
     started_s = now()
     with closing(http.client.HTTPConnection(HOST, port, timeout=_ANSWER_S)) as connection:
         try:
-            connection.sock = connect_tcp(port, buffer_bytes)
+            connection.sock = connect((HOST, port), buffer_bytes)
             connection.request(request.method, request.path, request.body, dict(request.headers))
             response = connection.getresponse()
             if response.status != http.HTTPStatus.OK:
-                raise NotSpokenError(f"status {response.status}: {response.read(200)!r}")
-            bytes_per_s = _bytes_per_s(response.read(_HEADER_BYTES))
+                raise ServerFailedError(f"{request.path[:60]} was answered with {response.status}: {response.read(200)!r}")
+            header = response.read(_HEADER_BYTES)
+            if header[:4] != b"RIFF" or header[36:40] != b"data":
+                raise ServerFailedError(f"{request.path[:60]} was answered with no WAV header: {header!r}")
+            bytes_per_s = int.from_bytes(header[28:32], "little")
             for first_s, complete_s, size in _arrivals(response, now):
                 yield Delivery(first_s - started_s, complete_s - started_s, size / bytes_per_s)
         except (OSError, http.client.HTTPException) as error:
-            raise NotSpokenError(f"{type(error).__name__}: {error}") from error
+            raise ServerFailedError(f"{request.path[:60]}: {type(error).__name__}: {error}") from error
         if response.length:
-            raise NotSpokenError(f"{response.length} bytes are missing")
+            raise ServerFailedError(f"{request.path[:60]}: {response.length} bytes are missing")
 
 
-def listen(server: Server, request: Request, buffer_bytes: int | None = None) -> Iterator[Delivery]:
-    """Yield what `server` delivers (see `deliveries`).
-
-    Raises:
-        ServerFailedError: it did not speak, or not to the end.
-    """
-    try:
-        yield from deliveries(server.port, request, buffer_bytes=buffer_bytes)
-    except NotSpokenError as error:
-        raise server.launched.failure(f"{server.kind.name} was asked for {request.path[:60]}: {error}") from error
+def _arrivals(response: http.client.HTTPResponse, now: Callable[[], float]) -> Iterator[tuple[float, float, int]]:
+    """Yield when the first and the last byte of each delivery arrived, and its size in bytes."""
+    first_s, size = None, 0
+    while piece := response.read1(_PIECE_BYTES):
+        piece_s = now()
+        first_s = piece_s if first_s is None else first_s
+        size += len(piece)
+        # A chunk whose end has not been read yet goes on.
+        if not response.chunked or not response.chunk_left:
+            yield first_s, piece_s, size
+            first_s, size = None, 0
 
 
 def playback(delivered: Sequence[Delivery]) -> Playback:
@@ -130,69 +125,32 @@ def gaps_s(delivered: Sequence[Delivery]) -> list[float]:
     return [gap_s for gap_s in between if gap_s >= _TOGETHER_S]
 
 
-def _arrivals(response: http.client.HTTPResponse, now: Callable[[], float]) -> Iterator[tuple[float, float, int]]:
-    """Yield when the first and the last byte of each delivery arrived, and its size in bytes."""
-    first_s, size = None, 0
-    while piece := response.read1(_PIECE_BYTES):
-        piece_s = now()
-        first_s = piece_s if first_s is None else first_s
-        size += len(piece)
-        # A chunk whose end has not been read yet goes on.
-        if not response.chunked or not response.chunk_left:
-            yield first_s, piece_s, size
-            first_s, size = None, 0
-
-
-def _bytes_per_s(header: bytes) -> int:
-    if header[:4] != b"RIFF" or header[36:40] != b"data":
-        raise NotSpokenError(f"no WAV header of {_HEADER_BYTES} bytes: {header!r}")
-    return int.from_bytes(header[28:32], "little")
-
-
-def connect_tcp(port: int, buffer_bytes: int | None = None) -> socket.socket:
-    """Connect to a port of this machine, with a receive buffer of that size."""
-    connected = socket.socket()
+def connect(address: Address, buffer_bytes: int | None = None) -> socket.socket:
+    """Connect to a unix socket, or to a TCP port with a receive buffer of that size."""
+    connected = socket.socket(socket.AF_UNIX if isinstance(address, Path) else socket.AF_INET)
     connected.settimeout(_ANSWER_S)
-    # The other side learns the size when the connection is made.
-    if buffer_bytes is not None:
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
     try:
-        connected.connect((HOST, port))
+        if isinstance(address, Path):
+            connected.connect(str(address))
+        else:
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # The other side learns the size when the connection is made.
+            if buffer_bytes is not None:
+                connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+            connected.connect(address)
     except BaseException:
         connected.close()
         raise
-    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connected
-
-
-def over_tcp(port: int) -> Connect:
-    """Return how a slow reader connects to a port of this machine: with a small buffer."""
-
-    def connect() -> socket.socket:
-        connected = connect_tcp(port, _SLOW_BUFFER_BYTES)
-        # With a timeout, Python waits before each recv, whatever its flags.
-        connected.settimeout(None)
-        return connected
-
-    return connect
-
-
-def over_unix(path: Path) -> Connect:
-    """Return how to connect to a unix socket."""
-
-    def connect() -> socket.socket:
-        connected = socket.socket(socket.AF_UNIX)
-        connected.connect(str(path))
-        return connected
-
-    return connect
 
 
 class Reader:
     """Slow reader: a client that reads a bounded number of bytes a second."""
 
-    def __init__(self, connected: socket.socket, rate_bytes_s: float = READ_BYTES_S) -> None:
+    def __init__(self, connected: socket.socket, rate_bytes_s: float) -> None:
         """Read from a connection on which the request is sent."""
+        # With a timeout, Python waits before each recv, whatever its flags.
+        connected.settimeout(None)
         self._connected = connected
         self._rate_bytes_s = rate_bytes_s
         self._since_s: float | None = None
@@ -246,10 +204,10 @@ class Readers:
         for reader in self._readers:
             reader.close()
 
-    def add(self, connect: Connect, fields: Mapping[str, object], rate_bytes_s: float = READ_BYTES_S) -> Reader:
-        """Send one more request with that JSON body, and read its answer slowly."""
+    def add(self, address: Address, fields: Mapping[str, object], rate_bytes_s: float = READ_BYTES_S) -> Reader:
+        """Send one more request with that JSON body, and read its answer slowly, over TCP with a small buffer."""
         content = json.dumps(fields)
-        connected = connect()
+        connected = connect(address, _SLOW_BUFFER_BYTES)
         # Behind nginx, which allows one address 16 connections, each reader has an address of its own.
         connected.sendall((_SLOW_REQUEST.format(number=len(self._readers), size=len(content)) + content).encode())
         reader = Reader(connected, rate_bytes_s)
@@ -272,46 +230,34 @@ class Readers:
 
 @contextmanager
 def slow_senders(path: Path, number: int = SENDERS) -> Iterator[None]:
-    """Keep clients connected to a unix socket that never complete their head, or their body."""
-    over = threading.Event()
+    """Keep clients connected to a unix socket that never complete their head, or, every second one, their body.
 
-    def send() -> None:
-        with ExitStack() as stack:
-            senders = [stack.enter_context(closing(_Sender(path, each))) for each in range(number)]
-            while not over.wait(_SEND_EVERY_S):
-                for sender in senders:
-                    sender.send_some()
+    One that is disconnected connects again.
+    """
+    over, connections = threading.Event(), dict[int, socket.socket]()
 
-    with ThreadPoolExecutor(1) as pool:
-        sending = pool.submit(send)
-        try:
-            yield
-        finally:
-            over.set()
-        sending.result()
+    def begin(sender: int) -> None:
+        connections[sender] = connect(path)
+        head = _SLOW_HEAD.format(number=sender) + ("Content-Length: 9999\r\n\r\n" if sender % 2 else "")
+        connections[sender].sendall(head.encode())
 
+    def send_on() -> None:
+        while not over.wait(_SEND_EVERY_S):
+            for sender, connection in list(connections.items()):
+                with suppress(OSError):
+                    connection.sendall(b"x" if sender % 2 else b"X-More: y\r\n")
+                    continue
+                connection.close()
+                begin(sender)
 
-class _Sender:
-    """Slow sender: a client that never completes its head, or its body, and connects again if it is disconnected."""
-
-    def __init__(self, path: Path, number: int) -> None:
-        self._connect = over_unix(path)
-        self._has_body = bool(number % 2)
-        self._head = (_SLOW_HEAD.format(number=number) + ("Content-Length: 9999\r\n\r\n" if self._has_body else "")).encode()
-        self._begin()
-
-    def _begin(self) -> None:
-        self._socket = self._connect()
-        self._socket.sendall(self._head)
-
-    def send_some(self) -> None:
-        """Send what keeps the connection open."""
-        with suppress(OSError):
-            self._socket.sendall(b"x" if self._has_body else b"X-More: y\r\n")
-            return
-        self._socket.close()
-        self._begin()
-
-    def close(self) -> None:
-        """Disconnect."""
-        self._socket.close()
+    for sender in range(number):
+        begin(sender)
+    sending = threading.Thread(target=send_on, daemon=True)
+    sending.start()
+    try:
+        yield
+    finally:
+        over.set()
+        sending.join()
+        for connection in connections.values():
+            connection.close()

@@ -16,30 +16,18 @@ from pathlib import Path
 
 import click
 
-from app.system import heap
 from app.system.processes import ProcessMemory
-from loader.config.settings import load_settings
-from loader.voices.catalog import locate_all, open_catalog
+from app.tuning.server import ServerFailedError
 from loader.voices.voice import SpeechOptions
 
+from .availability import native_spoken_s, ours_start_s
 from .memory import WORKERS, speak_by_native, speak_by_ours
 from .report import Report, Run, Value, progress
-from .servers import ONE_THREAD, Program, core_s, native_speaker, ours, program, running
-from .startup import native_spoken_s, ours_start_s
-from .voices import HELLO, SENTENCES, MeasuredVoice, bake, embedded_voice, large_voice, write_config
+from .servers import ONE_THREAD, Program, core_s, ours, program
+from .voices import HELLO, SENTENCES, MeasuredVoice, embedded_voice, large_voice, open_voice
 
-_VOICES = {"large": large_voice, "embedded": embedded_voice}
 _ENGINES = ("onnx", "pytorch")
 _PARTS = ("speed", "start", "memory", "decoder")
-OPTIONS = tuple(
-    click.option(name, multiple=True, default=choices, show_default=True, type=click.Choice(list(choices)), help=text)
-    for name, choices, text in (
-        ("--only", _PARTS, "What to measure; repeat the option for more."),
-        ("--voice", tuple(_VOICES), "With which voice."),
-        ("--engine", _ENGINES, "With which engine of ours, beside Coqui's own API."),
-    )
-)
-
 #: 4 to 26 words.
 _SPEED_SENTENCES = tuple(SENTENCES[position] for position in (3, 12, 1, 6, 11))
 #: The shortest ones; enough that everything that speaking needs was touched.
@@ -59,7 +47,11 @@ class Sides:
     config_paths: Mapping[str, Path]
 
 
-def engines(run: Run, only: tuple[str, ...], voice: tuple[str, ...], engine: tuple[str, ...]) -> Report:
+@click.option("--only", multiple=True, default=_PARTS, show_default=True, type=click.Choice(_PARTS),
+              help="What to measure; repeat the option for more.")  # fmt: skip
+@click.option("--engine", multiple=True, default=_ENGINES, show_default=True, type=click.Choice(_ENGINES),
+              help="With which engine of ours, beside Coqui's own API.")  # fmt: skip
+def engines(run: Run, only: tuple[str, ...], engine: tuple[str, ...]) -> Report:
     """Each engine against Coqui's own API: speed, first audio, start, memory; the decoder against the peak.
 
     Pairing: all sides speak each sentence in turn, and start in turn; the peak is measured before and after every window.
@@ -68,16 +60,25 @@ def engines(run: Run, only: tuple[str, ...], voice: tuple[str, ...], engine: tup
     """
     if only == ("decoder",) and "onnx" not in engine:
         raise click.UsageError("the decoder is that of engine onnx; add --engine onnx")
-    compared = [_sides(run, label, _VOICES[label](run.scratch), engine) for label in voice]
-    parts: dict[str, Callable[[Run, Sides], Iterable[Value]]] = {
+
+    def sides(label: str, voice: MeasuredVoice) -> Sides:
+        config_paths = {}
+        for name in engine:
+            folder = run.folder(f"{label}-{name}")
+            voice.bake(folder, engine=name)
+            config_paths[name] = voice.write_config(folder, WORKERS, engine=name)
+        return Sides(label, voice, config_paths)
+
+    compared = [sides("large", large_voice(run)), sides("embedded", embedded_voice(run))]
+    parts: Mapping[str, Callable[[Run, Sides], Iterable[Value]]] = {
         "speed": _speed, "start": _start, "memory": _memory, "decoder": _decoder
     }  # fmt: skip
 
     def measure(_number: int) -> Iterable[Value]:
-        for sides in compared:
+        for each in compared:
             for name in only:
-                progress(f"  {sides.label}, {name}")
-                yield from parts[name](run, sides)
+                progress(f"  {each.label}, {name}")
+                yield from parts[name](run, each)
 
     return run.report(
         measure,
@@ -89,16 +90,6 @@ def engines(run: Run, only: tuple[str, ...], voice: tuple[str, ...], engine: tup
         "Decoder: arithmetic of Coqui's own layers, not that of the rewritten graph, by core time. "
         "Peak: multiply-adds in registers, before and after every window.",
     )
-
-
-def _sides(run: Run, label: str, voice: MeasuredVoice, names: tuple[str, ...]) -> Sides:
-    """Bake the voice for every engine of ours."""
-    config_paths = {}
-    for name in names:
-        folder = run.folder(f"{label}-{name}")
-        bake(voice.model_path, folder, engine=name)
-        config_paths[name] = write_config(folder, voice.model_path, WORKERS, engine=name)
-    return Sides(label, voice, config_paths)
 
 
 @dataclass
@@ -139,16 +130,16 @@ class Speaker:
         # Coqui's API returns nothing before it returns everything.
         self.first_s.append(took_s if self.name == "native" else self.speak(text, seed, soon=True)[0])
         if self.core_s > _MAX_CORES * self.took_s + 0.1:
-            raise self.process.failure(f"{self.name} was given one thread and used {self.core_s / self.took_s:.2f} cores")
+            raise ServerFailedError(f"{self.name} was given one thread and used {self.core_s / self.took_s:.2f} cores")
 
 
 def _speed(run: Run, sides: Sides) -> Iterable[Value]:
-    commands = {name: program("engines", path) for name, path in sides.config_paths.items()}
-    commands["native"] = native_speaker(sides.voice.release, "--untrimmed")
+    programs: dict[str, tuple[object, ...]] = {name: ("engines", path) for name, path in sides.config_paths.items()}
+    programs["native"] = ("native", "speak", sides.voice.release, "--untrimmed")
     with ExitStack() as stack:
         speakers = [
-            Speaker(name, stack.enter_context(running(command, run.scratch / f"{name}.log", ONE_THREAD)))
-            for name, command in commands.items()
+            Speaker(name, stack.enter_context(program(run.scratch, str(module), *arguments, environment=ONE_THREAD)))
+            for name, (module, *arguments) in programs.items()
         ]
         for speaker in speakers:
             speaker.speak(HELLO, 0, soon=False)
@@ -188,16 +179,12 @@ def _start(run: Run, sides: Sides) -> Iterable[Value]:
 
 
 def _memory(run: Run, sides: Sides) -> Iterable[Value]:
-    sentences = _MEMORY_SENTENCES[: run.size(6, 1)]
-    own = {
+    label, sentences = sides.label, _MEMORY_SENTENCES[: run.size(6, 1)]
+    own: dict[str, ProcessMemory] = {
         name: speak_by_ours(ours(path, environment=ONE_THREAD), sentences, run.scratch).after
         for name, path in sides.config_paths.items()
     }
-    return memory_values(sides.label, own, speak_by_native(sides.voice.release, sentences, run.scratch, ONE_THREAD))
-
-
-def memory_values(label: str, own: Mapping[str, ProcessMemory], native: ProcessMemory) -> Iterable[Value]:
-    """Return the memory of all sides on one voice, and each of ours over native."""
+    native = speak_by_native(sides.voice.release, sentences, run.scratch, ONE_THREAD)
     yield Value(f"{label}, native, sum of RSS", "MB", native.rss_bytes / 1e6)
     yield Value(f"{label}, native, sum of PSS", "MB", native.pss_bytes / 1e6)
     for name, each in own.items():
@@ -210,8 +197,8 @@ def memory_values(label: str, own: Mapping[str, ProcessMemory], native: ProcessM
 def _decoder(run: Run, sides: Sides) -> Iterable[Value]:
     if "onnx" not in sides.config_paths:
         return
-    command = program("peak", sides.config_paths["onnx"], sides.voice.release)
-    with running(command, run.scratch / "decoder.log", ONE_THREAD) as decoder:
+    arguments = (sides.config_paths["onnx"], sides.voice.release)
+    with program(run.scratch, "peak", *arguments, environment=ONE_THREAD) as decoder:
         rates = json.loads(decoder.read())
     for each in rates:
         name = f"{sides.label}, onnx decoder, {each['frames']} frames"
@@ -220,11 +207,9 @@ def _decoder(run: Run, sides: Sides) -> Iterable[Value]:
         yield Value(f"{name}, of the peak", "x", each["of_peak"], ">= 0.75" if sides.label == "large" else "")
 
 
-def _speak_without_server(config_path: str) -> None:
+def _answer_lines(config_path: str) -> None:
     """Open the voices as a server does, then speak until the input ends."""
-    heap.keep_one_heap()  # as gunicorn.conf.py does
-    settings = load_settings(config_path)
-    voice = open_catalog(settings, locate_all(settings)).default
+    voice = open_voice(config_path)
     for line in sys.stdin:
         asked = json.loads(line)
         windows = voice.speak(asked["text"], SpeechOptions(asked["seed"], soon=asked["soon"]))
@@ -233,4 +218,4 @@ def _speak_without_server(config_path: str) -> None:
 
 
 if __name__ == "__main__":
-    _speak_without_server(sys.argv[1])
+    _answer_lines(sys.argv[1])

@@ -12,19 +12,17 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from typing import Any
+from functools import partial
 
 from app.codecs.registry import FORMATS, Encoder, open_encoder
 from app.system import heap
 from app.system.processes import memory_of
-from loader.config.settings import load_settings
 from loader.engines.base import Samples
-from loader.voices.catalog import locate_all, open_catalog
 from loader.voices.voice import SpeechOptions
 
 from .report import Report, Run, Value
-from .servers import ONE_THREAD, program, running
-from .voices import embedded_voice, long_text, write_config
+from .servers import ONE_THREAD, program
+from .voices import embedded_voice, long_text, open_voice
 
 #: About half a minute.
 _CHARACTERS = 500
@@ -43,10 +41,10 @@ def formats(run: Run) -> Report:
     Pairing: none; every round encodes the same samples in all formats, in one process.
     Figures: milliseconds of core time for a second of audio, kbit/s, MB. Target: none.
     """
-    config_path = write_config(run.scratch, embedded_voice(run.scratch).model_path, workers=1)
+    config_path = embedded_voice(run).write_config(run.scratch, workers=1)
 
     def measure(_number: int) -> Iterable[Value]:
-        with running(program("formats", config_path), run.scratch / "formats.log", ONE_THREAD) as encoding:
+        with program(run.scratch, "formats", config_path, environment=ONE_THREAD) as encoding:
             found = json.loads(encoding.read())
         for name, each in found["imports"].items():
             yield Value(f"{name}, import", "ms", each["ms"])
@@ -73,16 +71,14 @@ def formats(run: Run) -> Report:
 
 def _encode_all(config_path: str) -> None:
     """Measure every format in this process, and print one line of JSON."""
-    heap.keep_one_heap()  # as gunicorn.conf.py does
-    settings = load_settings(config_path)
-    voice = open_catalog(settings, locate_all(settings)).default
+    voice = open_voice(config_path)
     windows = list(voice.speak(long_text(_CHARACTERS), SpeechOptions(seed=0, soon=True)))
     imports = {name: _import(module) for name, module in _LIBRARIES.items()}
     rate_hz, costs = voice.sample_rate_hz, {}
     for name, each_hz in [*((name, rate_hz) for name in FORMATS), _RESAMPLED]:
         for streamed in (False, True):
             label = f"{name}{'' if each_hz == rate_hz else ' at 24 kHz'}, {'streamed' if streamed else 'whole'}"
-            costs[label] = _cost(lambda: open_encoder(name, rate_hz, each_hz, streamed), windows, rate_hz)  # noqa: B023
+            costs[label] = _cost(partial(open_encoder, name, rate_hz, each_hz, streamed), windows, rate_hz)
     print(json.dumps({"imports": imports, "costs": costs}), flush=True)
 
 
@@ -92,24 +88,22 @@ def _import(module: str) -> dict[str, float]:
     return {"ms": 1000 * (time.process_time() - started_s), "own_mb": _own_mb() - before_mb}
 
 
-def _cost(open_one: Callable[[], Encoder], windows: Sequence[Samples], voice_rate_hz: int) -> dict[str, Any]:
+def _cost(open_one: Callable[[], Encoder], windows: Sequence[Samples], voice_rate_hz: int) -> dict[str, float]:
+    def encode() -> tuple[float, int]:
+        """Return core seconds and bytes."""
+        with closing(open_one()) as encoder:
+            started_s = time.process_time()
+            size = sum(len(encoder.encode(window)) for window in windows) + len(encoder.finish()) + len(encoder.head())
+        return time.process_time() - started_s, size
+
     audio_s = sum(map(len, windows)) / voice_rate_hz
-    times_s, sizes = zip(*(_encode(open_one(), windows) for _repeat in range(1 + _REPEATS)), strict=True)
+    times_s, sizes = zip(*(encode() for _repeat in range(1 + _REPEATS)), strict=True)
     before_mb = _own_mb()
     with closing(open_one()) as encoder:
         encoder.encode(windows[0])
         own_mb = _own_mb() - before_mb
     core_ms = 1000 * statistics.median(times_s[1:])
     return {"core_ms_per_s": core_ms / audio_s, "kbit_per_s": 8 * sizes[0] / 1000 / audio_s, "own_mb": own_mb}
-
-
-def _encode(encoder: Encoder, windows: Sequence[Samples]) -> tuple[float, int]:
-    """Return core seconds and bytes."""
-    started_s = time.process_time()
-    with closing(encoder):
-        size = sum(len(encoder.encode(window)) for window in windows)
-        size += len(encoder.finish()) + len(encoder.head())
-    return time.process_time() - started_s, size
 
 
 def _own_mb() -> float:

@@ -14,24 +14,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 import click
 import psutil
 
 from app.tuning.loadgen import ANSWERED, Request, send
-from app.tuning.server import HOST, Address, ServerFailedError
+from app.tuning.server import Address, ServerFailedError
 
-from .clients import READ_BYTES_S, READERS, SENDERS, Connect, Readers, over_tcp, over_unix, slow_senders
+from .clients import READ_BYTES_S, READERS, SENDERS, Readers, connect, slow_senders
 from .memory import total_memory
-from .nginx import Place, behind_nginx
-from .report import Report, Run, Value, progress, usable_cores
-from .servers import Server, ask_ours, ours, started
-from .voices import SENTENCES, embedded_voice, long_text, write_config
+from .nginx import behind_nginx
+from .report import Report, Run, Value, progress
+from .servers import Server, ask_ours, ours, serving, usable_cores
+from .voices import SENTENCES, embedded_voice, long_text
 
-OPTIONS = (
-    click.option("--minutes", default=10.0, show_default=True, type=click.FloatRange(0.2), help="How long a round takes."),
-)
 _HONEST = 2
 #: How often honest clients take all sentences in a round, beside slow clients and alone in turn.
 _TURNS = 3
@@ -63,12 +59,11 @@ def nginx(run: Run) -> Report:
     Pairing: honest clients take all sentences alone and beside slow senders, in turn, several times a round.
     Figures: p50 and p95 in seconds; p95 beside / alone. Target: <= 1.2.
     """
-    config_path = write_config(run.scratch, embedded_voice(run.scratch).model_path, usable_cores())
+    config_path = embedded_voice(run).write_config(run.scratch, usable_cores())
 
     def measure(_number: int) -> Iterable[Value]:
-        with behind_nginx(config_path, run.scratch) as (place, _server):
-            found = _in_turn(run, partial(_ask_nginx, place, itertools.count()), lambda: slow_senders(place.socket))
-        return latency_values("", "slow clients", *found, "<= 1.2")
+        with behind_nginx(config_path, run.scratch) as (_server, address):
+            return _latencies_in_turn(run, address, partial(slow_senders, address), "", "slow clients", "<= 1.2")
 
     return run.report(
         measure,
@@ -84,17 +79,17 @@ def slow_readers(run: Run) -> Report:
     Pairing: honest clients take all sentences alone and beside slow readers, in turn; without nginx, then behind it.
     Figures: p50 and p95 in seconds; p95 beside / alone. Target: <= 1.3.
     """
-    config_path = write_config(run.scratch, embedded_voice(run.scratch).model_path, usable_cores())
-    places: dict[str, Callable[[], AbstractContextManager[tuple[Server, Callable[[str], float], Connect]]]] = {
-        "without nginx": lambda: _server_alone(config_path, run.scratch),
-        "behind nginx": lambda: _server_behind_nginx(config_path, run.scratch),
-    }
+    config_path = embedded_voice(run).write_config(run.scratch, usable_cores())
+
+    def found(where: str, server: Server, address: Address) -> Sequence[Value]:
+        beside = partial(_reading_slowly, server, address)
+        return _latencies_in_turn(run, address, beside, f"{where}: ", "slow readers", "<= 1.3")
 
     def measure(_number: int) -> Iterable[Value]:
-        for where, place in places.items():
-            with place() as (server, ask, connect):
-                found = _in_turn(run, ask, lambda: _reading_slowly(server, connect))  # noqa: B023
-            yield from latency_values(f"{where}: ", "slow readers", *found, "<= 1.3")
+        with serving(ours(config_path), run.scratch) as server:
+            yield from found("without nginx", server, server.address)
+        with behind_nginx(config_path, run.scratch) as (server, address):
+            yield from found("behind nginx", server, address)
 
     return run.report(
         measure,
@@ -115,89 +110,63 @@ def _sentences(run: Run) -> Sequence[str]:
     return SENTENCES[: run.size(len(SENTENCES), 6)]
 
 
-def _in_turn(
-    run: Run, ask: Callable[[str], float], disturbed: Callable[[], AbstractContextManager[object]]
-) -> tuple[list[float], list[float]]:
-    """Have honest clients take all sentences alone and beside others, in turn; return the seconds of every answer.
+def _latencies_in_turn(
+    run: Run, address: Address, beside: Callable[[], AbstractContextManager[object]], prefix: str, others: str, target: str
+) -> Sequence[Value]:
+    """Have honest clients take all sentences alone and beside others, in turn; return percentiles of all answers."""
+    numbers = itertools.count()
 
-    The first pass fills caches.
-    """
+    def ask(text: str) -> float:
+        # From an address of its own, because of the limits of nginx.
+        number, request = next(numbers), ask_ours(text, seed=0)
+        posing = {"X-Test-Address": f"10.2.{number // 250}.{number % 250}"}
+        result = send(address, replace(request, headers={**request.headers, **posing}))
+        if result.outcome != ANSWERED or result.total_s is None:
+            raise ServerFailedError(f"an honest client was answered with {result.status}")
+        return result.total_s
 
     def take_all() -> list[float]:
         with ThreadPoolExecutor(_HONEST) as pool:
             return list(pool.map(ask, _sentences(run)))
 
-    take_all()
+    take_all()  # fills caches
     alone_s: list[float] = []
     beside_s: list[float] = []
     for _turn in range(run.size(_TURNS, 1)):
         alone_s += take_all()
-        with disturbed():
+        with beside():
             beside_s += take_all()
-    return alone_s, beside_s
-
-
-def _ask_nginx(place: Place, numbers: Iterator[int], text: str) -> float:
-    """Ask through nginx, from an address of its own because of the limits."""
-    number = next(numbers)
-    return _ask(place.socket, text, {"X-Test-Address": f"10.2.{number // 250}.{number % 250}"})
-
-
-def _ask(address: Address, text: str, headers: Mapping[str, str]) -> float:
-    """Return how long a whole answer took.
-
-    Raises:
-        ServerFailedError: there was none.
-    """
-    request = ask_ours(text, seed=0)
-    result = send(address, replace(request, headers={**request.headers, **headers}))
-    if result.outcome != ANSWERED or result.total_s is None:
-        raise ServerFailedError(f"an honest client was answered with {result.status}")
-    return result.total_s
-
-
-@contextmanager
-def _server_alone(config_path: Path, scratch: Path) -> Iterator[tuple[Server, Callable[[str], float], Connect]]:
-    """Run our server; yields it, how an honest client asks it, and how a slow reader connects."""
-    with started(ours(config_path), scratch / "ours.log") as server:
-        server.await_ready()
-        yield server, lambda text: _ask(server.address, text, {}), over_tcp(server.port)
-
-
-@contextmanager
-def _server_behind_nginx(config_path: Path, scratch: Path) -> Iterator[tuple[Server, Callable[[str], float], Connect]]:
-    with behind_nginx(config_path, scratch) as (place, server):
-        yield server, partial(_ask_nginx, place, itertools.count()), over_unix(place.socket)
-
-
-@contextmanager
-def _reading_slowly(server: Server, connect: Connect) -> Iterator[None]:
-    """Keep slow readers connected, all of which the server waits for."""
-    board = server.board()
-
-    def await_parked(count: int) -> None:
-        server.await_(lambda: int(board.rows["parked"].sum()) >= count, _SETTLED_S)
-
-    with Readers() as readers:
-        for number in range(READERS):
-            readers.add(connect, {"input": long_text(), "response_format": "wav", "stream": True, "seed": number})
-            # Few at a time, so that none waits too long for its turn on a busy machine.
-            await_parked(number + 1 - _AT_A_TIME)
-        await_parked(READERS)
-        yield
-    server.await_(lambda: not board.rows["parked"].sum() and not board.rows["active"].sum(), _SETTLED_S)
+    values = []
+    for name, value in (("p50", statistics.median), ("p95", _p95)):
+        values.append(Value(f"{prefix}{name} alone", "s", value(alone_s)))
+        values.append(Value(f"{prefix}{name} beside {others}", "s", value(beside_s)))
+    return [*values, Value(f"{prefix}p95 beside {others} / alone", "x", _p95(beside_s) / _p95(alone_s), target)]
 
 
 def _p95(latencies_s: Sequence[float]) -> float:
     return statistics.quantiles(latencies_s, n=20)[-1]
 
 
-def latency_values(prefix: str, others: str, alone_s: list[float], beside_s: list[float], target: str) -> Iterable[Value]:
-    """Return the values of honest clients alone and beside others, and the ratio."""
-    for name, value in (("p50", statistics.median), ("p95", _p95)):
-        yield Value(f"{prefix}{name} alone", "s", value(alone_s))
-        yield Value(f"{prefix}{name} beside {others}", "s", value(beside_s))
-    yield Value(f"{prefix}p95 beside {others} / alone", "x", _p95(beside_s) / _p95(alone_s), target)
+@contextmanager
+def _reading_slowly(server: Server, address: Address) -> Iterator[None]:
+    """Keep slow readers connected, all of which the server waits for."""
+    board = server.board()
+
+    def wait_parked(count: int) -> None:
+        server.poll(lambda: int(board.rows["parked"].sum()) >= count, _SETTLED_S)
+
+    with Readers() as readers:
+        for number in range(READERS):
+            readers.add(address, _long_stream(number))
+            # Few at a time, so that none waits too long for its turn on a busy machine.
+            wait_parked(number + 1 - _AT_A_TIME)
+        wait_parked(READERS)
+        yield
+    server.poll(lambda: not board.rows["parked"].sum() and not board.rows["active"].sum(), _SETTLED_S)
+
+
+def _long_stream(seed: int) -> Mapping[str, object]:
+    return {"input": long_text(), "response_format": "wav", "stream": True, "seed": seed}
 
 
 @dataclass
@@ -210,32 +179,39 @@ class Tally:
     failed: int = 0
     #: Hostile requests by kind and answer.
     hostile: Counter[str] = field(default_factory=Counter)
-    lost_workers: int = 0
-    pss_before_bytes: int = 0
-    pss_after_bytes: int = 0
 
 
+@click.option("--minutes", default=10.0, show_default=True, type=click.FloatRange(0.2), help="How long a round takes.")
 def hostile(run: Run, minutes: float) -> Report:
     """Honest clients beside texts that ended workers, slow readers, broken requests, silence and drips.
 
     Pairing: honest clients alone for a tenth of the time, then beside hostile ones, with the same server.
     Figures: honest requests that failed or changed, lost workers, p95, MB of PSS. Target: none failed, no worker lost.
     """
-    config_path = write_config(run.scratch, embedded_voice(run.scratch).model_path, usable_cores())
+    lasts_s = run.size(minutes, 0.5) * 60
+    config_path = embedded_voice(run).write_config(run.scratch, usable_cores())
 
     def measure(_number: int) -> Iterable[Value]:
-        with started(ours(config_path), run.scratch / "ours.log") as server:
-            server.await_ready()
-            tally = _measure_hostile(server, run.size(minutes, 0.5) * 60)
+        with serving(ours(config_path), run.scratch) as server:
+            tally, references = Tally(), {text: _digest(server.speak(text)) for text in SENTENCES}
+            forks = int(server.board().rows["forks"].sum())
+            _ask_honestly(server, references, tally, tally.alone_s, lasts_s * _ALONE_SHARE)
+            before_bytes = total_memory(server).pss_bytes
+            with _hostility(server, tally):
+                _ask_honestly(server, references, tally, tally.beside_s, lasts_s * (1 - _ALONE_SHARE))
+            lost = int(server.board().rows["forks"].sum()) - forks
+            # Memory of the readers is returned when the next request is over.
+            _ask_honestly(server, references, tally, [], 2.0)
+            after_bytes = total_memory(server).pss_bytes
         for what, count in sorted(tally.hostile.items()):
             progress(f"  {what} ({count})")
         yield Value("honest requests beside hostile ones", "", len(tally.beside_s))
         yield Value("honest requests that failed", "", tally.failed, "<= 0")
-        yield Value("workers lost", "", tally.lost_workers, "<= 0")
+        yield Value("workers lost", "", lost, "<= 0")
         yield Value("p95 alone", "s", _p95(tally.alone_s))
         yield Value("p95 beside hostile ones", "s", _p95(tally.beside_s))
-        yield Value("PSS of all processes before", "MB", tally.pss_before_bytes / 1e6)
-        yield Value("PSS of all processes after", "MB", tally.pss_after_bytes / 1e6)
+        yield Value("PSS of all processes before", "MB", before_bytes / 1e6)
+        yield Value("PSS of all processes after", "MB", after_bytes / 1e6)
 
     return run.report(
         measure,
@@ -244,31 +220,6 @@ def hostile(run: Run, minutes: float) -> Report:
         f"Beside them {READERS} readers of 1 kB/s, {_DRIPPING} connections that drip a head, texts that ended a worker once, "
         "texts without a sound, 650 MB of silence, broken requests, and kills of the processes that read text.",
     )
-
-
-def _measure_hostile(server: Server, lasts_s: float) -> Tally:
-    tally, over = Tally(), threading.Event()
-    references = {text: _digest(server.speak(text)) for text in SENTENCES}
-    forks = int(server.board().rows["forks"].sum())
-    _ask_honestly(server, references, tally, tally.alone_s, lasts_s * _ALONE_SHARE)
-    tally.pss_before_bytes = total_memory(server).pss_bytes
-    with ExitStack() as stack:
-        pool = stack.enter_context(ThreadPoolExecutor(8))
-        stack.callback(over.set)
-        readers = stack.enter_context(Readers())
-        for reader in range(READERS):
-            asked = {"input": long_text(), "response_format": "wav", "stream": True, "seed": reader}
-            readers.add(over_tcp(server.port), asked)
-        acts = [pool.submit(_repeat, over, every_s, act) for every_s, act in _acts(server, tally, stack)]
-        _ask_honestly(server, references, tally, tally.beside_s, lasts_s * (1 - _ALONE_SHARE))
-        over.set()
-        for each in acts:
-            each.result()
-    tally.lost_workers = int(server.board().rows["forks"].sum()) - forks
-    # Memory of the readers is returned when the next request is over.
-    _ask_honestly(server, references, tally, [], 2.0)
-    tally.pss_after_bytes = total_memory(server).pss_bytes
-    return tally
 
 
 def _ask_honestly(server: Server, references: Mapping[str, str], tally: Tally, took_s: list[float], lasts_s: float) -> None:
@@ -287,9 +238,26 @@ def _ask_honestly(server: Server, references: Mapping[str, str], tally: Tally, t
             each.result()
 
 
-def _repeat(over: threading.Event, every_s: float, act: Callable[[], None]) -> None:
-    while not over.wait(every_s):
-        act()
+@contextmanager
+def _hostility(server: Server, tally: Tally) -> Iterator[None]:
+    """Have hostile clients at work meanwhile, and count what they do."""
+    over = threading.Event()
+
+    def repeat(every_s: float, act: Callable[[], None]) -> None:
+        while not over.wait(every_s):
+            act()
+
+    with ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(8))
+        stack.callback(over.set)
+        readers = stack.enter_context(Readers())
+        for seed in range(READERS):
+            readers.add(server.address, _long_stream(seed))
+        acts = [pool.submit(repeat, every_s, act) for every_s, act in _acts(server, tally, stack)]
+        yield
+        over.set()
+        for each in acts:
+            each.result()
 
 
 def _acts(server: Server, tally: Tally, stack: ExitStack) -> Sequence[tuple[float, Callable[[], None]]]:
@@ -297,15 +265,16 @@ def _acts(server: Server, tally: Tally, stack: ExitStack) -> Sequence[tuple[floa
     paths, texts, broken = itertools.cycle(_KILLING_PATHS), itertools.cycle(_KILLING), itertools.cycle(_BROKEN)
     dripping: list[socket.socket] = []
 
-    def post(what: str, path: str, body: Mapping[str, object], headers: Mapping[str, str] | None = None) -> None:
-        request = Request(path, json.dumps(body).encode(), headers={"Content-Type": "application/json", **(headers or {})})
+    def post(what: str, path: str, body: Mapping[str, object], **headers: str) -> None:
+        request = Request(path, json.dumps(body).encode(), headers={"Content-Type": "application/json", **headers})
         tally.hostile[f"{what}: {send(server.address, request).status}"] += 1
 
     def kill_by_text() -> None:
         post("a text that ended a worker once", next(paths), {"input": f"Say {next(texts)} now."})
 
     def send_broken_bytes() -> None:
-        with socket.create_connection((HOST, server.port), timeout=60) as connected:
+        with connect(server.address) as connected:
+            connected.settimeout(60.0)
             connected.sendall(next(broken))
             status = connected.recv(4096)[9:12].decode("ascii", "replace")
         tally.hostile[f"a broken request: {status or 'disconnected'}"] += 1
@@ -316,12 +285,12 @@ def _acts(server: Server, tally: Tally, stack: ExitStack) -> Sequence[tuple[floa
 
     def ask_without_sound() -> None:
         asked = {"input": "\u200b!" * 9_000, "sentence_pause": 0}
-        post("a text without a sound", "/v1/audio/speech", asked, {"X-Request-Timeout": "1"})
+        post("a text without a sound", "/v1/audio/speech", asked, **{"X-Request-Timeout": "1"})
 
     def drip() -> None:
         """Send a byte of the head on each connection, and replace those that were closed."""
         while len(dripping) < _DRIPPING:
-            dripping.append(stack.enter_context(closing(socket.create_connection((HOST, server.port), timeout=60))))
+            dripping.append(stack.enter_context(closing(connect(server.address))))
         for connected in list(dripping):
             try:
                 connected.sendall(b"G")
@@ -332,7 +301,7 @@ def _acts(server: Server, tally: Tally, stack: ExitStack) -> Sequence[tuple[floa
     def kill_reading_process() -> None:
         """Kill a process that reads text for a worker, as some texts do, at any moment."""
         with suppress(psutil.NoSuchProcess):  # one that has just ended by itself
-            keepers = [keeper for pid in server.launched.worker_pids() for keeper in psutil.Process(pid).children()]
+            keepers = [keeper for pid in server.worker_pids() for keeper in psutil.Process(pid).children()]
             for reader in [reader for keeper in keepers for reader in keeper.children()][:1]:
                 reader.kill()
                 tally.hostile["a reading process: killed"] += 1

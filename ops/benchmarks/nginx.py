@@ -4,7 +4,7 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -85,10 +85,21 @@ def find_nginx() -> str | None:
 
 def write_configuration(place: Place, tls: bool = False) -> None:
     """Write the shipped files and what they need around them; with `tls`, the HTTPS example too."""
+    substitutions = {
+        "/run/chorus/http.sock": str(place.upstream),
+        "/var/cache/nginx/chorus": f"{place.folder}/cache",
+        "/var/log/nginx/chorus.log": f"{place.folder}/access.log",
+        "/var/log/nginx/chorus-errors.log": f"{place.folder}/chorus-errors.log",
+        "/etc/nginx/chorus/tls/": f"{place.folder}/tls/",
+        "listen 80;": f"listen {HOST}:{place.port};",
+        "listen [::]:80;": f"listen {HOST}:{place.other_port};",
+        "listen 443 ": f"listen {HOST}:{place.tls_port} ",
+        "listen [::]:443 ": f"listen {HOST}:{place.other_tls_port} ",
+    }
     (place.folder / "chorus").mkdir()
     for source in [SHIPPED / "chorus.conf", *(SHIPPED / "chorus").iterdir()]:
         text = source.read_text(encoding="utf-8")
-        for shipped, here in _substitutions(place).items():
+        for shipped, here in substitutions.items():
             text = text.replace(shipped, here)
         (place.folder / source.relative_to(SHIPPED)).write_text(text, encoding="utf-8")
     user = "user root;" if os.geteuid() == 0 else ""
@@ -96,15 +107,15 @@ def write_configuration(place: Place, tls: bool = False) -> None:
     (place.folder / "nginx.conf").write_text(_MAIN.format(user=user, folder=place.folder, tls=example), encoding="utf-8")
 
 
-def command(place: Place, *arguments: str) -> list[str]:
+def command(place: Place) -> list[str]:
     """Return the command line that runs nginx there."""
     folder = str(place.folder)
-    return [str(find_nginx()), "-p", folder, "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log", *arguments]
+    return [str(find_nginx()), "-p", folder, "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log"]
 
 
 @contextmanager
-def behind_nginx(config_path: Path, scratch: Path) -> Iterator[tuple[Place, Server]]:
-    """Run our server on a unix socket and nginx before it; yields the server as seen on the port of nginx.
+def behind_nginx(config_path: Path, scratch: Path) -> Iterator[tuple[Server, Path]]:
+    """Run our server on a unix socket and nginx before it; yields the server, and the socket of nginx for clients.
 
     Raises:
         ServerFailedError: nginx is not installed, or the server did not get ready.
@@ -116,21 +127,6 @@ def behind_nginx(config_path: Path, scratch: Path) -> Iterator[tuple[Place, Serv
         write_configuration(place)
         with launch_chorus(config_path, scratch / "ours.log", address=place.upstream) as launched:
             with launch(command(place), scratch / "nginx.log", (HOST, place.port)):
-                server = Server(ours(config_path), launched, (HOST, place.port))
-                launched.wait_for(lambda: send(server.address, Request("/readyz", method="GET")).status == HTTPStatus.OK)
-                yield place, server
-
-
-def _substitutions(place: Place) -> Mapping[str, str]:
-    """Paths and ports, nothing else."""
-    return {
-        "/run/chorus/http.sock": str(place.upstream),
-        "/var/cache/nginx/chorus": f"{place.folder}/cache",
-        "/var/log/nginx/chorus.log": f"{place.folder}/access.log",
-        "/var/log/nginx/chorus-errors.log": f"{place.folder}/chorus-errors.log",
-        "/etc/nginx/chorus/tls/": f"{place.folder}/tls/",
-        "listen 80;": f"listen {HOST}:{place.port};",
-        "listen [::]:80;": f"listen {HOST}:{place.other_port};",
-        "listen 443 ": f"listen {HOST}:{place.tls_port} ",
-        "listen [::]:443 ": f"listen {HOST}:{place.other_tls_port} ",
-    }
+                ready = Request("/readyz", method="GET")
+                launched.wait_for(lambda: send(place.socket, ready).status == HTTPStatus.OK)
+                yield Server(**vars(launched), kind=ours(config_path)), place.socket

@@ -9,6 +9,7 @@ in other layers (see `loader.bake.decoder`); so a decoder's GFLOP/s is what it n
 """
 
 import ctypes
+import functools
 import json
 import re
 import statistics
@@ -64,13 +65,19 @@ class Loop:
         Raises:
             click.ClickException: there is no loop for the processor, or the compiler made another one.
         """
-        self.shape = _shape(level or feature_level())
+        level = level or feature_level()
+        if level not in _SHAPES:
+            raise click.ClickException(f"no loop finds the peak of a processor of level {level}; known: {', '.join(_SHAPES)}")
+        self.shape = _SHAPES[level]
         self._engine, self.assembly = _compile(source(self.shape))
         self.body = inner_loop(self.assembly)
         require_registers_only(self.body, self.shape)
         prototype = ctypes.CFUNCTYPE(ctypes.c_float, ctypes.c_int64, ctypes.c_float, ctypes.c_float)
         self._run: Callable[[int, float, float], float] = prototype(self._engine.get_function_address("turn"))
-        self._turns = self._turns_of(_BURST_S)
+        turns = 1000
+        while (took_s := self._seconds(turns)) < _BURST_S / 10:
+            turns *= 4
+        self._turns = round(turns * _BURST_S / took_s)
 
     @property
     def flops_per_turn(self) -> int:
@@ -80,12 +87,6 @@ class Loop:
     def peak_gflops(self) -> float:
         """Return the fastest of some bursts, in 10^9 additions and multiplications a core second. Takes some 0.3 s."""
         return max(self.flops_per_turn * self._turns / self._seconds(self._turns) for _burst in range(_BURSTS)) / 1e9
-
-    def _turns_of(self, seconds: float) -> int:
-        turns = 1000
-        while (took_s := self._seconds(turns)) < seconds / 10:
-            turns *= 4
-        return round(turns * seconds / took_s)
 
     def _seconds(self, turns: int) -> float:
         """Return the core time of that many iterations, which other processes do not count in."""
@@ -100,50 +101,36 @@ def source(shape: Shape) -> str:
 
     Factor and summand are arguments, since the compiler would read constants from memory.
     """
-    vector, chains = f"<{shape.lanes} x float>", range(shape.chains)
-    last = _STEPS - 1
-    lines = [
-        f"declare {vector} @llvm.fma.v{shape.lanes}f32({vector}, {vector}, {vector})",
-        "define float @turn(i64 %turns, float %factor, float %summand) {",
-        "entry:",
-        *_broadcast("factor", vector, shape.lanes),
-        *_broadcast("summand", vector, shape.lanes),
-        *(f"  %start{c} = insertelement {vector} %factors, float {c}.0, i32 0" for c in chains),
-        "  br label %loop",
-        "loop:",
-        "  %left = phi i64 [ %turns, %entry ], [ %fewer, %loop ]",
-        *(f"  %sum{c} = phi {vector} [ %start{c}, %entry ], [ %sum{c}.{last}, %loop ]" for c in chains),
-        *(line for step in range(_STEPS) for c in chains for line in _step(c, step, vector, shape.lanes)),
-        "  %fewer = sub i64 %left, 1",
-        "  %more = icmp sgt i64 %fewer, 0",
-        "  br i1 %more, label %loop, label %done",
-        "done:",
-        *_reduce([f"%sum{c}.{last}" for c in chains], vector),
-        "}",
-    ]
-    return "\n".join(lines)
+    from llvmlite import ir
 
+    number, count, position = ir.FloatType(), ir.IntType(64), ir.IntType(32)
+    vector, module = ir.VectorType(number, shape.lanes), ir.Module()
+    multiply_add = ir.Function(module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{shape.lanes}f32")
+    turn = ir.Function(module, ir.FunctionType(number, [count, number, number]), "turn")
+    entry, loop, done = (turn.append_basic_block(name) for name in ("entry", "loop", "done"))
+    build = ir.IRBuilder(entry)
+    nothing, all_lanes = ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(position, shape.lanes), None)
+    factors, summands = (
+        build.shuffle_vector(build.insert_element(nothing, each, position(0)), nothing, all_lanes) for each in turn.args[1:]
+    )
+    starts = [build.insert_element(factors, number(float(chain)), position(0)) for chain in range(shape.chains)]
+    build.branch(loop)
 
-def _broadcast(name: str, vector: str, lanes: int) -> list[str]:
-    return [
-        f"  %{name}.one = insertelement {vector} poison, float %{name}, i32 0",
-        f"  %{name}s = shufflevector {vector} %{name}.one, {vector} poison, <{lanes} x i32> zeroinitializer",
-    ]
+    build.position_at_end(loop)
+    left, begins = build.phi(count), [build.phi(vector) for _chain in range(shape.chains)]
+    ends = begins
+    for _step in range(_STEPS):
+        ends = [build.call(multiply_add, [each, factors, summands]) for each in ends]
+    fewer = build.sub(left, count(1))
+    for phi, start, end in zip([left, *begins], [turn.args[0], *starts], [fewer, *ends], strict=True):
+        phi.add_incoming(start, entry)
+        phi.add_incoming(end, loop)
+    build.cbranch(build.icmp_signed(">", fewer, count(0)), loop, done)
 
-
-def _step(chain: int, step: int, vector: str, lanes: int) -> list[str]:
-    before = f"%sum{chain}" + (f".{step - 1}" if step else "")
-    operands = ", ".join(f"{vector} {name}" for name in (before, "%factors", "%summands"))
-    return [f"  %sum{chain}.{step} = call {vector} @llvm.fma.v{lanes}f32({operands})"]
-
-
-def _reduce(sums: list[str], vector: str) -> list[str]:
-    """Add all chains, so that the compiler may leave none out."""
-    total, lines = sums[0], []
-    for position, each in enumerate(sums[1:]):
-        lines.append(f"  %total{position} = fadd {vector} {total}, {each}")
-        total = f"%total{position}"
-    return [*lines, f"  %result = extractelement {vector} {total}, i32 0", "  ret float %result"]
+    build.position_at_end(done)
+    # The sum of all chains, so that the compiler may leave none out.
+    build.ret(build.extract_element(functools.reduce(build.fadd, ends), position(0)))
+    return str(module)
 
 
 def inner_loop(assembly: str) -> list[str]:
@@ -171,12 +158,6 @@ def require_registers_only(body: list[str], shape: Shape) -> None:
             f"the loop that finds the processor's peak holds {len(adds)} multiply-adds in registers instead of "
             f"{shape.chains * _STEPS}, and {others[:3]}; llvmlite compiled it differently than expected"
         )
-
-
-def _shape(level: str) -> Shape:
-    if level not in _SHAPES:
-        raise click.ClickException(f"no loop finds the peak of a processor of level {level}; known: {', '.join(_SHAPES)}")
-    return _SHAPES[level]
 
 
 def _compile(code: str) -> tuple[Any, str]:
@@ -222,27 +203,26 @@ def decoder_layers(model_args: Mapping[str, Any], frames: int) -> Iterator[Layer
         frames: latent frames in the window, margins included.
     """
     channels, length = int(model_args["upsample_initial_channel_decoder"]), frames
+    # Blocks of type 1 follow each dilated convolution by a plain one.
+    per_dilation = 2 if str(model_args["resblock_type_decoder"]) == "1" else 1
+    blocks = [
+        (kernel, per_dilation * len(dilations)) for kernel, dilations in
+        zip(model_args["resblock_kernel_sizes_decoder"], model_args["resblock_dilation_sizes_decoder"], strict=True)
+    ]  # fmt: skip
     yield Layer("first", int(model_args["hidden_channels"]), channels, _OUTER_KERNEL, frames)
     upsamplings = zip(model_args["upsample_rates_decoder"], model_args["upsample_kernel_sizes_decoder"], strict=True)
     for stage, (rate, kernel) in enumerate(upsamplings):
         yield Layer(f"stage {stage}, upsampling", channels, channels // 2, kernel, length)
         channels, length = channels // 2, length * rate
-        yield from _blocks(model_args, stage, channels, length)
+        for block_kernel, convolutions in blocks:
+            for _convolution in range(convolutions):
+                yield Layer(f"stage {stage}, kernel {block_kernel}", channels, channels, block_kernel, length)
     yield Layer("last", channels, 1, _OUTER_KERNEL, length)
 
 
 def decoder_multiply_adds(model_args: Mapping[str, Any], frames: int) -> int:
     """Return the multiply-adds of the decoder over `frames` latent frames."""
     return sum(layer.multiply_adds for layer in decoder_layers(model_args, frames))
-
-
-def _blocks(model_args: Mapping[str, Any], stage: int, channels: int, length: int) -> Iterator[Layer]:
-    """Yield the residual blocks of one stage; type 1 follows each dilated convolution by a plain one."""
-    per_dilation = 2 if str(model_args["resblock_type_decoder"]) == "1" else 1
-    sizes = zip(model_args["resblock_kernel_sizes_decoder"], model_args["resblock_dilation_sizes_decoder"], strict=True)
-    for kernel, dilations in sizes:
-        for _convolution in range(per_dilation * len(dilations)):
-            yield Layer(f"stage {stage}, kernel {kernel}", channels, channels, kernel, length)
 
 
 def _decode_windows(config_path: str, release: Path) -> None:

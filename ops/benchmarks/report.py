@@ -1,7 +1,6 @@
 """Benchmark report: values of several rounds, as a table for people and as one line of JSON for programs."""
 
 import json
-import math
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,7 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from app.system.cgroup import cpu_budget
+import numpy as np
+
 from app.tuning.machine import Machine
 
 _Size = TypeVar("_Size")
@@ -106,18 +106,12 @@ class Run:
 
 def percentile(values: Sequence[float], percent: float) -> float:
     """Return a percentile by nearest rank; 0 of no values."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)] if ordered else 0.0
+    return float(np.percentile(values, percent, method="inverted_cdf")) if values else 0.0
 
 
 def progress(message: str) -> None:
     """Print a line of progress to standard error."""
     print(f"bench: {message}", file=sys.stderr, flush=True)
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use, by affinity and CPU quota."""
-    return cpu_budget().used
 
 
 def print_report(report: Report, benchmark: str, machine: Machine, cores_used_by_others: float, json_path: Path | None) -> None:

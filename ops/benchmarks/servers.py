@@ -17,9 +17,10 @@ from typing import Any, TypeVar
 import psutil
 
 from app.scoreboard.board import Scoreboard
+from app.system.cgroup import cpu_budget
 from app.tuning import server as launcher
 from app.tuning.loadgen import ANSWERED, Request, Result, closed_loop, send
-from app.tuning.server import HOST, ROOT, Address, ServerFailedError, end_group, free_port, launch
+from app.tuning.server import HOST, ROOT, ServerFailedError, end_group, free_port, launch
 
 _Value = TypeVar("_Value")
 
@@ -35,6 +36,11 @@ _POLL_S = 0.0005
 _COQUI_PADDING = bytes(2 * 10_000)
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may use, by affinity and CPU quota."""
+    return cpu_budget().used
+
+
 @dataclass(frozen=True)
 class Program:
     """Running program that answers lines on its standard input with lines on its standard output."""
@@ -44,10 +50,6 @@ class Program:
     log: Path
     #: `time.monotonic()` just before exec.
     started_s: float
-
-    def since_start_s(self) -> float:
-        """Return the seconds since exec."""
-        return time.monotonic() - self.started_s
 
     def ask(self, line: str) -> str:
         """Write one line and return the answer.
@@ -72,22 +74,22 @@ class Program:
         if line := self.process.stdout.readline():
             return line
         self.process.wait()
-        raise self.failure(f"the process ended with status {self.process.returncode} before it answered")
-
-    def failure(self, what: str) -> ServerFailedError:
-        """Return an error with `what` and the end of the log."""
         end = self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
-        return ServerFailedError(f"{what}; the end of its log:\n{end}")
+        what = f"the program ended with status {self.process.returncode} before it answered"
+        raise ServerFailedError(f"{what}; the end of its log:\n{end}")
 
 
 @contextmanager
-def running(command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> Iterator[Program]:
-    """Run a program that answers lines, and end it afterwards."""
+def program(
+    scratch: Path, module: str, *arguments: object, environment: Mapping[str, str] | None = None
+) -> Iterator[Program]:
+    """Run a module of this package as a program that answers lines, and end it afterwards."""
+    log = scratch / f"{module}.log"
     with log.open("ab") as sink:
         started_s = time.monotonic()
         process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **(environment or {})}, text=True, start_new_session=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=sink,
+            _command(module, *arguments), cwd=ROOT, env={**os.environ, **(environment or {})}, text=True,
+            start_new_session=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=sink,
         )  # fmt: skip
     try:
         yield Program(process, log, started_s)
@@ -100,14 +102,8 @@ def running(command: Sequence[str], log: Path, environment: Mapping[str, str] | 
                     stream.close()  # type: ignore[union-attr]
 
 
-def program(module: str, *arguments: object) -> list[str]:
-    """Return the command line of a program of this package."""
+def _command(module: str, *arguments: object) -> list[str]:
     return [sys.executable, "-m", f"ops.benchmarks.{module}", *map(str, arguments)]
-
-
-def native_speaker(release: Path, *options: str) -> list[str]:
-    """Return the command line of Coqui's API in a process: it speaks lines and answers with seconds."""
-    return program("native", "speak", release, *options)
 
 
 def core_s(pid: int) -> float:
@@ -115,12 +111,6 @@ def core_s(pid: int) -> float:
     root = psutil.Process(pid)
     times = [process.cpu_times() for process in (root, *root.children(recursive=True))]
     return float(sum(each.user + each.system for each in times))
-
-
-def ask_ours(text: str, seed: int, **more: Any) -> Request:
-    """Return the request for `text` as a WAV file, with `more` fields in its body."""
-    body = {"input": text, "seed": seed, "response_format": "wav", **more}
-    return Request("/v1/audio/speech", json.dumps(body).encode(), characters=len(text))
 
 
 @dataclass(frozen=True)
@@ -138,27 +128,10 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Server:
+class Server(launcher.Server):
     """Server under measurement."""
 
     kind: Kind
-    launched: launcher.Server
-    address: Address
-
-    @property
-    def pid(self) -> int:
-        """Process id of the master, or of the only process."""
-        return self.launched.pid
-
-    @property
-    def port(self) -> int:
-        """Its TCP port."""
-        assert not isinstance(self.address, Path)
-        return self.address[1]
-
-    def since_start_s(self) -> float:
-        """Return the seconds since exec."""
-        return time.monotonic() - self.launched.started_s
 
     def speak(self, text: str, seed: int = 0) -> bytes:
         """Return `text` as a WAV file.
@@ -177,13 +150,13 @@ class Server:
         requests = iter([self.kind.ask(text, seed) for seed, text in enumerate(texts)])
         results = closed_loop(self.address, requests, clients, keep_bodies=True)
         if len(results) < len(texts):
-            raise self.launched.failure(f"{self.kind.name} answered {len(results)} of {len(texts)} requests")
+            raise self.failure(f"{self.kind.name} answered {len(results)} of {len(texts)} requests")
         return [self._body(result) for result in results]
 
     def _body(self, result: Result) -> bytes:
         if result.outcome != ANSWERED:
             what = f"{self.kind.name} answered {result.request.path[:60]} with {result.status} ({result.outcome})"
-            raise self.launched.failure(f"{what}: {result.body[:200]!r}")
+            raise self.failure(f"{what}: {result.body[:200]!r}")
         return result.body
 
     def board(self) -> Scoreboard:
@@ -194,10 +167,10 @@ class Server:
         """
         board = Scoreboard.of_process(self.pid)
         if board is None:
-            raise self.launched.failure(f"{self.kind.name} has no scoreboard")
+            raise self.failure(f"{self.kind.name} has no scoreboard")
         return board
 
-    def await_(self, value: Callable[[], _Value], within_s: float = 60.0) -> _Value:
+    def poll(self, value: Callable[[], _Value], within_s: float = 60.0) -> _Value:
         """Return the first value that is true, asked for every half millisecond.
 
         Raises:
@@ -206,19 +179,11 @@ class Server:
         deadline_s = time.monotonic() + within_s
         while not (found := value()):
             if time.monotonic() > deadline_s:
-                raise self.launched.failure(f"{self.kind.name} did not reach the expected state within {within_s:g} s")
+                raise self.failure(f"{self.kind.name} did not reach the expected state within {within_s:g} s")
             time.sleep(_POLL_S)
         return found
 
-    def await_ready(self, within_s: float = 120.0) -> float:
-        """Return the seconds from exec to the first positive answer on the ready path.
-
-        Raises:
-            ServerFailedError: it ended, or the time is over.
-        """
-        return self.launched.wait_ready(self.kind.ready_path, within_s=within_s)
-
-    def await_workers(self, count: int) -> list[int]:
+    def wait_workers(self, count: int) -> list[int]:
         """Wait until our server has `count` ready workers, without a request; return their process ids.
 
         Raises:
@@ -230,22 +195,36 @@ class Server:
             pids = [] if board is None else [int(row["pid"]) for row in board.working()]
             return pids if len(pids) == count else []
 
-        return self.launched.wait_for(ready)
+        return self.wait_for(ready)
 
 
 @contextmanager
-def started(kind: Kind, log: Path) -> Iterator[Server]:
-    """Start a server of `kind`, which is not ready yet; end it afterwards."""
+def started(kind: Kind, scratch: Path) -> Iterator[Server]:
+    """Start a server of `kind`, which is not ready yet; end it afterwards. Its log is in `scratch`."""
     address = (HOST, free_port())
-    with launch(kind.command(address[1]), log, address, kind.environment, grace_s=_GRACE_S) as launched:
-        yield Server(kind, launched, address)
+    with launch(kind.command(address[1]), scratch / f"{kind.name}.log", address, kind.environment, grace_s=_GRACE_S) as launched:
+        yield Server(**vars(launched), kind=kind)
 
 
-def ours(config_path: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Kind:
+@contextmanager
+def serving(kind: Kind, scratch: Path) -> Iterator[Server]:
+    """Start a server of `kind` and wait until it is ready; end it afterwards."""
+    with started(kind, scratch) as server:
+        server.wait_ready(kind.ready_path)
+        yield server
+
+
+def ask_ours(text: str, seed: int, **more: Any) -> Request:
+    """Return the request for `text` as a WAV file, with `more` fields in its body."""
+    body = {"input": text, "seed": seed, "response_format": "wav", **more}
+    return Request("/v1/audio/speech", json.dumps(body).encode(), characters=len(text))
+
+
+def ours(config_path: Path, *arguments: str, environment: Mapping[str, str] | None = None, name: str = "ours") -> Kind:
     """Return this server, as `ops/serve` runs it, with more `arguments` for gunicorn."""
     gunicorn = [str(Path(sys.executable).with_name("gunicorn")), "-c", str(launcher.PROCESS_MODEL)]
     return Kind(
-        name="ours",
+        name=name,
         command=lambda port: [*gunicorn, "--bind", f"{HOST}:{port}", *arguments],
         ready_path="/readyz",
         ask=ask_ours,
@@ -258,7 +237,7 @@ def coqui(release: Path) -> Kind:
     files = ["--model_path", release / "model_file.pth", "--config_path", release / "config.json"]
     return Kind(
         name="coqui",
-        command=lambda port: program("native", "serve", *files, "--port", port),
+        command=lambda port: _command("native", "serve", *files, "--port", port),
         ready_path="/",
         ask=lambda text, seed: Request("/api/tts?" + urllib.parse.urlencode({"text": text}), method="GET"),
     )

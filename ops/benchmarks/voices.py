@@ -1,17 +1,30 @@
-"""Voices and texts that are measured. Voices are built once and kept in the cache of the tests."""
+"""Voices and texts that are measured. Voices are built once and kept in the cache of the tests.
 
+As a program, `python -m ops.benchmarks.voices DIRECTORY` writes a release of LJSpeech's size with random weights, so that the
+process that needs one does not import torch and TTS.
+"""
+
+import itertools
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .checkpoints import ROOT, large_release
-from .report import progress
+from app.system import heap
+from app.tuning.server import ROOT
+from loader.config.settings import load_settings
+from loader.voices.catalog import locate_all, open_catalog
+from loader.voices.voice import Voice
+
+from .report import Run, progress
 from .servers import ours, started
 
 CACHE = ROOT / "tests" / ".cache"
 #: A first bake reads a checkpoint with torch and optimises three graphs.
 _BAKE_S = 900.0
+_SEED = 7
 
 HELLO = "Hello world."
 #: 5 to 30 words each, plain English, one sentence an entry, so that every server splits it alike.
@@ -63,11 +76,9 @@ BY_WORDS = {
 
 def long_text(characters: int = 18_000) -> str:
     """Return whole sentences, repeated, of at least that many characters: by default some 20 minutes of audio."""
-    text = ""
-    position = 0
+    text, sentences = "", itertools.cycle(SENTENCES)
     while len(text) < characters:
-        text += SENTENCES[position % len(SENTENCES)] + " "
-        position += 1
+        text += next(sentences) + " "
     return text.strip()
 
 
@@ -79,33 +90,101 @@ class MeasuredVoice:
     model_path: str
     release: Path
 
+    def write_config(self, folder: Path, workers: int, **more: Any) -> Path:
+        """Write a configuration for `workers` workers, with the settings `more`, and return its path."""
+        path = folder / "tts_config.yaml"
+        settings = {"model_path": self.model_path, "cache_dir": str(CACHE), "workers": workers, "log_format": "json", **more}
+        # JSON is YAML.
+        path.write_text(json.dumps(settings), encoding="utf-8")
+        return path
 
-def large_voice(scratch: Path) -> MeasuredVoice:
+    def bake(self, scratch: Path, **more: Any) -> None:
+        """Start a server once, with the settings `more`, and speak: bakes if necessary, and warms the page cache."""
+        progress(f"preparing {' '.join([Path(self.model_path).name, *map(str, more.values())])}; baked if this is the first time")
+        with started(ours(self.write_config(scratch, 1, **more), name="bake"), scratch) as server:
+            server.wait_ready(within_s=_BAKE_S)
+            server.speak("Ready.")
+
+
+def large_voice(run: Run) -> MeasuredVoice:
     """Return a voice of LJSpeech's size with random weights: noise at the same cost."""
     release = large_release(CACHE / "releases")
-    bake(str(release), scratch)
-    return MeasuredVoice(str(release), release)
+    voice = MeasuredVoice(str(release), release)
+    voice.bake(run.scratch)
+    return voice
 
 
-def embedded_voice(scratch: Path) -> MeasuredVoice:
+def embedded_voice(run: Run) -> MeasuredVoice:
     """Return the embedded voice."""
-    bake("embedded/joe", scratch)
+    # The bake writes the release.
+    MeasuredVoice("embedded/joe", CACHE).bake(run.scratch)
     return MeasuredVoice("embedded/joe", next((CACHE / "releases").glob("embedded-*")))
 
 
-def write_config(scratch: Path, model_path: str, workers: int, **more: Any) -> Path:
-    """Write a configuration for `workers` workers and return its path."""
-    path = scratch / "tts_config.yaml"
-    settings = {"model_path": model_path, "cache_dir": str(CACHE), "workers": workers, "log_format": "json", **more}
-    # JSON is YAML.
-    path.write_text(json.dumps(settings), encoding="utf-8")
-    return path
+def open_voice(config_path: str | Path) -> Voice:
+    """Open the configured voice in this process, as a server does before it forks."""
+    heap.keep_one_heap()  # as gunicorn.conf.py does
+    settings = load_settings(config_path)
+    return open_catalog(settings, locate_all(settings)).default
 
 
-def bake(model_path: str, scratch: Path, **more: Any) -> None:
-    """Start a server once, with `more` in its configuration, and speak: bakes if necessary, and warms the page cache."""
-    name = " ".join([Path(model_path).name, *map(str, more.values())])
-    progress(f"preparing {name}; baked if this is the first time")
-    with started(ours(write_config(scratch, model_path, 1, **more)), scratch / "bake.log") as server:
-        server.await_ready(within_s=_BAKE_S)
-        server.speak("Ready.")
+def large_release(releases: Path) -> Path:
+    """Return the directory of a voice of LJSpeech's size below `releases`; written on the first call."""
+    directory = releases / "ljspeech-size"
+    if not (directory / "hash.sha256").exists():
+        subprocess.run([sys.executable, "-m", "ops.benchmarks.voices", str(directory)], cwd=ROOT, check=True)
+    return directory
+
+
+def phoneme_config(name: str) -> Any:
+    """Return a VITS configuration as in tts_models/en/ljspeech/vits, of the default size: 83 million parameters."""
+    from TTS.tts.configs.vits_config import VitsConfig
+
+    return VitsConfig(
+        run_name=name, text_cleaner="phoneme_cleaners", use_phonemes=True, phonemizer="espeak",
+        phoneme_language="en-us", add_blank=True, enable_eos_bos_chars=False,
+    )  # fmt: skip
+
+
+def fill(model: Any) -> Any:
+    """Give layers that Coqui initialises with zeros small random weights, and those of speaker and language more weight.
+
+    Half of the network would have no effect otherwise, and no test could see a mistake in it.
+    """
+    import torch
+
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if not parameter.any():
+                parameter.normal_(0.0, 0.02)
+            if "cond" in name or name == "emb_l.weight":
+                parameter.mul_(6.0)
+    return model
+
+
+def import_libraries() -> None:
+    """Make Coqui importable, and seed torch."""
+    from loader.engines.compat.coqui_package import import_coqui
+
+    import_coqui()
+    import torch
+
+    torch.manual_seed(_SEED)
+
+
+def _write_large(directory: Path) -> None:
+    import_libraries()
+    import torch
+    from TTS.tts.models.vits import Vits
+
+    from loader.artifacts.release import seal_release
+
+    directory.mkdir(parents=True, exist_ok=True)
+    model = fill(Vits(phoneme_config("ljspeech")))
+    torch.save({"model": model.state_dict()}, directory / "model_file.pth")
+    model.config.save_json(str(directory / "config.json"))
+    seal_release(directory, "random-ljspeech", ["config.json", "model_file.pth"])
+
+
+if __name__ == "__main__":
+    _write_large(Path(sys.argv[1]))

@@ -14,11 +14,9 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
-from flask import Flask
 
 from app import wsgi
 from app.context import Context
@@ -28,14 +26,8 @@ from app.watchdog.watchdog import Watchdog
 
 from . import faults
 from .report import Report, Run, Value
-from .servers import program, running
-from .voices import HELLO, SENTENCES, embedded_voice, write_config
-
-OPTIONS = (
-    click.option("--requests", default=10_000, show_default=True, type=click.IntRange(100),
-                 help="How many requests without a leak there are, in all."),
-    click.option("--turns", default=10, show_default=True, type=click.IntRange(1), help="Turns of the costs in a round."),
-)  # fmt: skip
+from .servers import program
+from .voices import HELLO, SENTENCES, embedded_voice
 
 _KIB = 1024
 _LEAKS = {"PythonLeak": ("Python objects", "python"), "NumpyLeak": ("numpy arrays", "python"), "HeapLeak": ("C heap", "native")}
@@ -45,8 +37,7 @@ _WORDS = sorted({word.strip(".,") for sentence in SENTENCES for word in sentence
 _MAX_REQUESTS = 1000
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """One leak: class in `faults`, bytes per request, name, and the kind that the alert should name."""
 
     leak: str
@@ -62,19 +53,20 @@ CASES = (
 )
 
 
-def watchdog(run: Run, requests: int, turns: int) -> Report:
+@click.option("--requests", default=10_000, show_default=True, type=click.IntRange(100),
+              help="How many requests without a leak there are, in all.")  # fmt: skip
+def watchdog(run: Run, requests: int) -> Report:
     """Cost of the watchdog, and the number of requests until a leak is found.
 
     Pairing: the same sentences without the watchdog, with it, with tracemalloc, and with a collection each, in short turns.
     Figures: core time / without; requests until the right alert; false alarms. Targets: <= 1.02; <= 500; none.
     """
-    turns, requests = run.size(turns, 1), run.size(requests, 20)
-    cases = run.size(CASES, CASES[1:2])
-    config_path = write_config(run.scratch, embedded_voice(run.scratch).model_path, 1)
+    turns, requests, cases = run.size(10, 1), run.size(requests, 20), run.size(CASES, CASES[1:2])
+    config_path = embedded_voice(run).write_config(run.scratch, 1)
     environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "CHORUS_CONFIG": str(config_path)}
 
     def measure(number: int) -> Iterable[Value]:
-        with running(program("watchdog"), run.scratch / "watched.log", environment) as watched:
+        with program(run.scratch, "watchdog", environment=environment) as watched:
             if not run.is_quick:
                 watched.ask("cost 1")  # the first turn fills caches
             cost = json.loads(watched.ask(f"cost {turns}"))
@@ -89,7 +81,7 @@ def watchdog(run: Run, requests: int, turns: int) -> Report:
                 delay = float(found["requests"]) if found["kind"] == case.kind else float("inf")
                 yield Value(f"delay, {case.name}", "", delay, "<= 500")
             if number == 1:
-                yield Value("false alarms", "", len(json.loads(watched.ask(f"well {requests}"))["alerts"]), "<= 0")
+                yield Value("false alarms", "", len(json.loads(watched.ask(f"well {requests}"))), "<= 0")
 
     return run.report(
         measure,
@@ -114,11 +106,11 @@ class _Worker:
     def __init__(self) -> None:
         heap.keep_one_heap()
         gc.disable()
-        self._flask: Flask = wsgi.create()
-        self._context: Context = self._flask.extensions["chorus"]
+        flask = wsgi.create()
+        self._context: Context = flask.extensions["chorus"]
         board = Scoreboard(1)
         self._context.enter_worker(board, board.take_slot())
-        self._client = self._flask.test_client()
+        self._client = flask.test_client()
         self._random = random.Random(1)
         self._use(_Unwatched())
         for seed in range(20):
@@ -138,13 +130,14 @@ class _Worker:
         self.speak(" ".join(self._random.choices(_WORDS, k=self._random.randint(2, 7))) + ".", seed)
 
     @contextmanager
-    def watched(self, alerted: Callable[[str], None] = lambda kind: None) -> Iterator[None]:
-        """Run the watchdog, as in a worker of gunicorn."""
-        watching = Watchdog(self._context.settings.watchdog, lambda sample: None, alerted, lambda: True, lambda: None)
+    def watched(self) -> Iterator[list[str]]:
+        """Run the watchdog, as in a worker of gunicorn; yields the kinds of its alerts, which grow."""
+        alerts: list[str] = []
+        watching = Watchdog(self._context.settings.watchdog, lambda sample: None, alerts.append, lambda: True, lambda: None)
         self._use(watching)
         watching.begin()
         try:
-            yield
+            yield alerts
         finally:
             watching.stop()
             self._use(_Unwatched())
@@ -159,41 +152,39 @@ def _cost(worker: _Worker, turns: int) -> dict[str, float]:
     The sides take short turns, so that other work on the machine reaches all of them.
     """
     collections: list[tuple[float, int]] = []
+    spent_s: dict[str, list[float]] = {"alone": [], "watched": [], "traced": [], "collected": []}
 
     def collect() -> None:
         began_s = time.perf_counter()
         found = gc.collect()
         collections.append((time.perf_counter() - began_s, found))
 
-    spent_s: dict[str, list[float]] = {"alone": [], "watched": [], "traced": [], "collected": []}
+    def speak(side: str, after: Callable[[], None] = lambda: None) -> None:
+        """Every side speaks the same."""
+        began_s = time.process_time()
+        for text in SENTENCES:
+            worker.speak(text, turn)
+            after()
+        spent_s[side].append((time.process_time() - began_s) / len(SENTENCES))
+
     for turn in range(turns):
-        spent_s["alone"].append(_spent_s(worker, turn))
+        speak("alone")
         with worker.watched():
-            spent_s["watched"].append(_spent_s(worker, turn))
+            speak("watched")
             tracemalloc.start()
-            spent_s["traced"].append(_spent_s(worker, turn))
+            speak("traced")
             tracemalloc.stop()
-        spent_s["collected"].append(_spent_s(worker, turn, collect))
+        speak("collected", collect)
     took_s, found = zip(*collections, strict=True)
     medians = {side: statistics.median(each) for side, each in spent_s.items()}
     return {**medians, "collection_s": statistics.fmean(took_s), "found": statistics.fmean(found)}
 
 
-def _spent_s(worker: _Worker, turn: int, after: Callable[[], None] = lambda: None) -> float:
-    """Return the core time per request of one turn: every side speaks the same."""
-    began_s = time.process_time()
-    for text in SENTENCES:
-        worker.speak(text, turn)
-        after()
-    return (time.process_time() - began_s) / len(SENTENCES)
-
-
 def _leak(worker: _Worker, name: str, size_bytes: int) -> dict[str, Any]:
     """Return after how many leaking requests there was an alert, and its kind; None if there was none."""
-    alerts: list[str] = []
     make: Any = getattr(faults, name)
     leaking = make(size_bytes) if size_bytes else make()
-    with worker.watched(alerts.append):
+    with worker.watched() as alerts:
         for number in range(1, _MAX_REQUESTS + 1):
             leaking.serve(number)
             worker.speak_new_text(number)
@@ -203,25 +194,24 @@ def _leak(worker: _Worker, name: str, size_bytes: int) -> dict[str, Any]:
     return {"requests": number, "kind": alerts[0] if alerts else None}
 
 
-def _well(worker: _Worker, requests: int) -> dict[str, Any]:
+def _well(worker: _Worker, requests: int) -> list[str]:
     """Return the alerts over that many requests without a leak."""
-    alerts: list[str] = []
-    with worker.watched(alerts.append):
+    with worker.watched() as alerts:
         for number in range(requests):
             worker.speak_new_text(number)
-    return {"alerts": alerts}
+    return alerts
 
 
 def _answer_lines() -> None:
     worker = _Worker()
     for line in sys.stdin:
-        what, *words = line.split()
-        if what == "cost":
-            answer: dict[str, Any] = _cost(worker, int(words[0]))
-        elif what == "leak":
-            answer = _leak(worker, words[0], int(words[1]))
-        else:
-            answer = _well(worker, int(words[0]))
+        match line.split():
+            case ["cost", turns]:
+                answer: Any = _cost(worker, int(turns))
+            case ["leak", name, size_bytes]:
+                answer = _leak(worker, name, int(size_bytes))
+            case [_, requests]:
+                answer = _well(worker, int(requests))
         print(json.dumps(answer), flush=True)
 
 

@@ -24,7 +24,7 @@ needs_py_spy = pytest.mark.skipif(
 
 
 def flame(*words, **options):
-    command = [sys.executable, "-m", "ops.benchmarks.flame", *map(str, words)]
+    command = [sys.executable, "-m", "ops.flame", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, **options)
 
 
@@ -81,7 +81,7 @@ def test_every_worker_is_dumped_and_recorded(server, tmp_path):
 def test_ctrl_c_ends_py_spy_and_leaves_no_file(server, tmp_path):
     words = ["--pid", str(server.process.pid), "--seconds", "600", "--output", str(tmp_path)]
     running = subprocess.Popen(
-        [sys.executable, "-m", "ops.benchmarks.flame", *words], cwd=ROOT, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "ops.flame", *words], cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
     assert "recording 2 workers" in running.stderr.readline()
     server.eventually(lambda: len(psutil.Process(running.pid).children()) == 2)

@@ -69,9 +69,9 @@ def coquis_server(release):
 def both(write_config, embedded_release, tmp_path_factory):
     """Coqui's server and ours on the embedded voice."""
     folder = tmp_path_factory.mktemp("coqui")
-    with servers.started(coquis_server(speaking_evenly(embedded_release, folder / "release")), folder / "log") as theirs:
+    with servers.started(coquis_server(speaking_evenly(embedded_release, folder / "release")), folder) as theirs:
         ours = Server(write_config(speech={"noise_scale_duration": 0.0})).start().ready()
-        theirs.await_ready()
+        theirs.wait_ready(theirs.kind.ready_path)
         yield theirs, ours
         ours.stop()
 
@@ -80,10 +80,10 @@ def both(write_config, embedded_release, tmp_path_factory):
 def choirs(write_config, release_of, tmp_path_factory):
     """The same on a voice of three speakers and three languages."""
     folder, release = tmp_path_factory.mktemp("choir"), release_of("languages")
-    with servers.started(coquis_server(speaking_evenly(release, folder / "release")), folder / "log") as theirs:
+    with servers.started(coquis_server(speaking_evenly(release, folder / "release")), folder) as theirs:
         voices = [{"name": "choir", "model_path": str(release), "language": "en"}]
         ours = Server(write_config(voices=voices, speech={"noise_scale_duration": 0.0})).start().ready()
-        theirs.await_ready()
+        theirs.wait_ready(theirs.kind.ready_path)
         yield theirs, ours
         ours.stop()
 

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from ops.benchmarks.clients import READERS, Readers, over_tcp, over_unix
+from app.tuning.server import HOST
+from ops.benchmarks.clients import READERS, Readers
 from ops.benchmarks.voices import long_text
 from tests.support.nginx import Edge, Origin, needs_nginx
 
@@ -72,11 +73,11 @@ def all_honest(ask):
         return list(pool.map(lambda pair: ask(pair[1], seed=pair[0]), enumerate(HONEST)))
 
 
-def beside_slow_readers(origin, ask, connect):
+def beside_slow_readers(origin, ask, address):
     """Have honest clients served beside slow readers; assert that all hear what they are to hear, and that nothing is left."""
     right = [answer.body for answer in all_honest(ask)]
     with Readers() as readers:
-        slow = [readers.add(connect, slowly(number)) for number in range(READERS)]
+        slow = [readers.add(address, slowly(number)) for number in range(READERS)]
         origin.eventually(lambda: parked(origin) == READERS)
         answers = all_honest(ask)
         busy = workers(origin)
@@ -95,7 +96,7 @@ def beside_slow_readers(origin, ask, connect):
 def test_honest_clients_are_served_while_twenty_read_a_stream_slowly(start):
     server = start(keys={"admission": ADMISSION}).ready()
 
-    beside_slow_readers(server, server.speak, over_tcp(server.port))
+    beside_slow_readers(server, server.speak, (HOST, server.port))
 
 
 @needs_nginx
@@ -105,7 +106,7 @@ def test_they_are_served_behind_nginx_too(write_config):
         origin = Origin(write_config(admission=ADMISSION), path=edge.place.upstream).start().ready()
         addresses = iter(range(1, 250))
         beside_slow_readers(
-            origin, lambda text, **fields: edge.speak(text, f"10.9.0.{next(addresses)}", **fields), over_unix(edge.place.socket)
+            origin, lambda text, **fields: edge.speak(text, f"10.9.0.{next(addresses)}", **fields), edge.place.socket
         )
         edge.stop()
         origin.stop()
@@ -116,7 +117,7 @@ def test_events_and_whole_answers_that_are_read_slowly_do_not_keep_others_out(st
     server = start(keys={"admission": ADMISSION, "threads": 2}).ready()
     with Readers() as readers:
         for number in range(6):
-            readers.add(over_tcp(server.port), slowly(number, **how))
+            readers.add((HOST, server.port), slowly(number, **how))
         server.eventually(lambda: parked(server) == 6)
         assert {200} == {each.status for each in all_honest(server.speak)}
     server.eventually(lambda: is_idle(server))
@@ -127,8 +128,8 @@ def test_if_too_many_read_slowly_the_slowest_are_cut_and_counted_and_one_that_pl
     playing = slowly(99, input="The birch canoe slid on the smooth planks. " * 12)
     right = server.speak(playing["input"], stream=True, seed=99).body
     with Readers() as readers:
-        player = readers.add(over_tcp(server.port), playing, rate_bytes_s=2 * 22_050)
-        slow = [readers.add(over_tcp(server.port), slowly(number)) for number in range(7)]
+        player = readers.add((HOST, server.port), playing, rate_bytes_s=2 * 22_050)
+        slow = [readers.add((HOST, server.port), slowly(number)) for number in range(7)]
         server.eventually(lambda: sum(each.has_ended for each in slow) >= 3)
         server.eventually(lambda: player.has_ended)
         assert {200} == {each.status for each in all_honest(server.speak)}
@@ -146,7 +147,7 @@ def test_if_too_many_read_slowly_the_slowest_are_cut_and_counted_and_one_that_pl
 def test_a_client_that_leaves_while_it_is_waited_for_leaves_nothing_behind(start):
     server = start("--workers", "1", keys={"threads": 2}).ready()
     with Readers() as readers:
-        slow = readers.add(over_tcp(server.port), slowly())
+        slow = readers.add((HOST, server.port), slowly())
         server.eventually(lambda: parked(server) == 1)
         readers.remove(slow)
         server.eventually(lambda: is_idle(server))

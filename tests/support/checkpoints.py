@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ops.benchmarks.checkpoints import fill, import_libraries, phoneme_config
+from ops.benchmarks.voices import fill, import_libraries, phoneme_config
 
 #: The architecture of LJSpeech, thin: bakes in seconds.
 TINY_SIZE = "tiny"

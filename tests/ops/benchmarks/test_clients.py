@@ -9,12 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from app.tuning.loadgen import Request
+from app.tuning.server import ServerFailedError
 from loader.wav import wav_header
 from ops.benchmarks.clients import (
     Delivery,
-    NotSpokenError,
     Playback,
-    connect_tcp,
+    connect,
     deliveries,
     gaps_s,
     playback,
@@ -138,7 +138,7 @@ def test_an_error_is_told_with_its_status_and_words():
         begin(handler, 413, Content_Length=8)
         handler.wfile.write(b"too long")
 
-    with answering(send) as port, pytest.raises(NotSpokenError, match="413.*too long"):
+    with answering(send) as port, pytest.raises(ServerFailedError, match="413.*too long"):
         list(deliveries(port, ASK))
 
 
@@ -147,12 +147,12 @@ def test_what_is_no_wav_file_is_not_taken_for_one():
         begin(handler, Content_Length=100)
         handler.wfile.write(bytes(100))
 
-    with answering(send) as port, pytest.raises(NotSpokenError, match="no WAV header"):
+    with answering(send) as port, pytest.raises(ServerFailedError, match="no WAV header"):
         list(deliveries(port, ASK))
 
 
 def test_the_kernel_holds_no_more_for_the_reader_than_it_may():
-    with answering(begin) as port, connect_tcp(port, buffer_bytes=32_768) as connected:
+    with answering(begin) as port, connect(("127.0.0.1", port), buffer_bytes=32_768) as connected:
         # Linux doubles what is asked for, for its own accounting.
         assert 2 * 32_768 == connected.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
@@ -163,7 +163,7 @@ def test_a_stream_without_its_last_chunk_is_cut():
         send_chunk(handler, wav_header(RATE_HZ, None) + SECOND)
         handler.close_connection = True
 
-    with answering(send) as port, pytest.raises(NotSpokenError, match="IncompleteRead"):
+    with answering(send) as port, pytest.raises(ServerFailedError, match="IncompleteRead"):
         list(deliveries(port, ASK))
 
 
@@ -173,7 +173,7 @@ def test_a_whole_file_that_ends_early_is_cut():
         handler.wfile.write(wav_header(RATE_HZ, len(SECOND)) + SECOND[:-6])
         handler.close_connection = True
 
-    with answering(send) as port, pytest.raises(NotSpokenError, match="6 bytes are missing"):
+    with answering(send) as port, pytest.raises(ServerFailedError, match="6 bytes are missing"):
         list(deliveries(port, ASK))
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.tuning.loadgen import ANSWERED, LATE, REFUSED, Request, Result
-from ops.benchmarks import engines, fairness, faults, health, latency, startup
-from ops.benchmarks.overload import Capacity, Overload, latency_ms, overload_values, queue_for, recovery_s
-from ops.benchmarks.throughput import Rate
+from ops.benchmarks import availability, engines, faults, load, speed
+from ops.benchmarks.load import Capacity, Overload, latency_ms, overload_values, queue_for, recovery_s
 
 ASKED = Request("/v1/audio/speech")
 
@@ -30,29 +29,29 @@ def by_name(values):
     return {each.name: each for each in values}
 
 
-OURS, UNSTREAMED = latency.Heard(0.1, 0.5, 9.0, 0.0), latency.Heard(0.6, 0.6, 9.0, 0.0)
-COQUI, PIPER = latency.Heard(1.0, 1.0, 9.5, 0.0), latency.Heard(0.5, 0.8, 8.5, 0.0)
+OURS, UNSTREAMED = speed.Heard(0.1, 0.5, 9.0, 0.0), speed.Heard(0.6, 0.6, 9.0, 0.0)
+COQUI, PIPER = speed.Heard(1.0, 1.0, 9.5, 0.0), speed.Heard(0.5, 0.8, 8.5, 0.0)
 SIDES = {"ours": OURS, "ours unstreamed": UNSTREAMED, "coqui": COQUI, "piper": PIPER}
 
 
 def test_latency_of_ours_is_put_over_theirs_and_has_targets_for_30_words():
-    found = {name: (round(each.value, 6), each.target) for name, each in by_name(latency.embedded_values(30, SIDES)).items()}
+    found = {name: (round(each.value, 6), each.target) for name, each in by_name(speed.embedded_values(30, SIDES)).items()}
 
     assert (0.1, "<= 0.15") == found["30 words, ours / coqui, first audio"]
     assert (0.2, "<= 0.3") == found["30 words, ours / piper, first audio"]
     assert (0.5, "<= 0.5") == found["30 words, ours / coqui, whole"]
     assert (0.625, "<= 0.75") == found["30 words, ours / piper, whole"]
     assert (600, "") == found["30 words, ours unstreamed, whole"]
-    assert not any(each.target for each in latency.embedded_values(5, SIDES))
+    assert not any(each.target for each in speed.embedded_values(5, SIDES))
 
 
 def test_first_audio_of_the_large_voice_is_put_over_its_own_whole():
-    *_, ratio = latency.large_values(SIDES)
+    *_, ratio = speed.large_values(SIDES)
     assert (0.2, "<= 0.2") == (ratio.value, ratio.target)
 
 
 def test_parallel_windows_are_put_over_sequential_ones():
-    *_, ratio = latency.load_values({True: Rate(24.0, 12.0), False: Rate(25.0, 12.5)})
+    *_, ratio = speed.load_values({True: speed.Rate(24.0, 12.0), False: speed.Rate(25.0, 12.5)})
     assert (0.96, ">= 0.97") == (ratio.value, ratio.target)
 
 
@@ -68,9 +67,9 @@ def test_native_is_put_over_each_engine_sentence_by_sentence():
 
 def test_a_first_request_is_compared_with_the_old_workers_of_the_same_kill():
     """Of medians by themselves 200 / 100 would be left."""
-    kills = [(9.0, ready_ms, (first_ms, 2 * first_ms), (old_ms, old_ms))
+    kills = [availability.Kill(9.0, ready_ms, (first_ms, 2 * first_ms), (old_ms, old_ms))
              for ready_ms, first_ms, old_ms in ((10.0, 100.0, 100.0), (11.0, 200.0, 200.0), (90.0, 300.0, 50.0))]  # fmt: skip
-    found = by_name(startup.kill_values(kills))
+    found = by_name(availability.kill_values(kills))
 
     assert 1.0 == found["first of a new / an old worker's"].value
     assert 2.0 == found["the same by core time"].value
@@ -86,29 +85,29 @@ def status(waiting, refused=0, up_s=0.0):
     worker = {"waiting": waiting, "speaking": 1}
     totals = {"outcomes": {"done": 0}, "refusals": {"queue_full": refused, "waited_too_long": 0}}
     state = {"queue": 64, "up_s": up_s, "workers": [worker], "totals": totals}
-    return health.Probe("/status", 1.0, 200, json.dumps(state).encode())
+    return availability.Probe("/status", 1.0, 200, json.dumps(state).encode())
 
 
 def test_a_failed_probe_counts_with_its_time_and_the_load_is_read_from_status():
-    others = [health.Probe(path, 1000.0, None) for path in ("/livez", "/readyz", "/metrics")]
+    others = [availability.Probe(path, 1000.0, None) for path in ("/livez", "/readyz", "/metrics")]
     states = [status(64, 1, 10.0), status(60, 7, 12.0), status(64, 21, 14.0)]
-    found = by_name(health.probe_values([*others, *states]))
+    found = by_name(availability.probe_values([*others, *states]))
 
     assert (3, 1000.0) == (found["probes that failed"].value, found["/livez: slowest"].value)
     assert (pytest.approx(2 / 3), 60) == (found["queue full, share of looks"].value, found["fewest that waited"].value)
     assert 5.0 == found["refused, queue full"].value
 
 
-TWO_OF_FOUR = fairness.Window((answered(0, 0.4), answered(0, 0.4), late(2), late(2)), (1, 1), (3.0, 1.0), (0.002, 0.03))
+TWO_OF_FOUR = load.Window((answered(0, 0.4), answered(0, 0.4), late(2), late(2)), (1, 1), (3.0, 1.0), (0.002, 0.03))
 
 
 def test_the_busiest_worker_is_put_over_the_mean():
-    found = [fairness.busiest_to_mean(each) for each in ((2.0, 2.0), (3.0, 1.0), (1.0, 0.0), (0, 0))]
+    found = [load.busiest_to_mean(each) for each in ((2.0, 2.0), (3.0, 1.0), (1.0, 0.0), (0, 0))]
     assert [1.0, 1.5, 2.0, 1.0] == found
 
 
 def test_percentiles_are_of_the_answered_and_beside_them_of_all():
-    found = by_name(fairness.window_values("2 x, sync", TWO_OF_FOUR, is_ours=False))
+    found = by_name(load.window_values("2 x, sync", TWO_OF_FOUR, is_ours=False))
 
     assert 400 == pytest.approx(found["2 x, sync: whole p95"].value)
     assert 10_000 == found["2 x, sync: whole p95 of all"].value
@@ -116,7 +115,7 @@ def test_percentiles_are_of_the_answered_and_beside_them_of_all():
 
 
 def test_worker_classes_differ_by_what_they_take_at_a_time_and_nothing_else():
-    alike, gthread, sync = (kind.command(8000) for kind in fairness.worker_kinds(Path("tts_config.yaml")))
+    alike, gthread, sync = (kind.command(8000) for kind in load.worker_kinds(Path("tts_config.yaml")))
 
     assert [*alike, "--worker-class", "gthread", "--threads", "2", "--worker-connections", "2"] == gthread
     # gunicorn makes gthread of sync if it has more than one thread.
@@ -124,7 +123,7 @@ def test_worker_classes_differ_by_what_they_take_at_a_time_and_nothing_else():
 
 
 def overload_of(during, before=(answered(0.0, 1.0),), after=()):
-    return by_name(overload_values(Overload(Capacity(2.0, 1.0), 2.0, 10.0, before, during, after, 0.1)))
+    return by_name(overload_values(Overload(Capacity(2.0, 1.0), 10.0, before, during, after, 0.1)))
 
 
 def test_goodput_counts_what_was_answered_in_time():

@@ -1,7 +1,7 @@
-"""Which samples of memory belong to which audio."""
+"""Long text: which samples of memory belong to which audio."""
 
 from ops.benchmarks.clients import Delivery
-from ops.benchmarks.longtext import Reading, Sample
+from ops.benchmarks.memory import Reading, Sample
 
 
 def reading(delivered, sampled_at_s):
