@@ -15,9 +15,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -93,13 +93,12 @@ def native_spoken_s(release: Path, scratch: Path, environment: Mapping[str, str]
         return time.monotonic() - native.started_s
 
 
-@dataclass(frozen=True)
-class Kill:
-    """One killed worker: milliseconds until its successor exists and is ready, and what a request costs then."""
+class Kill(NamedTuple):
+    """One killed worker: milliseconds until its successor exists and is ready, and of two requests by clock and by core time."""
 
     forked_ms: float
     ready_ms: float
-    #: Of the successor's first request and of the same to an old worker: milliseconds by the clock, and of core time.
+    #: The first request of the successor, and the same of an old worker.
     first_ms: tuple[float, float]
     old_ms: tuple[float, float]
 
@@ -122,9 +121,8 @@ def respawn(run: Run) -> Report:
     return run.report(
         measure,
         f"A voice of LJSpeech's size, {_WORKERS} workers, {kills} kills a round, one at a time; medians of a round.",
-        "Forked: the successor exists. Ready: it says so on the scoreboard, and listens.",
-        f"First request: {len(_TEXT.split())} words, to the new worker at once and to an old one after it; the others are "
-        "stopped meanwhile (SIGSTOP), and idle.",
+        "Forked: the successor exists. Ready: it says so on the scoreboard, and listens. First request: "
+        f"{len(_TEXT.split())} words, to the new worker at once and to an old one after it; the others are stopped meanwhile.",
     )
 
 
@@ -201,8 +199,7 @@ def hang(run: Run) -> Report:
 
     return run.report(
         measure,
-        f"The embedded voice, {_HANG_WORKERS} workers, admission.stall_s {_STALL_S:g}; each way {times} times a round, one at a "
-        "time, and of these the slowest. Seconds from the deadline.",
+        f"The embedded voice, {_HANG_WORKERS} workers, admission.stall_s {_STALL_S:g}; the slowest of {times} hangs of each way.",
         "Dumped: the stacks of all threads are in the log. Ended: the master has counted it. Successor: it takes requests.",
     )
 
@@ -231,14 +228,11 @@ def _hang_once(server: Server, board: Scoreboard, trigger: Path, way: str, draw:
     return dumped_s, ended_s, successor_s
 
 
-@dataclass(frozen=True)
-class Probe:
-    """One probe on a connection of its own."""
+class Probe(NamedTuple):
+    """One probe on a connection of its own, timed from when it was due; without an answer its status is None."""
 
     path: str
-    #: From when it was due to the last byte of its answer, or to its failure.
     took_ms: float
-    #: None if there was no answer.
     status: int | None
     body: bytes = b""
 
@@ -255,7 +249,10 @@ def health(run: Run, minutes: float) -> Report:
 
     def measure(_number: int) -> Iterable[Value]:
         with serving(ours(config_path), run.scratch) as server:
-            with _saturated(server, run.scratch):
+            board = server.board()
+            served, waiting = int(board.header["places"]) * usable_cores(), int(board.header["queue"])
+            with program(run.scratch, "availability", server.port, served + waiting + _REFUSED):
+                server.poll(lambda: board.waiting() >= waiting)
                 probes = list(_probes(server, round(60 * minutes * _PROBES_HZ)))
             if len(server.worker_pids()) != usable_cores():
                 raise server.failure("a worker ended while it was probed")
@@ -266,18 +263,8 @@ def health(run: Run, minutes: float) -> Report:
         f"The embedded voice, a worker a core, default settings. {_REFUSED} clients more than are served and may wait ask for "
         f"{len(SHORT_TEXT.split())} words each, whole WAV files, closed loop; a refused client asks again after {_PAUSE_S:g} s.",
         f"{_PROBES_HZ:g} probes a second for {minutes:g} minutes, each path in turn, on a connection each, timed from when it "
-        f"was due; one that takes {_PROBE_TIMEOUT_S:g} s has failed. All have the same cores.",
+        f"was due; one that takes {_PROBE_TIMEOUT_S:g} s has failed.",
     )
-
-
-@contextmanager
-def _saturated(server: Server, scratch: Path) -> Iterator[None]:
-    """Keep every worker speaking and the queue full."""
-    board = server.board()
-    served, waiting = int(board.header["places"]) * usable_cores(), int(board.header["queue"])
-    with program(scratch, "availability", server.port, served + waiting + _REFUSED):
-        server.poll(lambda: board.waiting() >= waiting)
-        yield
 
 
 def _probes(server: Server, number: int) -> Iterator[Probe]:
@@ -322,10 +309,6 @@ def probe_values(probes: Sequence[Probe]) -> Iterable[Value]:
         yield Value(name, "1/s", (last - first) / up_s)
 
 
-def _ask_for_ever(port: int, clients: int) -> None:
-    requests = (ask_ours(SHORT_TEXT, seed) for seed in itertools.count())
-    closed_loop((HOST, port), requests, clients, pause_s=_PAUSE_S)
-
-
 if __name__ == "__main__":
-    _ask_for_ever(int(sys.argv[1]), int(sys.argv[2]))
+    _requests = (ask_ours(SHORT_TEXT, seed) for seed in itertools.count())
+    closed_loop((HOST, int(sys.argv[1])), _requests, int(sys.argv[2]), pause_s=_PAUSE_S)

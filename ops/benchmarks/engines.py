@@ -115,11 +115,7 @@ class Speaker:
         return time.perf_counter() - started_s, audio_s
 
     def measure(self, text: str, seed: int) -> None:
-        """Measure one sentence: the whole of it, then its first window.
-
-        Raises:
-            ServerFailedError: it used more than the one thread it was given.
-        """
+        """Measure one sentence: the whole of it, then its first window. More than one thread is an error."""
         assert self.process is not None
         core_before_s = core_s(self.process.process.pid)
         took_s, audio_s = self.speak(text, seed, soon=False)

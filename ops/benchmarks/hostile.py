@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 import click
@@ -81,15 +81,14 @@ def slow_readers(run: Run) -> Report:
     """
     config_path = embedded_voice(run).write_config(run.scratch, usable_cores())
 
-    def found(where: str, server: Server, address: Address) -> Sequence[Value]:
-        beside = partial(_reading_slowly, server, address)
-        return _latencies_in_turn(run, address, beside, f"{where}: ", "slow readers", "<= 1.3")
+    def found(prefix: str, server: Server, address: Address) -> Sequence[Value]:
+        return _latencies_in_turn(run, address, partial(_reading_slowly, server, address), prefix, "slow readers", "<= 1.3")
 
     def measure(_number: int) -> Iterable[Value]:
         with serving(ours(config_path), run.scratch) as server:
-            yield from found("without nginx", server, server.address)
+            yield from found("without nginx: ", server, server.address)
         with behind_nginx(config_path, run.scratch) as (server, address):
-            yield from found("behind nginx", server, address)
+            yield from found("behind nginx: ", server, address)
 
     return run.report(
         measure,
@@ -100,14 +99,8 @@ def slow_readers(run: Run) -> Report:
 
 
 def _honest_note(run: Run) -> str:
-    return (
-        f"{_HONEST} honest clients take {len(_sentences(run))} sentences {run.size(_TURNS, 1)} times, whole files, closed loop; "
-        "beside slow clients and alone in turn"
-    )
-
-
-def _sentences(run: Run) -> Sequence[str]:
-    return SENTENCES[: run.size(len(SENTENCES), 6)]
+    times = f"{run.size(len(SENTENCES), 6)} sentences {run.size(_TURNS, 1)} times"
+    return f"{_HONEST} honest clients take {times}, whole files, closed loop; beside slow clients and alone in turn"
 
 
 def _latencies_in_turn(
@@ -127,7 +120,7 @@ def _latencies_in_turn(
 
     def take_all() -> list[float]:
         with ThreadPoolExecutor(_HONEST) as pool:
-            return list(pool.map(ask, _sentences(run)))
+            return list(pool.map(ask, SENTENCES[: run.size(len(SENTENCES), 6)]))
 
     take_all()  # fills caches
     alone_s: list[float] = []
@@ -136,10 +129,11 @@ def _latencies_in_turn(
         alone_s += take_all()
         with beside():
             beside_s += take_all()
-    values = []
-    for name, value in (("p50", statistics.median), ("p95", _p95)):
-        values.append(Value(f"{prefix}{name} alone", "s", value(alone_s)))
-        values.append(Value(f"{prefix}{name} beside {others}", "s", value(beside_s)))
+    values = [
+        Value(f"{prefix}{name} {who}", "s", value(latencies_s))
+        for name, value in (("p50", statistics.median), ("p95", _p95))
+        for who, latencies_s in (("alone", alone_s), (f"beside {others}", beside_s))
+    ]
     return [*values, Value(f"{prefix}p95 beside {others} / alone", "x", _p95(beside_s) / _p95(alone_s), target)]
 
 
@@ -169,18 +163,6 @@ def _long_stream(seed: int) -> Mapping[str, object]:
     return {"input": long_text(), "response_format": "wav", "stream": True, "seed": seed}
 
 
-@dataclass
-class Tally:
-    """Requests of one round of `hostile`."""
-
-    alone_s: list[float] = field(default_factory=list)
-    beside_s: list[float] = field(default_factory=list)
-    #: Honest requests without a 200, or with other bytes than before.
-    failed: int = 0
-    #: Hostile requests by kind and answer.
-    hostile: Counter[str] = field(default_factory=Counter)
-
-
 @click.option("--minutes", default=10.0, show_default=True, type=click.FloatRange(0.2), help="How long a round takes.")
 def hostile(run: Run, minutes: float) -> Report:
     """Honest clients beside texts that ended workers, slow readers, broken requests, silence and drips.
@@ -193,23 +175,23 @@ def hostile(run: Run, minutes: float) -> Report:
 
     def measure(_number: int) -> Iterable[Value]:
         with serving(ours(config_path), run.scratch) as server:
-            tally, references = Tally(), {text: _digest(server.speak(text)) for text in SENTENCES}
+            references = {text: _digest(server.speak(text)) for text in SENTENCES}
             forks = int(server.board().rows["forks"].sum())
-            _ask_honestly(server, references, tally, tally.alone_s, lasts_s * _ALONE_SHARE)
+            alone = _ask_honestly(server, references, lasts_s * _ALONE_SHARE)
             before_bytes = total_memory(server).pss_bytes
-            with _hostility(server, tally):
-                _ask_honestly(server, references, tally, tally.beside_s, lasts_s * (1 - _ALONE_SHARE))
+            with _hostility(server) as tally:
+                beside = _ask_honestly(server, references, lasts_s * (1 - _ALONE_SHARE))
             lost = int(server.board().rows["forks"].sum()) - forks
             # Memory of the readers is returned when the next request is over.
-            _ask_honestly(server, references, tally, [], 2.0)
+            afterwards = _ask_honestly(server, references, 2.0)
             after_bytes = total_memory(server).pss_bytes
-        for what, count in sorted(tally.hostile.items()):
+        for what, count in sorted(tally.items()):
             progress(f"  {what} ({count})")
-        yield Value("honest requests beside hostile ones", "", len(tally.beside_s))
-        yield Value("honest requests that failed", "", tally.failed, "<= 0")
+        yield Value("honest requests beside hostile ones", "", len(beside))
+        yield Value("honest requests that failed", "", sum(not is_same for _, is_same in (*alone, *beside, *afterwards)), "<= 0")
         yield Value("workers lost", "", lost, "<= 0")
-        yield Value("p95 alone", "s", _p95(tally.alone_s))
-        yield Value("p95 beside hostile ones", "s", _p95(tally.beside_s))
+        yield Value("p95 alone", "s", _p95([took_s for took_s, _ in alone]))
+        yield Value("p95 beside hostile ones", "s", _p95([took_s for took_s, _ in beside]))
         yield Value("PSS of all processes before", "MB", before_bytes / 1e6)
         yield Value("PSS of all processes after", "MB", after_bytes / 1e6)
 
@@ -222,7 +204,9 @@ def hostile(run: Run, minutes: float) -> Report:
     )
 
 
-def _ask_honestly(server: Server, references: Mapping[str, str], tally: Tally, took_s: list[float], lasts_s: float) -> None:
+def _ask_honestly(server: Server, references: Mapping[str, str], lasts_s: float) -> list[tuple[float, bool]]:
+    """Return of each request how long it took, and whether it was answered with the same bytes as before."""
+    answers: list[tuple[float, bool]] = []
     until_s, texts, lock = time.monotonic() + lasts_s, itertools.cycle(references), threading.Lock()
 
     def ask() -> None:
@@ -230,18 +214,18 @@ def _ask_honestly(server: Server, references: Mapping[str, str], tally: Tally, t
             with lock:
                 text = next(texts)
             result = send(server.address, ask_ours(text, seed=0), keep_body=True)
-            took_s.append(result.total_s or math.inf)
-            tally.failed += result.outcome != ANSWERED or _digest(result.body) != references[text]
+            is_same = result.outcome == ANSWERED and _digest(result.body) == references[text]
+            answers.append((result.total_s or math.inf, is_same))
 
     with ThreadPoolExecutor(_HONEST) as pool:
-        for each in [pool.submit(ask) for _ in range(_HONEST)]:
-            each.result()
+        list(pool.map(lambda _client: ask(), range(_HONEST)))
+    return answers
 
 
 @contextmanager
-def _hostility(server: Server, tally: Tally) -> Iterator[None]:
-    """Have hostile clients at work meanwhile, and count what they do."""
-    over = threading.Event()
+def _hostility(server: Server) -> Iterator[Counter[str]]:
+    """Have hostile clients at work meanwhile; yields the number of their requests by kind and answer, which grow."""
+    over, tally = threading.Event(), Counter[str]()
 
     def repeat(every_s: float, act: Callable[[], None]) -> None:
         while not over.wait(every_s):
@@ -254,20 +238,20 @@ def _hostility(server: Server, tally: Tally) -> Iterator[None]:
         for seed in range(READERS):
             readers.add(server.address, _long_stream(seed))
         acts = [pool.submit(repeat, every_s, act) for every_s, act in _acts(server, tally, stack)]
-        yield
+        yield tally
         over.set()
         for each in acts:
             each.result()
 
 
-def _acts(server: Server, tally: Tally, stack: ExitStack) -> Sequence[tuple[float, Callable[[], None]]]:
+def _acts(server: Server, tally: Counter[str], stack: ExitStack) -> Sequence[tuple[float, Callable[[], None]]]:
     """Return the hostile acts, each with its interval in seconds."""
     paths, texts, broken = itertools.cycle(_KILLING_PATHS), itertools.cycle(_KILLING), itertools.cycle(_BROKEN)
     dripping: list[socket.socket] = []
 
     def post(what: str, path: str, body: Mapping[str, object], **headers: str) -> None:
         request = Request(path, json.dumps(body).encode(), headers={"Content-Type": "application/json", **headers})
-        tally.hostile[f"{what}: {send(server.address, request).status}"] += 1
+        tally[f"{what}: {send(server.address, request).status}"] += 1
 
     def kill_by_text() -> None:
         post("a text that ended a worker once", next(paths), {"input": f"Say {next(texts)} now."})
@@ -277,7 +261,7 @@ def _acts(server: Server, tally: Tally, stack: ExitStack) -> Sequence[tuple[floa
             connected.settimeout(60.0)
             connected.sendall(next(broken))
             status = connected.recv(4096)[9:12].decode("ascii", "replace")
-        tally.hostile[f"a broken request: {status or 'disconnected'}"] += 1
+        tally[f"a broken request: {status or 'disconnected'}"] += 1
 
     def ask_for_silence() -> None:
         asked = {"input": "A! " * 650, "response_format": "wav", "sample_rate": 48_000, "sentence_pause": 10, "stream": False}
@@ -304,7 +288,7 @@ def _acts(server: Server, tally: Tally, stack: ExitStack) -> Sequence[tuple[floa
             keepers = [keeper for pid in server.worker_pids() for keeper in psutil.Process(pid).children()]
             for reader in [reader for keeper in keepers for reader in keeper.children()][:1]:
                 reader.kill()
-                tally.hostile["a reading process: killed"] += 1
+                tally["a reading process: killed"] += 1
 
     return (
         (0.2, kill_by_text), (0.1, send_broken_bytes), (1.0, ask_for_silence), (5.0, ask_without_sound), (0.5, drip),

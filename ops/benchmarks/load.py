@@ -6,11 +6,10 @@ import math
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -19,6 +18,7 @@ import click
 import psutil
 
 from app.scoreboard.snapshot import snapshot
+from app.system.processes import sampled
 from app.tuning.loadgen import ANSWERED, REFUSED, Request, Result, closed_loop, open_loop, poisson, send
 from app.tuning.server import ROOT, ServerFailedError
 from app.tuning.workload import Text, Workload, builtin_workload
@@ -65,11 +65,7 @@ class Capacity:
 
 
 def measure_capacity(server: Server, workload: Workload, clients: int, for_s: float) -> Capacity:
-    """Have every worker speak, then that many clients ask in a closed loop.
-
-    Raises:
-        ServerFailedError: not one request was answered.
-    """
+    """Have every worker speak, then that many clients ask in a closed loop."""
     warm(server, workload, clients)
     results = closed_loop(server.address, workload.draw(0), clients, for_s, TIMEOUT_S)
     answered = [each for each in results if each.outcome == ANSWERED]
@@ -126,16 +122,14 @@ def overload(run: Run) -> Report:
 
     return run.report(
         measure,
-        f"The embedded voice, {workers} workers of {THREADS} threads; sentences of 5 to 30 words, streamed. 95 % should be "
-        f"complete within {_SLO_S:g} s: admission.wait_s is that, and admission.queue is what the server answers in {_PLANNED:g} "
-        "of it, less twice the requests that are served at a time. All else by default.",
+        f"The embedded voice, {workers} workers of {THREADS} threads; sentences of 5 to 30 words, streamed. admission.wait_s is "
+        f"the objective, {_SLO_S:g} s; admission.queue is what the server answers in {_PLANNED:g} of it, less twice the requests "
+        "that are served at a time.",
         f"Capacity: a closed loop of {places} clients, in requests of average length. Then {_LIGHT:g} of it at random (Poisson), "
-        f"{_HEAVY:g} of it for {over_s:g} s, and at once the first load again. Latency counts from when a request was due; "
-        f"clients disconnect after {TIMEOUT_S:g} s.",
-        "A refusal is timed from when it was sent to its last byte, whether the queue was full or the wait too long.",
+        f"{_HEAVY:g} of it for {over_s:g} s, and at once the first load again. Latency counts from when a request was due, that "
+        f"of a refusal from when it was sent. Clients disconnect after {TIMEOUT_S:g} s; they run on the server's cores.",
         f"As before: from then on all requests take at most {_RECOVERED:g} times the slowest of the same requests before the "
-        f"overload; {TIMEOUT_S:g} s or more are shown as that, and one unlucky request is enough. The clients run on the "
-        "server's cores.",
+        f"overload; {TIMEOUT_S:g} s or more are shown as that, and one unlucky request is enough.",
     )
 
 
@@ -210,7 +204,7 @@ class Window:
 
     results: Sequence[Result]
     #: By worker: ended speeches, and core time.
-    speeches: tuple[int, ...]
+    speeches: tuple[float, ...]
     core_s: tuple[float, ...]
     #: Of GET /livez meanwhile.
     probes_s: tuple[float, ...]
@@ -245,12 +239,11 @@ def fairness(run: Run) -> Report:
         f"{THREADS} connections, so that all else waits in the kernel's backlog. sync: one request each. All else is equal.",
         f"Requests come at random (Poisson) for {for_s:g} s, the same for every side: texts of {lengths[0]} to {lengths[-1]} "
         f"characters, streamed. Capacity is what a closed loop of {workers * THREADS} clients gets from ours. Latency counts "
-        "from when a request was due.",
+        "from when a request was due. The clients run on the server's cores.",
         f"p50 and p95 are of the requests with a complete answer; 'of all' counts the others as {TIMEOUT_S:g} s, when clients "
-        "disconnect. Above capacity ours refuses, with Retry-After; the others keep clients waiting until those disconnect. On "
-        "every side the application drops requests of disconnected clients.",
-        "Busiest / mean: of all workers, by speeches and by core time. Both are also chance if a window holds few requests.",
-        f"Probes: GET /livez every {_PROBE_EVERY_S:g} s, one at a time. The clients run on the server's cores.",
+        "disconnect. On every side the application drops their requests.",
+        "Busiest / mean: of all workers; also chance if a window holds few requests. "
+        f"Probes: GET /livez every {_PROBE_EVERY_S:g} s, one at a time.",
     )
 
 
@@ -272,41 +265,26 @@ def _measure_window(server: Server, rate_hz: float, for_s: float, seed: int) -> 
     board = server.board()
     pids = [int(row["pid"]) for row in board.working()]
 
-    def counts() -> list[tuple[int, float]]:
-        workers = snapshot(board).workers
-        return [(worker.speeches, sum(psutil.Process(pid).cpu_times()[:2])) for worker, pid in zip(workers, pids, strict=True)]
+    def totals() -> tuple[list[float], list[float]]:
+        return [each.speeches for each in snapshot(board).workers], [sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids]
 
-    before = counts()
-    with _probed(server) as probes_s:
+    def probe_s() -> float:
+        began_s = time.perf_counter()
+        result = send(server.address, Request("/livez", method="GET"))
+        if result.status != http.client.OK:
+            raise server.failure(f"{server.kind.name} answered /livez with {result.status}")
+        return time.perf_counter() - began_s
+
+    before = totals()
+    with sampled(probe_s, _PROBE_EVERY_S) as probes_s:
         results = open_loop(server.address, poisson(_BUILTIN.draw(seed), rate_hz, for_s, seed), TIMEOUT_S, TIMEOUT_S)
     server.check()
     # Requests of clients that disconnected are no load for the next window.
     server.poll(lambda: not board.rows["active"].sum())
-    spent = [(after[0] - earlier[0], after[1] - earlier[1]) for after, earlier in zip(counts(), before, strict=True)]
-    speeches, took_s = zip(*spent, strict=True)
-    return Window(results, speeches, took_s, tuple(probes_s))
-
-
-@contextmanager
-def _probed(server: Server) -> Iterator[list[float]]:
-    """Probe GET /livez meanwhile, one at a time; the yielded list grows by the time of each probe."""
-    over, took_s = threading.Event(), list[float]()
-
-    def probe() -> None:
-        while not over.wait(_PROBE_EVERY_S):
-            began_s = time.perf_counter()
-            result = send(server.address, Request("/livez", method="GET"))
-            if result.status != http.client.OK:
-                raise server.failure(f"{server.kind.name} answered /livez with {result.status}")
-            took_s.append(time.perf_counter() - began_s)
-
-    prober = threading.Thread(target=probe, daemon=True)
-    prober.start()
-    try:
-        yield took_s
-    finally:
-        over.set()
-        prober.join(TIMEOUT_S)
+    speeches, took_s = (
+        tuple(now - earlier for now, earlier in zip(after, then, strict=True)) for after, then in zip(totals(), before)
+    )
+    return Window(results, speeches, took_s, tuple(probes_s[1:]))
 
 
 def window_values(name: str, window: Window, is_ours: bool) -> Iterable[Value]:

@@ -98,11 +98,7 @@ def speak_by_ours(server_kind: Kind, sentences: Sequence[str], scratch: Path) ->
 
 
 def speak_by_every_worker(sentences: Sequence[str], server: Server, workers: Sequence[int]) -> None:
-    """Have every worker of our server speak at least as many texts as given.
-
-    Raises:
-        ServerFailedError: a worker was not reached.
-    """
+    """Have every worker of our server speak at least as many texts as given; raise ServerFailedError if one was not reached."""
     texts, board = cycle(sentences), server.board()
     before = {each.pid: each.speeches for each in snapshot(board).workers}
     for clients in _CLIENTS:

@@ -5,8 +5,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
@@ -46,36 +45,20 @@ http {{
 """
 
 
-@dataclass(frozen=True)
 class Place:
-    """Folder and ports of one nginx."""
+    """Folder and free ports of one nginx."""
 
-    #: Used by nothing else; a short path, since paths of sockets are short.
-    folder: Path
-    port: int
-    other_port: int
-    tls_port: int
-    other_tls_port: int
-
-    @property
-    def upstream(self) -> Path:
-        """Socket that the server behind it listens on."""
-        return self.folder / "http.sock"
-
-    @property
-    def socket(self) -> Path:
-        """Socket that it listens on for clients that give their address in `X-Test-Address`."""
-        return self.folder / "edge.sock"
-
-
-def place_in(folder: Path) -> Place:
-    """Return a place with free ports."""
-    listeners = [socket.create_server((HOST, 0)) for _ in range(4)]
-    # All are held until the last is found, so that no port is given twice.
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return Place(folder, *ports)
+    def __init__(self, folder: Path) -> None:
+        """Choose the ports. `folder` is used by nothing else; a short path, since paths of sockets are short."""
+        self.folder = folder
+        #: Socket that the server behind it listens on.
+        self.upstream = folder / "http.sock"
+        #: Socket that it listens on for clients that give their address in `X-Test-Address`.
+        self.socket = folder / "edge.sock"
+        with ExitStack() as stack:
+            # All are held until the last is found, so that no port is given twice.
+            listeners = [stack.enter_context(socket.create_server((HOST, 0))) for _ in range(4)]
+            self.port, self.other_port, self.tls_port, self.other_tls_port = (each.getsockname()[1] for each in listeners)
 
 
 def find_nginx() -> str | None:
@@ -115,15 +98,11 @@ def command(place: Place) -> list[str]:
 
 @contextmanager
 def behind_nginx(config_path: Path, scratch: Path) -> Iterator[tuple[Server, Path]]:
-    """Run our server on a unix socket and nginx before it; yields the server, and the socket of nginx for clients.
-
-    Raises:
-        ServerFailedError: nginx is not installed, or the server did not get ready.
-    """
+    """Run our server on a unix socket and nginx before it; yields the server, and the socket of nginx for clients."""
     if find_nginx() is None:
         raise ServerFailedError("nginx is not installed; install Debian's package `nginx`")
     with tempfile.TemporaryDirectory(prefix="chorus-") as folder:
-        place = place_in(Path(folder))
+        place = Place(Path(folder))
         write_configuration(place)
         with launch_chorus(config_path, scratch / "ours.log", address=place.upstream) as launched:
             with launch(command(place), scratch / "nginx.log", (HOST, place.port)):

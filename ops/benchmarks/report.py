@@ -1,6 +1,8 @@
 """Benchmark report: values of several rounds, as a table for people and as one line of JSON for programs."""
 
+import itertools
 import json
+import operator
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,9 +18,7 @@ _Size = TypeVar("_Size")
 
 #: Of DAMON: a kernel that reclaims idle pages makes every process look smaller.
 _KERNEL_MONITORS = Path("/sys/kernel/mm/damon/admin/kdamonds/nr_kdamonds")
-_SENSES: Mapping[str, Callable[[float, float], bool]] = {
-    "<=": lambda value, bound: value <= bound, "<": lambda value, bound: value < bound, ">=": lambda value, bound: value >= bound
-}  # fmt: skip
+_SENSES: Mapping[str, Callable[[float, float], bool]] = {"<=": operator.le, "<": operator.lt, ">=": operator.ge}
 
 
 @dataclass(frozen=True)
@@ -35,27 +35,6 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One quantity of all rounds."""
-
-    name: str
-    unit: str
-    values: tuple[float, ...]
-    target: str = ""
-
-    @property
-    def median(self) -> float:
-        """Median of all rounds."""
-        return statistics.median(self.values)
-
-    @property
-    def meets_target(self) -> bool:
-        """Whether the median meets the target."""
-        sense, bound = self.target.split()
-        return _SENSES[sense](self.median, float(bound))
-
-
-@dataclass(frozen=True)
 class Report:
     """Result of one benchmark."""
 
@@ -63,14 +42,23 @@ class Report:
     #: What a reader needs to know to interpret the figures.
     notes: tuple[str, ...] = ()
 
-    @property
-    def figures(self) -> list[Figure]:
-        """Values by name, in the order of the first round."""
+    def figures(self) -> dict[str, dict[str, Any]]:
+        """Return unit, median, extremes, and values of all rounds by name, with the target and whether the median meets it."""
         named: dict[str, list[Value]] = {}
-        for values in self.rounds:
-            for each in values:
-                named.setdefault(each.name, []).append(each)
-        return [Figure(name, of[0].unit, tuple(each.value for each in of), of[0].target) for name, of in named.items()]
+        for value in itertools.chain.from_iterable(self.rounds):
+            named.setdefault(value.name, []).append(value)
+        return {name: _figure(values) for name, values in named.items()}
+
+
+def _figure(values: Sequence[Value]) -> dict[str, Any]:
+    rounded, median = [round(each.value, 4) for each in values], statistics.median(each.value for each in values)
+    figure = {
+        "unit": values[0].unit, "median": round(median, 4), "min": min(rounded), "max": max(rounded), "values": rounded
+    }  # fmt: skip
+    if not (target := values[0].target):
+        return figure
+    sense, bound = target.split()
+    return {**figure, "target": target, "met": _SENSES[sense](median, float(bound))}
 
 
 @dataclass(frozen=True)
@@ -119,39 +107,31 @@ def print_report(report: Report, benchmark: str, machine: Machine, cores_used_by
 
     `cores_used_by_others` is an average over the whole benchmark; more than about 0 disturbs figures taken from the clock.
     """
+    figures = report.figures()
     document = {
         "benchmark": benchmark, "machine": asdict(machine), "cores_used_by_others": cores_used_by_others,
-        "figures": {each.name: _summary(each) for each in report.figures}, "notes": list(report.notes),
+        "figures": figures, "notes": list(report.notes),
     }  # fmt: skip
     if json_path is not None:
         json_path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    width = max(len(each.name) for each in report.figures)
-    print(f"{benchmark}: median of {len(report.rounds)} (min..max)")
     reclaims = _KERNEL_MONITORS.is_file() and int(_KERNEL_MONITORS.read_text(encoding="ascii")) > 0
     print(
-        f"{machine.cpu}, {machine.cores.cores:g} cores, {machine.simd}, {machine.memory.size_bytes / 2**30:.0f} GiB, Linux "
-        f"{machine.kernel}{' (reclaims idle pages)' if reclaims else ''}, load {machine.load} before; others used "
-        f"{cores_used_by_others:.2f} cores meanwhile"
+        f"{benchmark}: median of {len(report.rounds)} (min..max)\n{machine.cpu}, {machine.cores.cores:g} cores, {machine.simd}, "
+        f"{machine.memory.size_bytes / 2**30:.0f} GiB, Linux {machine.kernel}{' (reclaims idle pages)' if reclaims else ''}, "
+        f"load {machine.load} before; others used {cores_used_by_others:.2f} cores meanwhile"
     )
     print(f"Python {machine.python}, {', '.join(f'{name} {version}' for name, version in machine.versions.items())}\n")
-    print("\n".join(_row(each, width) for each in report.figures), end="\n\n")
-    print("\n".join(report.notes))
-    print(json.dumps(document, separators=(",", ":")), flush=True)
+    for name, figure in figures.items():
+        print(_row(name.ljust(max(map(len, figures))), **figure))
+    print("", *report.notes, json.dumps(document, separators=(",", ":")), sep="\n", flush=True)
 
 
-def _row(figure: Figure, width: int) -> str:
+def _row(name: str, unit: str, median: float, min: float, max: float, target: str = "", met: bool = False, **_: Any) -> str:
     def short(value: float) -> str:
         return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.3f}"
 
-    spread = f"({short(min(figure.values))}..{short(max(figure.values))})"
-    row = f"{figure.name:<{width}}  {short(figure.median):>7} {figure.unit:<4} {spread:<18}"
-    return f"{row}  target {figure.target}: {'met' if figure.meets_target else 'MISSED'}" if figure.target else row.rstrip()
-
-
-def _summary(figure: Figure) -> dict[str, Any]:
-    values = [round(value, 4) for value in figure.values]
-    summary = {"unit": figure.unit, "median": round(figure.median, 4), "min": min(values), "max": max(values), "values": values}
-    return {**summary, "target": figure.target, "met": figure.meets_target} if figure.target else summary
+    row = f"{name}  {short(median):>7} {unit:<4} {f'({short(min)}..{short(max)})':<18}"
+    return f"{row}  target {target}: {'met' if met else 'MISSED'}" if target else row.rstrip()
 
 
 def markdown_table(paths: Sequence[Path]) -> str:

@@ -52,11 +52,7 @@ class Program:
     started_s: float
 
     def ask(self, line: str) -> str:
-        """Write one line and return the answer.
-
-        Raises:
-            ServerFailedError: it ended instead.
-        """
+        """Write one line and return the answer; raise ServerFailedError if the program ended instead."""
         assert self.process.stdin is not None
         # If it has ended, `read` says why.
         with suppress(BrokenPipeError):
@@ -65,11 +61,7 @@ class Program:
         return self.read()
 
     def read(self) -> str:
-        """Return the next line.
-
-        Raises:
-            ServerFailedError: it ended instead.
-        """
+        """Return the next line; raise ServerFailedError if the program ended instead."""
         assert self.process.stdout is not None
         if line := self.process.stdout.readline():
             return line
@@ -129,24 +121,16 @@ class Kind:
 
 @dataclass(frozen=True)
 class Server(launcher.Server):
-    """Server under measurement."""
+    """Server under measurement. Its methods raise ServerFailedError, with the end of the log, if it does not do what they say."""
 
     kind: Kind
 
     def speak(self, text: str, seed: int = 0) -> bytes:
-        """Return `text` as a WAV file.
-
-        Raises:
-            ServerFailedError: the answer is an error, or incomplete.
-        """
+        """Return `text` as a WAV file."""
         return self._body(send(self.address, self.kind.ask(text, seed), keep_body=True))
 
     def speak_all(self, texts: Sequence[str], clients: int) -> list[bytes]:
-        """Have `texts` spoken to that many clients, each asking again as soon as it is answered.
-
-        Raises:
-            ServerFailedError: an answer is an error, or incomplete.
-        """
+        """Have `texts` spoken to that many clients, each asking again as soon as it is answered."""
         requests = iter([self.kind.ask(text, seed) for seed, text in enumerate(texts)])
         results = closed_loop(self.address, requests, clients, keep_bodies=True)
         if len(results) < len(texts):
@@ -160,22 +144,14 @@ class Server(launcher.Server):
         return result.body
 
     def board(self) -> Scoreboard:
-        """Return our server's scoreboard, mapped, to read without a request.
-
-        Raises:
-            ServerFailedError: it has none.
-        """
+        """Return our server's scoreboard, mapped, to read without a request."""
         board = Scoreboard.of_process(self.pid)
         if board is None:
             raise self.failure(f"{self.kind.name} has no scoreboard")
         return board
 
     def poll(self, value: Callable[[], _Value], within_s: float = 60.0) -> _Value:
-        """Return the first value that is true, asked for every half millisecond.
-
-        Raises:
-            ServerFailedError: the time is over.
-        """
+        """Return the first value that is true, asked for every half millisecond, within that time."""
         deadline_s = time.monotonic() + within_s
         while not (found := value()):
             if time.monotonic() > deadline_s:
@@ -184,11 +160,7 @@ class Server(launcher.Server):
         return found
 
     def wait_workers(self, count: int) -> list[int]:
-        """Wait until our server has `count` ready workers, without a request; return their process ids.
-
-        Raises:
-            ServerFailedError: it ended, or the time is over.
-        """
+        """Wait until our server has `count` ready workers, without a request; return their process ids."""
 
         def ready() -> list[int]:
             board = Scoreboard.of_process(self.pid)

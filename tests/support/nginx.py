@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from app.tuning.server import connection_to
-from ops.benchmarks.nginx import command, find_nginx, place_in, write_configuration
+from ops.benchmarks.nginx import Place, command, find_nginx, write_configuration
 from tests.support.harness import Answer, Server
 
 needs_nginx = pytest.mark.skipif(find_nginx() is None, reason="there is no nginx; Debian's package is `nginx`")
@@ -53,7 +53,7 @@ class Edge:
     tls: bool = False
 
     def __post_init__(self) -> None:
-        self.place = place_in(self.folder)
+        self.place = Place(self.folder)
         self.port = self.place.port
         self.cache = self.folder / "cache"
 
