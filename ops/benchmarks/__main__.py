@@ -1,12 +1,15 @@
 """Command line of `ops/bench`."""
 
 import functools
+import inspect
+import json
 import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,12 +25,13 @@ from .formats import formats
 from .hostile import hostile, nginx, slow_readers
 from .load import fairness, overload, tune
 from .memory import longtext, memory
-from .report import Report, Run, markdown_table, print_report
+from .report import Measure, Run, markdown_table, measure_rounds, print_report
 from .speed import latency, throughput
 from .watchdog import watchdog
 
-#: Each benchmark and its default number of rounds. It gets a run and its own options, which click keeps on the function.
-_BENCHMARKS: Mapping[Callable[..., Report], int] = {
+#: Each benchmark and its default number of rounds. It gets a run and its own options, which click keeps on the function, and
+#: returns its measurement of one round. Its docstring is the help, and explains the figures below the table.
+_BENCHMARKS: Mapping[Callable[..., Measure], int] = {
     coldstart: 5, respawn: 3, hang: 3, health: 1, memory: 3, longtext: 1, throughput: 3, latency: 3, engines: 3, formats: 3,
     overload: 3, fairness: 3, nginx: 3, slow_readers: 3, hostile: 1, watchdog: 2, tune: 5,
 }  # fmt: skip
@@ -38,28 +42,33 @@ def main() -> None:
     """Measure this server, beside the native way of speaking, in turn, in one run."""
 
 
-def _add(measure: Callable[..., Report], default_rounds: int) -> None:
-    name = measure.__name__.replace("_", "-")
-    summary, *_, details = (measure.__doc__ or "").strip().partition("\n\n")
-    # \b keeps the lines as they are.
-    text = f"{summary}\n\n\b\n" + "\n".join(line.strip() for line in details.splitlines())
+def _add(benchmark: Callable[..., Measure], default_rounds: int) -> None:
+    name, (summary, text) = benchmark.__name__.replace("_", "-"), str(inspect.getdoc(benchmark)).split("\n\n")
 
-    @main.command(name, help=text, short_help=summary)
+    # \b keeps the lines as they are.
+    @main.command(name, help=f"{summary}\n\n\b\n{text}", short_help=summary)
     @click.option("--rounds", type=click.IntRange(1), help=f"How often.  [default: {default_rounds}, or 1 if --quick]")
     @click.option("--quick", is_flag=True, help="The smallest form: shows that the benchmark works, its figures mean nothing.")
     @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write JSON too.")
-    @functools.wraps(measure)
+    @functools.wraps(benchmark)
     def command(rounds: int | None, quick: bool, json_path: Path | None, **options: Any) -> None:
         if not (shutil.which("espeak-ng") or shutil.which("espeak")):
             raise click.ClickException("the native side needs the program espeak-ng; on Debian: apt install espeak-ng")
         machine, before = this_machine(), usage_now()
         with tempfile.TemporaryDirectory(prefix="chorus-bench-") as scratch:
-            report = measure(Run(rounds or (1 if quick else default_rounds), Path(scratch), quick), **options)
-        print_report(report, name, machine, used_by_others(before, usage_now()), json_path)
+            run = Run(rounds or (1 if quick else default_rounds), Path(scratch), quick)
+            figures = measure_rounds(benchmark(run, **options), run.rounds)
+        document = {
+            "benchmark": name, "machine": asdict(machine), "cores_used_by_others": used_by_others(before, usage_now()),
+            "figures": figures, "notes": text.splitlines(),
+        }  # fmt: skip
+        if json_path is not None:
+            json_path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        print_report(document, machine)
 
 
-for _measure, _rounds in _BENCHMARKS.items():
-    _add(_measure, _rounds)
+for _benchmark, _rounds in _BENCHMARKS.items():
+    _add(_benchmark, _rounds)
 
 
 @main.command("table")

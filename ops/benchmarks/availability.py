@@ -27,7 +27,7 @@ from app.tuning.loadgen import closed_loop
 from app.tuning.server import HOST
 
 from .faults import HANGS
-from .report import Report, Run, Value, percentile, progress
+from .report import Measure, Run, Value, percentile, progress
 from .servers import Server, ask_ours, core_s, ours, program, serving, started, usable_cores
 from .voices import BY_WORDS, HELLO, SHORT_TEXT, embedded_voice, large_voice
 
@@ -51,11 +51,13 @@ _REFUSED = 8
 _PAUSE_S = 1.0
 
 
-def coldstart(run: Run) -> Report:
+def coldstart(run: Run) -> Measure:
     """Exec to ready and to the first answer, against a native process.
 
+    A voice of LJSpeech's size, baked before; page cache warm; ours with 4 workers.
     Pairing: in each round ours starts, then one native process loads the same voice by Coqui's API.
-    Figures: seconds from exec; their ratios. Targets: ready < 1 s; native spoken / ours ready >= 12.
+    Figures: seconds from exec; their ratios. Spoken: the last byte of "Hello world." as a WAV file has arrived; for native, its
+    samples are computed. Targets: ready < 1 s; native spoken / ours ready >= 12.
     """
     voice = large_voice(run)
     config_path = voice.write_config(run.scratch, _WORKERS)
@@ -71,11 +73,7 @@ def coldstart(run: Run) -> Report:
         yield Value("native spoken / ours ready", "x", native_s / ready_s, ">= 12")
         yield Value("native spoken / ours spoken", "x", native_s / spoken_s)
 
-    return run.report(
-        measure,
-        f"A voice of LJSpeech's size, baked before; page cache warm; ours with {_WORKERS} workers.",
-        f"Spoken: the last byte of {HELLO!r} as a WAV file has arrived; for native, its samples are computed.",
-    )
+    return measure
 
 
 def ours_start_s(config_path: Path, scratch: Path, environment: Mapping[str, str] | None = None) -> tuple[float, float]:
@@ -103,11 +101,14 @@ class Kill(NamedTuple):
     old_ms: tuple[float, float]
 
 
-def respawn(run: Run) -> Report:
+def respawn(run: Run) -> Measure:
     """Kill -9 of a worker to a ready successor, and its first request.
 
-    Pairing: the successor's first request and the same request to an old worker, kill by kill.
-    Figures: milliseconds from the kill; first request of a new / an old worker. Target: <= 1.2.
+    A voice of LJSpeech's size, 4 workers, 10 kills a round, one at a time; medians of a round.
+    Pairing: the successor's first request, of five words, and the same request to an old worker, kill by kill; the other workers
+    are stopped meanwhile (SIGSTOP), and idle.
+    Figures: milliseconds from the kill. Forked: the successor exists. Ready: it says so on the scoreboard, and listens. First
+    request of a new / an old worker. Target: <= 1.2.
     """
     kills = run.size(10, 2)
     config_path = large_voice(run).write_config(run.scratch, _WORKERS)
@@ -118,12 +119,7 @@ def respawn(run: Run) -> Report:
                 _speak_by(worker, server)
             return kill_values([_kill_one(server, server.board()) for _ in range(kills)])
 
-    return run.report(
-        measure,
-        f"A voice of LJSpeech's size, {_WORKERS} workers, {kills} kills a round, one at a time; medians of a round.",
-        "Forked: the successor exists. Ready: it says so on the scoreboard, and listens. First request: "
-        f"{len(_TEXT.split())} words, to the new worker at once and to an old one after it; the others are stopped meanwhile.",
-    )
+    return measure
 
 
 def kill_values(kills: Sequence[Kill]) -> Iterable[Value]:
@@ -173,11 +169,13 @@ def _speak_by(worker: int, server: Server) -> tuple[float, float]:
             os.kill(other, signal.SIGCONT)
 
 
-def hang(run: Run) -> Report:
+def hang(run: Run) -> Measure:
     """A synthesis that hangs: from its deadline to its dump, its end and its successor.
 
-    Pairing: none; each way to hang some times in a round, one at a time, and of these the slowest.
-    Figures: seconds from the deadline. Target: dumped <= 1 s, no other worker ends.
+    The embedded voice, 2 workers, admission.stall_s 1.
+    Pairing: none; each way to hang five times in a round, one at a time, and of these the slowest.
+    Figures: seconds from the deadline. Dumped: the stacks of all threads are in the log. Ended: the master has counted it.
+    Successor: it takes requests. Target: dumped <= 1 s, no other worker ends.
     """
     times, trigger = run.size(5, 1), run.scratch / "hang"
     config_path = embedded_voice(run).write_config(run.scratch, _HANG_WORKERS, admission={"stall_s": _STALL_S})
@@ -197,11 +195,7 @@ def hang(run: Run) -> Report:
         yield Value("other workers that ended", "", int(endings.sum()) - stalled, "<= 0")
         yield Value("hangs that were not counted", "", times * len(HANGS) - stalled, "<= 0")
 
-    return run.report(
-        measure,
-        f"The embedded voice, {_HANG_WORKERS} workers, admission.stall_s {_STALL_S:g}; the slowest of {times} hangs of each way.",
-        "Dumped: the stacks of all threads are in the log. Ended: the master has counted it. Successor: it takes requests.",
-    )
+    return measure
 
 
 def _hang_once(server: Server, board: Scoreboard, trigger: Path, way: str, draw: random.Random) -> tuple[float, float, float]:
@@ -238,11 +232,13 @@ class Probe(NamedTuple):
 
 
 @click.option("--minutes", default=10.0, show_default=True, type=click.FloatRange(0.1), help="How long it is probed a round.")
-def health(run: Run, minutes: float) -> Report:
+def health(run: Run, minutes: float) -> Measure:
     """Latency of probes while every worker speaks and the queue is full.
 
-    Pairing: none; every path in turn, at even intervals.
-    Figures: ms by path, failed probes. Target: p99 <= 50 ms, no failure.
+    The embedded voice, a worker a core, default settings. 8 clients more than are served and may wait ask for 21 words each,
+    whole WAV files, closed loop; a refused client asks again after a second.
+    Pairing: none; every path in turn, ten probes a second, each on a connection of its own.
+    Figures: ms by path from when a probe was due; probes that failed: that took a second. Target: p99 <= 50 ms, no failure.
     """
     minutes = run.size(minutes, 0.1)
     config_path = embedded_voice(run).write_config(run.scratch, usable_cores())
@@ -258,13 +254,7 @@ def health(run: Run, minutes: float) -> Report:
                 raise server.failure("a worker ended while it was probed")
         return probe_values(probes)
 
-    return run.report(
-        measure,
-        f"The embedded voice, a worker a core, default settings. {_REFUSED} clients more than are served and may wait ask for "
-        f"{len(SHORT_TEXT.split())} words each, whole WAV files, closed loop; a refused client asks again after {_PAUSE_S:g} s.",
-        f"{_PROBES_HZ:g} probes a second for {minutes:g} minutes, each path in turn, on a connection each, timed from when it "
-        f"was due; one that takes {_PROBE_TIMEOUT_S:g} s has failed.",
-    )
+    return measure
 
 
 def _probes(server: Server, number: int) -> Iterator[Probe]:

@@ -22,7 +22,7 @@ from loader.voices.voice import SpeechOptions
 
 from .availability import native_spoken_s, ours_start_s
 from .memory import WORKERS, speak_by_native, speak_by_ours
-from .report import Report, Run, Value, progress
+from .report import Measure, Run, Value, progress
 from .servers import ONE_THREAD, Program, core_s, ours, program
 from .voices import HELLO, SENTENCES, MeasuredVoice, embedded_voice, large_voice, open_voice
 
@@ -51,12 +51,17 @@ class Sides:
               help="What to measure; repeat the option for more.")  # fmt: skip
 @click.option("--engine", multiple=True, default=_ENGINES, show_default=True, type=click.Choice(_ENGINES),
               help="With which engine of ours, beside Coqui's own API.")  # fmt: skip
-def engines(run: Run, only: tuple[str, ...], engine: tuple[str, ...]) -> Report:
+def engines(run: Run, only: tuple[str, ...], engine: tuple[str, ...]) -> Measure:
     """Each engine against Coqui's own API: speed, first audio, start, memory; the decoder against the peak.
 
+    Large: a voice of LJSpeech's size, random weights. Embedded: the embedded voice. Baked before; page cache warm. One thread
+    each, by OMP_NUM_THREADS and its like. Native: Coqui's own API, with the quiet end that it trims counted.
     Pairing: all sides speak each sentence in turn, and start in turn; the peak is measured before and after every window.
-    Figures: real-time factor, s, MB, GFLOP/s. Targets: native / pytorch, real-time factor >= 1.1; native spoken / pytorch ready
-    >= 2.5; pytorch PSS / native <= 0.2; large, onnx decoder / peak >= 0.75.
+    Figures: real-time factor, seconds of work for one of audio, no server, median of the sentences, its ratio sentence by
+    sentence; first audio, seconds from the text to the first samples; exec to ready and PSS of a server of 4 workers, against 1
+    native process, and 4 of them; GFLOP/s of Coqui's own decoder layers by core time, and of multiply-adds in registers.
+    Targets: native / pytorch, real-time factor >= 1.1; native spoken / pytorch ready >= 2.5; pytorch PSS / native <= 0.2; large,
+    onnx decoder / peak >= 0.75.
     """
     if only == ("decoder",) and "onnx" not in engine:
         raise click.UsageError("the decoder is that of engine onnx; add --engine onnx")
@@ -80,16 +85,7 @@ def engines(run: Run, only: tuple[str, ...], engine: tuple[str, ...]) -> Report:
                 progress(f"  {each.label}, {name}")
                 yield from parts[name](run, each)
 
-    return run.report(
-        measure,
-        "Large: a voice of LJSpeech's size, random weights. Embedded: the embedded voice. Baked before; page cache warm.",
-        f"One thread each, by {', '.join(ONE_THREAD)}. Native: Coqui's own API.",
-        "Real-time factor: seconds of work for one of audio, no server, median of the sentences; its ratio sentence by sentence.",
-        "First audio: from the text to the first samples; Coqui's API returns whole sentences. What it trims is counted.",
-        f"Exec to ready, PSS: a server of {WORKERS} workers, master included, against 1 native process, and {WORKERS} of them.",
-        "Decoder: arithmetic of Coqui's own layers, not that of the rewritten graph, by core time. "
-        "Peak: multiply-adds in registers, before and after every window.",
-    )
+    return measure
 
 
 @dataclass

@@ -20,7 +20,7 @@ from app.system.processes import memory_of
 from loader.engines.base import Samples
 from loader.voices.voice import SpeechOptions
 
-from .report import Report, Run, Value
+from .report import Measure, Run, Value
 from .servers import ONE_THREAD, program
 from .voices import embedded_voice, long_text, open_voice
 
@@ -35,11 +35,15 @@ _RESAMPLED = ("pcm", 24_000)
 _LIBRARIES = {"PyAV": "app.codecs.ffmpeg", "soxr": "app.codecs.resample"}
 
 
-def formats(run: Run) -> Report:
+def formats(run: Run) -> Measure:
     """Core time of every audio format, whole and streamed, and the import of its libraries.
 
+    The embedded voice at 22.05 kHz, half a minute in the windows it was spoken in.
     Pairing: none; every round encodes the same samples in all formats, in one process.
-    Figures: milliseconds of core time for a second of audio, kbit/s, MB. Target: none.
+    Figures: ms/s, milliseconds of core time for a second of audio; kbit/s; MB of pages that no other process shares: of an
+    encoder in the middle of a speech, of a library. Each is imported once in a worker's life: soxr for another rate than the
+    voice's, PyAV for anything but WAV and PCM, which also gives a worker own copies of some 3 MB that it shared until then.
+    Target: none.
     """
     config_path = embedded_voice(run).write_config(run.scratch, workers=1)
 
@@ -58,15 +62,7 @@ def formats(run: Run) -> Report:
             if name.endswith("streamed"):
                 yield Value(f"{name}, own memory of an encoder", "MB", cost["own_mb"])
 
-    return run.report(
-        measure,
-        "The embedded voice at 22.05 kHz, half a minute in the windows it was spoken in; ms/s: milliseconds of core time for a "
-        "second of audio.",
-        "Own memory: pages that no other process shares. Of an encoder: in the middle of a speech, released when it is closed. "
-        "A worker that imports PyAV after the fork also gets own copies of pages it shared until then, some 3 MB.",
-        "Each library is imported once in a worker's life, when a request first needs it: soxr for another rate than the "
-        "voice's, PyAV for anything but WAV and PCM.",
-    )
+    return measure
 
 
 def _encode_all(config_path: str) -> None:

@@ -21,10 +21,10 @@ import psutil
 from app.tuning.loadgen import ANSWERED, Request, send
 from app.tuning.server import Address, ServerFailedError
 
-from .clients import READ_BYTES_S, READERS, SENDERS, Readers, connect, slow_senders
+from .clients import READERS, Readers, connect, slow_senders
 from .memory import total_memory
 from .nginx import behind_nginx
-from .report import Report, Run, Value, progress
+from .report import Measure, Run, Value, progress
 from .servers import Server, ask_ours, ours, serving, usable_cores
 from .voices import SENTENCES, embedded_voice, long_text
 
@@ -53,10 +53,12 @@ _BROKEN = (
 )
 
 
-def nginx(run: Run) -> Report:
+def nginx(run: Run) -> Measure:
     """Latency of honest clients behind nginx, beside 200 that send byte by byte.
 
-    Pairing: honest clients take all sentences alone and beside slow senders, in turn, several times a round.
+    nginx with the files of ops/nginx; the embedded voice, a worker a core. 2 honest clients, whole files, closed loop. Slow
+    clients from as many addresses: half never complete their heads, half their bodies; they connect again if disconnected.
+    Pairing: honest clients take all sentences alone and beside slow senders, in turn, three times a round.
     Figures: p50 and p95 in seconds; p95 beside / alone. Target: <= 1.2.
     """
     config_path = embedded_voice(run).write_config(run.scratch, usable_cores())
@@ -65,18 +67,15 @@ def nginx(run: Run) -> Report:
         with behind_nginx(config_path, run.scratch) as (_server, address):
             return _latencies_in_turn(run, address, partial(slow_senders, address), "", "slow clients", "<= 1.2")
 
-    return run.report(
-        measure,
-        f"nginx with the files of ops/nginx; the embedded voice, a worker a core. {_honest_note(run)}",
-        f"{SENDERS} slow clients from as many addresses: half never complete their heads, half their bodies; they connect again "
-        "when they are disconnected.",
-    )
+    return measure
 
 
-def slow_readers(run: Run) -> Report:
+def slow_readers(run: Run) -> Measure:
     """Latency of honest clients beside 20 that read a long stream at 1 kB/s.
 
-    Pairing: honest clients take all sentences alone and beside slow readers, in turn; without nginx, then behind it.
+    The embedded voice, a worker a core, all else by default. 2 honest clients, whole files, closed loop. Slow readers take a
+    stream of 18,000 characters with small buffers; the clock starts when the server waits for each of them without a turn.
+    Pairing: honest clients take all sentences alone and beside slow readers, in turn, three times; without nginx, then behind it.
     Figures: p50 and p95 in seconds; p95 beside / alone. Target: <= 1.3.
     """
     config_path = embedded_voice(run).write_config(run.scratch, usable_cores())
@@ -90,12 +89,7 @@ def slow_readers(run: Run) -> Report:
         with behind_nginx(config_path, run.scratch) as (server, address):
             yield from found("behind nginx: ", server, address)
 
-    return run.report(
-        measure,
-        f"The embedded voice, a worker a core, all else by default. {_honest_note(run)}; without nginx and behind it.",
-        f"{READERS} slow readers take a stream of {len(long_text())} characters at {READ_BYTES_S} bytes a second, with small "
-        "buffers. The clock starts when the server waits for each of them without a turn.",
-    )
+    return measure
 
 
 def _honest_note(run: Run) -> str:
@@ -164,11 +158,15 @@ def _long_stream(seed: int) -> Mapping[str, object]:
 
 
 @click.option("--minutes", default=10.0, show_default=True, type=click.FloatRange(0.2), help="How long a round takes.")
-def hostile(run: Run, minutes: float) -> Report:
+def hostile(run: Run, minutes: float) -> Measure:
     """Honest clients beside texts that ended workers, slow readers, broken requests, silence and drips.
 
+    The embedded voice, a worker a core, all else by default. 2 honest clients, whole files, closed loop. Beside them 20 readers
+    of 1 kB/s, 50 connections that drip a head, texts that ended a worker once, texts without a sound, 650 MB of silence, broken
+    requests, and kills of the processes that read text.
     Pairing: honest clients alone for a tenth of the time, then beside hostile ones, with the same server.
-    Figures: honest requests that failed or changed, lost workers, p95, MB of PSS. Target: none failed, no worker lost.
+    Figures: honest requests that failed or whose answer is not the first of its text; lost workers, p95, MB of PSS. Target: none
+    failed, no worker lost.
     """
     lasts_s = run.size(minutes, 0.5) * 60
     config_path = embedded_voice(run).write_config(run.scratch, usable_cores())
@@ -195,13 +193,7 @@ def hostile(run: Run, minutes: float) -> Report:
         yield Value("PSS of all processes before", "MB", before_bytes / 1e6)
         yield Value("PSS of all processes after", "MB", after_bytes / 1e6)
 
-    return run.report(
-        measure,
-        f"The embedded voice, a worker a core, all else by default. {_HONEST} honest clients, whole files, closed loop; "
-        "every answer is compared with the first of its text.",
-        f"Beside them {READERS} readers of 1 kB/s, {_DRIPPING} connections that drip a head, texts that ended a worker once, "
-        "texts without a sound, 650 MB of silence, broken requests, and kills of the processes that read text.",
-    )
+    return measure
 
 
 def _ask_honestly(server: Server, references: Mapping[str, str], lasts_s: float) -> list[tuple[float, bool]]:

@@ -23,7 +23,7 @@ from app.tuning.loadgen import ANSWERED, REFUSED, Request, Result, closed_loop, 
 from app.tuning.server import ROOT, ServerFailedError
 from app.tuning.workload import Text, Workload, builtin_workload
 
-from .report import Report, Run, Value, percentile, progress
+from .report import Measure, Run, Value, percentile, progress
 from .servers import Kind, Server, ours, serving, started, usable_cores
 from .voices import SENTENCES, embedded_voice
 
@@ -101,12 +101,17 @@ class Overload:
     client_cores: float
 
 
-def overload(run: Run) -> Report:
+def overload(run: Run) -> Measure:
     """Three times what the server can answer: what it answers in time, how it refuses, and how it recovers.
 
-    Pairing: the same light load before and after the overload; answered in time / the capacity measured before.
-    Figures: requests a second, ms. Targets: answered in time / capacity >= 0.9; accepted p95 <= the objective; refusal p99 <=
-    50 ms; recovered within 5 s.
+    The embedded voice, a worker a core, 2 threads each; sentences of 5 to 30 words, streamed. admission.wait_s is the objective,
+    2 s; admission.queue is what the server answers in 0.8 of it, less twice the requests that are served at a time. Half of the
+    capacity at random (Poisson) for 25 s, three times the capacity for 60 s, and at once the first load again. Clients
+    disconnect after 10 s; they run on the server's cores.
+    Pairing: the same light load before and after the overload; answered in time / the capacity measured before in a closed loop.
+    Figures: requests of average length a second; ms from when a request was due, of a refusal from when it was sent. As before:
+    from then on all requests take at most 1.2 times the slowest of the same requests before the overload; one unlucky request is
+    enough. Targets: answered in time / capacity >= 0.9; accepted p95 <= the objective; refusal p99 <= 50 ms; recovered in 5 s.
     """
     voice, workers = embedded_voice(run), usable_cores()
     over_s, window_s, places = run.size(60.0, 5.0), run.size(25.0, 5.0), workers * THREADS
@@ -120,17 +125,7 @@ def overload(run: Run) -> Report:
             warm(server, _SENTENCES, places)
             return overload_values(_overload(server, capacity, over_s, window_s, number))
 
-    return run.report(
-        measure,
-        f"The embedded voice, {workers} workers of {THREADS} threads; sentences of 5 to 30 words, streamed. admission.wait_s is "
-        f"the objective, {_SLO_S:g} s; admission.queue is what the server answers in {_PLANNED:g} of it, less twice the requests "
-        "that are served at a time.",
-        f"Capacity: a closed loop of {places} clients, in requests of average length. Then {_LIGHT:g} of it at random (Poisson), "
-        f"{_HEAVY:g} of it for {over_s:g} s, and at once the first load again. Latency counts from when a request was due, that "
-        f"of a refusal from when it was sent. Clients disconnect after {TIMEOUT_S:g} s; they run on the server's cores.",
-        f"As before: from then on all requests take at most {_RECOVERED:g} times the slowest of the same requests before the "
-        f"overload; {TIMEOUT_S:g} s or more are shown as that, and one unlucky request is enough.",
-    )
+    return measure
 
 
 def queue_for(slo_s: float, capacity_hz: float, places: int) -> int:
@@ -210,11 +205,16 @@ class Window:
     probes_s: tuple[float, ...]
 
 
-def fairness(run: Run) -> Report:
+def fairness(run: Run) -> Measure:
     """gunicorn's own workers and ours under half, nearly all and twice of what ours can take.
 
+    The embedded voice, a worker a core. Ours and gthread: 2 threads; ours: admission.queue 16; gthread: 2 connections, so that
+    all else waits in the kernel's backlog; sync: one request each. Texts of 18 to 415 characters, streamed, at random (Poisson)
+    for 30 s; clients disconnect after 10 s, and run on the server's cores.
     Pairing: in each round all sides run at once and take the same requests at the same intervals, in turn.
-    Figures: ms, share answered, busiest / mean worker. Target: ours, busiest / mean <= 1.25.
+    Figures: ms from when a request was due, of those with a complete answer, or of all, the others as 10 s; share answered;
+    busiest / mean worker, which is also chance if few requests come; probes: GET /livez every half second. Target: ours, busiest
+    / mean <= 1.25.
     """
     workers, for_s = usable_cores(), run.size(30.0, 3.0)
     config_path = embedded_voice(run).write_config(run.scratch, workers, threads=THREADS, admission={"queue": _QUEUE})
@@ -232,19 +232,7 @@ def fairness(run: Run) -> Report:
                 window = _measure_window(server, load * capacity_hz, for_s, number)
                 yield from window_values(f"{load:g} x, {server.kind.name}", window, server.kind.name == "ours")
 
-    lengths = sorted(text.characters for text in _BUILTIN.texts)
-    return run.report(
-        measure,
-        f"The embedded voice, {workers} workers. Ours and gthread: {THREADS} threads; ours: admission.queue {_QUEUE}; gthread: "
-        f"{THREADS} connections, so that all else waits in the kernel's backlog. sync: one request each. All else is equal.",
-        f"Requests come at random (Poisson) for {for_s:g} s, the same for every side: texts of {lengths[0]} to {lengths[-1]} "
-        f"characters, streamed. Capacity is what a closed loop of {workers * THREADS} clients gets from ours. Latency counts "
-        "from when a request was due. The clients run on the server's cores.",
-        f"p50 and p95 are of the requests with a complete answer; 'of all' counts the others as {TIMEOUT_S:g} s, when clients "
-        "disconnect. On every side the application drops their requests.",
-        "Busiest / mean: of all workers; also chance if a window holds few requests. "
-        f"Probes: GET /livez every {_PROBE_EVERY_S:g} s, one at a time.",
-    )
+    return measure
 
 
 def worker_kinds(config_path: Path) -> tuple[Kind, ...]:
@@ -300,9 +288,10 @@ def window_values(name: str, window: Window, is_ours: bool) -> Iterable[Value]:
 
 
 @click.option("--budget", default="10m", show_default=True, help="Of each run; see chorus tune.")
-def tune(run: Run, budget: str) -> Report:
+def tune(run: Run, budget: str) -> Measure:
     """The recommendation of chorus tune, again and again.
 
+    The embedded voice; first_audio_p95=300ms, total_p95=2s.
     Pairing: none; every round is a run with the same arrivals.
     Figures: workers, threads, requests a second, share of runs with the most frequent answer. Target: all.
     """
@@ -329,4 +318,4 @@ def tune(run: Run, budget: str) -> Report:
             ((_, times),) = Counter(answers).most_common(1)
             yield Value("same answer, of all", "x", times / len(answers), ">= 1")
 
-    return run.report(measure, f"The embedded voice, {_OBJECTIVES}, {budget} a run, arrivals of the same seed.")
+    return measure

@@ -14,7 +14,7 @@ from app.scoreboard.snapshot import snapshot
 from app.system.processes import ProcessMemory, memory_of, memory_of_tree, sampled, sum_of
 
 from .clients import Delivery, deliveries, gaps_s, playback
-from .report import Report, Run, Value, percentile, progress
+from .report import Measure, Run, Value, percentile, progress
 from .servers import SETTLE_S, Kind, Server, ask_ours, ours, program, serving, speech_s, started, usable_cores
 from .voices import SENTENCES, SHORT_TEXT, embedded_voice, large_voice, long_text
 
@@ -46,10 +46,12 @@ class Spoken:
     uss_bytes: tuple[int, ...]
 
 
-def memory(run: Run) -> Report:
+def memory(run: Run) -> Measure:
     """PSS of master and workers after speaking, against native processes.
 
-    Pairing: in each round ours speaks, then 4 native processes the same sentences; then a short and a long text by ours.
+    A voice of LJSpeech's size, master and 4 workers after each worker spoke at least 20 sentences; short and long text: the
+    embedded voice, a fresh server each, one request for a whole WAV file.
+    Pairing: in each round ours speaks, then 4 native processes, alive at once, the same sentences; then both texts by ours.
     Figures: MB; ours PSS / native RSS, long / short text. Targets: <= 0.08, <= 1.3; an idle worker's USS <= 5 MB.
     """
     large, embedded = large_voice(run), embedded_voice(run)
@@ -78,12 +80,7 @@ def memory(run: Run) -> Report:
         yield Value("long / short, PSS after", "x", long_after / short_after, "<= 1.3")
         yield Value("long / short, PSS at its peak", "x", long_peak / short_peak)
 
-    return run.report(
-        measure,
-        f"Ours: master and {WORKERS} workers after each worker spoke at least {len(sentences)} sentences.",
-        f"Native: {WORKERS} processes that each spoke the same sentences, all alive at once. LJSpeech's size.",
-        "Short and long text: the embedded voice, a fresh server each, one request for a whole WAV file.",
-    )
+    return measure
 
 
 def speak_by_ours(server_kind: Kind, sentences: Sequence[str], scratch: Path) -> Spoken:
@@ -189,11 +186,16 @@ class Reading:
 
 
 @click.option("--minutes", default=60.0, show_default=True, type=click.FloatRange(6), help="How much audio, about.")
-def longtext(run: Run, minutes: float) -> Report:
+def longtext(run: Run, minutes: float) -> Measure:
     """Memory and gaps between windows over an hour of audio from one request.
 
+    The embedded voice, a worker a core, a text streamed as a WAV file. The slow reader takes 20 times real time or half of what
+    the fast one got, whichever is less.
     Pairing: a fast reader and a slow one, each with a fresh server; memory at the end / after a minute of the same request.
-    Figures: MB of PSS, their ratio, gaps, underruns of a listener in real time. Target: no underrun.
+    Figures: MB of PSS of master and workers; after a minute, at the end: medians of the samples while a minute of audio arrived,
+    the second one and the one before the last 3, which the server may have sent by then. A gap lies between two arrivals; a pause
+    that is sent with the sentence before it makes none. Underruns, stall, reserve: of a listener who plays in real time from the
+    first byte. Target: no underrun.
     """
     text = long_text(round(run.size(minutes, 0.5) * _CHARACTERS_PER_MINUTE))
     limits = {"text_characters": 1_000_000, "body_bytes": 16_777_216}
@@ -217,16 +219,7 @@ def longtext(run: Run, minutes: float) -> Report:
         yield Value("slow reader, underruns", "", playback(slow.delivered).underruns, "<= 0")
         yield from _memory_values("slow reader", slow)
 
-    return run.report(
-        measure,
-        f"The embedded voice, {usable_cores()} workers, a text of {len(text)} characters streamed as a WAV file; "
-        "a fresh server for each reader. PSS: master and workers.",
-        "Fast reader: as fast as it can. Underruns, stall and reserve: of a listener who plays in real time from the first "
-        "byte. A gap lies between two arrivals; a pause that is sent with the sentence before it makes none.",
-        f"Slow reader: at {_SLOW:g} times real time or {_SLOW_SHARE:g} of the fast one, whichever is less.",
-        f"After a minute, at the end: medians of a sample every {_LONGTEXT_SAMPLE_EVERY_S:g} s while a minute of audio arrived, "
-        f"the second one and the one before the last {_AHEAD_S / _MINUTE_S:g}, which the server may have sent by then.",
-    )
+    return measure
 
 
 def _read(text: str, config_path: Path, scratch: Path, speed: float) -> Reading:

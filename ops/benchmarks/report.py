@@ -1,12 +1,11 @@
 """Benchmark report: values of several rounds, as a table for people and as one line of JSON for programs."""
 
-import itertools
 import json
 import operator
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,31 +33,8 @@ class Value:
     target: str = ""
 
 
-@dataclass(frozen=True)
-class Report:
-    """Result of one benchmark."""
-
-    rounds: Sequence[Sequence[Value]]
-    #: What a reader needs to know to interpret the figures.
-    notes: tuple[str, ...] = ()
-
-    def figures(self) -> dict[str, dict[str, Any]]:
-        """Return unit, median, extremes, and values of all rounds by name, with the target and whether the median meets it."""
-        named: dict[str, list[Value]] = {}
-        for value in itertools.chain.from_iterable(self.rounds):
-            named.setdefault(value.name, []).append(value)
-        return {name: _figure(values) for name, values in named.items()}
-
-
-def _figure(values: Sequence[Value]) -> dict[str, Any]:
-    rounded, median = [round(each.value, 4) for each in values], statistics.median(each.value for each in values)
-    figure = {
-        "unit": values[0].unit, "median": round(median, 4), "min": min(rounded), "max": max(rounded), "values": rounded
-    }  # fmt: skip
-    if not (target := values[0].target):
-        return figure
-    sense, bound = target.split()
-    return {**figure, "target": target, "met": _SENSES[sense](median, float(bound))}
+#: A benchmark's measurement of one round, by its number from 1.
+Measure = Callable[[int], Iterable[Value]]
 
 
 @dataclass(frozen=True)
@@ -74,22 +50,34 @@ class Run:
         """Return the size of something for this run."""
         return quick if self.is_quick else full
 
-    def report(self, measure: Callable[[int], Iterable[Value]], *notes: str) -> Report:
-        """Measure every round, from 1, and report."""
-        rounds = []
-        for number in range(1, self.rounds + 1):
-            progress(f"round {number}")
-            rounds.append(list(measure(number)))
-            for each in rounds[-1]:
-                if each.target:
-                    progress(f"  {each.name}: {each.value:.4g} {each.unit}")
-        return Report(rounds, notes)
-
     def folder(self, name: str) -> Path:
         """Make a folder below the scratch folder."""
         folder = self.scratch / name
         folder.mkdir()
         return folder
+
+
+def measure_rounds(measure: Measure, count: int) -> dict[str, dict[str, Any]]:
+    """Measure every round; return by name the unit, median, extremes and values of all, and whether a target is met."""
+    named: dict[str, list[Value]] = {}
+    for number in range(1, count + 1):
+        progress(f"round {number}")
+        for value in list(measure(number)):
+            named.setdefault(value.name, []).append(value)
+            if value.target:
+                progress(f"  {value.name}: {value.value:.4g} {value.unit}")
+    return {name: _figure(values) for name, values in named.items()}
+
+
+def _figure(values: Sequence[Value]) -> dict[str, Any]:
+    rounded, median = [round(each.value, 4) for each in values], statistics.median(each.value for each in values)
+    figure = {
+        "unit": values[0].unit, "median": round(median, 4), "min": min(rounded), "max": max(rounded), "values": rounded
+    }  # fmt: skip
+    if not (target := values[0].target):
+        return figure
+    sense, bound = target.split()
+    return {**figure, "target": target, "met": _SENSES[sense](median, float(bound))}
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -102,28 +90,23 @@ def progress(message: str) -> None:
     print(f"bench: {message}", file=sys.stderr, flush=True)
 
 
-def print_report(report: Report, benchmark: str, machine: Machine, cores_used_by_others: float, json_path: Path | None) -> None:
-    """Print the table and, as the last line, its JSON; write the JSON to `json_path` too, if given.
+def print_report(document: Mapping[str, Any], machine: Machine) -> None:
+    """Print the table of a report and, as the last line, its JSON.
 
     `cores_used_by_others` is an average over the whole benchmark; more than about 0 disturbs figures taken from the clock.
     """
-    figures = report.figures()
-    document = {
-        "benchmark": benchmark, "machine": asdict(machine), "cores_used_by_others": cores_used_by_others,
-        "figures": figures, "notes": list(report.notes),
-    }  # fmt: skip
-    if json_path is not None:
-        json_path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    figures = document["figures"]
     reclaims = _KERNEL_MONITORS.is_file() and int(_KERNEL_MONITORS.read_text(encoding="ascii")) > 0
     print(
-        f"{benchmark}: median of {len(report.rounds)} (min..max)\n{machine.cpu}, {machine.cores.cores:g} cores, {machine.simd}, "
-        f"{machine.memory.size_bytes / 2**30:.0f} GiB, Linux {machine.kernel}{' (reclaims idle pages)' if reclaims else ''}, "
-        f"load {machine.load} before; others used {cores_used_by_others:.2f} cores meanwhile"
+        f"{document['benchmark']}: median of {max(len(each['values']) for each in figures.values())} (min..max)\n"
+        f"{machine.cpu}, {machine.cores.cores:g} cores, {machine.simd}, {machine.memory.size_bytes / 2**30:.0f} GiB, Linux "
+        f"{machine.kernel}{' (reclaims idle pages)' if reclaims else ''}, load {machine.load} before; others used "
+        f"{document['cores_used_by_others']:.2f} cores meanwhile"
     )
     print(f"Python {machine.python}, {', '.join(f'{name} {version}' for name, version in machine.versions.items())}\n")
     for name, figure in figures.items():
         print(_row(name.ljust(max(map(len, figures))), **figure))
-    print("", *report.notes, json.dumps(document, separators=(",", ":")), sep="\n", flush=True)
+    print("", *document["notes"], json.dumps(document, separators=(",", ":")), sep="\n", flush=True)
 
 
 def _row(name: str, unit: str, median: float, min: float, max: float, target: str = "", met: bool = False, **_: Any) -> str:

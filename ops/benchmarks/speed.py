@@ -19,7 +19,7 @@ from loader.voices.voice import SpeechOptions, Voice
 
 from .clients import deliveries, playback
 from .memory import speak_by_every_worker
-from .report import Report, Run, Value
+from .report import Measure, Run, Value
 from .servers import Kind, Server, ask_ours, coqui, core_s, ours, piper, program, serving, speech_s, usable_cores
 from .voices import BY_WORDS, HELLO, SENTENCES, embedded_voice, large_voice, open_voice
 
@@ -49,15 +49,21 @@ class Rate(NamedTuple):
     core: float
 
 
-_Asks = Mapping[str, tuple[Server, Callable[[str, int], Request]]]
+#: A server, and how it is asked for a text with a seed.
+_Side = tuple[Server, Callable[[str, int], Request]]
 
 
-def latency(run: Run) -> Report:
+def latency(run: Run) -> Measure:
     """Time to the first audio and to all of it, one client, against Coqui's and Piper's.
 
+    Servers with a worker a core, warmed by the same texts, otherwise idle. Ours streams, or, unstreamed, answers with a whole
+    file, as Coqui and Piper do. Load: 2 clients a core take all sentences twice, whole files.
     Pairing: the sides answer the same text in turn; under load, servers with parallel windows and without in turn.
-    Figures: ms; ours / theirs. Targets, 30 words: first audio <= 0.15 and 0.3, whole <= 0.5 and 0.75; large, first audio / whole
-    <= 0.2; load, parallel / not parallel >= 0.97.
+    Figures: ms, medians of 5 a round; ours / theirs. First audio: the first byte after the WAV header. Longest stall: for a
+    listener who plays in real time from the first byte. Audio: what each makes of the text; Coqui's includes the 10,000 zero
+    samples that it appends to every sentence. s/s: seconds of speech a second, medians of 3 a round.
+    Targets, 30 words: first audio <= 0.15 and 0.3, whole <= 0.5 and 0.75; large, first audio / whole <= 0.2; load, parallel /
+    not parallel >= 0.97.
     """
     cores, repetitions, turns = usable_cores(), run.size(5, 1), run.size(3, 1)
     embedded, large, sentence = embedded_voice(run), large_voice(run), {_SENTENCE: BY_WORDS[_SENTENCE]}
@@ -75,23 +81,13 @@ def latency(run: Run) -> Report:
         yield from large_values(_hear_all(run, [large_side], sentence, repetitions)[_SENTENCE])
         yield from load_values(_rates_in_turn(run, loads, loaded, turns))
 
-    return run.report(
-        measure,
-        f"One client, servers otherwise idle, {_IDLE_S:g} s between requests; texts by number of words, sides in turn, "
-        f"medians of {repetitions} a round. Ours: {cores} workers, each warmed by the same texts.",
-        "First audio: the first byte after the WAV header's 44. Whole: the last byte. Coqui and Piper send whole files. "
-        "Longest stall: for a listener who plays in real time from the first byte.",
-        "Ours streams, or, unstreamed, answers with a whole file. Audio: what each makes of the same text; "
-        "Coqui's includes the 10,000 zero samples that it appends to every sentence.",
-        f"Load: {_CLIENTS_PER_CORE * cores} clients take {len(loaded)} sentences, whole files; speech.parallel on and off in "
-        f"turn, medians of {turns} a round. s/s: seconds of speech a second.",
-    )
+    return measure
 
 
 def _hear_all(run: Run, kinds: Sequence[Kind], texts: Mapping[int, str], repetitions: int) -> dict[int, dict[str, Heard]]:
     """Return, by number of words and by side, the medians of several requests."""
     with ExitStack() as stack:
-        asks: dict[str, tuple[Server, Callable[[str, int], Request]]] = {}
+        asks: dict[str, _Side] = {}
         for kind in kinds:
             server = stack.enter_context(serving(kind, run.scratch))
             if kind.name == "ours":
@@ -108,7 +104,7 @@ def _hear_all(run: Run, kinds: Sequence[Kind], texts: Mapping[int, str], repetit
         return {words: _hear_in_turn(asks, text, repetitions) for words, text in texts.items()}
 
 
-def _hear_in_turn(asks: _Asks, text: str, repetitions: int) -> dict[str, Heard]:
+def _hear_in_turn(asks: Mapping[str, _Side], text: str, repetitions: int) -> dict[str, Heard]:
     heard: dict[str, list[Heard]] = {name: [] for name in asks}
     for seed in range(repetitions):
         for name, (server, ask) in asks.items():
@@ -174,11 +170,14 @@ def load_values(rates: Mapping[bool, Rate]) -> Iterable[Value]:
     yield Value("load, parallel / not parallel", "x", rates[True].clock / rates[False].clock, ">= 0.97")
 
 
-def throughput(run: Run) -> Report:
+def throughput(run: Run) -> Measure:
     """Seconds of speech a second over HTTP, against Coqui's server and Piper's.
 
+    The embedded voice in all servers, each server alone, closed loop. Ours: a worker a core. Many clients: 2 a core. Bare engine:
+    the same sentences and seeds in a process a core, no HTTP.
     Pairing: in each round every server speaks the same sentences, one after the other; then the bare engine.
-    Figures: s/s by the clock and by core second; ours / theirs. Targets, many clients: >= 2.4, >= 1.5; / bare engine >= 0.95.
+    Figures: s/s by the clock and by core second, without the 10,000 zero samples that Coqui appends to each sentence; ours /
+    theirs. Targets, many clients: >= 2.4, >= 1.5; / bare engine >= 0.95.
     """
     voice, cores, passes = embedded_voice(run), usable_cores(), run.size(2, 1)
     sentences, clients = SENTENCES[: run.size(len(SENTENCES), 4)], _CLIENTS_PER_CORE * cores
@@ -198,14 +197,7 @@ def throughput(run: Run) -> Report:
             audio_s, took_s, took_core_s = map(float, bare.read().split())
         return _throughput_values(one, many, Rate(audio_s / took_s, audio_s / took_core_s))
 
-    return run.report(
-        measure,
-        f"The embedded voice in all servers, each server alone; {len(sentences)} sentences, closed loop. Ours: {cores} workers. "
-        f"Many clients: {clients}.",
-        "s/s: seconds of speech for one second on the clock, or by core second where it says so.",
-        "Audio is speech: the 10,000 zero samples that Coqui appends to each sentence are not counted.",
-        f"Bare engine: the same sentences and seeds in {cores} forked processes, no HTTP.",
-    )
+    return measure
 
 
 def _rate(server: Server, texts: Sequence[str], clients: int) -> Rate:

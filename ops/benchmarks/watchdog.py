@@ -25,41 +25,45 @@ from app.system import heap
 from app.watchdog.watchdog import Watchdog
 
 from . import faults
-from .report import Report, Run, Value
+from .report import Measure, Run, Value
 from .servers import program
 from .voices import HELLO, SENTENCES, embedded_voice
 
 _KIB = 1024
-_LEAKS = {"PythonLeak": ("Python objects", "python"), "NumpyLeak": ("numpy arrays", "python"), "HeapLeak": ("C heap", "native")}
-_SIZES = {_KIB: "1 KiB", 64 * _KIB: "64 KiB", _KIB * _KIB: "1 MiB"}
 _WORDS = sorted({word.strip(".,") for sentence in SENTENCES for word in sentence.split()})
 #: A leak that is not found by then counts as not found.
 _MAX_REQUESTS = 1000
 
 
 class Case(NamedTuple):
-    """One leak: class in `faults`, bytes per request, name, and the kind that the alert should name."""
+    """One leak: its name, class in `faults`, bytes per request, and the kind that the alert should name."""
 
+    name: str
     leak: str
     size_bytes: int
-    name: str
     kind: str
 
 
+_LEAKS = (("Python objects", "PythonLeak", "python"), ("numpy arrays", "NumpyLeak", "python"), ("C heap", "HeapLeak", "native"))
+_SIZES = (("1 KiB", _KIB), ("64 KiB", 64 * _KIB), ("1 MiB", _KIB * _KIB))
 CASES = (
-    *(Case(leak, size, f"{name}, {said}", kind) for leak, (name, kind) in _LEAKS.items() for size, said in _SIZES.items()),
-    Case("DescriptorLeak", 0, "descriptors", "descriptors"),
-    Case("ThreadLeak", 0, "threads", "threads"),
+    *(Case(f"{name}, {size}", leak, size_bytes, kind) for name, leak, kind in _LEAKS for size, size_bytes in _SIZES),
+    Case("descriptors", "DescriptorLeak", 0, "descriptors"),
+    Case("threads", "ThreadLeak", 0, "threads"),
 )
 
 
 @click.option("--requests", default=10_000, show_default=True, type=click.IntRange(100),
               help="How many requests without a leak there are, in all.")  # fmt: skip
-def watchdog(run: Run, requests: int) -> Report:
+def watchdog(run: Run, requests: int) -> Measure:
     """Cost of the watchdog, and the number of requests until a leak is found.
 
-    Pairing: the same sentences without the watchdog, with it, with tracemalloc, and with a collection each, in short turns.
-    Figures: core time / without; requests until the right alert; false alarms. Targets: <= 1.02; <= 500; none.
+    The embedded voice in one process, real requests without HTTP.
+    Pairing: the same sentences without the watchdog, with it, with tracemalloc always on, and with a collection after each
+    request instead, in short turns.
+    Figures: core time / without, medians of 10 turns a round; delay: requests of a new worker, its warm-up of 100 included, until
+    the alert names the right kind, infinite for none; false alarms in requests of texts that were not spoken before.
+    Targets: <= 1.02; <= 500; none.
     """
     turns, requests, cases = run.size(10, 1), run.size(requests, 20), run.size(CASES, CASES[1:2])
     config_path = embedded_voice(run).write_config(run.scratch, 1)
@@ -83,14 +87,7 @@ def watchdog(run: Run, requests: int) -> Report:
             if number == 1:
                 yield Value("false alarms", "", len(json.loads(watched.ask(f"well {requests}"))), "<= 0")
 
-    return run.report(
-        measure,
-        f"The embedded voice in one process, real requests without HTTP; the costs are in core time, medians of {turns} turns of "
-        f"{len(SENTENCES)} sentences a round, and a side.",
-        "Traced: tracemalloc always on. Collected: gc.collect() after each request, instead of the watchdog.",
-        "Delays: requests of a new worker, its warm-up of 100 included, until the alert names the right kind; infinite for none.",
-        f"False alarms: in {requests} requests of texts that were not spoken before.",
-    )
+    return measure
 
 
 class _Unwatched:

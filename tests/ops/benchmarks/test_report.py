@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from app.tuning.machine import this_machine
 from ops.benchmarks.__main__ import main
-from ops.benchmarks.report import Report, Run, Value, markdown_table, percentile, print_report
+from ops.benchmarks.report import Value, markdown_table, measure_rounds, percentile, print_report
 
 ROUNDS = [[Value("ratio", "x", ratio, ">= 2"), Value("time", "s", time_s)] for ratio, time_s in ((2.0, 1.0), (1.0, 3.0))]
 
@@ -17,34 +17,28 @@ ROUNDS = [[Value("ratio", "x", ratio, ">= 2"), Value("time", "s", time_s)] for r
     ("<= 2", (2.0,), True), ("< 2", (2.0,), False), (">= 2", (2.0,), True), (">= 2", (1.0, 1.5, 9.0), False),
 ])  # fmt: skip
 def test_the_median_is_held_to_the_target(target, values, meets):
-    assert meets is Report([[Value("ratio", "x", each, target)] for each in values]).figures()["ratio"]["met"]
+    figures = measure_rounds(lambda number: [Value("ratio", "x", values[number - 1], target)], len(values))
+    assert meets is figures["ratio"]["met"]
 
 
 def test_values_of_all_rounds_become_figures_by_name():
-    ratio, time = Report(ROUNDS).figures().values()
+    ratio, time = measure_rounds(lambda number: ROUNDS[number - 1], 2).values()
 
-    assert ([2.0, 1.0], ">= 2", 1.5) == (ratio["values"], ratio["target"], ratio["median"])
-    assert [1.0, 3.0] == time["values"]
-
-
-def test_a_run_measures_every_round_by_its_number(tmp_path):
-    report = Run(2, tmp_path).report(lambda number: [Value("number", "", number)], "a note")
-
-    assert [1, 2] == report.figures()["number"]["values"]
-    assert ("a note",) == report.notes
+    assert {"unit": "x", "median": 1.5, "min": 1.0, "max": 2.0, "values": [2.0, 1.0], "target": ">= 2", "met": False} == ratio
+    assert {"unit": "s", "median": 2.0, "min": 1.0, "max": 3.0, "values": [1.0, 3.0]} == time
 
 
 def test_the_last_line_is_the_json_that_the_table_is_made_of(tmp_path, capsys):
-    path = tmp_path / "report.json"
-    print_report(Report(ROUNDS, ("A note.",)), "throughput", this_machine(), 0.25, path)
+    figures = measure_rounds(lambda number: ROUNDS[number - 1], 2)
+    document = {"benchmark": "throughput", "cores_used_by_others": 0.25, "figures": figures, "notes": ["A note."]}
+    print_report(document, this_machine())
 
-    document = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert document == json.loads(path.read_text())
-    assert ("throughput", 0.25, ["A note."]) == tuple(document[key] for key in ("benchmark", "cores_used_by_others", "notes"))
-    assert {"unit": "x", "median": 1.5, "min": 1.0, "max": 2.0, "values": [2.0, 1.0], "target": ">= 2", "met": False} == (
-        document["figures"]["ratio"]
-    )
-    assert "| `ops/bench throughput` | ratio | 1.5 x | 1 to 2 | >= 2: **missed** |" in markdown_table([path])
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert document == json.loads(last)
+    assert "ratio    1.500 x    (1.000..2.000)      target >= 2: MISSED" in lines and "A note." in lines
+    (tmp_path / "report.json").write_text(last)
+    table = markdown_table([tmp_path / "report.json"])
+    assert "| `ops/bench throughput` | ratio | 1.5 x | 1 to 2 | >= 2: **missed** |" in table
 
 
 def test_a_percentile_is_one_of_the_values():
