@@ -9,10 +9,11 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 
@@ -88,73 +89,66 @@ def engines(run: Run, only: tuple[str, ...], engine: tuple[str, ...]) -> Measure
     return measure
 
 
-@dataclass
-class Speaker:
-    """One side's process, and its measurements so far, sentence by sentence."""
+class Sentence(NamedTuple):
+    """One sentence by one side, in seconds: its work by the clock and by cores, the first samples, and the audio."""
 
-    name: str
-    process: Program | None
-    #: Seconds of work for one second of audio.
-    factors: list[float] = field(default_factory=list)
-    #: From the text to the first samples.
-    first_s: list[float] = field(default_factory=list)
-    took_s: float = 0.0
-    core_s: float = 0.0
-    audio_s: float = 0.0
-
-    def speak(self, text: str, seed: int, soon: bool) -> tuple[float, float]:
-        """Return the seconds it took and the seconds of audio; Coqui's API knows neither seeds nor windows."""
-        assert self.process is not None
-        line = text if self.name == "native" else json.dumps({"text": text, "seed": seed, "soon": soon})
-        started_s = time.perf_counter()
-        audio_s = float(self.process.ask(line))
-        return time.perf_counter() - started_s, audio_s
-
-    def measure(self, text: str, seed: int) -> None:
-        """Measure one sentence: the whole of it, then its first window. More than one thread is an error."""
-        assert self.process is not None
-        core_before_s = core_s(self.process.process.pid)
-        took_s, audio_s = self.speak(text, seed, soon=False)
-        self.core_s += core_s(self.process.process.pid) - core_before_s
-        self.took_s += took_s
-        self.audio_s += audio_s
-        self.factors.append(took_s / audio_s)
-        # Coqui's API returns nothing before it returns everything.
-        self.first_s.append(took_s if self.name == "native" else self.speak(text, seed, soon=True)[0])
-        if self.core_s > _MAX_CORES * self.took_s + 0.1:
-            raise ServerFailedError(f"{self.name} was given one thread and used {self.core_s / self.took_s:.2f} cores")
+    took_s: float
+    core_s: float
+    first_s: float
+    audio_s: float
 
 
 def _speed(run: Run, sides: Sides) -> Iterable[Value]:
-    programs: dict[str, tuple[object, ...]] = {name: ("engines", path) for name, path in sides.config_paths.items()}
+    programs: dict[str, tuple[Any, ...]] = {name: ("engines", path) for name, path in sides.config_paths.items()}
     programs["native"] = ("native", "speak", sides.voice.release, "--untrimmed")
+    spoken: dict[str, list[Sentence]] = {name: [] for name in programs}
     with ExitStack() as stack:
-        speakers = [
-            Speaker(name, stack.enter_context(program(run.scratch, str(module), *arguments, environment=ONE_THREAD)))
-            for name, (module, *arguments) in programs.items()
-        ]
-        for speaker in speakers:
-            speaker.speak(HELLO, 0, soon=False)
+        speakers = {
+            name: stack.enter_context(program(run.scratch, *words, environment=ONE_THREAD)) for name, words in programs.items()
+        }
+        for name, speaker in speakers.items():
+            _speak(name, speaker, HELLO, 0)
         for seed, text in enumerate(_SPEED_SENTENCES[: run.size(5, 2)]):
-            for speaker in speakers:
-                speaker.measure(text, seed)
-    return speed_values(sides.label, speakers)
+            for name, speaker in speakers.items():
+                spoken[name].append(_speak(name, speaker, text, seed))
+    for name, sentences in spoken.items():
+        used_s, took_s = sum(each.core_s for each in sentences), sum(each.took_s for each in sentences)
+        if used_s > _MAX_CORES * took_s + 0.1:
+            raise ServerFailedError(f"{name} was given one thread and used {used_s / took_s:.2f} cores")
+    return speed_values(sides.label, spoken)
 
 
-def speed_values(label: str, speakers: list[Speaker]) -> Iterable[Value]:
-    """Return the speed of all sides on one voice, native last, and native over each of ours."""
-    for each in speakers:
-        yield Value(f"{label}, {each.name}, real-time factor", "x", statistics.median(each.factors))
-        yield Value(f"{label}, {each.name}, first audio", "s", statistics.median(each.first_s))
-        yield Value(f"{label}, {each.name}, cores while speaking", "x", each.core_s / each.took_s)
-    *own, native = speakers
-    for each in own:
+def _speak(name: str, speaker: Program, text: str, seed: int) -> Sentence:
+    """Have one side speak a whole text, then its first window; Coqui's API knows neither seeds nor windows."""
+
+    def ask(soon: bool) -> tuple[float, float]:
+        line = text if name == "native" else json.dumps({"text": text, "seed": seed, "soon": soon})
+        started_s = time.perf_counter()
+        audio_s = float(speaker.ask(line))
+        return time.perf_counter() - started_s, audio_s
+
+    core_before_s = core_s(speaker.process.pid)
+    took_s, audio_s = ask(soon=False)
+    used_s = core_s(speaker.process.pid) - core_before_s
+    # Coqui's API returns nothing before it returns everything.
+    return Sentence(took_s, used_s, took_s if name == "native" else ask(soon=True)[0], audio_s)
+
+
+def speed_values(label: str, spoken: Mapping[str, Sequence[Sentence]]) -> Iterable[Value]:
+    """Return the speed of all sides on one voice, and native over each of ours."""
+    factors = {name: [each.took_s / each.audio_s for each in sentences] for name, sentences in spoken.items()}
+    totals = {name: Sentence(*map(sum, zip(*sentences, strict=True))) for name, sentences in spoken.items()}
+    for name, total in totals.items():
+        yield Value(f"{label}, {name}, real-time factor", "x", statistics.median(factors[name]))
+        yield Value(f"{label}, {name}, first audio", "s", statistics.median(each.first_s for each in spoken[name]))
+        yield Value(f"{label}, {name}, cores while speaking", "x", total.core_s / total.took_s)
+    native = totals.pop("native")
+    for name, own in totals.items():
         # Sentence by sentence, since those follow each other closely.
-        slower = statistics.median(theirs / factor for theirs, factor in zip(native.factors, each.factors, strict=True))
-        costlier = (native.core_s / native.audio_s) / (each.core_s / each.audio_s)
-        target = ">= 1.1" if each.name == "pytorch" else ""
-        yield Value(f"{label}, native / {each.name}, real-time factor", "x", slower, target)
-        yield Value(f"{label}, native / {each.name}, core time", "x", costlier)
+        slower = statistics.median(theirs / factor for theirs, factor in zip(factors["native"], factors[name], strict=True))
+        costlier = (native.core_s / native.audio_s) / (own.core_s / own.audio_s)
+        yield Value(f"{label}, native / {name}, real-time factor", "x", slower, ">= 1.1" if name == "pytorch" else "")
+        yield Value(f"{label}, native / {name}, core time", "x", costlier)
 
 
 def _start(run: Run, sides: Sides) -> Iterable[Value]:

@@ -54,18 +54,11 @@ _PROBE_EVERY_S = 0.5
 _OBJECTIVES, _NO_CANDIDATE = "first_audio_p95=300ms,total_p95=2s", 76
 
 
-@dataclass(frozen=True)
-class Capacity:
-    """What a server answers if it is never idle. The work of a request is the audio in its answer."""
+def measure_capacity(server: Server, workload: Workload, clients: int, for_s: float) -> tuple[float, float]:
+    """Have every worker speak, then that many clients ask in a closed loop, so that the server is never idle.
 
-    #: Requests of average length a second.
-    rate_hz: float
-    #: Of an average answer.
-    audio_s: float
-
-
-def measure_capacity(server: Server, workload: Workload, clients: int, for_s: float) -> Capacity:
-    """Have every worker speak, then that many clients ask in a closed loop."""
+    Returns requests of average length a second, and the audio of one in seconds: the work of a request is its audio.
+    """
     warm(server, workload, clients)
     results = closed_loop(server.address, workload.draw(0), clients, for_s, TIMEOUT_S)
     answered = [each for each in results if each.outcome == ANSWERED]
@@ -74,7 +67,7 @@ def measure_capacity(server: Server, workload: Workload, clients: int, for_s: fl
     audio_s = sum(each.audio_s for each in answered) / len(answered)
     # A request in flight at the end counts by the share of its time in the window.
     inside_s = sum(each.audio_s * min(1.0, (for_s - each.sent_s) / each.service_s) for each in answered)
-    return Capacity(inside_s / audio_s / for_s, audio_s)
+    return inside_s / audio_s / for_s, audio_s
 
 
 def warm(server: Server, workload: Workload, clients: int) -> None:
@@ -92,7 +85,9 @@ def latency_ms(results: Sequence[Result], measure: str, percent: float) -> float
 class Overload:
     """One overload, and the light load before and after it: the same requests at the same intervals."""
 
-    capacity: Capacity
+    #: Of `measure_capacity`.
+    capacity_hz: float
+    audio_s: float
     over_s: float
     before: Sequence[Result]
     during: Sequence[Result]
@@ -118,12 +113,12 @@ def overload(run: Run) -> Measure:
 
     def measure(number: int) -> Iterable[Value]:
         with serving(ours(voice.write_config(run.scratch, workers, threads=THREADS)), run.scratch) as server:
-            capacity = measure_capacity(server, _SENTENCES, places, window_s)
-        admission = {"queue": queue_for(_SLO_S, capacity.rate_hz, places), "wait_s": _SLO_S}
+            capacity_hz, audio_s = measure_capacity(server, _SENTENCES, places, window_s)
+        admission = {"queue": queue_for(_SLO_S, capacity_hz, places), "wait_s": _SLO_S}
         config_path = voice.write_config(run.scratch, workers, threads=THREADS, admission=admission)
         with serving(ours(config_path), run.scratch) as server:
             warm(server, _SENTENCES, places)
-            return overload_values(_overload(server, capacity, over_s, window_s, number))
+            return overload_values(_overload(server, capacity_hz, audio_s, over_s, window_s, number))
 
     return measure
 
@@ -137,9 +132,9 @@ def queue_for(slo_s: float, capacity_hz: float, places: int) -> int:
     return max(0, min(1000, math.floor(_PLANNED * slo_s * capacity_hz - 2 * places)))
 
 
-def _overload(server: Server, capacity: Capacity, over_s: float, window_s: float, seed: int) -> Overload:
-    light = poisson(_SENTENCES.draw(seed), _LIGHT * capacity.rate_hz, window_s, seed)
-    heavy = poisson(_SENTENCES.draw(seed), _HEAVY * capacity.rate_hz, over_s, seed)
+def _overload(server: Server, capacity_hz: float, audio_s: float, over_s: float, window_s: float, seed: int) -> Overload:
+    light = poisson(_SENTENCES.draw(seed), _LIGHT * capacity_hz, window_s, seed)
+    heavy = poisson(_SENTENCES.draw(seed), _HEAVY * capacity_hz, over_s, seed)
     before = open_loop(server.address, light, TIMEOUT_S, TIMEOUT_S)
     began_s, began_core_s = time.perf_counter(), time.process_time()
     # In one call: waiting for the last answers of the overload would miss the beginning of the load after it.
@@ -148,7 +143,7 @@ def _overload(server: Server, capacity: Capacity, over_s: float, window_s: float
     client_cores = (time.process_time() - began_core_s) / (time.perf_counter() - began_s)
     server.check()
     during, after = ([each for each in results if (each.due_s < over_s) is is_during] for is_during in (True, False))
-    return Overload(capacity, over_s, before, during, after, client_cores)
+    return Overload(capacity_hz, audio_s, over_s, before, during, after, client_cores)
 
 
 def recovery_s(before: Sequence[Result], after: Sequence[Result], from_s: float) -> float:
@@ -169,8 +164,8 @@ def overload_values(found: Overload) -> Iterable[Value]:
     later = [each for each in found.after if each.due_s >= found.over_s + _RECOVERY_S]
     p95_before_ms, later_p95_ms = latency_ms(found.before, "total", 95), latency_ms(later, "total", 95)
     in_time_s = sum(each.audio_s for each in found.during if each.latency_s("total") <= _SLO_S)
-    goodput = in_time_s / found.capacity.audio_s / found.over_s / found.capacity.rate_hz
-    yield Value("capacity", "1/s", found.capacity.rate_hz)
+    goodput = in_time_s / found.audio_s / found.over_s / found.capacity_hz
+    yield Value("capacity", "1/s", found.capacity_hz)
     yield Value("before: whole p50", "ms", latency_ms(found.before, "total", 50))
     yield Value("before: whole p95", "ms", p95_before_ms)
     yield Value("offered", "1/s", len(found.during) / found.over_s)
@@ -225,7 +220,7 @@ def fairness(run: Run) -> Measure:
             for server in servers:
                 server.wait_workers(workers)
                 warm(server, _BUILTIN, workers * THREADS)
-            capacity_hz = measure_capacity(servers[0], _BUILTIN, workers * THREADS, for_s).rate_hz
+            capacity_hz, _ = measure_capacity(servers[0], _BUILTIN, workers * THREADS, for_s)
             yield Value("capacity of ours", "1/s", capacity_hz)
             for load, server in product(_LOADS, servers):
                 progress(f"  {server.kind.name} at {load:g} of {capacity_hz:.2f} requests a second")

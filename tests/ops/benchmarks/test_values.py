@@ -8,7 +8,7 @@ import pytest
 
 from app.tuning.loadgen import ANSWERED, LATE, REFUSED, Request, Result
 from ops.benchmarks import availability, engines, faults, load, speed
-from ops.benchmarks.load import Capacity, Overload, latency_ms, overload_values, queue_for, recovery_s
+from ops.benchmarks.load import Overload, latency_ms, overload_values, queue_for, recovery_s
 
 ASKED = Request("/v1/audio/speech")
 
@@ -56,9 +56,9 @@ def test_parallel_windows_are_put_over_sequential_ones():
 
 
 def test_native_is_put_over_each_engine_sentence_by_sentence():
-    own = engines.Speaker("pytorch", None, [1.0, 2.0, 3.0], [0.1], took_s=6.0, core_s=6.0, audio_s=3.0)
-    native = engines.Speaker("native", None, [2.0, 2.0, 9.0], [0.5], took_s=13.0, core_s=12.0, audio_s=3.0)
-    found = by_name(engines.speed_values("large", [own, native]))
+    own = [engines.Sentence(took_s, 2.0, 0.1, 1.0) for took_s in (1.0, 2.0, 3.0)]
+    native = [engines.Sentence(took_s, 4.0, took_s, 1.0) for took_s in (2.0, 2.0, 9.0)]
+    found = by_name(engines.speed_values("large", {"pytorch": own, "native": native}))
 
     ratio = found["large, native / pytorch, real-time factor"]
     assert (2.0, ">= 1.1") == (ratio.value, ratio.target)
@@ -123,7 +123,7 @@ def test_worker_classes_differ_by_what_they_take_at_a_time_and_nothing_else():
 
 
 def overload_of(during, before=(answered(0.0, 1.0),), after=()):
-    return by_name(overload_values(Overload(Capacity(2.0, 1.0), 10.0, before, during, after, 0.1)))
+    return by_name(overload_values(Overload(2.0, 1.0, 10.0, before, during, after, 0.1)))
 
 
 def test_goodput_counts_what_was_answered_in_time():
