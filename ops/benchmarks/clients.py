@@ -87,25 +87,18 @@ def deliveries(
             if header[:4] != b"RIFF" or header[36:40] != b"data":
                 raise ServerFailedError(f"{request.path[:60]} was answered with no WAV header: {header!r}")
             bytes_per_s = int.from_bytes(header[28:32], "little")
-            for first_s, complete_s, size in _arrivals(response, now):
-                yield Delivery(first_s - started_s, complete_s - started_s, size / bytes_per_s)
+            first_s, size = None, 0
+            while piece := response.read1(_PIECE_BYTES):
+                piece_s = now() - started_s
+                first_s, size = piece_s if first_s is None else first_s, size + len(piece)
+                # A chunk whose end has not been read yet goes on.
+                if not response.chunked or not response.chunk_left:
+                    yield Delivery(first_s, piece_s, size / bytes_per_s)
+                    first_s, size = None, 0
         except (OSError, http.client.HTTPException) as error:
             raise ServerFailedError(f"{request.path[:60]}: {type(error).__name__}: {error}") from error
         if response.length:
             raise ServerFailedError(f"{request.path[:60]}: {response.length} bytes are missing")
-
-
-def _arrivals(response: http.client.HTTPResponse, now: Callable[[], float]) -> Iterator[tuple[float, float, int]]:
-    """Yield when the first and the last byte of each delivery arrived, and its size in bytes."""
-    first_s, size = None, 0
-    while piece := response.read1(_PIECE_BYTES):
-        piece_s = now()
-        first_s = piece_s if first_s is None else first_s
-        size += len(piece)
-        # A chunk whose end has not been read yet goes on.
-        if not response.chunked or not response.chunk_left:
-            yield first_s, piece_s, size
-            first_s, size = None, 0
 
 
 def playback(delivered: Sequence[Delivery]) -> Playback:
@@ -161,19 +154,14 @@ class Reader:
 
     def read_some(self, now_s: float) -> None:
         """Read what its rate allows by `now_s`, without waiting."""
-        if self.has_ended:
-            return
         if self._since_s is None:
             self._since_s = now_s
-        allowed_bytes = int(self._rate_bytes_s * (1 + now_s - self._since_s)) - len(self.raw)
+        allowed_bytes = int(self._rate_bytes_s * (1 + now_s - self._since_s))
         try:
-            while allowed_bytes > 0:
-                piece = self._connected.recv(min(allowed_bytes, 65_536), socket.MSG_DONTWAIT)
-                if not piece:
-                    self.has_ended = True
-                    return
+            while (left_bytes := allowed_bytes - len(self.raw)) > 0 and not self.has_ended:
+                piece = self._connected.recv(min(left_bytes, 65_536), socket.MSG_DONTWAIT)
                 self.raw += piece
-                allowed_bytes -= len(piece)
+                self.has_ended = not piece
         except BlockingIOError:
             return
         except ConnectionError:
