@@ -92,11 +92,6 @@ def slow_readers(run: Run) -> Measure:
     return measure
 
 
-def _honest_note(run: Run) -> str:
-    times = f"{run.size(len(SENTENCES), 6)} sentences {run.size(_TURNS, 1)} times"
-    return f"{_HONEST} honest clients take {times}, whole files, closed loop; beside slow clients and alone in turn"
-
-
 def _latencies_in_turn(
     run: Run, address: Address, beside: Callable[[], AbstractContextManager[object]], prefix: str, others: str, target: str
 ) -> Sequence[Value]:
