@@ -3,13 +3,14 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
 
 import click
 import psutil
+
+from loader.errors import LoaderError
 
 _PY_SPY = str(Path(sys.executable).with_name("py-spy"))
 #: Messages of py-spy if the kernel forbids to read another process.
@@ -22,17 +23,13 @@ _GRACE_S = 5.0
 NO_SERVER, SPY_FAILED, CANNOT_WRITE, FORBIDDEN = 69, 70, 73, 77
 
 
-class FlameError(click.ClickException):
+class FlameError(LoaderError):
     """Ends the command with one line and an exit status."""
 
-    def __init__(self, message: str, exit_code: int) -> None:
-        """Print `message` and exit with `exit_code`."""
+    def __init__(self, message: str, exit_status: int) -> None:
+        """End with `message` and `exit_status`."""
         super().__init__(message)
-        self.exit_code = exit_code  # type: ignore[misc]  # click declares it on the class
-
-    def show(self, file: Any = None) -> None:
-        """Print it as the other commands do."""
-        print(f"flame: {self.message}", file=file or sys.stderr)
+        self.exit_status = exit_status
 
 
 @click.command()
@@ -53,12 +50,12 @@ def main(pid: int | None, seconds: int, rate: int, output: Path) -> None:
     77 the kernel forbids to read the server, 130 Ctrl-C.
     """
     workers = workers_of(only_master() if pid is None else psutil.Process(pid))
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FlameError(f"{output}: {error.strerror}; name another with --output", CANNOT_WRITE) from error
     made: list[Path] = []
-    with _removed_on_error(made):
-        try:
-            output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FlameError(f"{output}: {error.strerror}; name another with --output", CANNOT_WRITE) from error
+    try:
         for worker in workers:
             made.append(output / f"worker-{worker}.txt")
             command = [_PY_SPY, "dump", "--pid", str(worker)]
@@ -70,6 +67,10 @@ def main(pid: int | None, seconds: int, rate: int, output: Path) -> None:
         for worker in _record(workers, output, seconds, rate):
             print(f"flame: process {worker} was idle for {seconds} s, so it has no flame graph", file=sys.stderr)
             made.remove(output / f"worker-{worker}.svg")
+    except BaseException:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
     for path in made:
         print(path)
 
@@ -154,24 +155,9 @@ def _check(worker: int, status: int, message: str) -> None:
     raise FlameError(f"process {worker}: py-spy failed: {message.strip()}", SPY_FAILED)
 
 
-@contextmanager
-def _removed_on_error(paths: list[Path]) -> Iterator[None]:
-    """Remove all files if not all could be written."""
-    try:
-        yield
-    except BaseException:
-        for path in paths:
-            path.unlink(missing_ok=True)
-        raise
-
-
-def _interrupt(number: int, frame: Any) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def _run() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        signal.signal(number, signal.default_int_handler)
     try:
         main.main(standalone_mode=False, prog_name="ops/flame")
     except psutil.NoSuchProcess as error:
@@ -180,9 +166,9 @@ def _run() -> int:
     except click.UsageError as error:
         print(f"flame: {error.format_message()}", file=sys.stderr)
         return 64
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
+    except FlameError as error:
+        print(f"flame: {error}", file=sys.stderr)
+        return error.exit_status
     except (click.Abort, KeyboardInterrupt):
         return 130
     return 0

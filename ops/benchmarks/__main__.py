@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 import psutil
@@ -78,14 +78,10 @@ def _table(paths: tuple[Path, ...]) -> None:
     print(markdown_table(paths))
 
 
-def _interrupt(number: int, frame: Any) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def _run() -> int:
     # SIGTERM unwinds as Ctrl-C does, so that no server is left behind.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        signal.signal(number, signal.default_int_handler)
     try:
         main.main(standalone_mode=False, prog_name="ops/bench")
     except LoaderError as error:
