@@ -4,13 +4,11 @@ import importlib.util
 import signal
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,50 +16,62 @@ from app.cli import config_option
 from loader.errors import LoaderError, MissingPackageError
 
 if TYPE_CHECKING:
-    from app.tuning.machine import Machine
-    from app.tuning.question import Question
-    from app.tuning.report import Ending
+    from app.tuning.plan import TuningPlan
     from app.tuning.results import Measurements
-    from app.tuning.search import Progress
-    from loader.config.settings import Settings
 
 _MAX_SEED = 2**31
 _ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: Starting a server, warming it up and a test of some requests; and what a run takes beside its candidates.
+_MIN_CANDIDATE_S, _MIN_RUN_S = 6.0, 20.0
 
 
 class NoCandidateError(LoaderError):
-    """Measured, and no candidate on this machine meets the objectives."""
+    """No candidate on this machine meets the objectives."""
 
     exit_status = 76
     permanent = True
 
 
-@dataclass(frozen=True)
-class Options:
-    """The command line, as it was written; None is a default that depends on the machine."""
+class _Parsed(click.ParamType[Any]):
+    """A value that a function of `app.tuning` parses; its ValueError is shown with the name of the option."""
 
-    slo: str
-    memory: str | None
-    cores: int | None
-    mix: Path | None
-    budget: str
-    seed: int
-    workers: str | None
-    threads: str | None
+    def __init__(self, name: str, parse: Callable[[Any, str], Any]) -> None:
+        self.name, self._parse = name, parse
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse the value, see `click.ParamType`."""
+        from app import tuning
+        from app.tuning import plan, workload  # noqa: F401
+
+        try:
+            return self._parse(tuning, value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+_OBJECTIVES = _Parsed("LIST", lambda tuning, text: tuning.plan.parse_objectives(text))
+_SIZE = _Parsed("SIZE", lambda tuning, text: tuning.plan.parse_size_bytes(text, 2**26, 2**50))
+_DURATION = _Parsed("TIME", lambda tuning, text: tuning.plan.parse_duration_s(text, 1.0, 7 * 24 * 3600.0))
+_WORKERS = _Parsed("LIST", lambda tuning, text: tuning.plan.parse_counts(text, "workers"))
+_THREADS = _Parsed("LIST", lambda tuning, text: tuning.plan.parse_counts(text, "threads"))
+_WORKLOAD = _Parsed("FILE", lambda tuning, text: tuning.workload.load_workload(Path(text)))
 
 
 @click.command(short_help="Measure how many workers and threads to serve with.")
 @config_option
 @click.option(
-    "--slo", default="first_audio_p95=300ms,total_p95=2s", metavar="LIST", show_default=True,
+    "--slo", "objectives", type=_OBJECTIVES, default="first_audio_p95=300ms,total_p95=2s", show_default=True,
     help="first_audio or total, _p and a percentile, =, a duration; several by commas.",
 )  # fmt: skip
-@click.option("--memory", metavar="SIZE", help="Such as 8GiB; default: what the control group or the machine has.")
+@click.option("--memory", type=_SIZE, help="Such as 8GiB; default: what the control group or the machine has.")
 @click.option("--cores", type=click.IntRange(1, 1024), metavar="N", help="Default: those of affinity and control group.")
-@click.option("--mix", type=click.Path(path_type=Path), metavar="FILE", help="A text a line; default: ten English texts.")
-@click.option("--workers", metavar="LIST", help="Numbers to compare, such as 1,2,4; default: from one to half more than cores.")
-@click.option("--threads", metavar="LIST", help="Numbers to compare; default: 2,4,8.")
-@click.option("--budget", default="10m", metavar="TIME", show_default=True, help="How long to measure.")
+@click.option("--mix", type=_WORKLOAD, help="A text a line; default: ten English texts.")
+@click.option(
+    "--workers", type=_WORKERS,
+    help="Numbers to compare, such as 1,2,4; default: from one to half more than cores.",
+)  # fmt: skip
+@click.option("--threads", type=_THREADS, help="Numbers to compare; default: 2,4,8.")
+@click.option("--budget", type=_DURATION, default="10m", show_default=True, help="How long to measure.")
 @click.option("--seed", type=click.IntRange(0, _MAX_SEED), default=1, metavar="N", show_default=True, help="Of the arrivals.")
 @click.option(
     "-o", "--out", default="tune", metavar="DIR", show_default=True, type=click.Path(path_type=Path),
@@ -74,12 +84,12 @@ def tune(config: Path, out: Path, no_plot: bool, **options: Any) -> None:
     Starts the real server on a port of its own, once for each candidate, and sends requests:
     one at a time, as fast as it answers, and at random times as people do. Latency counts from
     when a request was due. Nothing else should run meanwhile. The baseline, a worker a core and
-    four threads each, is the answer unless another candidate does a third more beside it: less
-    than that is luck.
+    four threads each, is recommended unless another candidate does a third more: less than that
+    is luck.
 
     Writes tune.json (everything measured), tune.yaml (what to put into the configuration, each
     value with its reason) and tune.svg. Ctrl-C keeps what was measured. Ends with status 76
-    if no candidate meets the objectives, and says which comes nearest.
+    if no candidate meets the objectives, and names the nearest.
 
     A line of --mix is a text, or an object such as {"input": "Hello.", "voice": "joe",
     "weight": 3} with any field of /v1/audio/speech.
@@ -90,61 +100,60 @@ def tune(config: Path, out: Path, no_plot: bool, **options: Any) -> None:
     chorus tune --slo total_p99=1.5s --mix requests.jsonl --budget 30m --out results
     chorus tune --workers 2,4 --threads 4 --cores 4 --budget 2m
     """
-    from app.tuning.plot import require_plotting
-    from app.tuning.report import prepare
+    from app.cli.progress import watched_stages
+    from app.tuning.candidate import candidate_launcher
+    from app.tuning.recommend import recommend
+    from app.tuning.report import conclusion, prepare, require_plotting, summary
+    from app.tuning.results import Measurements
+    from app.tuning.search import Tuner
     from loader.config.settings import load_settings
+    from loader.voices.catalog import locate_all
 
     if not no_plot:
         require_plotting()
     _require_server()
     settings = load_settings(config)
-    question = question_of(Options(**options), settings)
+    plan, measurements = plan_of(settings.limits.text_characters, **options), Measurements()
     prepare(out)
-    _conclude(question, _measure(question, settings, out, not no_plot))
+    with watched_stages():
+        locate_all(settings)
+    with _written(plan, measurements, out, not no_plot), tempfile.TemporaryDirectory(prefix="chorus-tune-") as scratch:
+        Tuner(plan, candidate_launcher(settings, Path(scratch), plan.cores), measurements, _show).run()
+    found = recommend(plan, measurements)
+    print("\n".join(summary(plan, measurements, found)))
+    if found is None:
+        raise NoCandidateError("nothing could be compared; tune.json has what was measured")
+    if not found.is_met:
+        raise NoCandidateError(conclusion(plan, found))
 
 
-def question_of(options: Options, settings: "Settings") -> "Question":
-    """Return what is to be found out.
+def plan_of(
+    max_characters: int, objectives: Any, memory: int | None, cores: int | None, mix: Any, workers: tuple[int, ...] | None,
+    threads: tuple[int, ...] | None, budget: float, seed: int,
+) -> "TuningPlan":  # fmt: skip
+    """Return the plan by the options; None is a default that depends on the machine.
 
     Raises:
-        BadQuantityError: an option cannot be parsed; the message names it.
+        click.BadParameter: more cores than there are, or too little time for the candidates.
     """
-    from app.tuning.candidate import THREADS, candidates_of, default_workers, parse_counts
-    from app.tuning.limits import usable_memory, wanted_cores
-    from app.tuning.question import Question, check_budget, parse_objectives
-    from app.tuning.units import parse_duration_s, parse_size_bytes
-    from app.tuning.workload import builtin_workload, load_workload
+    from app.system.cgroup import cpu_budget
+    from app.system.machine import usable_memory_bytes
+    from app.tuning.plan import THREADS, TuningPlan, candidates_of, default_workers, format_duration
+    from app.tuning.workload import builtin_workload
 
-    with _naming("--cores"):
-        cores = wanted_cores(options.cores)
-    with _naming("--slo"):
-        objectives = parse_objectives(options.slo)
-    with _naming("--memory"):
-        memory_bytes = parse_size_bytes(options.memory, 2**26, 2**50) if options.memory else usable_memory().size_bytes
-    with _naming("--workers"):
-        workers = parse_counts(options.workers, "workers") if options.workers else default_workers(cores)
-    with _naming("--threads"):
-        threads = parse_counts(options.threads, "threads") if options.threads else THREADS
-    candidates = candidates_of(workers, threads)
-    with _naming("--budget"):
-        budget_s = parse_duration_s(options.budget, 1.0, 7 * 24 * 3600.0)
-        check_budget(budget_s, candidates)
-    with _naming("--mix"):
-        workload = load_workload(options.mix) if options.mix else builtin_workload()
-    return Question(
-        objectives, memory_bytes, cores, workload, candidates, budget_s, options.seed, settings.limits.text_characters
-    )
-
-
-@contextmanager
-def _naming(option: str) -> Iterator[None]:
-    """Name the option in the message of a refused value."""
-    from app.tuning.units import BadQuantityError
-
-    try:
-        yield
-    except BadQuantityError as error:
-        raise BadQuantityError(f"{option}: {error}") from error
+    usable = cpu_budget().used
+    if cores and cores > usable:
+        raise click.BadParameter(f"{cores} cores are wanted, but affinity and CPU quota allow {usable}", param_hint="--cores")
+    cores = cores or usable
+    candidates = candidates_of(workers or default_workers(cores), threads or THREADS, cores)
+    min_s = _MIN_RUN_S + _MIN_CANDIDATE_S * len(candidates)
+    if budget < min_s:
+        raise click.BadParameter(
+            f"expected at least {format_duration(min_s)} for {len(candidates)} candidates; give more, or fewer --workers and "
+            "--threads", param_hint="--budget",
+        )  # fmt: skip
+    memory_bytes, workload = memory or usable_memory_bytes(), mix or builtin_workload()
+    return TuningPlan(objectives, candidates, memory_bytes, cores, workload, max_characters, budget, seed)
 
 
 def _require_server() -> None:
@@ -157,92 +166,20 @@ def _require_server() -> None:
         )
 
 
-def _measure(question: "Question", settings: "Settings", out: Path, with_plot: bool) -> "Measurements":
-    """Measure, and write the files of what was measured, whatever ends it."""
-    from app.cli.progress import watched_stages
-    from app.tuning.candidate import candidate_launcher
-    from app.tuning.results import Measurements
-    from app.tuning.search import Tuner
-    from loader.voices.catalog import locate_all
-
-    with watched_stages():
-        locate_all(settings)
-    measurements = Measurements()
-    with (
-        _ended_as_by_ctrl_c(),
-        _written(question, measurements, out, with_plot),
-        tempfile.TemporaryDirectory(prefix="chorus-tune-") as scratch,
-        tuning_progress(question.budget_s) as progress,
-    ):
-        Tuner(question, candidate_launcher(settings, Path(scratch), question.cores), measurements, progress).run()
-    return measurements
-
-
-class _Lines:
-    """Findings as lines, without a terminal."""
-
-    def doing(self, what: str) -> None:
-        """Show nothing."""
-
-    def done(self, line: str) -> None:
-        """Write the line."""
-        print(f"chorus: {line}", file=sys.stderr, flush=True)
+def _show(line: str) -> None:
+    print(f"chorus: {line}", file=sys.stderr, flush=True)
 
 
 @contextmanager
-def tuning_progress(budget_s: float) -> Iterator["Progress"]:
-    """Show findings as lines on standard error; on a terminal also what is being done, a clock and a bar of the budget."""
-    if not sys.stderr.isatty():
-        yield _Lines()
-        return
-    import rich.progress as bars
-    from rich.console import Console
+def _written(plan: "TuningPlan", measurements: "Measurements", out: Path, with_plot: bool) -> Iterator[None]:
+    """Write the files afterwards, whatever ends the run; SIGTERM and SIGHUP end it as Ctrl-C does."""
+    from app.system.machine import this_machine, usage_now, used_by_others
+    from app.tuning.report import Ending, contents, write
 
-    console, text = Console(file=sys.stderr), bars.TextColumn("{task.description}", markup=False)
-    columns = (bars.SpinnerColumn(), bars.BarColumn(bar_width=20), bars.TimeElapsedColumn(), text)
-    with bars.Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as progress:
-        task, began_s = progress.add_task("", total=budget_s), time.monotonic()
-
-        class Bar:
-            def doing(self, what: str) -> None:
-                progress.update(task, description=what, completed=time.monotonic() - began_s)
-
-            def done(self, line: str) -> None:
-                progress.console.print(f"chorus: {line}", markup=False, highlight=False, soft_wrap=True)
-                progress.update(task, completed=time.monotonic() - began_s)
-
-        yield Bar()
-
-
-@contextmanager
-def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """Have SIGTERM, and SIGHUP of a closed terminal, unwind too: dying at once would leave a server running."""
-
-    def interrupt(number: int, frame: Any) -> NoReturn:
-        raise KeyboardInterrupt
-
-    with _handling(interrupt):
-        yield
-
-
-@contextmanager
-def _handling(handler: Any) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in _ENDING_SIGNALS}
-    try:
-        yield
-    finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
-
-
-@contextmanager
-def _written(question: "Question", measurements: "Measurements", out: Path, with_plot: bool) -> Iterator[None]:
-    """Write the files afterwards, also if that is early."""
-    from app.tuning.limits import throttled_s
-    from app.tuning.machine import this_machine, usage_now, used_by_others
-    from app.tuning.report import Ending
-
-    machine, before, throttled_before_s, how = this_machine(), usage_now(), throttled_s(), "failed"
+    for number in _ENDING_SIGNALS:
+        # Dying at once would leave a server running.
+        signal.signal(number, signal.default_int_handler)
+    machine, before, how = this_machine(), usage_now(), "failed"
     try:
         yield
         how = "whole"
@@ -250,35 +187,12 @@ def _written(question: "Question", measurements: "Measurements", out: Path, with
         how = "interrupted"
         raise
     finally:
-        at, after = datetime.now(UTC).isoformat(timespec="seconds"), usage_now()
-        throttled = throttled_s() - throttled_before_s
-        ending = Ending(how, at, after.clock_s - before.clock_s, throttled, used_by_others(before, after))
         # Drawing takes a second, in which a second Ctrl-C would lose what was measured.
-        with _handling(signal.SIG_IGN):
-            _write(question, measurements, machine, ending, out, with_plot)
-
-
-def _write(
-    question: "Question", measurements: "Measurements", machine: "Machine", ending: "Ending", out: Path, with_plot: bool
-) -> None:
-    from app.tuning.report import contents, write
-
-    if not measurements.windows:
-        return
-    files = contents(question, measurements, machine, ending, with_plot)
-    write(out, files)
-    print(f"chorus: written: {', '.join(str(out / name) for name in files)}", file=sys.stderr, flush=True)
-
-
-def _conclude(question: "Question", measurements: "Measurements") -> None:
-    """Print what came of it, and end as documented."""
-    from app.tuning.recommend import recommend
-    from app.tuning.report import conclusion, summary
-
-    found = recommend(question, measurements)
-    for line in summary(question, measurements, found):
-        print(line)
-    if found is None:
-        raise NoCandidateError("nothing could be compared; tune.json has what was measured")
-    if not found.is_met:
-        raise NoCandidateError(conclusion(question, found))
+        for number in _ENDING_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        at, after = datetime.now(UTC).isoformat(timespec="seconds"), usage_now()
+        ending = Ending(how, at, after.clock_s - before.clock_s, used_by_others(before, after))
+        if measurements.load_tests:
+            files = contents(plan, measurements, machine, ending, with_plot)
+            write(out, files)
+            _show(f"written: {', '.join(str(out / name) for name in files)}")

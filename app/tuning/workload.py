@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from app.tuning.loadgen import Request
-from app.tuning.units import BadQuantityError
 
 _MAX_TEXTS = 100_000
 _MIN_WEIGHT, _MAX_WEIGHT = 0.001, 1000.0
@@ -86,15 +85,15 @@ def load_workload(path: Path) -> Workload:
     """Read a file with a text a line, or a JSON object with `input`, perhaps `weight`, and other fields of the endpoint.
 
     Raises:
-        BadQuantityError: a line is neither, or there is none; the message names the line.
+        ValueError: a line is neither, or there is none; the message names the line.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadQuantityError(f"{path}: the mix cannot be read: {error}") from error
+        raise ValueError(f"{path}: the mix cannot be read: {error}") from error
     texts = tuple(_parse_text(path, number, line) for number, line in enumerate(lines, 1) if line.strip())
     if not 1 <= len(texts) <= _MAX_TEXTS:
-        raise BadQuantityError(f"{path}: holds {len(texts)} texts, expected 1 to {_MAX_TEXTS}, one a line")
+        raise ValueError(f"{path}: holds {len(texts)} texts, expected 1 to {_MAX_TEXTS}, one a line")
     return Workload(str(path), texts)
 
 
@@ -105,10 +104,10 @@ def _parse_text(path: Path, number: int, line: str) -> Text:
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise BadQuantityError(f"{where}: begins like JSON and is not JSON: {error}") from error
+        raise ValueError(f"{where}: begins like JSON and is not JSON: {error}") from error
     text, weight = fields.get("input"), fields.pop("weight", 1)
     if not isinstance(text, str) or not text.strip():
-        raise BadQuantityError(f'{where}: expected a text in "input", found {text!r:.60}')
+        raise ValueError(f'{where}: expected a text in "input", found {text!r:.60}')
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not _MIN_WEIGHT <= weight <= _MAX_WEIGHT:
-        raise BadQuantityError(f'{where}: "weight" is {weight!r:.60}, expected {_MIN_WEIGHT:g} to {_MAX_WEIGHT:g}')
+        raise ValueError(f'{where}: "weight" is {weight!r:.60}, expected {_MIN_WEIGHT:g} to {_MAX_WEIGHT:g}')
     return Text({**_DEFAULTS, **fields}, float(weight))

@@ -16,7 +16,7 @@ from typing import Any
 import click
 import psutil
 
-from app.tuning.machine import this_machine, usage_now, used_by_others
+from app.system.machine import this_machine, usage_now, used_by_others
 from loader.errors import LoaderError
 
 from .availability import coldstart, hang, health, respawn

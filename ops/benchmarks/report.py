@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from app.tuning.machine import Machine
+from app.system.machine import Machine
 
 _Size = TypeVar("_Size")
 
@@ -99,7 +99,7 @@ def print_report(document: Mapping[str, Any], machine: Machine) -> None:
     reclaims = _KERNEL_MONITORS.is_file() and int(_KERNEL_MONITORS.read_text(encoding="ascii")) > 0
     print(
         f"{document['benchmark']}: median of {max(len(each['values']) for each in figures.values())} (min..max)\n"
-        f"{machine.cpu}, {machine.cores.cores:g} cores, {machine.simd}, {machine.memory.size_bytes / 2**30:.0f} GiB, Linux "
+        f"{machine.cpu}, {machine.cores} cores, {machine.simd}, {machine.memory_bytes / 2**30:.0f} GiB, Linux "
         f"{machine.kernel}{' (reclaims idle pages)' if reclaims else ''}, load {machine.load} before; others used "
         f"{document['cores_used_by_others']:.2f} cores meanwhile"
     )

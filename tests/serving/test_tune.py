@@ -33,9 +33,9 @@ def test_it_writes_what_it_measured_and_a_picture(tuned):
     assert "2 workers of 2 threads: " in done.stdout
     assert ["tune.json", "tune.svg", "tune.yaml"] == sorted(path.name for path in out.iterdir())
     record = json.loads((out / "tune.json").read_text())
-    assert "whole" == record["ended"]
-    assert {"service", "capacity", "rate"} <= {window["stage"] for window in record["windows"]}
-    assert {"answered"} == {outcome for window in record["windows"] for outcome in window["outcomes"]}
+    assert "whole" == record["ending"]["how"]
+    assert {"service", "capacity", "rate"} <= {test["stage"] for test in record["load_tests"]}
+    assert {"answered"} == {outcome for test in record["load_tests"] for outcome in test["outcomes"]}
     assert all(0 < size for size in record["memory"][0]["memory"]["worker_uss_bytes"])
     assert "svg" in xml.etree.ElementTree.parse(out / "tune.svg").getroot().tag
 
@@ -74,6 +74,6 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_nothing_running(config, tmp_p
     assert 130 == status
     assert not living
     record = json.loads((tmp_path / "out" / "tune.json").read_text())
-    assert "interrupted" == record["ended"]
-    assert record["windows"][0]["results"]
+    assert "interrupted" == record["ending"]["how"]
+    assert record["load_tests"][0]["results"]
     assert "chorus: interrupted" in errors

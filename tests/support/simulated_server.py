@@ -4,11 +4,11 @@ import heapq
 import math
 import random
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from app.tuning.candidate import ServerMemory
 from app.tuning.loadgen import ANSWERED, LATE, Result
-from app.tuning.question import Question
+from app.tuning.plan import TuningPlan
 from app.tuning.results import Measurements
 from app.tuning.search import Tuner
 from app.tuning.workload import Text, Workload
@@ -68,11 +68,6 @@ class SimulatedServer:
     def memory(self):
         return self._machine.memory(self._candidate)
 
-    def send(self, request):
-        took_s = self._service_s(request)
-        self._clock.now_s += took_s
-        return self._result(request, 0.0, 0.0, took_s)
-
     def open_loop(self, arrivals, drain_s):
         self._draw_slowness()
         free_s = [0.0] * self._machine.servers(self._candidate)
@@ -84,10 +79,10 @@ class SimulatedServer:
     def closed_loop(self, requests, clients, for_s, drain_s):
         self._draw_slowness()
         free_s, asking_s, results = [0.0] * self._machine.servers(self._candidate), [0.0] * clients, []
-        while asking_s[0] < for_s:
-            results.append(self._serve(next(requests), heapq.heappop(asking_s), free_s))
+        while asking_s[0] < for_s and (request := next(requests, None)):
+            results.append(self._serve(request, heapq.heappop(asking_s), free_s))
             heapq.heappush(asking_s, results[-1].ended_s)
-        self._clock.now_s += max(for_s, max(each.ended_s for each in results))
+        self._clock.now_s += max(each.ended_s for each in results)
         return results
 
     def _serve(self, request, at_s, free_s):
@@ -113,20 +108,7 @@ def _late(result):
     return Result(result.request, result.due_s, result.sent_s, LATE, 200)
 
 
-@dataclass
-class Lines:
-    """Keeps what it is to show."""
-
-    lines: list[str] = field(default_factory=list)
-
-    def doing(self, what):
-        self.lines.append(what)
-
-    def done(self, line):
-        self.lines.append(line)
-
-
-def tuner_on(machine, question, seed=7, measurements=None):
+def tuner_on(machine, plan, seed=7, measurements=None):
     """Return a tuner whose servers are simulated, and whose clock is theirs."""
     clock, draw = Clock(), random.Random(seed)
 
@@ -135,14 +117,14 @@ def tuner_on(machine, question, seed=7, measurements=None):
         clock.now_s += 0.5
         yield SimulatedServer(machine, candidate, clock, draw)
 
-    return Tuner(question, launch, Measurements() if measurements is None else measurements, Lines(), clock)
+    return Tuner(plan, launch, Measurements() if measurements is None else measurements, lambda line: None, clock)
 
 
-def question_of(
-    objectives, candidates, memory_bytes=2**30, budget_s=3000.0, seed=1, cores=2.0, workload=EXPONENTIAL, max_characters=2000
+def plan_of(
+    objectives, candidates, memory_bytes=2**30, budget_s=3000.0, seed=1, cores=2, workload=EXPONENTIAL, max_characters=2000
 ):
-    """Return a question with defaults that hardly matter."""
-    return Question(tuple(objectives), memory_bytes, cores, workload, tuple(candidates), budget_s, seed, max_characters)
+    """Return a plan with defaults that hardly matter."""
+    return TuningPlan(tuple(objectives), tuple(candidates), memory_bytes, cores, workload, max_characters, budget_s, seed)
 
 
 def waiting_probability(servers, load):
@@ -167,16 +149,12 @@ def exact_rate_hz(machine, candidate, objective):
     return low_hz
 
 
-def exact_best(machine, question, close=0.8):
+def exact_best(machine, plan, close=0.8):
     """Return the candidate nearest to the baseline whose exact rate is close to the best, of those that fit into the memory."""
-    fits = [each for each in question.candidates if fits_exactly(machine, question, each)]
-    rates_hz = {each: exact_rate_hz(machine, each, question.objectives[0]) for each in fits}
-    best_hz = max(rates_hz.values())
-    return min(
-        (each for each in fits if rates_hz[each] >= close * best_hz),
-        key=lambda each: (abs(math.log(each.workers / question.cores)), abs(math.log(each.threads / 4)), each),
-    )
+    fits = [each for each in plan.candidates if fits_exactly(machine, plan, each)]
+    rates_hz = {each: exact_rate_hz(machine, each, plan.objectives[0]) for each in fits}
+    return next(each for each in fits if rates_hz[each] >= close * max(rates_hz.values()))
 
 
-def fits_exactly(machine, question, candidate):
-    return machine.shared_bytes + (candidate.workers + 1) * machine.worker_bytes <= 0.95 * question.memory_bytes
+def fits_exactly(machine, plan, candidate):
+    return machine.shared_bytes + (candidate.workers + 1) * machine.worker_bytes <= 0.95 * plan.memory_bytes

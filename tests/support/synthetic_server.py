@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from app.tuning.candidate import HttpServer, ServerMemory
+from app.tuning.candidate import CandidateServer, ServerMemory
 from tests.conftest import ROOT
 
 
@@ -127,7 +127,7 @@ def launch_on(cores, seconds_a_character, crowding=0.3, worker_bytes=2**20):
         slower = 1 + crowding * max(0, candidate.workers - cores)
         memory = ServerMemory((10 + candidate.workers) * worker_bytes, (worker_bytes,) * candidate.workers)
         with synthetic_server(min(candidate.workers, cores), seconds_a_character * slower) as port:
-            yield HttpServer(("127.0.0.1", port), lambda: memory)
+            yield CandidateServer(("127.0.0.1", port), lambda: memory)
 
     return launch
 

@@ -4,16 +4,10 @@ import subprocess
 import sys
 
 import pytest
-import yaml
 
-from app.cli.tune import NoCandidateError, Options, question_of
-from app.tuning.candidate import Candidate, document_for
-from app.tuning.units import BadQuantityError
-from loader.config.settings import load_settings
-from tests.app.cli.running import at_a_terminal
+from app.cli.tune import NoCandidateError, plan_of
+from app.tuning.plan import Candidate, parse_objectives
 from tests.conftest import ROOT
-
-DEFAULTS = Options("first_audio_p95=300ms,total_p95=2s", None, None, None, "10m", 1, None, None)
 
 
 @pytest.fixture
@@ -23,28 +17,27 @@ def config(tmp_path):
     return path
 
 
-def test_options_have_sensible_defaults(config):
-    question = question_of(DEFAULTS, load_settings(config))
+def test_what_no_option_names_depends_on_the_machine():
+    plan = plan_of(777, parse_objectives("total_p95=2s"), None, None, None, None, None, 600.0, 1)
 
-    assert ["first_audio_p95=300ms", "total_p95=2s"] == [str(each) for each in question.objectives]
-    assert (600.0, 777, "builtin") == (question.budget_s, question.max_characters, question.workload.name)
-    assert question.cores > 0
-    assert Candidate(1, 2) == question.candidates[0]
+    assert (777, "builtin") == (plan.max_characters, plan.workload.name)
+    assert Candidate(plan.cores, 4) == plan.candidates[0]
+    assert 2**26 < plan.memory_bytes
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--slo", "total_p95"], "--slo: 'total_p95' is no objective, expected first_audio or total"),
-        (["--memory", "8"], "--memory: '8' has no unit, expected one of B, kB"),
-        (["--memory", "1MiB"], "--memory: '1MiB' is out of bounds, expected 64MiB to"),
-        (["--budget", "5s"], "--budget: the budget is 5s, expected at least"),
-        (["--workers", "1,two"], "--workers: 'two' is none of the numbers 1 to 512; several by commas: 2,4"),
-        (["--workers", "0"], "--workers: '0' is none of the numbers 1 to 512"),
-        (["--threads", "1"], "--threads: '1' is none of the numbers 2 to 64"),
-        (["--threads", "٣"], "--threads: '٣' is none of the numbers"),
-        (["--mix", "nowhere.txt"], "--mix: nowhere.txt: the mix cannot be read"),
-        (["--cores", "1024"], "--cores: 1024 cores are wanted, but affinity allows"),
+        (["--slo", "total_p95"], "'--slo': 'total_p95' is no objective, expected first_audio or total"),
+        (["--memory", "8"], "'--memory': '8' is not a size such as 512MiB or 8GiB; the units are B, kB"),
+        (["--memory", "1MiB"], "'--memory': '1MiB' is out of bounds, expected 64MiB to"),
+        (["--budget", "5s"], "--budget: expected at least"),
+        (["--workers", "1,two"], "'--workers': 'two' is none of the numbers 1 to 512; several by commas: 2,4"),
+        (["--workers", "0"], "'--workers': '0' is none of the numbers 1 to 512"),
+        (["--threads", "1"], "'--threads': '1' is none of the numbers 2 to 64"),
+        (["--threads", "٣"], "'--threads': '٣' is none of the numbers"),
+        (["--mix", "nowhere.txt"], "'--mix': nowhere.txt: the mix cannot be read"),
+        (["--cores", "1024"], "--cores: 1024 cores are wanted, but affinity and CPU quota allow"),
         (["--cores", "0"], "Invalid value for '--cores': 0 is not in the range 1<=x<=1024"),
     ],
 )
@@ -86,59 +79,5 @@ def test_its_help_has_examples(invoke):
     assert "status 76" in " ".join(done.output.split())
 
 
-def test_every_error_has_its_status():
+def test_no_candidate_has_its_status():
     assert 76 == NoCandidateError.exit_status
-    assert 64 == BadQuantityError.exit_status
-
-
-EVERYTHING = """
-voices: [{name: one, model_path: models/one}, {name: two, model_path: tts_models/en/ljspeech/vits}]
-cache_dir: some/cache
-workers: 7
-bind: unix:/run/chorus.sock
-limits: {text_characters: 10}
-admission: {queue: 1, stall_s: 9}
-api_keys: {sha256: [0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef]}
-"""
-
-
-def test_the_server_that_is_measured_is_the_configured_one_with_what_is_varied(tmp_path):
-    (tmp_path / "here").mkdir()
-    config, written = tmp_path / "here" / "tts_config.yaml", tmp_path / "written.yaml"
-    config.write_text(EVERYTHING)
-    settings = load_settings(config)
-    document = document_for(yaml.safe_load(EVERYTHING), settings, Candidate(3, 5), 12345)
-    written.write_text(yaml.safe_dump(document))
-    measured = load_settings(written)
-
-    assert (3, 5, "127.0.0.1:12345") == (measured.workers, measured.threads, measured.bind)
-    assert settings.voices == measured.voices
-    assert settings.cache_dir == measured.cache_dir
-    assert settings.limits == measured.limits
-    assert settings.admission.stall_s == measured.admission.stall_s
-    # Without API keys, and requests that wait are measured instead of refused.
-    assert () == measured.api_keys.sha256
-    assert measured.admission.queue >= 1000
-
-
-PROGRESS = """
-import sys
-from app.cli.tune import tuning_progress
-with tuning_progress(600.0) as progress:
-    progress.doing("2 x 4: warming [up]")
-    progress.done("1 x 2: [bold]3.00[/bold] requests a second")
-    sys.stdin.read(1)
-"""
-
-
-def test_a_terminal_shows_findings_and_what_is_being_done_with_a_clock():
-    shown = at_a_terminal(PROGRESS, until="0:00:0")
-
-    assert "chorus: 1 x 2: [bold]3.00[/bold] requests a second\r\n" in shown
-    assert "2 x 4: warming [up]" in shown
-
-
-def test_without_a_terminal_findings_are_lines():
-    done = subprocess.run([sys.executable, "-c", PROGRESS], cwd=ROOT, input="", capture_output=True, text=True, check=True)
-
-    assert "chorus: 1 x 2: [bold]3.00[/bold] requests a second\n" == done.stderr

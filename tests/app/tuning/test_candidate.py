@@ -1,32 +1,42 @@
-"""app.tuning.candidate: what is compared, in which order, and the memory of a server."""
+"""app.tuning.candidate: the configuration of a candidate's server, and its memory."""
 
 import subprocess
 import sys
 
-import pytest
+import yaml
 
-from app.tuning.candidate import Candidate, baseline_first, candidates_of, default_workers, parse_counts, server_memory
-from app.tuning.units import BadQuantityError
+from app.tuning.candidate import document_for, server_memory
+from app.tuning.plan import Candidate
+from loader.config.settings import load_settings
 
-
-@pytest.mark.parametrize(
-    ("cores", "workers"), [(0.5, (1,)), (2, (1, 2, 3)), (8, (1, 2, 4, 6, 8, 12)), (1000, (1, 250, 500, 512))]
-)
-def test_workers_are_shares_of_the_cores_that_the_configuration_accepts(cores, workers):
-    assert workers == default_workers(cores)
-
-
-def test_the_baseline_is_a_worker_a_core_with_four_threads():
-    ordered = baseline_first(candidates_of((1, 2, 3), (2, 4, 8)), 2.0)
-
-    assert Candidate(2, 4) == ordered[0]
-    assert {Candidate(2, 2), Candidate(2, 8)} == set(ordered[1:3])
+EVERYTHING = """
+voices: [{name: one, model_path: models/one}, {name: two, model_path: tts_models/en/ljspeech/vits}]
+cache_dir: some/cache
+workers: 7
+bind: unix:/run/chorus.sock
+limits: {text_characters: 10}
+admission: {queue: 1, stall_s: 9}
+api_keys: {sha256: [0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef]}
+"""
 
 
-def test_counts_are_within_the_bounds_of_their_key():
-    assert (1, 2, 4) == parse_counts("4, 1,2,2", "workers")
-    with pytest.raises(BadQuantityError, match="'1' is none of the numbers 2 to 64; several by commas: 2,4"):
-        parse_counts("1,2", "threads")
+def test_the_server_of_a_candidate_is_the_configured_one_with_other_workers_and_threads(tmp_path):
+    (tmp_path / "here").mkdir()
+    config, written = tmp_path / "here" / "tts_config.yaml", tmp_path / "written.yaml"
+    config.write_text(EVERYTHING)
+    settings = load_settings(config)
+    document = document_for(yaml.safe_load(EVERYTHING), settings, Candidate(3, 5), 12345)
+    written.write_text(yaml.safe_dump(document))
+    measured = load_settings(written)
+
+    assert (3, 5, "127.0.0.1:12345") == (measured.workers, measured.threads, measured.bind)
+    assert settings.voices == measured.voices
+    assert settings.cache_dir == measured.cache_dir
+    assert settings.limits == measured.limits
+    assert settings.admission.stall_s == measured.admission.stall_s
+    # Without API keys, and requests that wait are measured instead of refused.
+    assert () == measured.api_keys.sha256
+    assert measured.admission.queue >= 1000
 
 
 def test_the_children_of_a_worker_count_as_its_own():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from app.tuning.machine import this_machine
+from app.system.machine import this_machine
 from ops.benchmarks.__main__ import main
 from ops.benchmarks.report import Value, markdown_table, measure_rounds, percentile, print_report
 

@@ -1,4 +1,4 @@
-"""The machine that was measured, and who else used it meanwhile."""
+"""The machine of a measurement: processor, cores, memory, versions, and how busy other processes kept it meanwhile."""
 
 import importlib.metadata
 import os
@@ -7,11 +7,10 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
-from app.tuning.limits import CoreLimit, MemoryLimit, usable_cores, usable_memory
+from app.system.cgroup import Groups, cpu_budget, memory_limits
 from loader.artifacts.cpu import cpu_model, feature_level
 
 _PACKAGES = ("chorus-tts", "onnxruntime", "numpy", "gunicorn", "flask", "torch", "coqui-tts", "piper-tts")
@@ -24,16 +23,16 @@ class Machine:
     cpu: str
     #: Instruction-set level, such as `x86-64-v3`.
     simd: str
-    cores: CoreLimit
-    memory: MemoryLimit
+    #: That this process may use, by CPU affinity and CPU quota.
+    cores: int
+    #: That this process may use: the machine's, or the smallest limit of its control groups.
+    memory_bytes: int
     kernel: str
     python: str
     #: Of each package that is installed.
     versions: Mapping[str, str]
-    #: Runnable processes before it began, averaged over a minute.
+    #: Runnable processes before the measurement, averaged over a minute.
     load: float
-    #: `always`, `madvise` or `never`; empty if the kernel does not say.
-    huge_pages: str
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,13 @@ def used_by_others(before: Usage, after: Usage) -> float:
     return max(0.0, machine_core_s - own_core_s) / max(0.001, after.clock_s - before.clock_s)
 
 
+def usable_memory_bytes(groups: Groups = Groups(), physical_bytes: int | None = None) -> int:
+    """Return the smallest of the machine's memory and every limit of the control groups above this process."""
+    if physical_bytes is None:
+        physical_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min([physical_bytes, *(limit_bytes for limit_bytes, _ in memory_limits(groups))])
+
+
 def this_machine() -> Machine:
     """Describe the machine this process runs on."""
     versions = {}
@@ -72,19 +78,10 @@ def this_machine() -> Machine:
     return Machine(
         cpu=cpu_model(),
         simd=feature_level(),
-        cores=usable_cores(),
-        memory=usable_memory(),
+        cores=cpu_budget().used,
+        memory_bytes=usable_memory_bytes(),
         kernel=platform.release(),
         python=platform.python_version(),
         versions=versions,
         load=round(os.getloadavg()[0], 2),
-        huge_pages=_bracketed(Path("/sys/kernel/mm/transparent_hugepage/enabled")),
     )
-
-
-def _bracketed(path: Path) -> str:
-    """Return the selected one of a kernel file's alternatives."""
-    try:
-        return path.read_text(encoding="ascii").partition("[")[2].partition("]")[0]
-    except (OSError, UnicodeDecodeError):
-        return ""
