@@ -1,6 +1,5 @@
 """`chorus tune`: how many workers and threads this machine should serve with."""
 
-import importlib.util
 import signal
 import sys
 import tempfile
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli import config_option
-from loader.errors import LoaderError, MissingPackageError
+from app.cli.serve import ROOT, find_process_model
+from loader.errors import LoaderError
 
 if TYPE_CHECKING:
     from app.tuning.plan import TuningPlan
@@ -111,7 +111,7 @@ def tune(config: Path, out: Path, no_plot: bool, **options: Any) -> None:
 
     if not no_plot:
         require_plotting()
-    _require_server()
+    find_process_model(ROOT)
     settings = load_settings(config)
     plan, measurements = plan_of(settings.limits.text_characters, **options), Measurements()
     prepare(out)
@@ -156,16 +156,6 @@ def plan_of(
     return TuningPlan(objectives, candidates, memory_bytes, cores, workload, max_characters, budget, seed)
 
 
-def _require_server() -> None:
-    from app.tuning.server import PROCESS_MODEL
-
-    if not PROCESS_MODEL.is_file() or importlib.util.find_spec("gunicorn") is None:
-        raise MissingPackageError(
-            f"tuning starts the server, which takes {PROCESS_MODEL} and gunicorn; "
-            "run it in a checkout: pip install --editable '.[serve,tune]'"
-        )
-
-
 def _show(line: str) -> None:
     print(f"chorus: {line}", file=sys.stderr, flush=True)
 
@@ -174,7 +164,8 @@ def _show(line: str) -> None:
 def _written(plan: "TuningPlan", measurements: "Measurements", out: Path, with_plot: bool) -> Iterator[None]:
     """Write the files afterwards, whatever ends the run; SIGTERM and SIGHUP end it as Ctrl-C does."""
     from app.system.machine import this_machine, usage_now, used_by_others
-    from app.tuning.report import Ending, contents, write
+    from app.tuning.report import Ending, contents
+    from loader.artifacts.fs import write_aside
 
     for number in _ENDING_SIGNALS:
         # Dying at once would leave a server running.
@@ -193,6 +184,6 @@ def _written(plan: "TuningPlan", measurements: "Measurements", out: Path, with_p
         at, after = datetime.now(UTC).isoformat(timespec="seconds"), usage_now()
         ending = Ending(how, at, after.clock_s - before.clock_s, used_by_others(before, after))
         if measurements.load_tests:
-            files = contents(plan, measurements, machine, ending, with_plot)
-            write(out, files)
-            _show(f"written: {', '.join(str(out / name) for name in files)}")
+            for name, text in contents(plan, measurements, machine, ending, with_plot).items():
+                write_aside(out / name, text.encode())
+                _show(f"written: {out / name}")

@@ -1,8 +1,8 @@
 """Load generator: an open loop (requests at a rate) and a closed loop (N clients), each request timed from when it was due.
 
-Clients that wait for an answer before they ask again make a slow server look good: it is not
-asked while it is slow. An open loop sends a request at its time whether or not earlier ones were
-answered, and latency counts from that time, not from when this process got round to it.
+Clients that wait for an answer before they send the next request make a slow server look good: it gets no
+requests while it is slow. An open loop sends a request at its time whether or not earlier ones were answered,
+and latency counts from that time, not from when this process sent it.
 """
 
 import http.client
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from app.tuning.server import Address, connection_to
 
@@ -61,10 +62,10 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one request."""
+    """Outcome and times of one request."""
 
     request: Request = field(repr=False)
-    #: When it was to be sent and when it was, in seconds since the loop began.
+    #: When it was due and when it was sent, in seconds since the loop began.
     due_s: float
     sent_s: float
     outcome: str
@@ -105,23 +106,21 @@ def poisson(requests: Iterator[Request], rate_hz: float, for_s: float, seed: int
 
 
 def send(address: Address, request: Request, keep_body: bool = False) -> Result:
-    """Send one request in this thread and read its answer, however long that takes. Never raises for what the server does."""
+    """Send one request in this thread and read its answer, however long that takes. A failure of the server is an outcome."""
     started_s = time.monotonic()
     return _Call(address, request, 0.0, lambda: time.monotonic() - started_s, keep_body).run()
 
 
-def open_loop(
-    address: Address, arrivals: Iterable[Arrival], drain_s: float, timeout_s: float = math.inf, keep_bodies: bool = False
-) -> list[Result]:
+def open_loop(address: Address, arrivals: Iterable[Arrival], drain_s: float, timeout_s: float = math.inf) -> list[Result]:
     """Send each request when it is due, each from a thread; return the results in the order of `due_s`.
 
     A request that is not answered `timeout_s` after it was due, or `drain_s` after the last arrival, is disconnected: late.
     """
-    loop = _Loop(address, timeout_s, keep_bodies)
+    loop = _Loop(address, timeout_s)
     try:
         for arrival in arrivals:
             loop.wait_until(arrival.due_s)
-            loop.start(lambda due=arrival: loop.send(due.request, due.due_s), arrival)  # type: ignore[misc]
+            loop.start(partial(loop.send, arrival.request, arrival.due_s))
         loop.join(drain_s)
     finally:
         loop.stop()
@@ -137,12 +136,12 @@ def closed_loop(
     pause_s: float = 0.0,
     keep_bodies: bool = False,
 ) -> list[Result]:
-    """Have N clients ask again as soon as they are answered, until `for_s` is over or `requests` ends; the results by `due_s`.
+    """Keep N clients busy until `for_s` is over or `requests` ends; return the results in the order of `due_s`.
 
     A client that is refused waits for `pause_s`; one that cannot connect ends. Requests in flight after
     `for_s` are disconnected after `drain_s`.
     """
-    loop, drawing = _Loop(address, math.inf, keep_bodies), threading.Lock()
+    loop, drawing = _Loop(address, keep_bodies=keep_bodies), threading.Lock()
 
     def run_client() -> None:
         while loop.now_s() < for_s and not loop.stopped.is_set():
@@ -168,7 +167,7 @@ def closed_loop(
 class _Loop:
     """The calls of one loop, and their threads."""
 
-    def __init__(self, address: Address, timeout_s: float, keep_bodies: bool) -> None:
+    def __init__(self, address: Address, timeout_s: float = math.inf, keep_bodies: bool = False) -> None:
         self._address, self._timeout_s, self._keep_bodies = address, timeout_s, keep_bodies
         self._started_s, self._lock = time.monotonic(), threading.Lock()
         #: Each with the time at which it is cancelled.
@@ -189,18 +188,10 @@ class _Loop:
         while (left_s := due_s - self.now_s()) > 0 and not self.stopped.wait(min(left_s, _CHECK_S)):
             self._cancel(self.now_s())
 
-    def start(self, work: Callable[[], object], arrival: Arrival | None = None) -> None:
+    def start(self, work: Callable[[], object]) -> None:
         # An interrupted process does not wait for a daemon.
-        thread = threading.Thread(target=work, daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:  # no thread can be started now
-            if arrival is None:
-                raise
-            with self._lock:
-                self._results.append(Result(arrival.request, arrival.due_s, self.now_s(), UNREACHABLE))
-        else:
-            self._threads.append(thread)
+        self._threads.append(threading.Thread(target=work, daemon=True))
+        self._threads[-1].start()
 
     def send(self, request: Request, due_s: float) -> Result:
         call = _Call(self._address, request, due_s, self.now_s, self._keep_bodies)

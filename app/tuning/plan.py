@@ -155,7 +155,9 @@ def _parse_quantity(
 
 
 def format_duration(value_s: float) -> str:
-    """Format a duration in three digits, as `parse_duration_s` accepts it."""
+    """Format a duration in three digits, as `parse_duration_s` accepts it; an infinite one is `never`."""
+    if math.isinf(value_s):
+        return "never"
     if value_s < 1:
         return f"{value_s * 1000:.3g}ms"
     if value_s < 120:

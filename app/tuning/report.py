@@ -6,7 +6,7 @@ import math
 import tempfile
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,6 @@ from app.tuning.results import (
     service_time_of,
     sustained_hz,
 )
-from loader.artifacts.fs import write_aside
 from loader.errors import MissingPackageError, StoreError
 
 if TYPE_CHECKING:
@@ -70,19 +69,6 @@ def prepare(folder: Path) -> None:
         raise StoreError(f"{folder}: nothing can be written there ({error.strerror}); --out DIR names another place") from error
 
 
-def write(folder: Path, files: Mapping[str, str]) -> None:
-    """Write the files, each whole or not at all.
-
-    Raises:
-        StoreError: they cannot be written.
-    """
-    try:
-        for name, text in files.items():
-            write_aside(folder / name, text.encode())
-    except OSError as error:
-        raise StoreError(f"{folder}: {error.filename or 'a file'} cannot be written ({error.strerror})") from error
-
-
 def contents(plan: TuningPlan, measurements: Measurements, machine: Machine, ending: Ending, with_plot: bool) -> dict[str, str]:
     """Return the texts of the files by name. Without a recommendation there is no fragment."""
     if ending.used_by_others > _DISTURBED * plan.cores:
@@ -101,7 +87,6 @@ def record(
     plan: TuningPlan, measurements: Measurements, found: Recommendation | None, machine: Machine, ending: Ending
 ) -> str:
     """Return everything as JSON. Infinity and what was not measured are null."""
-    service = service_time_of(measurements, plan.workload, plan.objectives)
     document = {
         "format": FORMAT,
         "ending": asdict(ending),
@@ -109,7 +94,6 @@ def record(
         "machine": asdict(machine),
         "recommendation": asdict(found) if found else None,
         "keys": [asdict(each) for each in keys_of(plan, found)] if found else [],
-        "service": asdict(service) if service else None,
         "memory": [asdict(each) for each in measurements.memory],
         "notes": measurements.notes,
         "result_columns": _COLUMNS,
@@ -187,10 +171,7 @@ def conclusion(plan: TuningPlan, found: Recommendation) -> str:
     """Return the recommendation in one sentence."""
     candidate = f"{_workers(found.candidate.workers)} of {found.candidate.threads} threads"
     if found.is_met:
-        return (
-            f"{candidate}: {found.rate_hz:.2f} requests a second within {plan.slo}; "
-            f"{found.capacity_hz * 0.7:.2f} leave the usual third of the capacity free"
-        )
+        return f"{candidate}: {found.rate_hz:.2f} requests a second within {plan.slo}"
     if not found.fits:
         need = format_size(found.need.of(found.candidate.workers))
         return f"not even {candidate} fit into {format_size(plan.memory_bytes)}: {need} are needed"

@@ -36,7 +36,7 @@ class ServerFailedError(LoaderError):
 
 @dataclass(frozen=True)
 class Server:
-    """A running server: a first process, perhaps with workers, in a process group of its own."""
+    """A running server in a process group of its own: a master with workers, or one process."""
 
     process: subprocess.Popen[bytes]
     address: Address
@@ -60,10 +60,6 @@ class Server:
         """Return the process ids of its workers; none if one process does it all."""
         return children_of(self.pid)
 
-    def pids(self) -> list[int]:
-        """Return the process ids of the whole tree, the first process first."""
-        return [self.pid, *children_of(self.pid, recursive=True)]
-
     def connect(self, timeout_s: float = 60.0) -> http.client.HTTPConnection:
         """Return an HTTP connection to it."""
         return connection_to(self.address, timeout_s)
@@ -77,7 +73,7 @@ class Server:
         self.wait_for(lambda: len(self.worker_pids()) >= workers and _is_ready(self.address, path), within_s, "become ready")
         return time.monotonic() - self.started_s
 
-    def wait_for(self, value: Callable[[], _Value], within_s: float = 60.0, what: str = "do what was waited for") -> _Value:
+    def wait_for(self, value: Callable[[], _Value], within_s: float = 60.0, what: str = "reach the expected state") -> _Value:
         """Return the first value that is true, asked for every 5 ms.
 
         Raises:
@@ -105,15 +101,6 @@ class Server:
         """Return all of its log so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    def stop(self, how: signal.Signals = signal.SIGTERM, within_s: float = 60.0) -> int:
-        """Send a signal and return the exit status.
-
-        Raises:
-            subprocess.TimeoutExpired: it still runs after `within_s`.
-        """
-        self.process.send_signal(how)
-        return self.process.wait(within_s)
-
 
 @contextmanager
 def launch(
@@ -122,19 +109,17 @@ def launch(
     address: Address,
     environment: Mapping[str, str] | None = None,
     processors: Sequence[int] | None = None,
-    preexec: Callable[[], None] | None = None,
     grace_s: float = 10.0,
 ) -> Iterator[Server]:
     """Run any server that listens at `address`; it may not be ready yet. Afterwards end it, and kill it after `grace_s`.
 
-    Its environment is this process's with `environment` in it; `processors` limits it to these, while the
-    clients may use all of this process's.
+    `environment` is added to that of this process; `processors` limits the server, and not its clients.
     """
     with log.open("wb") as sink, _affinity(processors):
         started_s = time.monotonic()
         # A session of its own: Ctrl-C is for this process, which then ends the server.
         process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **(environment or {})}, start_new_session=True, preexec_fn=preexec,
+            command, cwd=ROOT, env={**os.environ, **(environment or {})}, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=sink, stderr=sink,
         )  # fmt: skip
     try:
@@ -151,16 +136,14 @@ def launch_chorus(
     address: Address | None = None,
     environment: Mapping[str, str] | None = None,
     processors: Sequence[int] | None = None,
-    preexec: Callable[[], None] | None = None,
-    python: str | Path = sys.executable,
     grace_s: float = 10.0,
 ) -> Iterator[Server]:
     """Run gunicorn with the configuration `config` and further command-line `arguments`, on a free port by default."""
     address = address or (HOST, free_port())
     bind = f"unix:{address}" if isinstance(address, Path) else f"{address[0]}:{address[1]}"
-    command = [str(python), "-m", "gunicorn", "--config", str(PROCESS_MODEL), "--bind", bind, *arguments]
+    command = [sys.executable, "-m", "gunicorn", "--config", str(PROCESS_MODEL), "--bind", bind, *arguments]
     environment = {"CHORUS_CONFIG": str(config), **(environment or {})}
-    with launch(command, log, address, environment, processors, preexec, grace_s) as server:
+    with launch(command, log, address, environment, processors, grace_s) as server:
         yield server
 
 

@@ -8,7 +8,7 @@ import yaml
 from app.system.machine import this_machine
 from app.tuning.plan import Objective, candidates_of
 from app.tuning.recommend import recommend
-from app.tuning.report import FRAGMENT, PLOT, RECORD, Ending, contents, fragment, prepare, write
+from app.tuning.report import FRAGMENT, PLOT, RECORD, Ending, contents, fragment, prepare
 from app.tuning.results import Measurements
 from loader.config.settings import load_settings
 from loader.errors import StoreError
@@ -28,9 +28,8 @@ def simulated():
 
 def test_the_files_say_everything(simulated, tmp_path):
     plan, measurements = simulated
-    prepare(tmp_path / "out")
-    write(tmp_path / "out", contents(plan, measurements, this_machine(), ENDING, with_plot=True))
-    record = json.loads((tmp_path / "out" / RECORD).read_text())
+    files = contents(plan, measurements, this_machine(), ENDING, with_plot=True)
+    record = json.loads(files[RECORD])
 
     assert len(measurements.load_tests) == len(record["load_tests"])
     assert record["result_columns"][:4] == ["characters", "due_s", "sent_s", "outcome"]
@@ -38,10 +37,9 @@ def test_the_files_say_everything(simulated, tmp_path):
     assert results == [len(each.results) for each in measurements.load_tests]
     assert record["machine"]["cpu"]
     assert {"workers": 2, "threads": 4} == record["recommendation"]["candidate"]
-    svg = (tmp_path / "out" / PLOT).read_text()
     shown = ("objective: total_p95=2s", "objective: first_audio_p90=500ms", "memory limit", "2 x 4 (recommended)")
-    assert all(words in svg for words in shown), svg
-    (tmp_path / "tts_config.yaml").write_text("model_path: embedded/joe\n" + (tmp_path / "out" / FRAGMENT).read_text())
+    assert all(words in files[PLOT] for words in shown)
+    (tmp_path / "tts_config.yaml").write_text("model_path: embedded/joe\n" + files[FRAGMENT])
     settings = load_settings(tmp_path / "tts_config.yaml")
     assert (2, 4, 2.0) == (settings.workers, settings.threads, settings.admission.wait_s)
 

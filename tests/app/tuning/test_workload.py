@@ -29,7 +29,7 @@ def test_a_line_is_a_text_or_an_object(workload_of):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "holds 0 texts, expected 1 to"),
+        ("", "holds no texts, expected one a line"),
         ("Fine.\n{not json", "mix.jsonl:2: begins like JSON and is not JSON"),
         ('{"voice": "joe"}', 'expected a text in "input", found None'),
         ('{"input": "  "}', "expected a text"),
