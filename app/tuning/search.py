@@ -2,16 +2,16 @@
 
 1. Service: a server of two workers answers one request at a time, then the longest text.
 2. Capacity: each candidate that fits into the memory answers as many clients as keep it busy.
-3. Rate: the highest rate of an open loop at which the baseline meets the objectives, by bisection; then the baseline again,
-   a little below that rate, with other arrivals.
-4. Comparison: each candidate of enough capacity under a third more requests. The first that uses up clearly less of the
-   objectives than the baseline did replaces it, and its rate is bisected.
+3. Rate: the highest rate of an open loop at which the baseline meets the objectives, by bisection.
+4. Comparison, with other arrivals: the baseline a little below that rate, and each candidate of enough capacity under a third
+   more requests. The first that uses up clearly less of the objectives displaces the baseline, and its rate is bisected.
 
 Most candidates of a machine do the same within the luck of a percentile (of nine on two cores the capacities were 10 %
 around their mean, 2026-11-29), and the best of them is another one every time. So the baseline is recommended unless
 another candidate does clearly more.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -148,7 +148,7 @@ class Tuner:
         return fitting or (min(plan.candidates),)
 
     def _find_rate(self, capacities: Mapping[Candidate, float]) -> bool:
-        """Find the rate of the baseline, or of the first candidate that displaces it. False if none has a capacity."""
+        """Bisect the rate of the baseline, and of the first candidate that displaces it. False if none has a capacity."""
         # Under load a worker may have needed more memory than before.
         candidates = [each for each in self._fitting() if capacities.get(each)]
         if not candidates:
@@ -159,11 +159,12 @@ class Tuner:
             sustained_hz = self._bisect(server, baseline, capacities[baseline])
             # If the baseline met the objectives at no rate, all are compared at the lowest that was tried.
             base_hz = sustained_hz * STEP_DOWN or min(each.rate_hz for each in self.measurements.of(RATE, baseline))
-            base_score = self._repeat(server, baseline, base_hz)
-        target_hz, limit = (base_hz / _CLOSE, min(1.0, _CLOSE * base_score)) if sustained_hz else (base_hz, 1.0)
-        for each in others:
-            if capacities[each] < max(target_hz, _ENOUGH_CAPACITY * max(capacities.values())):
-                continue
+            target_hz = base_hz / _CLOSE if sustained_hz else base_hz
+            enough_hz = max(target_hz, _ENOUGH_CAPACITY * max(capacities.values()))
+            rivals = [each for each in others if capacities[each] >= enough_hz]
+            base_score = self._repeat(server, baseline, base_hz) if rivals and self.left_s > 0 else math.inf
+        limit = min(1.0, _CLOSE * base_score) if sustained_hz else 1.0
+        for each in rivals:
             if self.left_s <= 0:
                 self.measurements.note("there was no time to compare every candidate; give a larger --budget")
                 break
@@ -173,6 +174,7 @@ class Tuner:
                     self.measurements.best = each
                     self._bisect(server, each, capacities[each])
                     break
+                # None may meet the objectives: the nearest is named.
                 if not sustained_hz and screened < _CLOSE * base_score:
                     self.measurements.best, base_score = each, screened
         return True

@@ -198,14 +198,39 @@ def test_the_range_of_rates_is_halved_until_it_is_narrow():
     assert exact_hz == pytest.approx(rates_hz[-1], rel=0.15)
 
 
-def test_without_rivals_the_baseline_is_repeated_with_other_arrivals():
+def test_a_comparison_is_at_a_third_more_requests_with_other_arrivals():
+    plan = plan_of([Objective("first_audio", 95.0, 0.3)], candidates_of((1, 2), (4,), 1), budget_s=600.0)
+    tuner = tuner_on(Machine(2, 0.1), plan)
+    tuner.run()
+    baseline, rival = (tuner.measurements.of(COMPARISON, each) for each in plan.candidates)
+
+    assert [pytest.approx(each.rate_hz / 0.75) for each in baseline] == [each.rate_hz for each in rival]
+    assert 3 == len({each.results[0].due_s for each in baseline})
+    # The same arrivals, closer together.
+    assert [pytest.approx(each.results[0].due_s * 0.75) for each in baseline] == [each.results[0].due_s for each in rival]
+    assert Candidate(2, 4) == tuner.measurements.best
+
+
+def test_without_rivals_nothing_is_compared():
     plan = plan_of([Objective("first_audio", 95.0, 0.3)], [Candidate(2, 4)], budget_s=600.0)
     tuner = tuner_on(Machine(2, 0.1), plan)
     tuner.run()
-    repeated = tuner.measurements.of(COMPARISON)
 
-    assert {recommend(plan, tuner.measurements).rate_hz} == {each.rate_hz for each in repeated}
-    assert 3 == len({each.results[0].due_s for each in repeated})
+    assert not tuner.measurements.of(COMPARISON)
+    assert recommend(plan, tuner.measurements).is_met
+
+
+@pytest.mark.parametrize(("bound_s", "is_met"), [(0.19, True), (0.02, False)])
+def test_a_baseline_that_meets_nothing_gives_way_to_the_nearest(bound_s, is_met):
+    # One core counted as four; four workers slow each other down.
+    plan = plan_of([Objective("total", 50.0, bound_s)], candidates_of((1, 4), (2,), 4), budget_s=6000.0, cores=4)
+    tuner = tuner_on(Machine(1, 0.1, crowding=1.0), plan)
+    tuner.run()
+    found = recommend(plan, tuner.measurements)
+
+    assert Candidate(1, 2) == found.candidate
+    assert is_met == found.is_met
+    assert is_met or found.score < 10
 
 
 def real_plan(measure, bound_s, workers, memory_bytes=2**30, budget_s=10.0, text="x" * 25, cores=2):
