@@ -160,7 +160,7 @@ def test_no_need_is_known_before_it_is_measured():
     assert memory_need_of(Measurements(), 1000) is None
 
 
-@pytest.mark.parametrize(("budget_mib", "most"), [(100, 0), (150, 0), (190, 1), (400, 6)])
+@pytest.mark.parametrize(("budget_mib", "most"), [(100, 0), (182, 0), (190, 1), (400, 6)])
 def test_as_many_workers_fit_as_the_budget_has_room_for_with_a_reserve(budget_mib, most):
     assert most == memory_need_of(measured(*PROBED), max_characters=1000).max_workers(budget_mib * MIB)
 
