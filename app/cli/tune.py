@@ -102,6 +102,7 @@ def tune(config: Path, out: Path, no_plot: bool, **options: Any) -> None:
     """
     from app.cli.progress import watched_stages
     from app.tuning.candidate import candidate_launcher
+    from app.tuning.plan import format_duration
     from app.tuning.recommend import recommend
     from app.tuning.report import conclusion, prepare, require_plotting, summary
     from app.tuning.results import Measurements
@@ -117,6 +118,7 @@ def tune(config: Path, out: Path, no_plot: bool, **options: Any) -> None:
     prepare(out)
     with watched_stages():
         locate_all(settings)
+    _show(f"candidates: {len(plan.candidates)}, budget: {format_duration(plan.budget_s)}")
     with _written(plan, measurements, out, not no_plot), tempfile.TemporaryDirectory(prefix="chorus-tune-") as scratch:
         Tuner(plan, candidate_launcher(settings, Path(scratch), plan.cores), measurements, _show).run()
     found = recommend(plan, measurements)

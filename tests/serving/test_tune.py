@@ -31,6 +31,7 @@ def test_it_writes_what_it_measured_and_a_picture(tuned):
 
     assert 0 == done.returncode, done.stderr
     assert "2 workers of 2 threads: " in done.stdout
+    assert done.stderr.splitlines()[0] == "chorus: candidates: 1, budget: 27s"
     assert ["tune.json", "tune.svg", "tune.yaml"] == sorted(path.name for path in out.iterdir())
     record = json.loads((out / "tune.json").read_text())
     assert "whole" == record["ending"]["how"]

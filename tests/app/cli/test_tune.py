@@ -1,4 +1,4 @@
-"""chorus tune: its command line; tests/app/tuning has the procedure, tests/serving/test_tune.py a real server."""
+"""chorus tune: its command line; tests/app/tuning tests the procedure, tests/serving/test_tune.py a real server."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ def config(tmp_path):
     return path
 
 
-def test_what_no_option_names_depends_on_the_machine():
+def test_defaults_depend_on_the_machine():
     plan = plan_of(777, parse_objectives("total_p95=2s"), None, None, None, None, None, 600.0, 1)
 
     assert (777, "builtin") == (plan.max_characters, plan.workload.name)
@@ -26,7 +26,7 @@ def test_what_no_option_names_depends_on_the_machine():
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--slo", "total_p95"], "'--slo': 'total_p95' is no objective, expected first_audio or total"),
         (["--memory", "8"], "'--memory': '8' is not a size such as 512MiB or 8GiB; the units are B, kB"),
@@ -41,19 +41,19 @@ def test_what_no_option_names_depends_on_the_machine():
         (["--cores", "0"], "Invalid value for '--cores': 0 is not in the range 1<=x<=1024"),
     ],
 )
-def test_a_wrong_option_is_named_with_its_bounds_before_anything_starts(invoke, config, words, said):
+def test_a_wrong_option_is_reported_with_its_bounds_before_anything_starts(invoke, config, words, message):
     done = invoke("tune", "--config", config, "--out", config.parent / "out", *words)
 
     assert 64 == done.exit_code
-    assert said in done.output
+    assert message in done.output
     assert not (config.parent / "out").exists()
 
 
-def test_a_broken_configuration_ends_it_with_its_status(invoke, tmp_path):
+def test_a_broken_configuration_exits_with_its_status(invoke, tmp_path):
     assert 78 == invoke("tune", "--config", tmp_path / "none.yaml").exit_code
 
 
-def test_where_nothing_can_be_written_it_says_so_before_it_measures(invoke, config):
+def test_an_unusable_output_folder_is_reported_before_the_measurement(invoke, config):
     (config.parent / "file").write_text("")
     done = invoke("tune", "--config", config, "--out", config.parent / "file")
 
@@ -61,7 +61,7 @@ def test_where_nothing_can_be_written_it_says_so_before_it_measures(invoke, conf
     assert "--out DIR names another place" in done.output
 
 
-def test_without_matplotlib_it_names_the_command_that_brings_it(config):
+def test_without_matplotlib_the_error_names_the_install_command(config):
     source = "import sys; sys.modules['matplotlib'] = None; from app.cli.main import main; main()"
     words = [sys.executable, "-c", source, "tune", "--config", str(config), "--out", str(config.parent / "out")]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -72,12 +72,12 @@ def test_without_matplotlib_it_names_the_command_that_brings_it(config):
     assert not (config.parent / "out").exists()
 
 
-def test_its_help_has_examples(invoke):
+def test_the_help_text_has_examples(invoke):
     done = invoke("tune", "--help")
 
     assert "chorus tune --slo first_audio_p95=300ms,total_p95=2s --memory 8GiB" in done.output
     assert "status 76" in " ".join(done.output.split())
 
 
-def test_no_candidate_has_its_status():
+def test_no_candidate_has_an_exit_status():
     assert 76 == NoCandidateError.exit_status
