@@ -1,4 +1,4 @@
-"""One line an event: logfmt or JSON, units in the keys, never the text of a request.
+"""Log lines, one an event: logfmt or JSON, units in the keys, never the text of a request. `log_speech` writes a request's.
 
 Events are named `noun.past_participle`: speech and captions with done, failed, abandoned or refused,
 request.refused, request.failed, answer.cut, answer.spool_failed, server.ready, fork.refused, restart.started,
@@ -10,7 +10,9 @@ proxy.clock_distrusted.
 import logging
 import re
 import traceback
+from collections.abc import Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,59 @@ class NameTrace(logging.Filter):
 def event(log: logging.Logger, name: str, level: int = logging.INFO, **fields: Any) -> None:
     """Log the event `name` with `fields`."""
     log.log(level, {"event": name, **fields})
+
+
+@dataclass(frozen=True)
+class SpeechReport:
+    """How the speech or the captions of one request went. Its log line, its counts and its trace are made of it.
+
+    Times are of the monotonic clock.
+    """
+
+    #: `speech` or `captions`.
+    noun: str
+    #: One of `layout.OUTCOMES`.
+    outcome: str
+    #: Why it failed; "" otherwise.
+    reason: str
+    #: What was requested, see `SpeechRequest.facts`.
+    request: Mapping[str, Any]
+    queue_s: float
+    arrived_s: float
+    started_s: float
+    #: When the first chunk was made; None if there was none.
+    first_chunk_s: float | None
+    ended_s: float
+    #: Time spent making audio, without waiting for a slow client.
+    made_s: float
+    audio_s: float
+
+    @property
+    def first_audio_s(self) -> float | None:
+        """From the request's arrival to its first chunk."""
+        return None if self.first_chunk_s is None else self.first_chunk_s - self.arrived_s
+
+    @property
+    def rtf(self) -> float | None:
+        """Real-time factor: seconds of work per second of audio."""
+        return self.made_s / self.audio_s if self.audio_s else None
+
+
+def log_speech(report: SpeechReport) -> None:
+    """Log the line of one request for speech or captions."""
+    first_window_s = None if report.first_chunk_s is None else report.first_chunk_s - report.started_s
+    event(
+        logging.getLogger("chorus.speech"), f"{report.noun}.{report.outcome}", logging.ERROR if report.reason else logging.INFO,
+        **report.request,
+        queue_s=round(report.queue_s, 4),
+        first_window_s=None if first_window_s is None else round(first_window_s, 4),
+        first_audio_s=None if report.first_audio_s is None else round(report.first_audio_s, 4),
+        audio_s=round(report.audio_s, 3),
+        took_s=round(report.ended_s - report.started_s, 4),
+        made_s=round(report.made_s, 4),
+        rtf=None if report.rtf is None else round(report.rtf, 4),
+        **({"reason": report.reason} if report.reason else {}),
+    )  # fmt: skip
 
 
 def place_of(error: BaseException) -> str:

@@ -32,7 +32,7 @@ def timings() -> Response:
     body = _with_caption_format(parse_body(CaptionsBody))
     wanted = speech_request(context, body)
     with open_job(wanted, context, client_of(request.environ), audible=False) as job:
-        measured = [wanted.voice.timing(chunk.begins) for chunk in job if chunk.begins is not None]
+        measured = [timing for chunk in job if (timing := wanted.voice.timing(chunk)) is not None]
     caption_format = body["caption_format"]
     content = _format([as_played(timing, wanted) for timing in measured], wanted, caption_format)
     response = Response(content, content_type=CONTENT_TYPES[caption_format])

@@ -214,7 +214,7 @@ def _voices(catalogue: Catalog) -> Iterator[Metric]:
 
 def _device(catalogue: Catalog, voice: Voice) -> str:
     accelerator = catalogue.accelerator
-    if accelerator is None or not voice.uses_device or accelerator.state is not DeviceState.IN_USE:
+    if accelerator is None or not voice.capabilities.uses_device or accelerator.state is not DeviceState.IN_USE:
         return "cpu"
     return accelerator.name
 

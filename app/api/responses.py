@@ -38,7 +38,9 @@ def open_job(request: SpeechRequest, context: Context, client: Client, audible: 
         with (
             context.admission.turn(client) as turn,
             context.parking.delivery(request.request_id, turn, client.connection) as delivery,
-            SynthesisJob(request, client, context.cpu, context.slot, delivery, context.settings.limits, audible) as job,
+            SynthesisJob(
+                request, client, turn.queue_s, context.cpu, context.slot, delivery, context.settings.limits, audible
+            ) as job,
         ):
             http_request.environ[JOB_KEY] = job
             yield job

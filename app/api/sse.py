@@ -26,8 +26,8 @@ def stream_events(job: SynthesisJob, encoder: Encoder) -> Iterator[bytes]:
     try:
         for chunk in job:
             samples += chunk.samples.size
-            if chunk.begins is not None and request.timestamps:
-                timing = as_played(request.voice.timing(chunk.begins), request)
+            if request.timestamps and (timing := request.voice.timing(chunk)) is not None:
+                timing = as_played(timing, request)
                 yield _event(marks_event(timing, request.voice.sample_rate_hz, request.timestamps))
             yield from _audio(encoder.encode(chunk.samples))
         yield from _audio(encoder.finish())

@@ -89,7 +89,8 @@ def spoken_line(voice: "Voice", speech: Speech, write: "Write", output: str) -> 
     from loader.voices.voice import SpeechOptions, random_seed
 
     seed = random_seed() if speech.seed is None else speech.seed
-    options = SpeechOptions(seed, speech.speed, output == "-", speech.speaker, speech.language)
+    speaker, language = voice.speaker_row(speech.speaker), voice.language_row(speech.language)
+    options = SpeechOptions(seed, speech.speed, output == "-", speaker, language)
     made, start_s = Made(voice.sample_rate_hz), time.monotonic()
     with shown_text(lambda: f"{made.audio_s:.1f} s of audio"):
         write(made.counted(_samples(voice, speech.text, options)), voice.sample_rate_hz)
@@ -120,7 +121,7 @@ class Made:
 def _samples(voice: "Voice", text: str, options: "SpeechOptions") -> Iterator["Samples"]:
     """Speak with all usable cores: this process makes no other speech."""
     from app.system.cgroup import cpu_budget
-    from loader.voices.prefetch import MAX_THREADS
+    from loader.voices.chunks import MAX_THREADS
 
     threads = min(MAX_THREADS, cpu_budget().used)
     for chunk in voice.chunks(text, options, lambda: threads, threads):

@@ -1,7 +1,7 @@
 """CPU budget: how many requests of a worker run at the same time, how many threads each may use, and which worker stalls.
 
 A request may use further threads while cores are idle, and gives each up after the window that it is decoding
-(`loader.voices.prefetch`). Processes cannot query each other's load, so each worker writes its own to the scoreboard
+(`loader.voices.chunks`). Processes cannot query each other's load, so each worker writes its own to the scoreboard
 and reads that of all.
 
 Requests of one worker take turns at its cores, one piece of audio at a time. With more running threads than cores, the
@@ -22,10 +22,8 @@ import numpy.typing as npt
 
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.slot import Slot
-from loader.voices import prefetch
+from loader.voices.chunks import MAX_THREADS
 
-#: Maximum threads of one request.
-MAX_THREADS = prefetch.MAX_THREADS
 #: A whole utterance may take this many times as long as a window: XTTS needs ten seconds of a core for one of audio.
 _WHOLE_FACTOR = 10
 #: A request starts after this wait even without a core: the pieces of some voices are long, and one may hang.

@@ -61,11 +61,6 @@ class Delivery:
         self._parking.leave(self)
         self._parking.heap.work_ends()
 
-    @property
-    def queue_s(self) -> float:
-        """How long the request waited for its turn."""
-        return 0.0 if self._turn is None else self._turn.queue_s
-
     def making(self) -> AbstractContextManager[None]:
         """Return the context in which the next chunk is made: that of a parked answer waits for a place."""
         return self._parking.piece() if self._is_resting else nullcontext()

@@ -1,58 +1,25 @@
-"""A synthesis job: runs one request, times it, and logs and counts how it ended. The same for speech and captions."""
+"""A synthesis job: runs one request, times it, and has its end logged and counted. The same for speech and captions."""
 
-import logging
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import replace
+from typing import Self
 
 from app.errors import BadRequestError, ClientDisconnectedError, ServiceError, SpeechFailedError, UnspeakableError
-from app.logs import event
-from app.scheduling.cpu import MAX_THREADS, CpuBudget
+from app.logs import SpeechReport, log_speech
+from app.scheduling.cpu import CpuBudget
 from app.scheduling.deadline import Client
 from app.scheduling.parking import Delivery
 from app.scoreboard.slot import Slot
 from app.synthesis.request import SpeechRequest, require_length, require_silence
 from loader.config.settings import Limits
-from loader.engines.base import NO_SAMPLES
 from loader.errors import SpeechError, SynthesisError
-from loader.voices.segments import Chunk, time_segments
-
-log = logging.getLogger("chorus.speech")
+from loader.voices.chunks import MAX_THREADS, Chunk, time_segments
 
 #: Key of the WSGI environment: the job of a request, from which its trace is made.
 JOB_KEY = "chorus.job"
 _MAX_REASON_CHARACTERS = 300
-
-
-@dataclass(frozen=True)
-class JobReport:
-    """How a job went. Times are of the monotonic clock."""
-
-    #: One of `layout.OUTCOMES`.
-    outcome: str
-    #: Why it failed; "" otherwise.
-    reason: str
-    queue_s: float
-    arrived_s: float
-    started_s: float
-    #: When the first chunk was made; None if there was none.
-    first_chunk_s: float | None
-    ended_s: float
-    #: Time spent making audio, without waiting for a slow client.
-    made_s: float
-    audio_s: float
-
-    @property
-    def first_audio_s(self) -> float | None:
-        """From the request's arrival to its first chunk."""
-        return None if self.first_chunk_s is None else self.first_chunk_s - self.arrived_s
-
-    @property
-    def rtf(self) -> float | None:
-        """Real-time factor: seconds of work per second of audio."""
-        return self.made_s / self.audio_s if self.audio_s else None
 
 
 class SynthesisJob:
@@ -66,6 +33,7 @@ class SynthesisJob:
         self,
         request: SpeechRequest,
         client: Client,
+        queue_s: float,
         cpu: CpuBudget,
         slot: Slot,
         delivery: Delivery,
@@ -78,6 +46,7 @@ class SynthesisJob:
         Args:
             request: what to speak.
             client: checked between chunks; that of a stream disconnects by itself.
+            queue_s: how long the request waited for its turn.
             cpu: of this worker.
             slot: of this worker; counts the job.
             delivery: of the answer; pauses the making of a parked one.
@@ -88,14 +57,14 @@ class SynthesisJob:
         """
         self.request, self.delivery = request, delivery
         #: Set when the job has ended.
-        self.report: JobReport | None = None
-        self._client, self._cpu, self._slot, self._limits = client, cpu, slot, limits
+        self.report: SpeechReport | None = None
+        self._client, self._queue_s, self._cpu, self._slot, self._limits = client, queue_s, cpu, slot, limits
         self._audible, self._is_stream = audible, audible and request.streamed
         self._now = now
-        self._speaks_whole = request.voice.speaks_whole
+        self._speaks_whole = request.voice.capabilities.speaks_whole
         #: See `CpuBudget.piece`.
         self._renew: Callable[[], None] = lambda: None
-        self._source = self._speech() if audible else self._measured()
+        self._source = self._open_source()
         self._first: Chunk | None = None
         self._started_s = now()
         self._first_chunk_s: float | None = None
@@ -176,8 +145,8 @@ class SynthesisJob:
         if self._audible:
             self._samples += chunk.samples.size
             self._slot.count_audio(chunk.samples.size / self.request.voice.sample_rate_hz)
-        elif chunk.begins is not None:
-            self._samples = chunk.begins.end_samples
+        else:
+            self._samples = chunk.end_samples
         if self._first_chunk_s is None:
             self._first_chunk_s = end_s
             if self._audible:
@@ -186,16 +155,14 @@ class SynthesisJob:
 
     def _check_whole(self, chunk: Chunk) -> None:
         if chunk.begins is not None:
-            require_length(chunk.begins.end_samples / self.request.voice.sample_rate_hz, self._limits)
+            require_length(chunk.end_samples / self.request.voice.sample_rate_hz, self._limits)
         self._client.require_waiting()
 
-    def _speech(self) -> Generator[Chunk, None, None]:
-        request, threads = self.request, self._cpu.threads_per_request
-        return request.voice.chunks(request.text, request.options, threads, MAX_THREADS, self._checkpoint)
-
-    def _measured(self) -> Generator[Chunk, None, None]:
-        for timed in time_segments(self.request.voice.segments(self.request.text, self.request.options, self._checkpoint)):
-            yield Chunk(NO_SAMPLES, timed)
+    def _open_source(self) -> Generator[Chunk, None, None]:
+        voice, text, options = self.request.voice, self.request.text, self.request.options
+        if not self._audible:
+            return time_segments(voice.segments(text, options, self._checkpoint))
+        return voice.chunks(text, options, self._cpu.threads_per_request, MAX_THREADS, self._checkpoint)
 
     def _checkpoint(self) -> None:
         """Between two pieces of text, in any thread: a text without sound is read to its end before there is a chunk."""
@@ -207,49 +174,22 @@ class SynthesisJob:
         if self.report is not None:
             return
         self._first = None
-        self.report = JobReport(
-            outcome=outcome, reason=reason, queue_s=self.delivery.queue_s, arrived_s=self._client.arrived_s,
-            started_s=self._started_s, first_chunk_s=self._first_chunk_s, ended_s=self._now(), made_s=self._made_s,
+        self.report = SpeechReport(
+            noun="speech" if self._audible else "captions", outcome=outcome, reason=reason, request=self.request.facts(),
+            queue_s=self._queue_s, arrived_s=self._client.arrived_s, started_s=self._started_s,
+            first_chunk_s=self._first_chunk_s, ended_s=self._now(), made_s=self._made_s,
             audio_s=self._samples / self.request.voice.sample_rate_hz,
         )  # fmt: skip
         try:
             self._source.close()
         finally:
             if self._audible:
-                self._count(self.report)
+                rtf = {} if self.report.rtf is None else {"rtf": self.report.rtf}
+                self._slot.count_speech(outcome, len(self.request.text))
+                self._slot.observe({"synthesis_s": self._made_s, **rtf})
             if reason:
                 self._slot.set_error(reason)
-            noun, level = "speech" if self._audible else "captions", logging.ERROR if reason else logging.INFO
-            event(log, f"{noun}.{outcome}", level, **self._fields(self.report))
-
-    def _count(self, report: JobReport) -> None:
-        self._slot.count_speech(report.outcome, len(self.request.text))
-        self._slot.observe({"synthesis_s": report.made_s, **({} if report.rtf is None else {"rtf": report.rtf})})
-
-    def _fields(self, report: JobReport) -> dict[str, Any]:
-        first_s = report.first_chunk_s
-        return {
-            **describe(self.request),
-            "queue_s": round(report.queue_s, 4),
-            "first_window_s": None if first_s is None else round(first_s - report.started_s, 4),
-            "first_audio_s": None if report.first_audio_s is None else round(report.first_audio_s, 4),
-            "audio_s": round(report.audio_s, 3),
-            "took_s": round(report.ended_s - report.started_s, 4),
-            "made_s": round(report.made_s, 4),
-            "rtf": None if report.rtf is None else round(report.rtf, 4),
-            **({"reason": report.reason} if report.reason else {}),
-        }
-
-
-def describe(request: SpeechRequest) -> dict[str, Any]:
-    """Return the facts of a request for its log line and its trace; its text is never among them."""
-    voice, options = request.voice, request.options
-    return {
-        "request_id": request.request_id, "voice": voice.name, "generation": voice.generation,
-        "speaker": voice.speakers[voice.speaker_row(options.speaker)] if voice.speakers else None,
-        "language": voice.languages[voice.language_row(options.language)] or None,
-        "chars": len(request.text), "format": request.audio_format, "streamed": request.streamed,
-    }  # fmt: skip
+            log_speech(self.report)
 
 
 def _outcome_of(error: BaseException | None) -> str:

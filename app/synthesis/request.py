@@ -6,6 +6,7 @@ hours, and two kilobytes may be 650 sentences with pauses of ten seconds.
 
 import unicodedata
 from dataclasses import dataclass
+from typing import Any
 
 from app.errors import AnswerTooLargeError, AudioTooLongError, BadRequestError, SilenceTooLongError, TextTooLongError
 from loader.config.settings import Limits
@@ -42,6 +43,16 @@ class SpeechRequest:
     def output_rate_hz(self) -> int:
         """The requested rate of the audio that is sent; formats that do not know it take another."""
         return self.sample_rate_hz or self.voice.sample_rate_hz
+
+    def facts(self) -> dict[str, Any]:
+        """Return what was requested, for the log line and the trace; the text is never in it."""
+        voice = self.voice
+        speaker, language = voice.rows(self.options)
+        return {
+            "request_id": self.request_id, "voice": voice.name, "generation": voice.generation,
+            "speaker": voice.speakers[speaker] if voice.speakers else None, "language": voice.languages[language] or None,
+            "chars": len(self.text), "format": self.audio_format, "streamed": self.streamed,
+        }  # fmt: skip
 
 
 def require_text(text: str, limits: Limits, parameter: str) -> str:

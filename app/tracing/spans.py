@@ -25,7 +25,8 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from app.errors import ERROR_KEY
-from app.synthesis.job import JOB_KEY, JobReport, SynthesisJob, describe
+from app.logs import SpeechReport
+from app.synthesis.job import JOB_KEY, SynthesisJob
 
 #: How long a worker that ends tries to send the rest; without a collector it would wait for 30 s.
 _SHUTDOWN_S = 2.0
@@ -91,12 +92,12 @@ class Tracing:
         if ERROR_KEY in environ:
             span.set_attribute("error.type", environ[ERROR_KEY])
         if job is not None and job.report is not None:
-            self._add_job(span, job, job.report)
+            self._add_speech(span, job.report)
         span.end()
 
-    def _add_job(self, span: Span, job: SynthesisJob, report: JobReport) -> None:
+    def _add_speech(self, span: Span, report: SpeechReport) -> None:
         facts = {
-            **describe(job.request), "outcome": report.outcome, "audio_s": report.audio_s, "queue_s": report.queue_s,
+            **report.request, "outcome": report.outcome, "audio_s": report.audio_s, "queue_s": report.queue_s,
             "first_audio_s": report.first_audio_s, "rtf": report.rtf,
         }  # fmt: skip
         facts["characters"] = facts.pop("chars")

@@ -19,9 +19,6 @@ from loader.errors import ArtifactError
 if TYPE_CHECKING:
     import onnxruntime
 
-#: Whether this engine can speak on an accelerator, and whether it makes an utterance in one piece, one at a time in a process.
-USES_DEVICE, SPEAKS_WHOLE = False, False
-
 GRAPHS = ("encode", "flow", "decode")
 CAPABILITIES = Capabilities()
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from loader.artifacts.artifact import TextFacts
 from loader.text.espeak import Espeak
@@ -47,6 +47,18 @@ class Reading:
     positions: Sequence[int | None] = ()
     #: Where in `phonemes` this utterance begins; not 0 if it is a later part.
     start: int = 0
+
+
+class FrontEnd(Protocol):
+    """The text side of a voice: sentences to ids."""
+
+    def utterances(self, sentence: str, language: str) -> Iterator[Reading | None]:
+        """Yield one sentence in pieces that the engine can speak at once; None for a piece without sound."""
+        ...
+
+    def read(self, text: str, language: str) -> str:
+        """Return the phonemes of raw text by itself; "" if the front end has none."""
+        ...
 
 
 def require_cleaner(name: str) -> None:

@@ -201,7 +201,7 @@ def _drop_unused(accelerator: Accelerator | None, voices: Sequence[Voice]) -> Ac
     """
     if accelerator is None:
         return None
-    on_cpu = [voice for voice in voices if not voice.uses_device]
+    on_cpu = [voice for voice in voices if not voice.capabilities.uses_device]
     if on_cpu:
         engines = ", ".join(sorted({voice.manifest.engine for voice in on_cpu}))
         names = ", ".join(voice.name for voice in on_cpu)

@@ -3,9 +3,8 @@
 import secrets
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
 
 import numpy as np
 
@@ -13,12 +12,11 @@ from loader.artifacts.artifact import Manifest
 from loader.config.settings import SpeechSettings, VoiceSettings
 from loader.engines.base import Capabilities, Engine, Prosody, Samples, Utterance
 from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnspeakableTextError
-from loader.text.front_end import Reading, without_region
+from loader.text.front_end import FrontEnd, Reading, without_region
 from loader.text.sentences import split_first_clause, split_sentences
 from loader.timing.alignment import word_spans
 from loader.timing.timings import Timing, timing_of
-from loader.voices.prefetch import Prefetcher, ThreadLimit, one_thread
-from loader.voices.segments import Chunk, Segment, TimedSegment, chunks
+from loader.voices.chunks import Chunk, Prefetcher, Segment, ThreadLimit, one_thread
 
 #: Bounds of a request's speed, those of OpenAI's endpoint.
 MIN_SPEED, MAX_SPEED = 0.25, 4.0
@@ -34,26 +32,14 @@ class SpeechOptions:
     speed: float = 1.0
     #: Make the first windows short: the client plays while the rest is made.
     soon: bool = False
-    #: By name or by row, see `Voice.speaker_row` and `Voice.language_row`; None is the voice's default.
-    speaker: str | int | None = None
-    language: str | int | None = None
+    #: Rows, see `Voice.speaker_row` and `Voice.language_row`.
+    speaker: int | None = None
+    language: int | None = None
     #: See `Prosody`.
     noise_scale: float | None = None
     noise_scale_duration: float | None = None
     #: Silence between sentences, in seconds.
     sentence_pause_s: float | None = None
-
-
-class FrontEnd(Protocol):
-    """The text side of a voice: sentences to ids."""
-
-    def utterances(self, sentence: str, language: str) -> Iterator[Reading | None]:
-        """Yield one sentence in pieces that the engine can speak at once; None for a piece without sound."""
-        ...
-
-    def read(self, text: str, language: str) -> str:
-        """Return the phonemes of raw text by itself; "" if the front end has none."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -66,10 +52,6 @@ class Parts:
 
 #: Called between two pieces of text, in the thread that reads them. An exception of it ends the speech.
 Checkpoint = Callable[[], None]
-
-
-def no_checkpoint() -> None:
-    """Go on reading."""
 
 
 def random_seed() -> int:
@@ -107,24 +89,13 @@ class Voice:
         self._counting = threading.Lock()
         self._sentence_pause_s, self._cuts_first = speech.sentence_pause_s, speech.first_clause
         self._prosody = _resolve_prosody(settings, speech, manifest)
-        # Here and not at every request: a configured default that does not exist.
-        self.speaker_row(None)
-        self.language_row(None)
+        # Here and not at every request: a configured default may not exist.
+        self._default_speaker, self._default_language = self.speaker_row(None), self.language_row(None)
 
     @property
     def name(self) -> str:
         """The name that clients use."""
         return self.settings.name
-
-    @property
-    def speaks_whole(self) -> bool:
-        """Whether its engine makes an utterance in one piece, and one at a time in a process; others make windows."""
-        return self.capabilities.speaks_whole
-
-    @property
-    def uses_device(self) -> bool:
-        """Whether its engine can speak on an accelerator."""
-        return self.capabilities.uses_device
 
     @property
     def sample_rate_hz(self) -> int:
@@ -146,20 +117,25 @@ class Voice:
     @property
     def language(self) -> str:
         """The default language."""
-        return self.languages[self.language_row(None)]
+        return self.languages[self._default_language]
 
     def speaks(self, language: str) -> bool:
         """Whether the voice has that language, named with or without its region."""
         return _find_language(language, self.languages) is not None
 
-    def speaker_row(self, name: str | int | None) -> int:
-        """Return the row of that speaker, of the default one for None or "". A row is returned as it is.
+    def rows(self, options: SpeechOptions) -> tuple[int, int]:
+        """Return the rows of the speaker and of the language, the voice's default for None."""
+        return (
+            self._default_speaker if options.speaker is None else options.speaker,
+            self._default_language if options.language is None else options.language,
+        )
+
+    def speaker_row(self, name: str | None) -> int:
+        """Return the row of that speaker, of the default one for None or "".
 
         Raises:
             UnknownSpeakerError: lists the known names.
         """
-        if isinstance(name, int):
-            return name
         name = name or self.settings.speaker
         if not name:
             return 0
@@ -167,18 +143,18 @@ class Voice:
             raise UnknownSpeakerError(name, self.name, self.speakers)
         return self.speakers.index(name)
 
-    def language_row(self, name: str | int | None) -> int:
-        """Return the row of that language, of the default one for None or "". A row is returned as it is.
+    def language_row(self, name: str | None) -> int:
+        """Return the row of that language, of the default one for None or "".
 
         Raises:
             UnknownLanguageError: lists the known names.
         """
-        if isinstance(name, int):
-            return name
         name = name or self.settings.language
-        row = _find_language(name, self.languages) if name else 0
+        if not name:
+            return 0
+        row = _find_language(name, self.languages)
         if row is None:
-            raise UnknownLanguageError(str(name), f"voice {self.name!r} does not speak", self.languages)
+            raise UnknownLanguageError(name, f"voice {self.name!r} does not speak", self.languages)
         return row
 
     @property
@@ -213,17 +189,16 @@ class Voice:
         options: SpeechOptions,
         threads: ThreadLimit = one_thread,
         max_threads: int = 1,
-        checkpoint: Checkpoint = no_checkpoint,
+        checkpoint: Checkpoint = lambda: None,
     ) -> Generator[Chunk, None, None]:
         """Return the chunks, made by up to `max_threads` threads while `threads` allows them; the bytes do not depend on it.
 
         Raises:
             LoaderError: see `segments`.
         """
-        segments = self.segments(text, options, checkpoint)
-        return chunks(Prefetcher(segments, lambda segment: segment.plan.work, threads, max_threads).results())
+        return Prefetcher(self.segments(text, options, checkpoint), threads, max_threads).chunks()
 
-    def segments(self, text: str, options: SpeechOptions, checkpoint: Checkpoint = no_checkpoint) -> Iterator[Segment]:
+    def segments(self, text: str, options: SpeechOptions, checkpoint: Checkpoint = lambda: None) -> Iterator[Segment]:
         """Yield the planned utterances of `text`.
 
         Text is read sentence by sentence on demand, so neither the time to the first chunk
@@ -231,11 +206,10 @@ class Voice:
 
         Raises:
             UnspeakableTextError: before the first, if nothing in `text` makes a sound.
-            UnknownSpeakerError, UnknownLanguageError: before the first.
             UnreadableTextError: a part of the text ends the phonemizer's process.
             SynthesisError: the network failed.
         """
-        speaker, language = self.speaker_row(options.speaker), self.language_row(options.language)
+        speaker, language = self.rows(options)
         parts, prosody = self.open(), self._prosody_of(options)
         named = self.manifest.voice.languages[language]
         pause_samples = round(self.pause_s(options) * self.sample_rate_hz)
@@ -257,36 +231,32 @@ class Voice:
         if not spoken:
             raise UnspeakableTextError("nothing in the text can be spoken; send letters or numbers")
 
-    def timing(self, timed: TimedSegment) -> Timing:
-        """Return when the words and sounds of a segment are heard; without words if its engine does not know durations."""
-        segment, lengths = timed.segment, timed.segment.plan.samples_per_id
-        reading = segment.reading
+    def timing(self, chunk: Chunk) -> Timing | None:
+        """Return when the words and sounds of the segment that `chunk` begins are heard; None if it begins none.
+
+        Without words and sounds if the engine does not know durations.
+        """
+        segment = chunk.begins
+        if segment is None:
+            return None
+        reading, lengths = segment.reading, segment.plan.samples_per_id
         if lengths is None:
-            return Timing(segment.sentence, reading.text, timed.start_samples, timed.end_samples)
+            return Timing(segment.sentence, reading.text, chunk.start_samples, chunk.end_samples)
         read = partial(self.open().front_end.read, language=segment.language)
         words = word_spans(reading.text, reading.phonemes, read)
-        return timing_of(reading, words, lengths.tolist(), segment.sentence, timed.start_samples)
+        return timing_of(reading, words, lengths.tolist(), segment.sentence, chunk.start_samples)
 
     def _prosody_of(self, options: SpeechOptions) -> Prosody:
-        own = self._prosody
-        return Prosody(
-            own.length_scale,
-            own.noise_scale if options.noise_scale is None else options.noise_scale,
-            own.noise_scale_duration if options.noise_scale_duration is None else options.noise_scale_duration,
-            options.speed,
-        )
+        given = {"noise_scale": options.noise_scale, "noise_scale_duration": options.noise_scale_duration, "speed": options.speed}
+        return replace(self._prosody, **{name: value for name, value in given.items() if value is not None})
 
     def pause_s(self, options: SpeechOptions) -> float:
         """Return the silence between two sentences, in seconds."""
         return self._sentence_pause_s if options.sentence_pause_s is None else options.sentence_pause_s
 
     def count_sentences(self, text: str, options: SpeechOptions) -> int:
-        """Return the number of sentences, those without sound included; 1 ms for 20,000 characters of prose.
-
-        Raises:
-            UnknownLanguageError: lists the known names.
-        """
-        return sum(1 for _ in self._sentences(text, self.language_row(options.language)))
+        """Return the number of sentences, those without sound included; 1 ms for 20,000 characters of prose."""
+        return sum(1 for _ in self._sentences(text, self.rows(options)[1]))
 
     def _sentences(self, text: str, language: int) -> Iterator[str]:
         return split_sentences(text, without_region(self.manifest.voice.languages[language]))

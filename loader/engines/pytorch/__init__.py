@@ -20,10 +20,6 @@ from loader.engines.vits import Condition, Encoding, Frames, VitsEngine, VitsFac
 if TYPE_CHECKING:
     from loader.engines.pytorch.networks import TorchVits
 
-#: Whether this engine can speak on an accelerator, and whether it makes an utterance in one piece, one at a time in a process.
-USES_DEVICE, SPEAKS_WHOLE = True, False
-
-
 CAPABILITIES = Capabilities(uses_device=True)
 #: Core frames of a window at most: the margins of windows are decoded twice, and most sentences are shorter than this.
 WINDOW_FRAMES = 512

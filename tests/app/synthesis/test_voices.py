@@ -6,6 +6,7 @@ import yaml
 from app.errors import UnknownLanguageRequestedError, UnknownSpeakerRequestedError, UnknownVoiceRequestedError
 from app.synthesis.voices import STOCK_VOICES, format_voice, is_known, resolve_voice
 from loader.config.settings import load_settings
+from loader.engines.base import Capabilities
 from loader.voices.catalog import locate_all, open_catalog
 from tests.conftest import CACHE
 
@@ -96,8 +97,7 @@ def test_a_voice_is_resolved_to_the_rows_of_its_speaker_and_language(catalogue):
 
     assert ("choir", "walter") == (found.voice.name, found.voice.speakers[found.speaker])
     assert "fr" in found.voice.languages[found.language]
-    assert (found.speaker, found.language) == (found.voice.speaker_row(found.speaker), found.voice.language_row(found.language))
 
 
 def test_engines_say_what_they_can_do(catalogue):
-    assert [(False, False)] == list({(voice.uses_device, voice.speaks_whole) for voice in catalogue.voices})
+    assert [Capabilities()] == list({voice.capabilities for voice in catalogue.voices})

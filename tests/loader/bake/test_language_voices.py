@@ -51,7 +51,7 @@ def voice(release, with_segmenter, tmp_path_factory):  # noqa: F811
 
 @pytest.mark.parametrize("language", TEXTS)
 def test_every_language_of_a_voice_is_spoken(voice, language):
-    window = next(voice.speak(TEXTS[language][0], SpeechOptions(1, soon=True, language=language)))
+    window = next(voice.speak(TEXTS[language][0], SpeechOptions(1, soon=True, language=voice.language_row(language))))
 
     assert window.size
     assert np.isfinite(window).all()

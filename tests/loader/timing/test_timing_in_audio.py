@@ -38,7 +38,7 @@ def spoken(voice, text, seed=1, **how):
     for chunk in voice.chunks(text, SpeechOptions(seed=seed, **how)):
         samples.append(chunk.samples)
         if chunk.begins:
-            timings.append(voice.timing(chunk.begins))
+            timings.append(voice.timing(chunk))
     return np.concatenate(samples), timings
 
 

@@ -6,7 +6,7 @@ from loader.text.front_end import Reading
 from loader.text.sentences import UTTERANCE_PHONEMES, split_at_breaks
 from loader.timing.alignment import WordSpan, word_spans
 from loader.timing.timings import Mark, timing_of
-from loader.voices.segments import time_segments
+from loader.voices.chunks import time_segments
 from loader.voices.voice import SpeechOptions
 
 #: Beginning, "a", space, "ˈ", "b", full stop and end, with blanks between; each lasts another time.
@@ -128,7 +128,7 @@ def test_a_word_that_is_cut_in_its_middle_has_one_mark(catalogue):
     """Of numbers of many words, the utterance may end within one."""
     text = "Call " + " ".join(f"55512345{number:02}" for number in range(15)) + " now."
     voice = catalogue.default
-    timings = [voice.timing(placed) for placed in time_segments(voice.segments(text, SpeechOptions(1)))]
+    timings = [voice.timing(chunk) for chunk in time_segments(voice.segments(text, SpeechOptions(1)))]
 
     assert len(timings) > 1
     assert text.rstrip(".").split() == [word.text for timing in timings for word in timing.words]
@@ -137,7 +137,7 @@ def test_a_word_that_is_cut_in_its_middle_has_one_mark(catalogue):
 
 def test_one_word_of_many_parts_has_one_mark(catalogue):
     voice, text = catalogue.default, "1234567890" * 20
-    timings = [voice.timing(placed) for placed in time_segments(voice.segments(text, SpeechOptions(1)))]
+    timings = [voice.timing(chunk) for chunk in time_segments(voice.segments(text, SpeechOptions(1)))]
 
     assert len(timings) > 1
     assert text == "".join(timing.text for timing in timings)
