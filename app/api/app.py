@@ -1,18 +1,29 @@
-"""The Flask application: the routes of all dialects, one table of errors, and a request id for every log line."""
+"""The Flask application: routes of all dialects, checks before each request, and error answers in the dialect's format."""
 
 import logging
 import re
 import secrets
+from collections.abc import Callable
 
 from flask import Flask, Response, current_app, g, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
-from app.api import captions, catalog, coqui, marytts, openai, status
+from app.api import catalog, coqui, marytts, openai, status
 from app.api.auth import require_key
-from app.api.errors import error_response, translate
+from app.api.responses import set_common_headers
 from app.context import Context
-from app.errors import ERROR_KEY, ServiceError, UnsupportedMediaTypeError
+from app.errors import (
+    ERROR_KEY,
+    BadRequestError,
+    BodyTooLargeError,
+    MethodNotAllowedError,
+    NotFoundError,
+    RequestTimeoutError,
+    ServiceError,
+    UnsupportedMediaTypeError,
+)
 from app.logs import event, follow_trace, place_of, trace_id_of
+from app.scheduling.client_socket import SlowClientError
 from app.scoreboard.layout import ROUTES
 from app.serving.request_errors import ENVIRON_KEY, ParseError, refusal_of
 from app.web import page
@@ -21,7 +32,7 @@ log = logging.getLogger("chorus.http")
 
 #: The dialects, the probes and the page.
 BLUEPRINTS = (
-    openai.openai, captions.captions, catalog.listings, coqui.coqui, marytts.marytts, marytts.marytts_listings,
+    openai.openai, openai.captions, catalog.listings, coqui.coqui, marytts.marytts, marytts.marytts_listings,
     status.status, page,
 )  # fmt: skip
 #: Blueprints whose answers are counted under another name.
@@ -42,7 +53,7 @@ def create_app(context: Context) -> Flask:
         flask.register_blueprint(blueprint)
     for before in (_set_request_id, _refuse_unread, _measure_proxy_wait, _require_key, _refuse_coded_body, _refuse_endless_body):
         flask.before_request(before)
-    flask.after_request(_echo_request_id)
+    flask.after_request(set_common_headers)
     flask.after_request(_count)
     flask.register_error_handler(ServiceError, _refuse)
     flask.register_error_handler(HTTPException, _refuse_http_exception)
@@ -86,11 +97,6 @@ def _refuse_endless_body() -> None:
         raise RequestEntityTooLarge
 
 
-def _echo_request_id(response: Response) -> Response:
-    response.headers["X-Request-ID"] = g.request_id
-    return response
-
-
 def _count(response: Response) -> Response:
     route = _COUNTED_AS.get(request.blueprint or "", request.blueprint)
     _context().slot.count_answer(route if route in ROUTES else "other", response.status_code)
@@ -113,11 +119,38 @@ def _refuse(error: ServiceError) -> Response:
         code=error.code, parameter=error.parameter,
     )  # fmt: skip
     request.environ[ERROR_KEY] = error.code
-    return error_response(error)
+    response = _format_of(request.path)(error)
+    response.status_code = error.status
+    response.headers.update(error.headers())
+    return response
+
+
+def _format_of(path: str) -> Callable[[ServiceError], Response]:
+    """Return what formats an error in the dialect of the path."""
+    if path.startswith("/api/"):
+        return coqui.error_response
+    return marytts.error_response if path in marytts.PATHS else openai.error_response
 
 
 def _refuse_http_exception(error: HTTPException) -> Response:
-    return _refuse(translate(error, current_app.config["MAX_CONTENT_LENGTH"]))
+    return _refuse(_translate(error))
+
+
+def _translate(error: HTTPException) -> ServiceError:
+    """Translate an error of Flask or werkzeug to one of ours."""
+    if isinstance(error, RequestEntityTooLarge):
+        return BodyTooLargeError(f"the body is over {current_app.config['MAX_CONTENT_LENGTH']} bytes; send the text in parts")
+    if isinstance(error, ClientDisconnected) and isinstance(error.__context__, SlowClientError):
+        return RequestTimeoutError(f"the body did not arrive in time: {error.__context__.strerror}")
+    if isinstance(error, MethodNotAllowed):
+        allowed = sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"})
+        return MethodNotAllowedError(f"{request.method} is not for this path; use {' or '.join(allowed)}", allowed)
+    if error.code is None or error.code >= 500:
+        return ServiceError("internal error")
+    if error.code == 404:
+        return NotFoundError(f"nothing is at {request.path[:80]!r}; POST /v1/audio/speech speaks, GET /v1/models lists voices")
+    known: dict[int, type[BadRequestError]] = {415: UnsupportedMediaTypeError}
+    return known.get(error.code, BadRequestError)(error.description or "bad request")
 
 
 def _refuse_unreadable_body(error: Exception) -> Response:

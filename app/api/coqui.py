@@ -1,12 +1,13 @@
-"""The dialect of Coqui's own tts-server: `/api/tts`."""
+"""The dialect of Coqui's own tts-server: `/api/tts`. Its parameters are checked as MaryTTS's are."""
+
+from collections.abc import Container
+from urllib.parse import unquote_to_bytes
 
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
 from app.api.responses import answer
-from app.api.validation import refuse_path, require_utf8
 from app.context import Context
 from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
-from app.scheduling.deadline import client_of
 from app.synthesis.request import SpeechRequest, require_text
 from app.synthesis.voices import ResolvedVoice, resolve_rows
 from loader.voices.catalog import Catalog
@@ -29,12 +30,34 @@ def tts() -> Response:
     text = require_text(_text(), context.settings.limits, "text")
     found = _resolve_voice(context.catalogue)
     options = SpeechOptions(random_seed(), speaker=found.speaker, language=found.language)
-    return answer(SpeechRequest(text, found.voice, options, "wav", g.request_id), context, client_of(request.environ))
+    return answer(SpeechRequest(text, found.voice, options, "wav", g.request_id), context)
 
 
 def error_response(error: ServiceError) -> Response:
     """Return Coqui's error: one string."""
     return jsonify(error=error.message)
+
+
+def require_utf8(encoded: bytes, parameter: str) -> None:
+    """Refuse a query or form that is not UTF-8; Flask would speak replacement characters.
+
+    Raises:
+        BadRequestError: with the position.
+    """
+    try:
+        unquote_to_bytes(encoded).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadRequestError(f"the parameters are not UTF-8 (byte {error.start}); encode them so", parameter) from error
+
+
+def refuse_path(value: str, known: Container[str], parameter: str) -> None:
+    """Refuse a value that looks like a path, unless it is a known name.
+
+    Raises:
+        BadRequestError: with the value.
+    """
+    if ("/" in value or "\\" in value) and value not in known:
+        raise BadRequestError(f"{parameter} is {value[:80]!r}, expected a name; clients cannot have files read here", parameter)
 
 
 def _resolve_voice(catalogue: Catalog) -> ResolvedVoice:

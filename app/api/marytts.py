@@ -11,11 +11,10 @@ from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, current_app, g, request
 
+from app.api.coqui import refuse_path, require_utf8
 from app.api.responses import answer
-from app.api.validation import refuse_path, require_utf8
 from app.context import Context
 from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
-from app.scheduling.deadline import client_of
 from app.synthesis.request import SpeechRequest, require_text
 from app.synthesis.voices import ResolvedVoice, format_voice, resolve_name
 from loader.voices.catalog import Catalog
@@ -43,7 +42,7 @@ def process() -> Response:
     text = require_text(parameters.get("INPUT_TEXT", ""), context.settings.limits, "INPUT_TEXT")
     found = _resolve_voice(context.catalogue, parameters.get("VOICE", ""), parameters.get("LOCALE", ""))
     options = SpeechOptions(random_seed(), _speed(parameters), speaker=found.speaker, language=found.language)
-    return answer(SpeechRequest(text, found.voice, options, "wav", g.request_id), context, client_of(request.environ))
+    return answer(SpeechRequest(text, found.voice, options, "wav", g.request_id), context)
 
 
 @marytts_listings.get("/locales")

@@ -1,31 +1,32 @@
-"""OpenAI's dialect: `/v1/audio/speech`. Its listings are in `catalog`."""
+"""OpenAI's dialect: `/v1/audio/speech`, and `/v1/audio/captions` for the same body. Its listings are in `catalog`.
+
+Captions say when each word of the speech of that body and seed is heard.
+"""
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from flask import Blueprint, Response, current_app, g, jsonify, request
 from msgspec import Meta
 
-from app.api.responses import answer
+from app.api.responses import answer, open_job, set_speech_headers
 from app.codecs.registry import FORMATS
 from app.context import Context
 from app.errors import BadRequestError, ServiceError, UnsupportedFormatError
-from app.scheduling.deadline import client_of
+from app.synthesis.captions import CONTENT_TYPES, GRANULARITIES, as_played, captions_json, srt, vtt
 from app.synthesis.request import MAX_SEED, SpeechRequest, require_text
 from app.synthesis.voices import resolve_voice
 from loader.config.validation import Problem, keys_of, validate
+from loader.timing.timings import Timing
 from loader.voices.voice import MAX_SPEED, MIN_SPEED, SpeechOptions, random_seed
 
 #: Sample rate that OpenAI's clients expect of bare PCM.
 OPENAI_PCM_RATE_HZ = 24_000
 MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 48_000
 
-#: A field name that may be repeated in a header.
-_FIELD = re.compile(r"[\w.-]{1,40}", re.ASCII)
-
 openai = Blueprint("openai", __name__, url_prefix="/v1")
+captions = Blueprint("captions", __name__, url_prefix="/v1")
 
 _String = Annotated[str, Meta(extra={"expected": "a string"})]
 _NoiseScale = Annotated[float, Meta(ge=0.0, le=2.0)]
@@ -66,14 +67,48 @@ class Body:
     ] | None = None
 
 
+@dataclass(frozen=True)
+class CaptionsBody(Body):
+    """The fields of a body, with the format of the captions."""
+
+    caption_format: Literal["json", "srt", "vtt"] | None = None
+
+
 @openai.post("/audio/speech")
 def speech() -> Response:
     """Speak `input`. Every format but WAV is streamed by default, as by OpenAI's own server."""
     context: Context = current_app.extensions["chorus"]
-    return answer(speech_request(context, parse_body(Body)), context, client_of(request.environ))
+    return answer(_speech_request(context, _parse_body(Body)), context)
 
 
-def speech_request(context: Context, body: dict[str, Any]) -> SpeechRequest:
+@captions.post("/audio/captions")
+def timings() -> Response:
+    """Return captions of `input`. Voices that know their durations before they speak make no audio for it."""
+    context: Context = current_app.extensions["chorus"]
+    body = _parse_body(CaptionsBody)
+    caption_format: str = body["caption_format"] or "json"
+    if body["caption_format"] is None and body["response_format"] in CONTENT_TYPES:
+        # OpenAI's clients of transcriptions know it by this name.
+        caption_format, body["response_format"] = body["response_format"], None
+    wanted = _speech_request(context, body)
+    with open_job(wanted, context, audible=False) as job:
+        measured = [timing for chunk in job if (timing := wanted.voice.timing(chunk)) is not None]
+    content = _format_captions([as_played(timing, wanted) for timing in measured], wanted, caption_format)
+    response = Response(content, content_type=CONTENT_TYPES[caption_format])
+    set_speech_headers(response, wanted)
+    return response
+
+
+def _format_captions(timings: list[Timing], wanted: SpeechRequest, caption_format: str) -> str:
+    rate_hz = wanted.voice.sample_rate_hz
+    if caption_format != "json":
+        return srt(timings, rate_hz) if caption_format == "srt" else vtt(timings, rate_hz)
+    granularities = wanted.timestamps or GRANULARITIES[:2]
+    document = captions_json(timings, rate_hz, timings[-1].end_samples, granularities, wanted.options.seed)
+    return json.dumps(document, ensure_ascii=False)
+
+
+def _speech_request(context: Context, body: dict[str, Any]) -> SpeechRequest:
     """Return the domain form of a body, every field checked."""
     audio_format, as_events, name = _audio_format(body), body["stream_format"] == "sse", body["voice"]
     found = resolve_voice(
@@ -126,7 +161,7 @@ def error_response(error: ServiceError) -> Response:
     return jsonify(error=error.as_dict())
 
 
-def parse_body(kind: type[Body]) -> dict[str, Any]:
+def _parse_body(kind: type[Body]) -> dict[str, Any]:
     """Parse the request's body; every field of `kind` is in the result.
 
     Raises:
@@ -146,17 +181,6 @@ def parse_body(kind: type[Body]) -> dict[str, Any]:
         raise _refusal(problems[0])
     g.ignored_fields = [name for name in document if name not in keys_of(kind)]
     return dict(vars(body))
-
-
-def list_ignored_fields(response: Response) -> Response:
-    """List the fields that were ignored in `X-Ignored-Fields`, so that a misspelt one is noticed."""
-    names = [name for name in g.get("ignored_fields", ()) if _FIELD.fullmatch(name)]
-    if names:
-        response.headers["X-Ignored-Fields"] = ", ".join(names[:20])
-    return response
-
-
-openai.after_request(list_ignored_fields)
 
 
 def _refusal(problem: Problem) -> BadRequestError:

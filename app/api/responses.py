@@ -1,11 +1,12 @@
-"""Responses with audio: whole with exact sizes, streamed while it is made, or as server-sent events."""
+"""Responses: the headers of every answer, and audio whole with exact sizes, streamed while it is made, or as events."""
 
 import logging
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 
-from flask import Response
+from flask import Response, g
 from flask import request as http_request
 
 from app.api.sse import stream_events
@@ -13,7 +14,7 @@ from app.codecs.registry import Encoder, content_type, open_encoder
 from app.context import Context
 from app.errors import NoRoomError, ServiceError, StreamCutError
 from app.logs import event
-from app.scheduling.deadline import Client
+from app.scheduling.deadline import client_of
 from app.synthesis.job import JOB_KEY, SynthesisJob
 from app.synthesis.request import SpeechRequest, require_size
 from loader.config.settings import Limits
@@ -25,15 +26,34 @@ SPOOL_MEMORY_BYTES = 1024 * 1024
 #: Answers that are being sent free disk space by then.
 RETRY_AFTER_S = 30
 _PIECE_BYTES = 64 * 1024
+#: A field name that may be repeated in a header.
+_FIELD = re.compile(r"[\w.-]{1,40}", re.ASCII)
+
+
+def set_common_headers(response: Response) -> Response:
+    """Set the headers of every answer: the request id, and the fields of the body that were ignored, such as misspelt ones."""
+    response.headers["X-Request-ID"] = g.request_id
+    names = [name for name in g.get("ignored_fields", ()) if _FIELD.fullmatch(name)]
+    if names:
+        response.headers["X-Ignored-Fields"] = ", ".join(names[:20])
+    return response
+
+
+def set_speech_headers(response: Response, request: SpeechRequest) -> None:
+    """Set the headers of every answer with a speech or its captions."""
+    response.headers["Cache-Control"] = "no-cache"
+    response.headers["X-Seed"] = str(request.options.seed)
 
 
 @contextmanager
-def open_job(request: SpeechRequest, context: Context, client: Client, audible: bool = True) -> Iterator[SynthesisJob]:
+def open_job(request: SpeechRequest, context: Context, audible: bool = True) -> Iterator[SynthesisJob]:
     """Admit a request and open its job: the one policy for speech and captions.
 
     Raises:
+        BadRequestError: its client's timeout is no number of seconds.
         OverloadedError, WaitedTooLongError, ClientDisconnectedError: it is not admitted.
     """
+    client = client_of(http_request.environ)
     try:
         with (
             context.admission.turn(client) as turn,
@@ -48,7 +68,7 @@ def open_job(request: SpeechRequest, context: Context, client: Client, audible: 
         context.watchdog.synthesised(request.voice.name)
 
 
-def answer(request: SpeechRequest, context: Context, client: Client) -> Response:
+def answer(request: SpeechRequest, context: Context) -> Response:
     """Wait for a turn, make the first chunk, and return the response that carries the speech to its end.
 
     Raises:
@@ -56,28 +76,24 @@ def answer(request: SpeechRequest, context: Context, client: Client) -> Response
         ServiceError: the speech failed or was refused; nothing has been sent.
     """
     with ExitStack() as work:
-        job = work.enter_context(open_job(request, context, client))
+        job = work.enter_context(open_job(request, context))
         job.begin()
         encoder = open_encoder(request.audio_format, request.voice.sample_rate_hz, request.output_rate_hz, request.streamed)
         work.callback(encoder.close)
-        response = _stream_response(job, encoder) if request.streamed else _whole_response(job, encoder, context.settings.limits)
-        if not request.as_events:
+        if request.streamed:
+            response = Response(stream_events(job, encoder) if request.as_events else _stream(job, encoder))
+            # nginx would otherwise hold chunks back until its buffer is full.
+            response.headers["X-Accel-Buffering"] = "no"
+        else:
+            response = _whole_response(job, encoder, context.settings.limits)
+        if request.as_events:
+            response.content_type = "text/event-stream; charset=utf-8"
+        else:
             response.content_type = content_type(request.audio_format, encoder.sample_rate_hz)
             response.headers["Content-Disposition"] = f'attachment; filename="speech.{request.audio_format}"'
-        response.headers["Cache-Control"] = "no-cache"
         response.headers["X-Sample-Rate"] = str(encoder.sample_rate_hz)
-        response.headers["X-Seed"] = str(request.options.seed)
+        set_speech_headers(response, request)
         response.call_on_close(work.pop_all().close)
-    return response
-
-
-def _stream_response(job: SynthesisJob, encoder: Encoder) -> Response:
-    if job.request.as_events:
-        response = Response(stream_events(job, encoder), content_type="text/event-stream; charset=utf-8")
-    else:
-        response = Response(_stream(job, encoder))
-    # nginx would otherwise hold chunks back until its buffer is full.
-    response.headers["X-Accel-Buffering"] = "no"
     return response
 
 
