@@ -31,8 +31,8 @@ _REPEATS = 3
 _UNCOMPRESSED = ("wav", "pcm")
 #: What OpenAI's clients expect of bare PCM.
 _RESAMPLED = ("pcm", 24_000)
-#: Libraries, by the module of ours that imports each.
-_LIBRARIES = {"PyAV": "app.codecs.ffmpeg", "soxr": "app.codecs.resample"}
+#: Libraries, by the module that a worker imports for each.
+_LIBRARIES = {"PyAV": "app.codecs.ffmpeg", "soxr": "soxr"}
 
 
 def formats(run: Run) -> Measure:

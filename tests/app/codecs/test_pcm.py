@@ -1,9 +1,9 @@
-"""app.codecs.pcm: headers where they belong, and no file that its header cannot describe."""
+"""app.codecs.registry, WAV and PCM: headers where they belong, and no file that its header cannot describe."""
 
 import numpy as np
 import pytest
 
-from app.codecs.pcm import PlainEncoder
+from app.codecs.registry import PlainEncoder
 from app.errors import TextTooLongError
 from loader.wav import wav_header
 

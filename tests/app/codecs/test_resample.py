@@ -1,10 +1,9 @@
-"""app.codecs.resample: tones stay tones, what no rate can hold is gone, and windows do not matter."""
+"""app.codecs.registry, other sample rates: tones stay tones, what no rate can hold is gone, and windows do not matter."""
 
 import numpy as np
 import pytest
 
-from app.codecs.pcm import PlainEncoder
-from app.codecs.resample import Resampled
+from app.codecs.registry import PlainEncoder, Resampled
 from tests.app.codecs.sound import uneven, written
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from app.api.responses import _stream
 from app.api.sse import stream_events
-from app.codecs.pcm import PlainEncoder
+from app.codecs.registry import PlainEncoder
 from app.errors import AudioTooLongError, ClientDisconnectedError, DeadlineError, SpeechFailedError, UnspeakableError
 from app.scheduling.admission import Turn
 from app.scheduling.cpu import CpuBudget
