@@ -45,7 +45,7 @@ bind = _settings.bind
 workers = _workers
 worker_class = SpeechWorker
 # A thread, made when it is first needed, for each request that is served, that waits for its turn or is refused
-# (app.scheduling.admission), and for each answer that waits for a slow client (app.scheduling.parking).
+# (app.scheduling.admission), and for each answer that waits for a slow client (app.scheduling.slow_clients).
 threads = _settings.threads + _settings.admission.queue + _settings.admission.parked + SPARE_THREADS
 # Clients whose requests are not complete have no thread, and must not keep the others out.
 worker_connections = threads + MAX_PENDING

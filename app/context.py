@@ -5,7 +5,7 @@ import time
 from app.scheduling.admission import Admission
 from app.scheduling.cpu import CpuBudget
 from app.scheduling.deadline import ProxyClock
-from app.scheduling.parking import Parking
+from app.scheduling.slow_clients import Parking
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import SAMPLED
 from app.scoreboard.slot import Slot

@@ -45,7 +45,7 @@ class SlowClientError(ConnectionResetError):
 
 
 class ClientSocket(socket.socket):
-    """The connection of one request and its answer. One thread sends; `parking` asks from others.
+    """The connection of one request and its answer. One thread sends; `slow_clients` asks from others.
 
     Buffered send: an answer of known length is held until all of it can be sent at once, so that a worker killed between two
     writes cuts none. nginx asks another worker if the first died before it sent a byte, and cannot once it has read the head

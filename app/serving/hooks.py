@@ -24,7 +24,7 @@ from app.scoreboard.layout import ENDINGS
 from app.serving import arbiter
 from app.serving.sockets import require_socket_paths
 from app.startup import one_clear_message
-from app.tracing import switch
+from app.tracing import setup as tracing
 from loader.config.settings import Settings
 from loader.errors import WarmUpError
 from loader.voices.catalog import locate_all, verify_all
@@ -55,7 +55,7 @@ def on_starting(settings: Settings) -> Callable[[Any], None]:
 
     def on_starting(server: Any) -> None:
         arbiter.extend(server)
-        switch.prepare()
+        tracing.prepare()
         with one_clear_message():
             require_socket_paths(server.cfg.address, settings, os.environ)
             if not settings.preload:
@@ -114,7 +114,7 @@ def post_worker_init(worker: Any) -> None:
     context.enter_worker(worker.board, worker.slot)
     worker.max_body_bytes = context.settings.limits.body_bytes
     worker.while_waiting = context.parking.waiting
-    switch.begin(worker.wsgi, worker.slot.number, context.proxy_clock.measure)
+    tracing.begin(worker.wsgi, worker.slot.number, context.proxy_clock.measure)
     try:
         context.warm_up.start_reader(context.slot.count_reader_end)
         context.watchdog.begin()
@@ -149,7 +149,7 @@ def worker_exit(server: Any, worker: Any) -> None:
         return
     warm_up = _context(worker).warm_up
     warm_up.abandon()
-    switch.end(worker.wsgi)
+    tracing.end(worker.wsgi)
     has_failed = warm_up.exit_status or not worker.has_finished
     worker.slot.set_gauges(ending=1 + ENDINGS.index("failed" if has_failed else "stopped"))
     if warm_up.exit_status:

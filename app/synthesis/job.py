@@ -10,7 +10,7 @@ from app.errors import BadRequestError, ClientDisconnectedError, ServiceError, S
 from app.logs import SpeechReport, log_speech
 from app.scheduling.cpu import CpuBudget
 from app.scheduling.deadline import Client
-from app.scheduling.parking import Delivery
+from app.scheduling.slow_clients import Delivery
 from app.scoreboard.slot import Slot
 from app.synthesis.request import SpeechRequest, require_length, require_silence
 from loader.config.settings import Limits

@@ -1,4 +1,4 @@
-"""Spans of a worker's requests. Imports OpenTelemetry, see `app.tracing.switch`.
+"""Spans of a worker's requests. Imports OpenTelemetry, see `app.tracing.setup`.
 
 A span is made from the request's job and its error, never from its text. The instrumentations for WSGI would send the
 query too, and with it the text of GET /api/tts.

@@ -16,7 +16,7 @@ from app.errors import AudioTooLongError, ClientDisconnectedError, DeadlineError
 from app.scheduling.admission import Turn
 from app.scheduling.cpu import CpuBudget
 from app.scheduling.deadline import Client
-from app.scheduling.parking import Parking
+from app.scheduling.slow_clients import Parking
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.snapshot import snapshot
 from app.synthesis.job import SynthesisJob

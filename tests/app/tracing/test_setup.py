@@ -1,11 +1,11 @@
-"""app.tracing.switch: OpenTelemetry is there for whoever asks, and for nobody else."""
+"""app.tracing.setup: OpenTelemetry is there for whoever asks, and for nobody else."""
 
 import subprocess
 import sys
 
 import pytest
 
-from app.tracing.switch import is_enabled
+from app.tracing.setup import is_enabled
 from tests.conftest import ROOT
 
 SOMEWHERE = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
@@ -32,8 +32,8 @@ def test_the_standard_variables_switch_it_on_and_off(environment, enabled):
 @pytest.mark.parametrize("environment, loaded, threads", [({}, False, 1), (SOMEWHERE, True, 1)])
 def test_the_master_imports_it_only_where_it_is_enabled_and_has_one_thread_still(environment, loaded, threads):
     program = (
-        "import os, sys, app.serving.hooks, app.wsgi; from app.tracing import switch; "
-        f"switch.prepare({environment}); print('opentelemetry' in sys.modules, app.serving.hooks.task_count())"
+        "import os, sys, app.serving.hooks, app.wsgi; from app.tracing import setup; "
+        f"setup.prepare({environment}); print('opentelemetry' in sys.modules, app.serving.hooks.task_count())"
     )
     variables = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=variables, capture_output=True, text=True, check=True)

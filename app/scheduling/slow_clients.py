@@ -1,4 +1,4 @@
-"""Parking: answers that wait for their clients, without a turn and in bounded number; the slowest is cut for the next.
+"""Slow clients: their answers wait parked, without a turn and in bounded number; the slowest is cut for the next.
 
 A turn is permission to use the processor, which an answer does not need while its client reads nothing. Such an answer is
 parked: it gives its turn back, and its thread waits for the client. When the client reads on, a stream makes its next chunk

@@ -1,4 +1,4 @@
-"""app.scheduling.parking: answers that wait without a turn, what they need meanwhile, and which one is cut for the next."""
+"""app.scheduling.slow_clients: answers that wait without a turn, what they need meanwhile, and which one is cut for the next."""
 
 import math
 import socket
@@ -9,7 +9,7 @@ import pytest
 
 from app.scheduling.admission import Turn
 from app.scheduling.client_socket import ClientSocket, SlowClientError, SocketTimeouts
-from app.scheduling.parking import MAX_UNSENT_BYTES, MIN_WAITED_S, Parking
+from app.scheduling.slow_clients import MAX_UNSENT_BYTES, MIN_WAITED_S, Parking
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.snapshot import snapshot
 from app.system.heap import IdleHeap

@@ -1,4 +1,4 @@
-"""Switch of tracing, by OpenTelemetry's own variables. Imports nothing of OpenTelemetry unless they enable it."""
+"""Setup of tracing, by OpenTelemetry's own variables. Imports nothing of OpenTelemetry unless they enable it."""
 
 import logging
 import os
