@@ -6,9 +6,8 @@ from app.scheduling.admission import Admission
 from app.scheduling.cpu import CpuBudget
 from app.scheduling.deadline import ProxyClock
 from app.scheduling.slow_clients import Parking
-from app.scoreboard.board import Scoreboard
+from app.scoreboard.board import Scoreboard, Slot
 from app.scoreboard.layout import SAMPLED
-from app.scoreboard.slot import Slot
 from app.system.heap import IdleHeap
 from app.warmup import WarmUp, stop_gracefully
 from app.watchdog.sampler import MemorySample

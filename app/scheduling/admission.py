@@ -14,8 +14,7 @@ from functools import partial
 
 from app.errors import ClientDisconnectedError, OverloadedError, WaitedTooLongError
 from app.scheduling.deadline import Client
-from app.scoreboard.board import Scoreboard
-from app.scoreboard.slot import Slot
+from app.scoreboard.board import Scoreboard, Slot
 from loader.config.settings import AdmissionSettings
 
 #: Threads of a worker beyond the requests that run or wait: for probes, listings, the page and refusals.

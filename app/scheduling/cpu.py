@@ -20,8 +20,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from app.scoreboard.board import Scoreboard
-from app.scoreboard.slot import Slot
+from app.scoreboard.board import Scoreboard, Slot
 from loader.voices.chunks import MAX_THREADS
 
 #: A whole utterance may take this many times as long as a window: XTTS needs ten seconds of a core for one of audio.

@@ -15,7 +15,7 @@ from typing import Self
 from app.logs import event
 from app.scheduling.admission import Turn
 from app.scheduling.client_socket import ClientSocket, SlowClientError
-from app.scoreboard.slot import Slot
+from app.scoreboard.board import Slot
 from app.system.heap import IdleHeap
 
 log = logging.getLogger("chorus.http")

@@ -27,9 +27,8 @@ from gunicorn.workers.sync import SyncWorker
 from app.errors import RequestTimeoutError, ServiceError
 from app.logs import event, place_of
 from app.scheduling.client_socket import ClientSocket
-from app.scoreboard.board import Scoreboard
+from app.scoreboard.board import Scoreboard, Slot
 from app.scoreboard.layout import State
-from app.scoreboard.slot import Slot
 from app.serving.request_buffer import RequestBuffer, parse_target
 from app.serving.request_errors import answer_without_request, refusal_of
 from app.serving.sockets import Connection, LingeringClose

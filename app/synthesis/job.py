@@ -11,7 +11,7 @@ from app.logs import SpeechReport, log_speech
 from app.scheduling.cpu import CpuBudget
 from app.scheduling.deadline import Client
 from app.scheduling.slow_clients import Delivery
-from app.scoreboard.slot import Slot
+from app.scoreboard.board import Slot
 from app.synthesis.request import SpeechRequest, require_length, require_silence
 from loader.config.settings import Limits
 from loader.errors import SpeechError, SynthesisError

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from app.scoreboard.board import Scoreboard
+from app.scoreboard.board import Scoreboard, Slot
 from app.scoreboard.layout import State
-from app.scoreboard.slot import Slot
 from app.serving.arbiter import DeadlineCheck, RollingRestart
 
 NOW_S = 1000.0

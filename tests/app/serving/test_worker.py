@@ -11,9 +11,8 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
-from app.scoreboard.board import Scoreboard
+from app.scoreboard.board import Scoreboard, Slot
 from app.scoreboard.layout import State
-from app.scoreboard.slot import Slot
 from app.serving.request_errors import ENVIRON_KEY
 from app.serving.worker import SpeechWorker
 from tests.support.waiting import until
