@@ -13,7 +13,6 @@ from app.warmup import WarmUp, stop_gracefully
 from app.watchdog.sampler import MemorySample
 from app.watchdog.watchdog import Watchdog
 from loader.config.settings import Settings
-from loader.voices.catalog import Catalog
 
 
 class Context:
@@ -38,15 +37,6 @@ class Context:
         #: Unix time at which the voices were opened.
         self.opened_at_s = int(time.time())
         self.heap = IdleHeap()
-
-    @property
-    def catalogue(self) -> Catalog:
-        """The open voices.
-
-        Raises:
-            WarmingUpError: they are not ready in this worker.
-        """
-        return self.warm_up.catalogue
 
     def enter_worker(self, board: Scoreboard, slot: Slot) -> None:
         """Set the worker's slot, and build what writes to it. Runs once in each worker, after the fork."""

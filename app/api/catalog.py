@@ -6,7 +6,7 @@ from flask import Blueprint, Response, current_app, jsonify, request
 
 from app.context import Context
 from app.errors import UnknownModelRequestedError
-from app.synthesis.voices import STOCK_MODELS, is_known, split_voice
+from app.synthesis.voices import STOCK_MODELS, find_voice
 from loader.voices.voice import Voice
 
 listings = Blueprint("listings", __name__, url_prefix="/v1")
@@ -28,7 +28,7 @@ def model(name: str) -> Response:
     """
     context = _context()
     names = _model_names(context)
-    if name not in names and not is_known(context.catalogue, split_voice(context.catalogue, name)[0]):
+    if name not in names and find_voice(context.warm_up.catalogue, name) is None:
         raise UnknownModelRequestedError(f"model {name[:80]!r} is unknown; known models: {', '.join(names)}", "model")
     return jsonify(_model(name, context))
 
@@ -44,8 +44,8 @@ def voices() -> Response:
     """List the voices in Open WebUI's format; with `legacy=true` their names alone."""
     context = _context()
     if request.args.get("legacy", "").lower() == "true":
-        return jsonify(voices=[voice.name for voice in context.catalogue.voices])
-    return jsonify(voices=[_voice(voice) for voice in context.catalogue.voices])
+        return jsonify(voices=[voice.name for voice in context.warm_up.catalogue.voices])
+    return jsonify(voices=[_voice(voice) for voice in context.warm_up.catalogue.voices])
 
 
 def _context() -> Context:
@@ -54,7 +54,7 @@ def _context() -> Context:
 
 
 def _model_names(context: Context) -> list[str]:
-    return list(dict.fromkeys([*(voice.name for voice in context.catalogue.voices), *STOCK_MODELS]))
+    return list(dict.fromkeys([*(voice.name for voice in context.warm_up.catalogue.voices), *STOCK_MODELS]))
 
 
 def _model(name: str, context: Context) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def tts() -> Response:
         if value := _parameter(name):
             raise BadRequestError(f"{name} is {value[:80]!r}; clients cannot have files read here, leave it out", name)
     text = require_text(_text(), context.settings.limits, "text")
-    found = _resolve_voice(context.catalogue)
+    found = _resolve_voice(context.warm_up.catalogue)
     options = SpeechOptions(random_seed(), speaker=found.speaker, language=found.language)
     return answer(SpeechRequest(text, found.voice, options, "wav", g.request_id), context)
 

@@ -16,7 +16,7 @@ from app.api.responses import answer
 from app.context import Context
 from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
 from app.synthesis.request import SpeechRequest, require_text
-from app.synthesis.voices import ResolvedVoice, format_voice, resolve_name
+from app.synthesis.voices import ResolvedVoice, format_voice
 from loader.voices.catalog import Catalog
 from loader.voices.voice import MAX_SPEED, MIN_SPEED, SpeechOptions, Voice, random_seed
 
@@ -40,7 +40,7 @@ def process() -> Response:
         if parameters.get(name, only) != only:
             raise BadRequestError(f"{name} is {parameters[name][:80]!r}, expected {only}", name)
     text = require_text(parameters.get("INPUT_TEXT", ""), context.settings.limits, "INPUT_TEXT")
-    found = _resolve_voice(context.catalogue, parameters.get("VOICE", ""), parameters.get("LOCALE", ""))
+    found = _resolve_voice(context.warm_up.catalogue, parameters.get("VOICE", ""), parameters.get("LOCALE", ""))
     options = SpeechOptions(random_seed(), _speed(parameters), speaker=found.speaker, language=found.language)
     return answer(SpeechRequest(text, found.voice, options, "wav", g.request_id), context)
 
@@ -87,7 +87,7 @@ def error_response(error: ServiceError) -> Response:
 
 def _catalogue() -> Catalog:
     context: Context = current_app.extensions["chorus"]
-    return context.catalogue
+    return context.warm_up.catalogue
 
 
 def _lines(lines: list[str]) -> Response:
@@ -134,8 +134,8 @@ def _resolve_voice(catalogue: Catalog, name: str, locale: str) -> ResolvedVoice:
 
 
 def _find_voice(catalogue: Catalog, name: str) -> tuple[Voice, str | None] | None:
-    if known := resolve_name(catalogue, name):
-        return catalogue.voice(known), None
+    if (found := catalogue.find(name)) is not None:
+        return found, None
     for voice in catalogue.voices:
         if name == _listed(voice.name):
             return voice, None

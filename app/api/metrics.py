@@ -186,7 +186,7 @@ def _versions() -> dict[str, str]:
 def _ready_catalogue(context: Context) -> Catalog | None:
     """Return the voices, or None if they are not ready: a scrape does not wait."""
     try:
-        return context.catalogue if context.warm_up.is_ready else None
+        return context.warm_up.catalogue if context.warm_up.is_ready else None
     except WarmingUpError:
         return None
 

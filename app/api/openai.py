@@ -111,9 +111,8 @@ def _format_captions(timings: list[Timing], wanted: SpeechRequest, caption_forma
 def _speech_request(context: Context, body: dict[str, Any]) -> SpeechRequest:
     """Return the domain form of a body, every field checked."""
     audio_format, as_events, name = _audio_format(body), body["stream_format"] == "sse", body["voice"]
-    found = resolve_voice(
-        context.catalogue, name.id if isinstance(name, NamedVoice) else name, body["model"], body["speaker"], body["language"]
-    )
+    named = name.id if isinstance(name, NamedVoice) else name
+    found = resolve_voice(context.warm_up.catalogue, named, body["model"], body["speaker"], body["language"])
     options = SpeechOptions(
         seed=random_seed() if body["seed"] is None else body["seed"],
         speed=1.0 if body["speed"] is None else body["speed"],

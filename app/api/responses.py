@@ -15,6 +15,7 @@ from app.context import Context
 from app.errors import NoRoomError, ServiceError, StreamCutError
 from app.logs import event
 from app.scheduling.deadline import client_of
+from app.scheduling.slow_clients import Delivery
 from app.synthesis.job import JOB_KEY, SynthesisJob
 from app.synthesis.request import SpeechRequest, require_size
 from loader.config.settings import Limits
@@ -57,7 +58,7 @@ def open_job(request: SpeechRequest, context: Context, audible: bool = True) -> 
     try:
         with (
             context.admission.turn(client) as turn,
-            context.parking.delivery(request.request_id, turn, client.connection) as delivery,
+            Delivery(context.parking, client.connection, request.request_id, turn) as delivery,
             SynthesisJob(
                 request, client, turn.queue_s, context.cpu, context.slot, delivery, context.settings.limits, audible
             ) as job,

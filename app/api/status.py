@@ -25,7 +25,7 @@ def readyz() -> Response:
     context = _context()
     if not context.warm_up.is_ready:
         return _not_ready(context)
-    catalogue = context.catalogue
+    catalogue = context.warm_up.catalogue
     voices = [voice.name for voice in catalogue.voices]
     return jsonify(status="ready", voices=voices, **_device(catalogue.accelerator))
 
@@ -54,7 +54,7 @@ def _context() -> Context:
 
 def _constructions(context: Context) -> list[dict[str, Any]]:
     """Return how often each voice was constructed in the answering worker; more than once is a defect."""
-    voices = context.catalogue.voices if context.warm_up.is_ready else ()
+    voices = context.warm_up.catalogue.voices if context.warm_up.is_ready else ()
     return [
         {"voice": voice.name, "generation": voice.generation, "constructions": voice.constructions} for voice in voices
     ]

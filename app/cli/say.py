@@ -124,7 +124,7 @@ def _samples(voice: "Voice", text: str, options: "SpeechOptions") -> Iterator["S
     from loader.voices.chunks import MAX_THREADS
 
     threads = min(MAX_THREADS, cpu_budget().used)
-    for chunk in voice.chunks(text, options, lambda: threads, threads):
+    for chunk in voice.chunks(text, options, lambda: threads):
         yield chunk.samples
 
 

@@ -31,12 +31,15 @@ _BYTES_PER_SECOND = 8_000
 
 
 class Delivery:
-    """The delivery of one answer to its client. For the thread of its request, except what `Parking` calls."""
+    """The delivery of one answer to its client, entered before the first chunk is made.
+
+    For the thread of its request, except what `Parking` calls.
+    """
 
     def __init__(
         self, parking: "Parking", connection: ClientSocket | None, request_id: str | None = None, turn: Turn | None = None
     ) -> None:
-        """Start with the turn, which is given back when the answer is parked; None if it has no turn."""
+        """Start with the turn, which is given back when the answer is parked; None for an answer that is no speech."""
         self.request_id = request_id
         self.connection = connection
         self._parking = parking
@@ -122,10 +125,6 @@ class Parking:
         self._slot = slot
         self._lock = threading.Lock()
         self._parked: set[Delivery] = set()
-
-    def delivery(self, request_id: str, turn: Turn, connection: ClientSocket | None) -> Delivery:
-        """Return the delivery of one speech, to be entered before its first chunk is made."""
-        return Delivery(self, connection, request_id, turn)
 
     @contextmanager
     def waiting(self, connection: ClientSocket) -> Iterator[None]:

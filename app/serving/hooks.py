@@ -133,7 +133,7 @@ def _dump_threads_on_abort() -> None:
 
 def _show_ready(worker: Any, context: Context) -> None:
     """Show that the worker is ready, and wake the master, which may wait for it in a rolling restart."""
-    context.slot.set_gauges(voices=len(context.catalogue.voices))
+    context.slot.set_gauges(voices=len(context.warm_up.catalogue.voices))
     context.slot.set_ready()
     with suppress(ProcessLookupError):
         os.kill(worker.master_pid, signal.SIGCHLD)

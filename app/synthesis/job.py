@@ -15,7 +15,7 @@ from app.scoreboard.board import Slot
 from app.synthesis.request import SpeechRequest, require_length, require_silence
 from loader.config.settings import Limits
 from loader.errors import SpeechError, SynthesisError
-from loader.voices.chunks import MAX_THREADS, Chunk, time_segments
+from loader.voices.chunks import Chunk, time_segments
 
 #: Key of the WSGI environment: the job of a request, from which its trace is made.
 JOB_KEY = "chorus.job"
@@ -162,7 +162,7 @@ class SynthesisJob:
         voice, text, options = self.request.voice, self.request.text, self.request.options
         if not self._audible:
             return time_segments(voice.segments(text, options, self._checkpoint))
-        return voice.chunks(text, options, self._cpu.threads_per_request, MAX_THREADS, self._checkpoint)
+        return voice.chunks(text, options, self._cpu.threads_per_request, self._checkpoint)
 
     def _checkpoint(self) -> None:
         """Between two pieces of text, in any thread: a text without sound is read to its end before there is a chunk."""

@@ -44,21 +44,21 @@ def resolve_voice(
     Raises:
         UnknownVoiceRequestedError, UnknownSpeakerRequestedError, UnknownLanguageRequestedError: with the known names.
     """
-    name = voice
-    if not name or (name in STOCK_VOICES and not is_known(catalogue, name)):
-        name = model if is_known(catalogue, split_voice(catalogue, model)[0]) else None
-    name, own_speaker = split_voice(catalogue, name)
-    return resolve_rows(catalogue, name, speaker or own_speaker, language)
+    found = find_voice(catalogue, voice)
+    if found is None and (not voice or voice in STOCK_VOICES):
+        voice, found = None, find_voice(catalogue, model)
+    own, own_speaker = found or (voice, None)
+    return resolve_rows(catalogue, own, speaker or own_speaker, language)
 
 
-def resolve_rows(catalogue: Catalog, voice: str | None, speaker: str | None, language: str | None) -> ResolvedVoice:
+def resolve_rows(catalogue: Catalog, voice: Voice | str | None, speaker: str | None, language: str | None) -> ResolvedVoice:
     """Resolve exact names; None and "" are the default. With a language alone, the first voice that speaks it.
 
     Raises:
         UnknownVoiceRequestedError, UnknownSpeakerRequestedError, UnknownLanguageRequestedError: with the known names.
     """
     try:
-        found = catalogue.voice(voice, language)
+        found = voice if isinstance(voice, Voice) else catalogue.voice(voice, language)
         return ResolvedVoice(found, found.speaker_row(speaker), found.language_row(language))
     except UnknownVoiceError as error:
         raise UnknownVoiceRequestedError(str(error), "voice") from error
@@ -68,36 +68,16 @@ def resolve_rows(catalogue: Catalog, voice: str | None, speaker: str | None, lan
         raise UnknownLanguageRequestedError(str(error), "language") from error
 
 
-def split_voice(catalogue: Catalog, name: str | None) -> tuple[str | None, str | None]:
-    """Split `voice#speaker`; return the whole name and None if its voice is unknown."""
-    voice, mark, speaker = (name or "").partition(_SPEAKER)
-    whole = resolve_name(catalogue, name)
-    if mark and whole is None and (known := resolve_name(catalogue, voice)):
-        return known, speaker or None
-    return whole or name, None
+def find_voice(catalogue: Catalog, name: str | None) -> tuple[Voice, str | None] | None:
+    """Return the voice that `voice` or `voice#speaker` names, and the name of its speaker; None if the voice is unknown."""
+    whole = catalogue.find(name)
+    if whole is not None:
+        return whole, None
+    first, mark, speaker = (name or "").partition(_SPEAKER)
+    voice = catalogue.find(first) if mark else None
+    return None if voice is None else (voice, speaker or None)
 
 
 def format_voice(voice: str, speaker: str | None) -> str:
-    """Return `voice#speaker`, the inverse of `split_voice`."""
+    """Return `voice#speaker`, which `find_voice` finds."""
     return voice if speaker is None else f"{voice}{_SPEAKER}{speaker}"
-
-
-def is_known(catalogue: Catalog, name: str | None) -> bool:
-    """Whether a voice has this name or alias, see `resolve_name`."""
-    return resolve_name(catalogue, name) is not None
-
-
-def resolve_name(catalogue: Catalog, name: str | None) -> str | None:
-    """Return a name or alias as the configuration spells it; None if it is unknown.
-
-    An exact match takes precedence; else letter case is ignored, if that leaves one voice.
-    """
-    if not name:
-        return None
-    alike: dict[str, str] = {}
-    for voice in catalogue.voices:
-        names = (voice.name, *voice.settings.aliases)
-        if name in names:
-            return name
-        alike.update((voice.name, each) for each in names if each.casefold() == name.casefold())
-    return next(iter(alike.values())) if len(alike) == 1 else None

@@ -43,6 +43,13 @@ class Catalog:
         """The first voice of the configuration."""
         return self.voices[0]
 
+    def find(self, name: str | None) -> Voice | None:
+        """Return the voice of that name or alias; letter case is ignored if no exact match exists and one voice is left."""
+        if not name or name in self._by_name:
+            return self._by_name.get(name or "")
+        alike = {voice.name: voice for known, voice in self._by_name.items() if known.casefold() == name.casefold()}
+        return next(iter(alike.values())) if len(alike) == 1 else None
+
     def voice(self, name: str | None, language: str | None = None) -> Voice:
         """Return the voice of that name or alias; without a name, the first that speaks `language`.
 

@@ -78,7 +78,7 @@ class Prefetcher:
     ones and the calling thread do the work.
     """
 
-    def __init__(self, segments: Iterator[Segment], threads: ThreadLimit = one_thread, max_threads: int = 1) -> None:
+    def __init__(self, segments: Iterator[Segment], threads: ThreadLimit, max_threads: int = MAX_THREADS) -> None:
         """Start nothing yet.
 
         Args:

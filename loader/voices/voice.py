@@ -188,15 +188,14 @@ class Voice:
         text: str,
         options: SpeechOptions,
         threads: ThreadLimit = one_thread,
-        max_threads: int = 1,
         checkpoint: Checkpoint = lambda: None,
     ) -> Generator[Chunk, None, None]:
-        """Return the chunks, made by up to `max_threads` threads while `threads` allows them; the bytes do not depend on it.
+        """Return the chunks, made by as many threads as `threads` allows, at most `MAX_THREADS`; the samples do not depend on it.
 
         Raises:
             LoaderError: see `segments`.
         """
-        return Prefetcher(self.segments(text, options, checkpoint), threads, max_threads).chunks()
+        return Prefetcher(self.segments(text, options, checkpoint), threads).chunks()
 
     def segments(self, text: str, options: SpeechOptions, checkpoint: Checkpoint = lambda: None) -> Iterator[Segment]:
         """Yield the planned utterances of `text`.

@@ -9,7 +9,7 @@ import pytest
 
 from app.scheduling.admission import Turn
 from app.scheduling.client_socket import ClientSocket, SlowClientError, SocketTimeouts
-from app.scheduling.slow_clients import MAX_UNSENT_BYTES, MIN_WAITED_S, Parking
+from app.scheduling.slow_clients import MAX_UNSENT_BYTES, MIN_WAITED_S, Delivery, Parking
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.snapshot import snapshot
 from app.system.heap import IdleHeap
@@ -42,7 +42,7 @@ class Answer:
         self.now_s = 0.0
         self.connection = ClientSocket.wrap(server, timeouts, lambda: self.now_s)
         self.turns_given_back = 0
-        self.delivery = lot.parking.delivery("id", Turn(self._give_back), self.connection)
+        self.delivery = Delivery(lot.parking, self.connection, "id", Turn(self._give_back))
         self.failure = None
         self._audio_s = audio_s
         self._thread = None

@@ -109,7 +109,7 @@ def without_space(text):
 
 def spoken_sentences(application, body):
     """Return the readings of each sentence, one of each of its pieces that make a sound."""
-    voice = application.extensions["chorus"].catalogue.voice(body["voice"], None)
+    voice = application.extensions["chorus"].warm_up.catalogue.voice(body["voice"], None)
     front_end, language = voice.open().front_end, voice.manifest.voice.languages[voice.language_row(body.get("language"))]
     sentences = []
     for sentence in split_sentences(body["input"], without_region(language)):

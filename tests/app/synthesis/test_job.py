@@ -16,7 +16,7 @@ from app.errors import AudioTooLongError, ClientDisconnectedError, DeadlineError
 from app.scheduling.admission import Turn
 from app.scheduling.cpu import CpuBudget
 from app.scheduling.deadline import Client
-from app.scheduling.slow_clients import Parking
+from app.scheduling.slow_clients import Delivery, Parking
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.snapshot import snapshot
 from app.synthesis.job import SynthesisJob
@@ -42,7 +42,7 @@ class Bench:
 
     def job(self, text="Hello there.", client=WAITING, cores=1, audible=True, stream=False, limits=LIMITS, now=None, **options):
         cpu = CpuBudget(self.board, self.slot, cores, **options)
-        delivery = self.parking.delivery("id-1", Turn(lambda: None), None)
+        delivery = Delivery(self.parking, None, "id-1", Turn(lambda: None))
         request = SpeechRequest(text, self.voice, SpeechOptions(9, soon=stream), "wav", "id-1")
         return SynthesisJob(request, client, 2.5, cpu, self.slot, delivery, limits, audible, **({"now": now} if now else {}))
 

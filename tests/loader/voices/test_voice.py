@@ -251,7 +251,7 @@ def test_a_checkpoint_can_end_the_speech(voice):
 
     for most in (1, 2):
         with pytest.raises(EnoughError):
-            list(voice.chunks("\u200b! " * 500, SpeechOptions(1), itertools.repeat(most).__next__, most, checkpoint))
+            list(voice.chunks("\u200b! " * 500, SpeechOptions(1), itertools.repeat(most).__next__, checkpoint))
 
 
 def test_pauses_and_sentences_are_known_before_anything_is_spoken(voice):
