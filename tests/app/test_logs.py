@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from app.logs import HideExceptions, logging_config, place_of, trace_id_of
+from app.logs import HideExceptions, SpeechReport, log_speech, logging_config, place_of, trace_id_of
 from tests.conftest import ROOT
 
 PROGRAM = """
@@ -93,3 +93,28 @@ def test_the_place_of_an_error_is_where_it_was_raised_first():
     except ValueError as error:
         assert re.fullmatch(r"test_logs\.py:\d+", place_of(error))
     assert "an unknown place" == place_of(ValueError())
+
+
+@pytest.mark.parametrize("outcome, reason, level", [("done", "", logging.INFO), ("failed", "MemoryError: none", logging.ERROR)])
+def test_the_line_of_a_request_has_what_was_asked_how_long_it_took_and_why_it_failed(caplog, outcome, reason, level):
+    caplog.set_level(logging.INFO, "chorus.speech")
+    report = SpeechReport(
+        noun="speech", outcome=outcome, reason=reason, request={"request_id": "id-1", "chars": 4}, queue_s=0.5, arrived_s=10.0,
+        started_s=10.5, first_chunk_s=11.0, ended_s=14.5, made_s=2.0, audio_s=8.0,
+    )  # fmt: skip
+    log_speech(report)
+    (record,) = caplog.records
+
+    assert (level, f"speech.{outcome}") == (record.levelno, record.msg.pop("event"))
+    assert reason == record.msg.pop("reason", "")
+    assert {
+        "request_id": "id-1", "chars": 4, "queue_s": 0.5, "first_window_s": 0.5, "first_audio_s": 1.0, "audio_s": 8.0,
+        "took_s": 4.0, "made_s": 2.0, "rtf": 0.25,
+    } == record.msg  # fmt: skip
+
+
+def test_the_line_of_a_request_without_audio_has_no_figures_of_it(caplog):
+    caplog.set_level(logging.INFO, "chorus.speech")
+    log_speech(SpeechReport("captions", "refused", "", {}, 0.0, 1.0, 1.0, None, 2.0, 0.0, 0.0))
+
+    assert [None] * 3 == [caplog.records[0].msg[name] for name in ("first_window_s", "first_audio_s", "rtf")]
