@@ -1,4 +1,4 @@
-"""loader.voices.chunks: the audio in order, with silence between sentences and the place of each segment.
+"""loader.voices.chunks: the audio in order, with silence between sentences and the position of each segment.
 
 It is the same with any number of threads, at any time.
 """
@@ -13,8 +13,8 @@ from loader.engines.base import NO_SAMPLES, Plan
 from loader.text.front_end import Reading
 from loader.voices.chunks import Prefetcher, Segment, one_thread, time_segments
 
-PATIENCE_S = 60
-#: More than the machine has addresses for: a thread with such a stack is one that the system does not start.
+TIMEOUT_S = 60
+#: Larger than the address space: the system cannot start a thread with such a stack.
 STACK_TOO_LARGE_BYTES = 2**47
 
 
@@ -43,23 +43,23 @@ EXPECTED = [(f"g{g}" if w == 0 else None, [g, w]) for g in range(5) for w in ran
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
-def test_results_come_in_order_with_their_segment_at_its_first(threads):
+def test_chunks_come_in_order_with_their_segment_at_its_first(threads):
     assert EXPECTED == collected(counting(), lambda: threads)
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_number_of_threads_may_change_at_any_time(seed):
+def test_the_number_of_threads_can_change_at_any_time(seed):
     chance = random.Random(seed)
 
     assert EXPECTED == collected(counting(), lambda: chance.choice([1, 2, 3]))
 
 
-def test_nothing_gives_nothing():
+def test_no_segments_give_no_chunks():
     assert [] == collected([], lambda: 2)
     assert [("b", [1])] == collected([segment_of("a", []), segment_of("b", [lambda: samples(1)])], lambda: 2)
 
 
-def test_one_thread_starts_no_thread():
+def test_with_one_thread_no_thread_is_started():
     threads = {threading.get_ident()}
     works = [lambda: threads.add(threading.get_ident()) or samples(1)] * 5
     collected([segment_of("g", works)], one_thread)
@@ -67,9 +67,9 @@ def test_one_thread_starts_no_thread():
     assert {threading.get_ident()} == threads
 
 
-def meeting(count):
-    """Return work that only ends when all of it is under way at once."""
-    together = threading.Barrier(count, timeout=PATIENCE_S)
+def simultaneous(count):
+    """Return pieces of work that end only when all of them run at the same time."""
+    together = threading.Barrier(count, timeout=TIMEOUT_S)
 
     def work():
         together.wait()
@@ -79,18 +79,18 @@ def meeting(count):
 
 
 def test_two_threads_work_at_the_same_time():
-    assert 2 == len(collected([segment_of("g", meeting(2))], lambda: 2))
+    assert 2 == len(collected([segment_of("g", simultaneous(2))], lambda: 2))
 
 
 def test_three_threads_work_at_the_same_time():
-    assert 3 == len(collected([segment_of("g", meeting(3))], lambda: 3))
+    assert 3 == len(collected([segment_of("g", simultaneous(3))], lambda: 3))
 
 
-def test_the_next_segment_is_read_while_the_last_one_is_worked_on():
+def test_the_next_segment_is_read_while_the_previous_one_is_in_work():
     read = threading.Event()
 
     def segments():
-        yield segment_of("a", [lambda: (read.wait(PATIENCE_S), samples(1))[1]])
+        yield segment_of("a", [lambda: (read.wait(TIMEOUT_S), samples(1))[1]])
         read.set()
         yield segment_of("b", [lambda: samples(2)])
 
@@ -98,8 +98,8 @@ def test_the_next_segment_is_read_while_the_last_one_is_worked_on():
     assert read.is_set()
 
 
-def test_segments_are_never_asked_for_by_two_threads_at_once():
-    """A generator that is entered twice raises."""
+def test_segments_are_read_by_one_thread_at_a_time():
+    """A generator that runs in two threads raises."""
     chance = random.Random(1)
 
     def segments():
@@ -108,7 +108,7 @@ def test_segments_are_never_asked_for_by_two_threads_at_once():
     assert 100 == len(collected(segments(), lambda: chance.choice([1, 2, 3])))
 
 
-def test_what_work_raises_comes_after_the_results_before_it():
+def test_an_error_of_work_is_raised_after_the_chunks_before_it():
     works = [lambda: samples(0), lambda: samples(1), lambda: 1 / 0, lambda: samples(3)]
     made = chunks([segment_of("g", works)], lambda: 3)
 
@@ -118,7 +118,7 @@ def test_what_work_raises_comes_after_the_results_before_it():
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_what_reading_a_segment_raises_comes_after_the_results_before_it(threads):
+def test_an_error_of_reading_a_segment_is_raised_after_the_chunks_before_it(threads):
     def segments():
         yield from counting(segments=1)
         raise ZeroDivisionError
@@ -131,7 +131,7 @@ def test_what_reading_a_segment_raises_comes_after_the_results_before_it(threads
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_what_the_iterator_of_work_raises_comes_after_the_results_of_its_work(threads):
+def test_an_error_of_the_work_iterator_is_raised_after_its_chunks(threads):
     def works():
         yield from [lambda number=number: samples(number) for number in range(3)]
         raise ZeroDivisionError
@@ -144,7 +144,7 @@ def test_what_the_iterator_of_work_raises_comes_after_the_results_of_its_work(th
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_an_error_of_a_segments_work_is_raised_after_all_earlier_results(threads):
+def test_an_error_of_a_segment_is_raised_after_all_earlier_chunks(threads):
     segments = [*counting(segments=1), segment_of("unhappy", (1 / 0 for _ in range(1)))]
     made = chunks(segments, lambda: threads)
 
@@ -155,13 +155,13 @@ def test_an_error_of_a_segments_work_is_raised_after_all_earlier_results(threads
 
 @pytest.fixture
 def no_more_threads():
-    """Return what keeps the system from starting a thread until the test ends."""
+    """Return a function that keeps the system from starting threads until the test ends."""
     usual = threading.stack_size()
     yield lambda: threading.stack_size(STACK_TOO_LARGE_BYTES)
     threading.stack_size(usual)
 
 
-def test_the_system_starts_no_thread_with_such_a_stack(no_more_threads):
+def test_no_thread_can_be_started_with_such_a_stack(no_more_threads):
     no_more_threads()
 
     with pytest.raises(RuntimeError, match="can't start new thread"):
@@ -169,7 +169,7 @@ def test_the_system_starts_no_thread_with_such_a_stack(no_more_threads):
 
 
 @pytest.mark.parametrize("threads", [2, 4])
-def test_where_no_thread_can_be_started_the_calling_one_does_it_all(no_more_threads, threads):
+def test_if_no_thread_can_be_started_the_calling_thread_does_all_the_work(no_more_threads, threads):
     no_more_threads()
     used = set()
 
@@ -183,7 +183,7 @@ def test_where_no_thread_can_be_started_the_calling_one_does_it_all(no_more_thre
     assert {threading.get_ident()} == used
 
 
-def test_where_no_thread_can_be_started_nothing_is_done_before_its_turn(no_more_threads):
+def test_if_no_thread_can_be_started_nothing_is_done_ahead(no_more_threads):
     no_more_threads()
     read, done = [], []
 
@@ -194,11 +194,12 @@ def test_where_no_thread_can_be_started_nothing_is_done_before_its_turn(no_more_
 
     for number, _chunk in enumerate(chunks(segments(), lambda: 4)):
         assert list(range(number + 1)) == read == done
+    assert 10 == len(done)
 
 
 @pytest.mark.parametrize("started", range(1, 8))
 @pytest.mark.parametrize("most", [2, 4])
-def test_where_no_further_thread_can_be_started_the_work_goes_on_with_those_there_are(no_more_threads, started, most):
+def test_if_no_further_thread_can_be_started_the_existing_ones_do_the_work(no_more_threads, started, most):
     asked = []
 
     def threads():
@@ -210,8 +211,8 @@ def test_where_no_further_thread_can_be_started_the_work_goes_on_with_those_ther
     assert EXPECTED == collected(counting(), threads, most)
 
 
-def test_work_is_done_once_where_threads_run_out(no_more_threads):
-    """What could not be handed over lies in the queue of the pool too."""
+def test_work_is_done_once_though_no_further_thread_can_be_started(no_more_threads):
+    """Work that could not be submitted is in the queue of the pool as well."""
     done = []
     works = [lambda number=number: done.append(number) or samples(number) for number in range(200)]
     made = chunks([segment_of("g", works)], lambda: 2)
@@ -223,7 +224,7 @@ def test_work_is_done_once_where_threads_run_out(no_more_threads):
     assert list(range(200)) == sorted(done)
 
 
-def test_closing_cancels_what_has_not_begun_and_leaves_no_thread():
+def test_closing_cancels_pending_work_and_leaves_no_thread():
     before, begun = threading.active_count(), []
     works = [lambda number=number: begun.append(number) or samples(number) for number in range(1000)]
     made = chunks([segment_of("g", works)], lambda: 2)
@@ -234,7 +235,7 @@ def test_closing_cancels_what_has_not_begun_and_leaves_no_thread():
     assert before == threading.active_count()
 
 
-def test_no_more_is_begun_than_one_piece_a_thread_and_one():
+def test_at_most_one_piece_per_thread_and_one_more_are_begun():
     begun = []
     works = [lambda number=number: begun.append(number) or samples(number) for number in range(100)]
     made = chunks([segment_of("g", works)], lambda: 2)
@@ -250,12 +251,12 @@ def segment(sentence, lengths, windows, pause=0):
     return Segment(sentence, Reading([1], "text"), "en", pause, Plan(known, work))
 
 
-def heard(segments):
+def chunk_list(segments):
     return list(chunks(segments, one_thread))
 
 
 def test_silence_comes_before_a_segment_and_belongs_to_none():
-    first, silence, second = heard([segment(0, [4, 6], [10]), segment(1, [5], [5], pause=3)])
+    first, silence, second = chunk_list([segment(0, [4, 6], [10]), segment(1, [5], [5], pause=3)])
 
     assert [0, 0, 0] == silence.samples.tolist()
     assert silence.begins is None
@@ -263,20 +264,20 @@ def test_silence_comes_before_a_segment_and_belongs_to_none():
     assert (13, 18) == (second.start_samples, second.end_samples)
 
 
-def test_only_the_first_chunk_of_a_segment_begins_it():
-    assert [True, False, False] == [each.begins is not None for each in heard([segment(0, [30], [10, 10, 10])])]
+def test_only_the_first_chunk_of_a_segment_has_the_segment():
+    assert [True, False, False] == [each.begins is not None for each in chunk_list([segment(0, [30], [10, 10, 10])])]
 
 
-def test_work_that_only_prepares_is_not_heard_and_hides_no_beginning():
+def test_work_without_samples_is_skipped_and_the_next_chunk_has_the_segment():
     prepares = segment(0, [5], [])
     work = iter([lambda: NO_SAMPLES, lambda: np.ones(5, dtype=np.float32)])
-    (only,) = heard([Segment(0, prepares.reading, "en", 0, Plan(np.array([5]), work))])
+    (only,) = chunk_list([Segment(0, prepares.reading, "en", 0, Plan(np.array([5]), work))])
 
     assert 5 == only.samples.size == only.end_samples
 
 
 def test_a_segment_of_unknown_length_is_as_long_as_its_audio():
-    first, second = heard([segment(0, None, [7]), segment(1, None, [9])])
+    first, second = chunk_list([segment(0, None, [7]), segment(1, None, [9])])
 
     assert [(0, 7), (7, 16)] == [(each.start_samples, each.end_samples) for each in (first, second)]
 
@@ -285,7 +286,7 @@ def test_timing_segments_makes_no_audio_if_the_length_is_known():
     def segments():
         return [segment(0, [4, 6], [10]), segment(1, None, [5], pause=3), segment(1, [2], [2])]
 
-    spoken = [(each.start_samples, each.end_samples) for each in heard(segments()) if each.begins]
+    spoken = [(each.start_samples, each.end_samples) for each in chunk_list(segments()) if each.begins]
     asked = segments()
     found = [(each.start_samples, each.end_samples) for each in time_segments(iter(asked))]
 
