@@ -29,8 +29,8 @@ def scrape(board, slot, catalogue):
     """Scrape a worker that has the embedded voice ready, or still warms up."""
 
     def scrape(is_ready=True):
-        warm_up = SimpleNamespace(is_ready=is_ready)
-        context = SimpleNamespace(board=board, warm_up=warm_up, catalogue=catalogue)
+        warm_up = SimpleNamespace(is_ready=is_ready, catalogue=catalogue)
+        context = SimpleNamespace(board=board, warm_up=warm_up)
         text, _ = format_metrics(context, "")
         families = text_string_to_metric_families(text.decode())
         return {(each.name, *each.labels.values()): each.value for family in families for each in family.samples}
