@@ -162,7 +162,7 @@ def require_subtitles(answer, body, sentences, end_s):
 
 def seconds(clock):
     hours, minutes, within = clock.split(":")
-    return 3600 * int(hours) + 60 * int(minutes) + float(within)
+    return round(3600 * int(hours) + 60 * int(minutes) + float(within), 3)  # 118.716, not 118.71600000000001
 
 
 def with_one_arrow(text):
