@@ -7,7 +7,7 @@ import xml.etree.ElementTree
 import pytest
 
 from loader.config.settings import load_settings
-from tests.app.cli.running import chorus, interrupted, started
+from tests.app.cli.running import chorus, interrupt, start
 
 #: One candidate and an objective that anything meets.
 QUICK = ("--workers", "2", "--threads", "2", "--budget", "27s", "--slo", "first_audio_p95=30s,total_p95=60s")
@@ -67,9 +67,9 @@ def test_where_no_candidate_meets_it_the_nearest_is_named(config, tmp_path):
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ctrl_c_keeps_what_was_measured_and_leaves_nothing_running(config, tmp_path, how):
-    process = started("tune", "--config", config, "--out", tmp_path / "out", *QUICK[:4], "--budget", "40s")
+    process = start("tune", "--config", config, "--out", tmp_path / "out", *QUICK[:4], "--budget", "40s")
     assert any(b"an idle server takes" in line for line in process.stderr)
-    status, errors, living = interrupted(process, how)
+    status, errors, living = interrupt(process, how)
 
     assert 130 == status
     assert not living

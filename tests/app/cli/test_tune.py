@@ -1,4 +1,4 @@
-"""chorus tune: its command line; tests/app/tuning has the procedure, tests/serving/test_tune.py a real server."""
+"""chorus tune: its command line; tests/app/tuning tests the procedure, tests/serving/test_tune.py a real server."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from app.cli.tune import NoCandidateError, Options, question_of
 from app.tuning.candidate import Candidate, document_for
 from app.tuning.units import BadQuantityError
 from loader.config.settings import load_settings
-from tests.app.cli.running import at_a_terminal
+from tests.app.cli.running import run_at_terminal
 from tests.conftest import ROOT
 
 DEFAULTS = Options("first_audio_p95=300ms,total_p95=2s", None, None, None, "10m", 1, None, None)
@@ -23,7 +23,7 @@ def config(tmp_path):
     return path
 
 
-def test_options_have_sensible_defaults(config):
+def test_options_have_defaults(config):
     question = question_of(DEFAULTS, load_settings(config))
 
     assert ["first_audio_p95=300ms", "total_p95=2s"] == [str(each) for each in question.objectives]
@@ -33,7 +33,7 @@ def test_options_have_sensible_defaults(config):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--slo", "total_p95"], "--slo: 'total_p95' is no objective, expected first_audio or total"),
         (["--memory", "8"], "--memory: '8' has no unit, expected one of B, kB"),
@@ -48,19 +48,19 @@ def test_options_have_sensible_defaults(config):
         (["--cores", "0"], "Invalid value for '--cores': 0 is not in the range 1<=x<=1024"),
     ],
 )
-def test_a_wrong_option_is_named_with_its_bounds_before_anything_starts(invoke, config, words, said):
+def test_a_wrong_option_is_reported_with_its_bounds_before_anything_starts(invoke, config, words, message):
     done = invoke("tune", "--config", config, "--out", config.parent / "out", *words)
 
     assert 64 == done.exit_code
-    assert said in done.output
+    assert message in done.output
     assert not (config.parent / "out").exists()
 
 
-def test_a_broken_configuration_ends_it_with_its_status(invoke, tmp_path):
+def test_a_broken_configuration_exits_with_its_status(invoke, tmp_path):
     assert 78 == invoke("tune", "--config", tmp_path / "none.yaml").exit_code
 
 
-def test_where_nothing_can_be_written_it_says_so_before_it_measures(invoke, config):
+def test_an_unusable_output_folder_is_reported_before_the_measurement(invoke, config):
     (config.parent / "file").write_text("")
     done = invoke("tune", "--config", config, "--out", config.parent / "file")
 
@@ -68,7 +68,7 @@ def test_where_nothing_can_be_written_it_says_so_before_it_measures(invoke, conf
     assert "--out DIR names another place" in done.output
 
 
-def test_without_matplotlib_it_names_the_command_that_brings_it(config):
+def test_without_matplotlib_the_error_names_the_install_command(config):
     source = "import sys; sys.modules['matplotlib'] = None; from app.cli.main import main; main()"
     words = [sys.executable, "-c", source, "tune", "--config", str(config), "--out", str(config.parent / "out")]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -79,14 +79,14 @@ def test_without_matplotlib_it_names_the_command_that_brings_it(config):
     assert not (config.parent / "out").exists()
 
 
-def test_its_help_has_examples(invoke):
+def test_the_help_text_has_examples(invoke):
     done = invoke("tune", "--help")
 
     assert "chorus tune --slo first_audio_p95=300ms,total_p95=2s --memory 8GiB" in done.output
     assert "status 76" in " ".join(done.output.split())
 
 
-def test_every_error_has_its_status():
+def test_every_error_has_its_exit_status():
     assert 76 == NoCandidateError.exit_status
     assert 64 == BadQuantityError.exit_status
 
@@ -102,7 +102,7 @@ api_keys: {sha256: [0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab
 """
 
 
-def test_the_server_that_is_measured_is_the_configured_one_with_what_is_varied(tmp_path):
+def test_the_measured_server_has_the_configuration_with_the_candidates_values(tmp_path):
     (tmp_path / "here").mkdir()
     config, written = tmp_path / "here" / "tts_config.yaml", tmp_path / "written.yaml"
     config.write_text(EVERYTHING)
@@ -116,7 +116,7 @@ def test_the_server_that_is_measured_is_the_configured_one_with_what_is_varied(t
     assert settings.cache_dir == measured.cache_dir
     assert settings.limits == measured.limits
     assert settings.admission.stall_s == measured.admission.stall_s
-    # Without API keys, and requests that wait are measured instead of refused.
+    # Without API keys, and with a queue that measures requests instead of refusing them.
     assert () == measured.api_keys.sha256
     assert measured.admission.queue >= 1000
 
@@ -131,14 +131,14 @@ with tuning_progress(600.0) as progress:
 """
 
 
-def test_a_terminal_shows_findings_and_what_is_being_done_with_a_clock():
-    shown = at_a_terminal(PROGRESS, until="0:00:0")
+def test_a_terminal_shows_results_and_the_current_step_with_a_clock():
+    shown = run_at_terminal(PROGRESS, until="0:00:0")
 
     assert "chorus: 1 x 2: [bold]3.00[/bold] requests a second\r\n" in shown
     assert "2 x 4: warming [up]" in shown
 
 
-def test_without_a_terminal_findings_are_lines():
+def test_without_a_terminal_results_are_lines():
     done = subprocess.run([sys.executable, "-c", PROGRESS], cwd=ROOT, input="", capture_output=True, text=True, check=True)
 
     assert "chorus: 1 x 2: [bold]3.00[/bold] requests a second\n" == done.stderr
