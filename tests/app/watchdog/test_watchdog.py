@@ -4,6 +4,7 @@ import gc
 import logging
 import os
 import random
+import re
 import threading
 import tracemalloc
 from collections import deque
@@ -134,7 +135,7 @@ def test_descriptors_are_reported_by_path(held, caplog):
 
     line = alert(caplog)
     assert ("descriptors", 1.0) == (line["kind"], line["descriptors_per_request"])
-    assert faults.__file__ in line["descriptor_kinds"]
+    assert re.sub(r"\d+", "N", faults.__file__) in line["descriptor_kinds"]
 
 
 def test_threads_are_reported_by_name(held, caplog):

@@ -8,8 +8,8 @@ import pytest
 
 from loader.voices.prefetch import Prefetcher, one_thread
 
-PATIENCE_S = 60
-#: More than the machine has addresses for: a thread with such a stack is one that the system does not start.
+TIMEOUT_S = 60
+#: Larger than the address space: the system cannot start a thread with such a stack.
 STACK_TOO_LARGE_BYTES = 2**47
 
 
@@ -42,18 +42,18 @@ def test_results_come_in_order_with_their_group_at_its_first(threads):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_number_of_threads_may_change_at_any_time(seed):
+def test_the_number_of_threads_can_change_at_any_time(seed):
     chance = random.Random(seed)
 
     assert EXPECTED == collected(counting(), lambda: chance.choice([1, 2, 3]))
 
 
-def test_nothing_gives_nothing():
+def test_no_groups_give_no_results():
     assert [] == collected([], lambda: 2)
     assert [("b", [1])] == collected([group_of("a", []), group_of("b", [lambda: samples(1)])], lambda: 2)
 
 
-def test_one_thread_starts_no_thread():
+def test_with_one_thread_no_thread_is_started():
     threads = {threading.get_ident()}
     works = [lambda: threads.add(threading.get_ident()) or samples(1)] * 5
     collected([group_of("g", works)], one_thread)
@@ -61,9 +61,9 @@ def test_one_thread_starts_no_thread():
     assert {threading.get_ident()} == threads
 
 
-def meeting(count):
-    """Return work that only ends when all of it is under way at once."""
-    together = threading.Barrier(count, timeout=PATIENCE_S)
+def simultaneous(count):
+    """Return pieces of work that end only when all of them run at the same time."""
+    together = threading.Barrier(count, timeout=TIMEOUT_S)
 
     def work():
         together.wait()
@@ -73,18 +73,18 @@ def meeting(count):
 
 
 def test_two_threads_work_at_the_same_time():
-    assert 2 == len(collected([group_of("g", meeting(2))], lambda: 2))
+    assert 2 == len(collected([group_of("g", simultaneous(2))], lambda: 2))
 
 
 def test_three_threads_work_at_the_same_time():
-    assert 3 == len(collected([group_of("g", meeting(3))], lambda: 3))
+    assert 3 == len(collected([group_of("g", simultaneous(3))], lambda: 3))
 
 
-def test_the_next_group_is_read_while_the_last_one_is_worked_on():
+def test_the_next_group_is_read_while_the_previous_one_is_in_work():
     read = threading.Event()
 
     def groups():
-        yield group_of("a", [lambda: (read.wait(PATIENCE_S), samples(1))[1]])
+        yield group_of("a", [lambda: (read.wait(TIMEOUT_S), samples(1))[1]])
         read.set()
         yield group_of("b", [lambda: samples(2)])
 
@@ -92,8 +92,8 @@ def test_the_next_group_is_read_while_the_last_one_is_worked_on():
     assert read.is_set()
 
 
-def test_groups_are_never_asked_for_by_two_threads_at_once():
-    """A generator that is entered twice raises."""
+def test_groups_are_read_by_one_thread_at_a_time():
+    """A generator that runs in two threads raises."""
     chance = random.Random(1)
 
     def groups():
@@ -102,7 +102,7 @@ def test_groups_are_never_asked_for_by_two_threads_at_once():
     assert 100 == len(collected(groups(), lambda: chance.choice([1, 2, 3])))
 
 
-def test_what_work_raises_comes_after_the_results_before_it():
+def test_an_error_of_work_is_raised_after_the_results_before_it():
     works = [lambda: samples(0), lambda: samples(1), lambda: 1 / 0, lambda: samples(3)]
     made = results([group_of("g", works)], lambda: 3)
 
@@ -112,7 +112,7 @@ def test_what_work_raises_comes_after_the_results_before_it():
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_what_reading_a_group_raises_comes_after_the_results_before_it(threads):
+def test_an_error_of_reading_a_group_is_raised_after_the_results_before_it(threads):
     def groups():
         yield from counting(groups=1)
         raise ZeroDivisionError
@@ -125,7 +125,7 @@ def test_what_reading_a_group_raises_comes_after_the_results_before_it(threads):
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_what_the_iterator_of_work_raises_comes_after_the_results_of_its_work(threads):
+def test_an_error_of_the_work_iterator_is_raised_after_its_results(threads):
     def works():
         yield from [lambda number=number: samples(number) for number in range(3)]
         raise ZeroDivisionError
@@ -138,7 +138,7 @@ def test_what_the_iterator_of_work_raises_comes_after_the_results_of_its_work(th
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_an_error_of_a_groups_work_is_raised_after_all_earlier_results(threads):
+def test_an_error_of_a_group_is_raised_after_all_earlier_results(threads):
     groups = [*counting(groups=1), group_of("unhappy", None)]
     made = results(groups, lambda: threads)
 
@@ -149,13 +149,13 @@ def test_an_error_of_a_groups_work_is_raised_after_all_earlier_results(threads):
 
 @pytest.fixture
 def no_more_threads():
-    """Return what keeps the system from starting a thread until the test ends."""
+    """Return a function that keeps the system from starting threads until the test ends."""
     usual = threading.stack_size()
     yield lambda: threading.stack_size(STACK_TOO_LARGE_BYTES)
     threading.stack_size(usual)
 
 
-def test_the_system_starts_no_thread_with_such_a_stack(no_more_threads):
+def test_no_thread_can_be_started_with_such_a_stack(no_more_threads):
     no_more_threads()
 
     with pytest.raises(RuntimeError, match="can't start new thread"):
@@ -163,7 +163,7 @@ def test_the_system_starts_no_thread_with_such_a_stack(no_more_threads):
 
 
 @pytest.mark.parametrize("threads", [2, 4])
-def test_where_no_thread_can_be_started_the_calling_one_does_it_all(no_more_threads, threads):
+def test_if_no_thread_can_be_started_the_calling_thread_does_all_the_work(no_more_threads, threads):
     no_more_threads()
     used = set()
 
@@ -176,7 +176,7 @@ def test_where_no_thread_can_be_started_the_calling_one_does_it_all(no_more_thre
     assert {threading.get_ident()} == used
 
 
-def test_where_no_thread_can_be_started_nothing_is_done_before_its_turn(no_more_threads):
+def test_if_no_thread_can_be_started_nothing_is_done_ahead(no_more_threads):
     no_more_threads()
     read, done = [], []
 
@@ -191,7 +191,7 @@ def test_where_no_thread_can_be_started_nothing_is_done_before_its_turn(no_more_
 
 @pytest.mark.parametrize("started", range(1, 8))
 @pytest.mark.parametrize("most", [2, 4])
-def test_where_no_further_thread_can_be_started_the_work_goes_on_with_those_there_are(no_more_threads, started, most):
+def test_if_no_further_thread_can_be_started_the_existing_ones_do_the_work(no_more_threads, started, most):
     asked = []
 
     def threads():
@@ -203,8 +203,8 @@ def test_where_no_further_thread_can_be_started_the_work_goes_on_with_those_ther
     assert EXPECTED == collected(counting(), threads, most)
 
 
-def test_work_is_done_once_where_threads_run_out(no_more_threads):
-    """What could not be handed over lies in the queue of the pool too."""
+def test_work_is_done_once_though_no_further_thread_can_be_started(no_more_threads):
+    """Work that could not be submitted is in the queue of the pool as well."""
     done = []
     works = [lambda number=number: done.append(number) or samples(number) for number in range(200)]
     made = results([group_of("g", works)], lambda: 2)
@@ -216,7 +216,7 @@ def test_work_is_done_once_where_threads_run_out(no_more_threads):
     assert list(range(200)) == sorted(done)
 
 
-def test_closing_cancels_what_has_not_begun_and_leaves_no_thread():
+def test_closing_cancels_pending_work_and_leaves_no_thread():
     before, begun = threading.active_count(), []
     works = [lambda number=number: begun.append(number) or samples(number) for number in range(1000)]
     made = results([group_of("g", works)], lambda: 2)
@@ -227,7 +227,7 @@ def test_closing_cancels_what_has_not_begun_and_leaves_no_thread():
     assert before == threading.active_count()
 
 
-def test_no_more_is_begun_than_one_piece_a_thread_and_one():
+def test_at_most_one_piece_per_thread_and_one_more_are_begun():
     begun = []
     works = [lambda number=number: begun.append(number) or samples(number) for number in range(100)]
     made = results([group_of("g", works)], lambda: 2)

@@ -1,4 +1,4 @@
-"""loader.voices.segments: the audio in order, with silence between sentences, and the place of each segment."""
+"""loader.voices.segments: the audio in order, with silence between sentences, and the position of each segment."""
 
 import numpy as np
 
@@ -14,12 +14,12 @@ def segment(sentence, lengths, windows, pause=0):
     return Segment(sentence, Reading([1], "text"), "en", pause, Plan(known, work))
 
 
-def heard(segments):
+def chunk_list(segments):
     return list(chunks(Prefetcher(iter(segments), lambda each: each.plan.work, one_thread, 1).results()))
 
 
 def test_silence_comes_before_a_segment_and_belongs_to_none():
-    first, silence, second = heard([segment(0, [4, 6], [10]), segment(1, [5], [5], pause=3)])
+    first, silence, second = chunk_list([segment(0, [4, 6], [10]), segment(1, [5], [5], pause=3)])
 
     assert [0, 0, 0] == silence.samples.tolist()
     assert silence.begins is None
@@ -27,20 +27,20 @@ def test_silence_comes_before_a_segment_and_belongs_to_none():
     assert (13, 18) == (second.begins.start_samples, second.begins.end_samples)
 
 
-def test_only_the_first_chunk_of_a_segment_begins_it():
-    assert [True, False, False] == [each.begins is not None for each in heard([segment(0, [30], [10, 10, 10])])]
+def test_only_the_first_chunk_of_a_segment_has_the_segment():
+    assert [True, False, False] == [each.begins is not None for each in chunk_list([segment(0, [30], [10, 10, 10])])]
 
 
-def test_work_that_only_prepares_is_not_heard_and_hides_no_beginning():
+def test_work_without_samples_is_skipped_and_the_next_chunk_has_the_segment():
     prepares = segment(0, [5], [])
     work = iter([lambda: NO_SAMPLES, lambda: np.ones(5, dtype=np.float32)])
-    (only,) = heard([Segment(0, prepares.reading, "en", 0, Plan(np.array([5]), work))])
+    (only,) = chunk_list([Segment(0, prepares.reading, "en", 0, Plan(np.array([5]), work))])
 
     assert 5 == only.samples.size == only.begins.end_samples
 
 
 def test_a_segment_of_unknown_length_is_as_long_as_its_audio():
-    first, second = heard([segment(0, None, [7]), segment(1, None, [9])])
+    first, second = chunk_list([segment(0, None, [7]), segment(1, None, [9])])
 
     assert [(0, 7), (7, 16)] == [(each.begins.start_samples, each.begins.end_samples) for each in (first, second)]
 
@@ -49,7 +49,7 @@ def test_timing_segments_makes_no_audio_if_the_length_is_known():
     def segments():
         return [segment(0, [4, 6], [10]), segment(1, None, [5], pause=3), segment(1, [2], [2])]
 
-    spoken = [(each.begins.start_samples, each.begins.end_samples) for each in heard(segments()) if each.begins]
+    spoken = [(each.begins.start_samples, each.begins.end_samples) for each in chunk_list(segments()) if each.begins]
     asked = segments()
     found = [(each.start_samples, each.end_samples) for each in time_segments(iter(asked))]
 
