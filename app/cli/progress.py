@@ -1,4 +1,4 @@
-"""Progress of slow work on a terminal; nothing is drawn if standard error is none."""
+"""Progress of slow work on a terminal; nothing is drawn if standard error is not a terminal."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-#: Work that ends sooner draws nothing.
+#: Work that ends sooner is not drawn.
 SLOW_S = 1.0
 _REDRAW_S = 0.1
 

@@ -148,7 +148,7 @@ def _open_voice(speech: Speech, config: Path) -> "Voice":
 
 
 def _without_other_voices(settings: "Settings", speech: Speech) -> "Settings":
-    """Leave out the voices that `speech` cannot mean, so that they are neither baked nor mapped."""
+    """Leave out the voices that `speech` cannot refer to, so that they are neither baked nor mapped."""
     from app.cli.inventory import configured
 
     if speech.voice:
@@ -166,7 +166,7 @@ def _checked_text(text: str) -> str:
     from app.synthesis.request import require_text
     from loader.config.settings import Limits
 
-    # The limits of requests are no reason to cut a book into parts here.
+    # The limits of requests do not apply here: a book can be spoken at once.
     unlimited = Limits(text_characters=sys.maxsize, body_bytes=sys.maxsize)
     try:
         return require_text(text, unlimited, "TEXT")

@@ -55,7 +55,7 @@ def configured_targets(config: Path, problems: Problems) -> list[Target]:
         with problems.noted():
             found = _targets(voice, settings)
             if not found:
-                print(f"{voice.name}: not there yet; chorus bake makes it", flush=True)
+                print(f"{voice.name}: not baked yet; chorus bake bakes it", flush=True)
             targets += found
     return targets
 
@@ -96,14 +96,14 @@ def _targets(voice: "VoiceSettings", settings: "Settings") -> list[Target]:
     from loader.artifacts.artifact import is_artifact
     from loader.errors import ModelNotFoundError
 
-    # By its name alone: an unreadable manifest is for verification to report.
+    # By its name only: verification reports an unreadable manifest.
     if is_artifact(Path(voice.model_path)):
         return [Target(Path(voice.model_path))]
     directory = release_directory(voice, settings)
     if directory is None:
         return []
     targets = [Target(directory, voice.version)]
-    # A release that lists no checkpoint has no artifacts; its verification says why.
+    # A release without a listed checkpoint has no artifacts; its verification reports why.
     with suppress(ModelNotFoundError):
         targets += map(Target, artifacts(voice, settings).values())
     return targets

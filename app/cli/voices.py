@@ -1,4 +1,4 @@
-"""`chorus voices`: the configured voices, by their manifests alone."""
+"""`chorus voices`: the configured voices, by their manifests only."""
 
 import json
 import sys
@@ -79,7 +79,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     console = Console(file=sys.stdout, width=None if is_terminal else 10_000, highlight=False)
     with console.capture() as drawn:
         console.print(table)
-    # Not by the console: it ends the process with 1 if the reader leaves early.
+    # Not by the console: it ends the process with 1 if the reader closes the pipe.
     print("\n".join(line.rstrip() for line in drawn.get().splitlines()))
 
 

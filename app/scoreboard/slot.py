@@ -20,13 +20,13 @@ class Slot:
     def __init__(self, row: Any, number: int | None) -> None:
         #: A view of the shared memory.
         self.row = row
-        #: Index on the board, the same for the slot's next worker; None if the board had no free slot.
+        #: Index on the board, the same for the slot's next worker; None if the slot is unlisted.
         self.number = number
         self._lock = threading.Lock()
 
     @classmethod
     def unlisted(cls) -> "Slot":
-        """Return a slot in private memory, for a worker for which the board has no free one: it works but is not counted."""
+        """Return a slot in private memory, for a worker without a free slot on the board: it works but is not counted."""
         return cls(np.zeros(1, SLOT)[0], None)
 
     def set_pid(self, pid: int) -> None:
@@ -39,7 +39,7 @@ class Slot:
             self.row["state"] = state
 
     def set_ready(self) -> None:
-        """Note that the worker takes requests, unless it was told to stop meanwhile."""
+        """Set the state to ready, unless the worker has been stopped meanwhile."""
         with self._lock:
             if self.row["state"] == State.STARTING:
                 self.row["state"] = State.READY
@@ -96,13 +96,13 @@ class Slot:
             self.row["characters"] += characters
 
     def observe_service(self, service_s: float) -> None:
-        """Add how long a request had its turn to the moving average."""
+        """Add the time that a request had its turn to the moving average."""
         with self._lock:
             before = self.row["service_s"]
             self.row["service_s"] = before + _WEIGHT * (service_s - before) if before else service_s
 
     def set_error(self, error: str) -> None:
-        """Keep the last error for /status; the log has more of it."""
+        """Keep the last error for /status; the log has its details."""
         with self._lock:
             self.row["error"] = error.encode("utf-8", "replace")
             self.row["error_at_s"] = time.time()

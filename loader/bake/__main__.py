@@ -1,4 +1,4 @@
-"""The bake child's commands. Prints one line a stage on standard error."""
+"""The commands of the bake child. Each stage prints one line on standard error."""
 
 import ctypes
 import logging
@@ -95,7 +95,7 @@ def _stage(title: str) -> Iterator[None]:
 
 @contextmanager
 def _failures_named(target: Path) -> Iterator[None]:
-    """Add the place and the remedy to file system errors, whose text may name no file."""
+    """Add the path and the remedy to file system errors, whose text may name no file."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The home folder, which a process may lack: a user without an entry in the user database, started without HOME."""
+"""The home folder, which a process may not have: a user without an entry in the user database, started without HOME."""
 
 import atexit
 import os
@@ -22,7 +22,7 @@ def home_folder() -> str | None:
 
 
 def expanded(written: str) -> str | None:
-    """Return `written` with its `~` replaced; None if there is no home folder.
+    """Return a path with its `~` replaced; None if there is no home folder.
 
     Unlike Path.expanduser, this keeps `~name` as it is if there is no such user.
     """
@@ -35,7 +35,7 @@ def expanded(written: str) -> str | None:
 def provide_cache_folder() -> None:
     """Provide a cache folder for libraries: the user's, else one that is removed when this process ends.
 
-    numba and librosa look for one when they are imported, and fail with a traceback if the home folder is missing or
+    numba and librosa search for one when they are imported, and fail with a traceback if the home folder is missing or
     cannot be written. Sets XDG_CACHE_HOME, for this process and its children.
 
     Raises:

@@ -23,13 +23,13 @@ T = TypeVar("T")
 
 _ADDRESS = re.compile(r"unix:\S+|(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}")
 _MAX_PORT = 65_535
-#: Linux has room for 107, and a byte that ends the path.
+#: Linux has room for 107 bytes, and a byte that ends the path.
 _MAX_SOCKET_PATH_BYTES = 107
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with one value."""
+    """A problem with one value."""
 
     #: Keys and list indices from the top of the document.
     path: tuple[Any, ...]
@@ -60,7 +60,7 @@ class Declaration:
 
     @property
     def expected(self) -> str:
-        """What a value must be, in words."""
+        """The accepted values, in words."""
         if expected := self.extra("expected"):
             return str(expected)
         if dataclasses.is_dataclass(self.type):
@@ -76,7 +76,7 @@ class Declaration:
 class Key:
     """One key of a dataclass."""
 
-    #: The name of the field. The key has the same name, or that of `key` in the field's metadata; with None there, no key.
+    #: The name of the field. The key has the same name, or that of `key` in the field's metadata; if that is None, it is no key.
     field: str
     declaration: Declaration
     default: Any
@@ -177,7 +177,7 @@ def _unknown(name: Any, known: dict[str, Key]) -> str:
 
 
 def _format_part(part: Any) -> str:
-    """Return one key of a path; a key that looks like none is quoted and cut, since the file chose it."""
+    """Return one key of a path; an unusual key is quoted and cut, since the file chose it."""
     written = str(part)
     return written if written.isprintable() and len(written) <= 60 else shown(part)
 

@@ -30,7 +30,7 @@ def read_document(path: Path) -> Any:
     """Return the values of a YAML file; an empty file has no keys.
 
     Raises:
-        ConfigError: it is no file, no YAML, exceeds a bound, or has a key twice.
+        ConfigError: it is not a file, not YAML, exceeds a bound, or has a duplicate key.
     """
     text = _decoded(path, _content(path))
     try:
@@ -91,7 +91,7 @@ class _RefusedError(Exception):
     """YAML that is valid, and not accepted."""
 
     def __init__(self, mark: Any, message: str) -> None:
-        #: Counted from 1.
+        #: Line number, from 1.
         self.line = mark.line + 1
         super().__init__(message)
 
@@ -110,7 +110,7 @@ class _BoundedLoader(yaml.SafeLoader):
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent):
             if event.anchor in self.anchors and event.anchor not in self._sizes:
-                raise _RefusedError(event.start_mark, f"the alias {shown(event.anchor)} stands inside its own anchor")
+                raise _RefusedError(event.start_mark, f"the alias {shown(event.anchor)} is inside its own anchor")
             self._add(self._sizes.get(str(event.anchor), 0), event)
             return super().compose_node(parent, index)
         before = self._nodes
@@ -125,7 +125,7 @@ class _BoundedLoader(yaml.SafeLoader):
         return node
 
     def compose_mapping_node(self, anchor: Any) -> Any:
-        # Before the dictionary is made: by then merged keys stand among the mapping's own.
+        # Before the dictionary is made, in which merged keys are among the mapping's own.
         node: Any = super().compose_mapping_node(anchor)
         lines: dict[str, int] = {}
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
@@ -133,7 +133,7 @@ class _BoundedLoader(yaml.SafeLoader):
             if key.value in lines:
                 first = lines[key.value]
                 raise _RefusedError(
-                    key.start_mark, f"the key {shown(key.value)} stands here twice, first in line {first}; join the two"
+                    key.start_mark, f"duplicate key {shown(key.value)}, first in line {first}; join the two"
                 )
             lines[key.value] = line
         return node

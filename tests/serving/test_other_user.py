@@ -59,7 +59,7 @@ def test_the_default_cache_is_refused_with_the_remedy(other_user, command, home)
     done = run(*command, "--config", config, **({} if home is None else {"HOME": home}))
 
     assert 78 == done.returncode, done.stderr
-    expected = "cache_dir: '~' means nothing here: HOME is not set to an absolute path; write an absolute path, or set HOME\n"
+    expected = "cache_dir: '~' cannot be expanded: HOME is not set to an absolute path; write an absolute path, or set HOME\n"
     assert done.stderr.endswith(expected)
     assert 2 == len(done.stderr.splitlines())
     assert ["tts_config.yaml"] == os.listdir(folder)
@@ -67,7 +67,7 @@ def test_the_default_cache_is_refused_with_the_remedy(other_user, command, home)
 
 @pytest.mark.parametrize(
     "home, remedy",
-    [("/nonexistent", "let user 54321 write there"), ("/dev/null", "remove the file that stands in the place of a folder")],
+    [("/nonexistent", "let user 54321 write there"), ("/dev/null", "remove the file that is in the place of a folder")],
 )
 def test_an_unusable_home_is_reported_with_the_remedy(other_user, tiny_release, home, remedy):
     folder, run = other_user

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.serving.hooks import UNSAFE_TO_FORK
+from app.system.processes import memory_of
 from tests.support.harness import ROOT
 
 LONG = "The birch canoe slid on the smooth planks. " * 60
@@ -165,12 +166,7 @@ def test_a_worker_returns_the_memory_that_its_requests_freed(server):
     server.on_every_worker(lambda: server.speak("A sentence of some length, so that decoding takes memory. " * 4))
 
     for worker in server.workers():
-        server.eventually(lambda pid=worker.pid: uss_bytes(pid) < 30 * 1024 * 1024, within_s=10)
-
-
-def uss_bytes(pid):
-    with open(f"/proc/{pid}/smaps_rollup") as file:
-        return sum(1024 * int(line.split()[1]) for line in file if line.startswith("Private_"))
+        server.eventually(lambda pid=worker.pid: memory_of(pid).uss_bytes < 30 * 1024 * 1024, within_s=10)
 
 
 def test_health_speaks_and_exits_with_zero(write_config):

@@ -24,7 +24,7 @@ def test_an_existing_artifact_is_kept(baked, artifact):
     done = chorus("bake", "--config", baked.path)
 
     assert (0, "") == (done.returncode, done.stderr)
-    assert re.fullmatch(rf"release: onnx, \d+\.\d MB, was there: {artifact}\n", done.stdout)
+    assert re.fullmatch(rf"release: onnx, \d+\.\d MB, already baked: {artifact}\n", done.stdout)
     assert before == artifact.stat().st_ctime_ns
 
 

@@ -89,7 +89,7 @@ def test_a_voice_that_is_not_baked_yet_is_not_an_error(invoke, tmp_path):
     config.write_text("model_path: embedded/joe\ncache_dir: cache\n")
     done = invoke("verify", "--config", config)
 
-    assert (0, "joe: not there yet; chorus bake makes it\n") == (done.exit_code, done.output)
+    assert (0, "joe: not baked yet; chorus bake bakes it\n") == (done.exit_code, done.output)
     assert not (tmp_path / "cache").exists()
 
 

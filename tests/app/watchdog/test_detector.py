@@ -21,7 +21,7 @@ print(*sorted(set(sys.modules) - before))
 FREE_LISTS = """
 import gc, sys
 
-from app.watchdog.detector import Suspicion
+from app.watchdog.detector import Investigation
 from app.watchdog.sampler import Gauges
 from app.watchdog.trend import Trend, signals
 from ops.benchmarks.faults import PythonLeak
@@ -34,7 +34,7 @@ gauges, leak, known = Gauges(), PythonLeak(64 * KIB), signals(LEAK_BYTES)
 per_request = 64 * KIB // 248
 before = sys.getallocatedblocks()
 suspected = Trend(per_request, per_request, per_request, 1.0, (-200, 0), (before - 200 * per_request, before))
-suspicion, requests, is_over = Suspicion({blocks: suspected}, known, lambda: 0.0), 0, False
+investigation, requests, is_over = Investigation({blocks: suspected}, known, lambda: 0.0), 0, False
 while not is_over:
     for _ in range(5):
         requests += 1
@@ -44,8 +44,8 @@ while not is_over:
             assert [tuple(range(length)) for length in range(1, 11) for _ in range(600)]
         if requests == int(sys.argv[1]):
             gc.collect()
-    is_over = suspicion.add(gauges.sample(requests))
-print(suspicion.verdict(LEAK_BYTES).kind)
+    is_over = investigation.add(gauges.sample(requests))
+print(investigation.result(LEAK_BYTES).kind)
 """
 
 

@@ -11,10 +11,10 @@ CHECKPOINTS = {
     "missing": ("for key in [key for key in weights if key.startswith('flow.')]: del weights[key]",
                 "missing weights: flow.flows.0."),
     "one missing": ("del weights['flow.flows.0.pre.weight']",
-                    "missing weights: flow.flows.0.pre.weight; weights nothing takes: none"),
+                    "missing weights: flow.flows.0.pre.weight; unexpected weights: none"),
     "other shape": ("weights['text_encoder.emb.weight'] = torch.zeros(3, 3)",
                     "its weights do not fit config.json: Error(s) in loading state_dict"),
-    "nobody's": ("weights['emb_g.weight'] = torch.zeros(3, 3)", "weights nothing takes: emb_g.weight"),
+    "unexpected": ("weights['emb_g.weight'] = torch.zeros(3, 3)", "unexpected weights: emb_g.weight"),
     "a number": ("weights = 5", "its weights do not fit config.json"),
     "a list": ("weights = [torch.zeros(2)]", "its weights do not fit config.json"),
     "numbered": ("weights = {1: 2}", "its weights do not fit config.json"),
@@ -80,7 +80,7 @@ def test_weights_that_are_not_finite_are_refused_by_name_if_speech_uses_them(ref
 
     assert 65 == status
     assert message.startswith(f"{base / name / 'model_file.pth'}: expected finite weights, found ")
-    assert expected in message and message.endswith("; train it again, or fetch a sound release")
+    assert expected in message and message.endswith("; train it again, or fetch an intact release")
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)

@@ -51,7 +51,7 @@ def test_without_a_home_the_cache_is_refused_at_its_first_use(no_home, tmp_path)
     settings = load_settings(path)
 
     assert str(tmp_path / "voice") == settings.voices[0].model_path
-    expected = "cache_dir: '~' means nothing here: HOME is not set .*; write an absolute path, or set HOME"
+    expected = "cache_dir: '~' cannot be expanded: HOME is not set .*; write an absolute path, or set HOME"
     with pytest.raises(ConfigError, match=expected):
         settings.cache_dir
 

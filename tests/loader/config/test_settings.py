@@ -139,7 +139,7 @@ def test_all_problems_are_reported_at_once_with_their_paths(problems):
         "voices.1.model_path: missing",
         "voices.2.aliases.0: expected text, found 5",
         "voices.2.name: 'alba' is already voices.1.name",
-        "model_path: cannot stand beside voices; move it into the list",
+        "model_path: cannot be combined with voices; move it into the list",
     } == set(found)
     assert len(found) == len(set(found))
 
@@ -188,7 +188,7 @@ def test_a_bad_list_of_voices_is_refused(problems, voices, problem):
         ("device: cpu", "model_path: missing, and no voices are listed; name a model directory or embedded/joe"),
         ("voices: []", "model_path: missing, and no voices are listed; name a model directory or embedded/joe"),
         ("{version: '1', voices: [{name: a, model_path: /a}]}",
-         "version: cannot stand beside voices; move it into the list"),
+         "version: cannot be combined with voices; move it into the list"),
         ("model_path: ''", "model_path: expected text, found ''"),
         ("{model_path: /a, version: [1]}", "version: expected text, found [1]"),
         ("{model_path: /a, version: true}", "version: expected text, found True"),
@@ -287,5 +287,5 @@ def test_an_address_that_gunicorn_can_bind_is_accepted(tmp_path, address):
 def test_a_duplicate_key_is_refused(tmp_path, text, key):
     path = tmp_path / "tts_config.yaml"
     path.write_text(text)
-    with pytest.raises(ConfigError, match=f"the key '{key}' stands here twice"):
+    with pytest.raises(ConfigError, match=f"duplicate key '{key}'"):
         load_settings(path)

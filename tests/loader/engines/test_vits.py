@@ -20,12 +20,8 @@ from loader.engines.vits import (
 )
 from loader.engines.windows import Latent, plan_windows
 from loader.errors import SynthesisError
+from tests.loader.bake.spoken import decibels
 from tests.loader.engines.speaking import windows_of
-
-
-def decibels(reference, candidate):
-    error = np.square(reference.astype(np.float64) - candidate).sum()
-    return 10 * np.log10(np.square(reference.astype(np.float64)).sum() / error) if error else np.inf
 
 
 @pytest.fixture(scope="module")

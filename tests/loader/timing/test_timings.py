@@ -122,6 +122,7 @@ def test_the_marks_of_a_real_voice_are_in_order_and_within_their_utterances(cata
             assert all(mark.start_samples < mark.end_samples for mark in marks)
         assert [word.text for word in timing.words] == [word.text for word in words if word.text in timing.text]
         heard = timing.end_samples
+    assert heard > 10 * voice.sample_rate_hz
 
 
 def test_a_word_that_is_split_has_one_mark(catalogue):

@@ -187,6 +187,7 @@ def test_if_no_thread_can_be_started_nothing_is_done_ahead(no_more_threads):
 
     for number, _result in enumerate(results(groups(), lambda: 4)):
         assert list(range(number + 1)) == read == done
+    assert 10 == len(done)
 
 
 @pytest.mark.parametrize("started", range(1, 8))
