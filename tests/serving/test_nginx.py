@@ -262,7 +262,7 @@ OTHERS = {
     "a text in a header": ("?text=Hello+there.", {"Text": "Quite another text."}, None),
     "another speaker": ("?text=Hello+there.", {"Speaker-Id": "none"}, None),
     "a key": ("?text=Hello+there.", {"Authorization": f"Bearer {KEY}"}, None),
-    "a key of nought": ("?text=Hello+there.", {"X-Api-Key": "0"}, None),
+    "a key of 0": ("?text=Hello+there.", {"X-Api-Key": "0"}, None),
     "a body": ("?text=Hello+there.", {}, b"text=Quite+another+text."),
 }
 
@@ -597,14 +597,14 @@ ODD = {
     "a coding twice": (400, b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED),
     "a coding in vertical space": (501, b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n" + SMUGGLED),
     "a folded header": (400, b"X-Folded: a\r\n Content-Length: 41\r\n\r\n" + SMUGGLED),
-    "a chunk of no number": (400, b"Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n" + SMUGGLED),
+    "a chunk without a number": (400, b"Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n" + SMUGGLED),
     "a chunk of a negative length": (400, b"Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n" + SMUGGLED),
-    "a chunk that is longer than said": (400, b"Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n" + SMUGGLED),
+    "a chunk longer than its size": (400, b"Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n" + SMUGGLED),
     "bare line feeds in chunks": (404, b"Transfer-Encoding: chunked\r\n\r\n1\nx\n0\n\n" + SMUGGLED),
     "a chunk with an extension": (404, b"Transfer-Encoding: chunked\r\n\r\n1;a=\"\r\nx\r\n0\r\n\r\n" + SMUGGLED),
     "a bare line feed in a header": (404, b"X-A: b\nContent-Length: 41\r\n\r\n" + SMUGGLED),
     "a bare carriage return in a header": (400, b"X-A: b\rContent-Length: 41\r\n\r\n" + SMUGGLED),
-    "a nought in a header": (400, b"X-A: b\0c\r\n\r\n" + SMUGGLED),
+    "a NUL in a header": (400, b"X-A: b\0c\r\n\r\n" + SMUGGLED),
     "a second host": (400, b"Host: b\r\n\r\n" + SMUGGLED),
     "an upgrade": (404, b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n" + SMUGGLED),
 }

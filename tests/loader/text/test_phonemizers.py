@@ -24,7 +24,7 @@ OWN = {
 }  # fmt: skip
 
 #: Texts that are one number, one dictionary word or one syllable to a phonemizer.
-NASTY_HERE = {
+HARD_TEXTS_HERE = {
     "dots": "." * 3_000, "numbers": "1,234.56 " * 300, "a great number": "9" * 300, "decimals": "1.1.1" * 100,
     "Bangla numbers": "৯" * 300, "one syllable": "한" * 3_000, "kana": "あ" * 3_000, "one character": "语" * 3_000,
     "leads": "ᄒ" * 1_000, "tails": "ᆫ" * 1_000, "marks of voice": "か゛" * 500, "long marks": "ー" * 3_000,
@@ -55,7 +55,7 @@ def random_texts(count):
         yield "".join(random_of.choices(alphabet, k=random_of.randrange(60)))
 
 
-@pytest.mark.parametrize("text", NASTY_HERE.values(), ids=NASTY_HERE.keys())
+@pytest.mark.parametrize("text", HARD_TEXTS_HERE.values(), ids=HARD_TEXTS_HERE.keys())
 @pytest.mark.parametrize("name", OWN)
 def test_hard_text_is_read_in_bounded_utterances(open_front_end, name, text):
     front_end, language = open_front_end(name), OWN[name]
