@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from loader.artifacts.release import seal_release
-from tests.loader.bake.spoilt import configure, error_line, errors_of_loading, set_keys
+from tests.loader.bake.damaged import configure, error_line, errors_of_loading, set_keys
 from tests.loader.children import run_program
 
 NAMES = ["config.json", "model_file.pth"]

@@ -32,29 +32,29 @@ BAKE = """
 
 
 @pytest.fixture
-def spoilt(tmp_path):
-    """Return a copy of a family's release that `spoil` has changed, sealed again."""
+def damaged(tmp_path):
+    """Return a copy of a family's release that `damage` has changed, sealed again."""
 
-    def spoilt(family, spoil):
+    def damaged(family, damage):
         directory = tmp_path / f"{family}-{len(list(tmp_path.iterdir()))}"
         shutil.copytree(family_releases()[family], directory)
-        spoil(directory)
+        damage(directory)
         names = {path.name for path in directory.iterdir()} - {VERSION_FILE, HASH_FILE}
-        seal_release(directory, "spoilt", sorted(names))
+        seal_release(directory, "damaged", sorted(names))
         return directory
 
-    return spoilt
+    return damaged
 
 
 def replaced(name, old, new):
     """Return a function that changes one text file."""
 
-    def spoil(directory):
+    def damage(directory):
         text = (directory / name).read_text()
         assert old in text
         (directory / name).write_text(text.replace(old, new))
 
-    return spoil
+    return damage
 
 
 class Malice:
@@ -67,7 +67,7 @@ class Malice:
         return open, (str(self._path), "w")
 
 
-def test_an_unusable_file_is_refused_with_its_name_and_the_reason(spoilt, tmp_path):
+def test_an_unusable_file_is_refused_with_its_name_and_the_reason(damaged, tmp_path):
     cases = {
         "ModelNotFoundError: .*a vocoder is one vocoder": ("overflow", lambda d: (d / "vocoder_config.json").unlink()),
         "UnsupportedModelError: .*vocoder_config.json: vocoder 'wavegrad'": (
@@ -88,16 +88,16 @@ def test_an_unusable_file_is_refused_with_its_name_and_the_reason(spoilt, tmp_pa
             "xtts", lambda d: (d / "speaker_tone.wav").write_bytes(b"RIFF")),
     }  # fmt: skip
 
-    found_errors = answer_of(BAKE, *(spoilt(family, spoil) for family, spoil in cases.values()))
+    found_errors = answer_of(BAKE, *(damaged(family, damage) for family, damage in cases.values()))
 
     for expected, found in zip(cases, found_errors, strict=True):
         start, _, rest = expected.partition(".*")
         assert found.startswith(start) and rest in found, found
 
 
-def test_values_that_are_not_finite_are_refused_by_name(spoilt):
+def test_values_that_are_not_finite_are_refused_by_name(damaged):
     def in_weights(name, row):
-        def spoil(directory):
+        def damage(directory):
             done = run_program("""
                 import sys
                 import torch
@@ -109,7 +109,7 @@ def test_values_that_are_not_finite_are_refused_by_name(spoilt):
                 """, directory / name, row)
             assert 0 == done.returncode, done.stderr
 
-        return spoil
+        return damage
 
     def in_statistics(directory):
         statistics = np.load(directory / "scale_stats.npy", allow_pickle=True).item()
@@ -118,10 +118,10 @@ def test_values_that_are_not_finite_are_refused_by_name(spoilt):
 
     found_errors = answer_of(
         BAKE,
-        spoilt("tacotron2", in_weights("model_file.pth", "decoder.")),
-        spoilt("tacotron2", in_weights("model_file.pth", "running_var")),
-        spoilt("overflow", in_weights("vocoder.pth", "conv_pre.bias")), spoilt("tacotron2", in_statistics),
-        spoilt("xtts", in_weights("model.pth", "hifigan_decoder.")),
+        damaged("tacotron2", in_weights("model_file.pth", "decoder.")),
+        damaged("tacotron2", in_weights("model_file.pth", "running_var")),
+        damaged("overflow", in_weights("vocoder.pth", "conv_pre.bias")), damaged("tacotron2", in_statistics),
+        damaged("xtts", in_weights("model.pth", "hifigan_decoder.")),
     )  # fmt: skip
 
     files = ["model_file.pth", "model_file.pth", "vocoder.pth", "scale_stats.npy", "model.pth"]
@@ -129,7 +129,7 @@ def test_values_that_are_not_finite_are_refused_by_name(spoilt):
         assert found.startswith("IntegrityError: ") and f"{file}: expected finite weights, found " in found, found
 
 
-def test_code_in_statistics_and_speakers_is_refused_and_not_run(spoilt, tmp_path):
+def test_code_in_statistics_and_speakers_is_refused_and_not_run(damaged, tmp_path):
     ran = tmp_path / "ran"
 
     def in_statistics(directory):
@@ -138,7 +138,7 @@ def test_code_in_statistics_and_speakers_is_refused_and_not_run(spoilt, tmp_path
     def in_speakers(directory):
         (directory / "speakers_xtts.pth").write_bytes(pickle.dumps(Malice(ran)))
 
-    found_errors = answer_of(BAKE, spoilt("tacotron2", in_statistics), spoilt("xtts", in_speakers))
+    found_errors = answer_of(BAKE, damaged("tacotron2", in_statistics), damaged("xtts", in_speakers))
 
     assert "scale_stats.npy: not a statistics file of Coqui" in found_errors[0]
     assert "speakers_xtts.pth: torch cannot read it" in found_errors[1]

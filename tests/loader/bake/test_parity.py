@@ -10,7 +10,7 @@ from loader.artifacts.resolve import locate_artifact
 from loader.config.settings import load_settings
 from loader.engines.vits import VitsFacts
 from tests.conftest import CACHE
-from tests.loader.bake.spoken import MIN_DECIBELS, Speech, decibels, native_speech, our_speech, trained
+from tests.loader.bake.speech import MIN_DECIBELS, Speech, decibels, native_speech, our_speech, trained
 
 #: The engines of VITS voices.
 ENGINES = ["onnx", "pytorch"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.loader.bake.spoilt import configure, errors_of_loading, set_keys, spoil_weights
+from tests.loader.bake.damaged import configure, damage_weights, errors_of_loading, set_keys
 
 CHECKPOINTS = {
     "missing": ("for key in [key for key in weights if key.startswith('flow.')]: del weights[key]",
@@ -50,7 +50,7 @@ CONFIGURATIONS = {
 def refusals(tiny_release, tmp_path_factory):
     """The errors of the bake for all foreign checkpoints and configurations, tried in one child."""
     base = tmp_path_factory.mktemp("foreign")
-    spoil_weights({
+    damage_weights({
         Path(shutil.copytree(tiny_release, base / name)): content for name, (content, _) in {**CHECKPOINTS, **NOT_FINITE}.items()
     })  # fmt: skip
     for name, (change, _, _) in CONFIGURATIONS.items():

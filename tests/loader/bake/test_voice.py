@@ -12,7 +12,7 @@ from loader.artifacts.artifact import open_artifact
 from loader.artifacts.resolve import locate_artifact
 from loader.config.settings import load_settings
 from loader.errors import BakeError, IntegrityError, MissingPackageError, ModelNotFoundError
-from tests.loader.bake.spoilt import configure, error_line, set_keys
+from tests.loader.bake.damaged import configure, error_line, set_keys
 from tests.loader.children import ROOT, TIMEOUT_S, answer_of
 
 

@@ -20,7 +20,7 @@ from loader.engines.vits import (
 )
 from loader.engines.windows import Latent, plan_windows
 from loader.errors import SynthesisError
-from tests.loader.bake.spoken import decibels
+from tests.loader.bake.speech import decibels
 from tests.loader.engines.speaking import windows_of
 
 
@@ -85,10 +85,10 @@ def test_a_margin_below_the_receptive_field_is_audible(networks, opened_embedded
 def test_an_inner_margin_below_the_reach_of_the_later_stages_is_audible(networks, opened_embedded):
     facts = VitsFacts(**opened_embedded.manifest.network["vits"])
     latent = np.random.default_rng(1).standard_normal((1, facts.latent_channels, 611), dtype=np.float32)
-    spoilt = OnnxNetworks(opened_embedded)
-    spoilt._facts = dataclasses.replace(facts, inner_margin_frames=facts.inner_margin_frames - 1)
+    damaged = OnnxNetworks(opened_embedded)
+    damaged._facts = dataclasses.replace(facts, inner_margin_frames=facts.inner_margin_frames - 1)
 
-    assert decibels(networks.decode(latent, Condition()), windowed(spoilt, latent, facts.margin_frames)) < 100
+    assert decibels(networks.decode(latent, Condition()), windowed(damaged, latent, facts.margin_frames)) < 100
 
 
 @pytest.mark.parametrize("frames", [30, 76, 77, 400, 1300])

@@ -1,6 +1,6 @@
 """Speech of Coqui and of a baked voice from the same ids and noise, and the difference between them.
 
-`python -m tests.loader.bake.spoken ARTIFACT OUTPUT` speaks the utterances of standard input. Both speak in
+`python -m tests.loader.bake.speech ARTIFACT OUTPUT` speaks the utterances of standard input. Both speak in
 child processes, so that tests import neither torch nor TTS.
 """
 
@@ -58,11 +58,11 @@ def native_speech(release, output, choices=((None, None),)):
         ]  # fmt: skip
 
 
-def our_speech(artifact, output, asked):
+def our_speech(artifact, output, speeches):
     """Have the artifact's engine speak every utterance; return their samples."""
-    _run("tests.loader.bake.spoken", artifact, output, said=json.dumps(asked))
+    _run("tests.loader.bake.speech", artifact, output, stdin_text=json.dumps(speeches))
     with np.load(output) as spoken:
-        return [spoken[f"samples_{number}"] for number in range(len(asked))]
+        return [spoken[f"samples_{number}"] for number in range(len(speeches))]
 
 
 def decibels(reference, candidate):
@@ -74,22 +74,22 @@ def trained(facts):
     return facts.length_scale, facts.noise_scale, facts.noise_scale_duration
 
 
-def _run(module, *arguments, said=""):
+def _run(module, *arguments, stdin_text=""):
     words = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(words, cwd=ROOT, input=said, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    done = subprocess.run(words, cwd=ROOT, input=stdin_text, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert done.returncode == 0, done.stderr
 
 
-def _speak_all(directory, output, asked):
+def _speak_all(directory, output, speeches):
     artifact = open_artifact(directory)
     engine = importlib.import_module(f"loader.engines.{artifact.manifest.engine}").open_engine(artifact)
-    np.savez(output, **{f"samples_{number}": _speak(engine, Speech(*each)) for number, each in enumerate(asked)})
+    np.savez(output, **{f"samples_{number}": _speak(engine, Speech(*each)) for number, each in enumerate(speeches)})
 
 
-def _speak(engine, asked):
+def _speak(engine, speech):
     random = np.random.Generator(np.random.Philox(key=[SEED, 0]))
-    utterance = Utterance(asked.ids, Prosody(*asked.prosody), asked.speaker, asked.language)
-    return np.concatenate(windows_of(engine, utterance, random, asked.soon))
+    utterance = Utterance(speech.ids, Prosody(*speech.prosody), speech.speaker, speech.language)
+    return np.concatenate(windows_of(engine, utterance, random, speech.soon))
 
 
 if __name__ == "__main__":

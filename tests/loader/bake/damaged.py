@@ -14,7 +14,7 @@ def configure(release, change):
     seal_release(release, "1", ["config.json", "model_file.pth"])
 
 
-def spoil_weights(sources):
+def damage_weights(sources):
     """Run each source with the checkpoint of its release as `weights`, save the result, and seal the release again."""
     done = run_program("""
         import json, sys
