@@ -35,14 +35,14 @@ def bake(
     chorus bake joe --anew
     chorus bake --engine pytorch --config voices.yaml
     """
-    from app.cli.inventory import configured
+    from app.cli.inventory import find_voice
     from loader.config.settings import load_settings
 
     settings = load_settings(config)
-    voices = [configured(settings, name) for name in names] or list(settings.voices)
+    voices = [find_voice(settings, name) for name in names] or list(settings.voices)
     problems = Problems()
     for voice in dict.fromkeys(voices):
-        with problems.noted():
+        with problems.report():
             print(baked_line(replace(voice, engine=engine or voice.engine), settings, anew), flush=True)
     problems.end()
 

@@ -33,7 +33,7 @@ class Problems:
         self._status: int | None = None
 
     @contextmanager
-    def noted(self) -> Iterator[None]:
+    def report(self) -> Iterator[None]:
         """Print a reported error on standard error and go on."""
         try:
             yield

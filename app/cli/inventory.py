@@ -25,7 +25,7 @@ class Baked:
     size_bytes: int
 
 
-def configured(settings: Settings, name: str) -> VoiceSettings:
+def find_voice(settings: Settings, name: str) -> VoiceSettings:
     """Return the configured voice of that name or alias.
 
     Raises:

@@ -30,7 +30,7 @@ def voices(config: Path, as_json: bool) -> None:
     from loader.config.settings import load_settings
 
     settings = load_settings(config)
-    rows = [described(voice, settings) for voice in settings.voices]
+    rows = [describe(voice, settings) for voice in settings.voices]
     if as_json:
         print(json.dumps([{key: row[key] for key in row if key != "exit_status"} for row in rows], indent=2, ensure_ascii=False))
     else:
@@ -38,7 +38,7 @@ def voices(config: Path, as_json: bool) -> None:
     sys.exit(next((row["exit_status"] for row in rows if row["problem"]), 0))
 
 
-def described(voice: "VoiceSettings", settings: "Settings") -> dict[str, Any]:
+def describe(voice: "VoiceSettings", settings: "Settings") -> dict[str, Any]:
     """Return the facts of a voice, without opening it."""
     from app.cli.inventory import served_artifact
     from loader.errors import LoaderError

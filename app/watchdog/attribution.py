@@ -196,9 +196,9 @@ def _grew(traceback: tracemalloc.Traceback, marks: Iterable[_Sizes]) -> bool:
 def _site(traceback: tracemalloc.Traceback, before: tuple[int, int], after: tuple[int, int]) -> Site:
     innermost = traceback[-1]
     ours = next((frame for frame in reversed(traceback) if not _is_library(frame.filename)), innermost)
-    at = located(ours.filename, ours.lineno)
+    at = format_location(ours.filename, ours.lineno)
     if ours != innermost and _is_library(innermost.filename):
-        at += f" in {located(innermost.filename, innermost.lineno)}"
+        at += f" in {format_location(innermost.filename, innermost.lineno)}"
     return Site(at, after[0] - before[0], after[1] - before[1])
 
 
@@ -210,7 +210,7 @@ def _is_library(path: str) -> bool:
     return path.startswith("<") or any(folder in path for folder in _LIBRARIES)
 
 
-def located(path: str, line: int) -> str:
+def format_location(path: str, line: int) -> str:
     """Return `FILE:LINE`, the file as it is imported."""
     roots = [root + os.sep for root in (os.getcwd(), *sys.path) if root and path.startswith(root + os.sep)]
     return f"{path[len(max(roots, key=len, default='')):]}:{line}"

@@ -21,15 +21,15 @@ def home_folder() -> str | None:
     return home if os.path.isabs(home) else None
 
 
-def expanded(written: str) -> str | None:
+def expand_home(path: str) -> str | None:
     """Return a path with its `~` replaced; None if there is no home folder.
 
     Unlike Path.expanduser, this keeps `~name` as it is if there is no such user.
     """
-    if written != "~" and not written.startswith("~/"):
-        return os.path.expanduser(written)
+    if path != "~" and not path.startswith("~/"):
+        return os.path.expanduser(path)
     home = home_folder()
-    return None if home is None else os.path.join(home, written[2:])
+    return None if home is None else os.path.join(home, path[2:])
 
 
 def provide_cache_folder() -> None:

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from msgspec import Meta
 
-from loader.config.home import expanded
-from loader.config.validation import Address, Device, Digest, Label, Problem, Text, keys_of, shown, validate
+from loader.config.home import expand_home
+from loader.config.validation import Address, Device, Digest, Label, Problem, Text, format_value, keys_of, validate
 from loader.config.yaml import read_document
 from loader.errors import ConfigError
 
@@ -133,7 +133,7 @@ class Settings:
         Raises:
             ConfigError: it counts from the home folder, and there is none. What needs no cache does not ask.
         """
-        anchored = _anchored(self.cache_folder, self.path.parent)
+        anchored = _resolve_path(self.cache_folder, self.path.parent)
         if anchored is None:
             raise ConfigError(self.path, [f"cache_dir: {_NO_HOME}"])
         return anchored
@@ -188,13 +188,13 @@ def load_settings(path: str | Path) -> Settings:
     voices = settings.voices
     if settings.model_path is not None:
         voices = (VoiceSettings(Path(settings.model_path).name, settings.model_path, settings.version),)
-    cache = _anchored(settings.cache_folder, path.parent)
+    cache = _resolve_path(settings.cache_folder, path.parent)
     return replace(
         settings,
         path=path,
         model_path=None,
         version=None,
-        voices=_located(voices, path),
+        voices=_resolve_model_paths(voices, path),
         cache_folder=settings.cache_folder if cache is None else str(cache),
     )
 
@@ -233,30 +233,30 @@ def _names_used_twice(voices: list[Any]) -> list[Problem]:
             named += [(("voices", index, "aliases", position), alias) for position, alias in enumerate(aliases)]
         for where, name in named:
             if isinstance(name, str) and owners.setdefault(name, where) != where:
-                problems.append(Problem(where, f"{shown(name)} is already {'.'.join(map(str, owners[name]))}"))
+                problems.append(Problem(where, f"{format_value(name)} is already {'.'.join(map(str, owners[name]))}"))
     return problems
 
 
-def _located(voices: tuple[VoiceSettings, ...], path: Path) -> tuple[VoiceSettings, ...]:
-    """Anchor relative model directories to the configuration file's folder.
+def _resolve_model_paths(voices: tuple[VoiceSettings, ...], path: Path) -> tuple[VoiceSettings, ...]:
+    """Resolve relative model directories against the configuration file's folder.
 
     Raises:
         ConfigError: some count from the home folder, and there is none.
     """
-    located, problems = [], []
+    resolved, problems = [], []
     for voice in voices:
         is_name = voice.model_path.startswith(("embedded/", "tts_models/"))
-        anchored = voice.model_path if is_name else _anchored(voice.model_path, path.parent)
-        if anchored is None:
-            problems.append(f"model_path of voice {shown(voice.name)}: {_NO_HOME}")
+        model_path = voice.model_path if is_name else _resolve_path(voice.model_path, path.parent)
+        if model_path is None:
+            problems.append(f"model_path of voice {format_value(voice.name)}: {_NO_HOME}")
         else:
-            located.append(replace(voice, model_path=str(anchored)))
+            resolved.append(replace(voice, model_path=str(model_path)))
     if problems:
         raise ConfigError(path, problems)
-    return tuple(located)
+    return tuple(resolved)
 
 
-def _anchored(written: str, base: Path) -> Path | None:
-    """Return a path of the file as an absolute one; None if it counts from the home folder and there is none."""
-    path = expanded(written)
-    return None if path is None else (base / path).absolute()
+def _resolve_path(path: str, base: Path) -> Path | None:
+    """Return a path of the file as an absolute one; None if it is relative to the home folder and there is none."""
+    expanded = expand_home(path)
+    return None if expanded is None else (base / expanded).absolute()

@@ -129,7 +129,7 @@ def declaration_of(hint: Any) -> Declaration:
 
 def _convert_keys(kind: Any, value: Any, path: tuple[Any, ...], problems: list[Problem], ignore_unknown: bool) -> Any:
     if not isinstance(value, dict):
-        problems.append(Problem(path, f"expected keys and values, found {shown(value)}"))
+        problems.append(Problem(path, f"expected keys and values, found {format_value(value)}"))
         return None
     keys, before = keys_of(kind), len(problems)
     if not ignore_unknown:
@@ -156,7 +156,7 @@ def _convert(declaration: Declaration, value: Any, path: tuple[Any, ...], proble
     try:
         return msgspec.convert(parse(value) if parse else value, declaration.hint)
     except msgspec.ValidationError:
-        found = "" if declaration.extra("is_secret") else f"{_separator(declaration)} found {shown(value)}"
+        found = "" if declaration.extra("is_secret") else f"{_separator(declaration)} found {format_value(value)}"
         problems.append(Problem(path, f"expected {declaration.expected}{found}"))
     except UnicodeEncodeError:  # a lone surrogate, which is in no choice
         problems.append(Problem(path, f"expected {declaration.expected}"))
@@ -179,10 +179,10 @@ def _unknown(name: Any, known: dict[str, Key]) -> str:
 def _format_part(part: Any) -> str:
     """Return one key of a path; an unusual key is quoted and cut, since the file chose it."""
     written = str(part)
-    return written if written.isprintable() and len(written) <= 60 else shown(part)
+    return written if written.isprintable() and len(written) <= 60 else format_value(part)
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Return a value as messages show it: quoted, and cut after 60 characters."""
     written = "nothing" if value is None else repr(value)
     return written if len(written) <= 60 else written[:57] + "..."
@@ -195,13 +195,13 @@ def parse_address(value: Any) -> Any:
         ValueError: it is neither, or a part of it is too large.
     """
     if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
-        raise ValueError(f"expected HOST:PORT or unix:PATH, found {shown(value)}")
+        raise ValueError(f"expected HOST:PORT or unix:PATH, found {format_value(value)}")
     if value.startswith("unix:"):
         size_bytes = len(os.fsencode(value.removeprefix("unix:")))
         if size_bytes > _MAX_SOCKET_PATH_BYTES:
             raise ValueError(f"expected a socket path of at most {_MAX_SOCKET_PATH_BYTES} bytes, found {size_bytes}")
     elif int(value.rpartition(":")[2]) > _MAX_PORT:
-        raise ValueError(f"expected a port from 0 to {_MAX_PORT}, found {shown(value)}")
+        raise ValueError(f"expected a port from 0 to {_MAX_PORT}, found {format_value(value)}")
     return value
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.cli.inventory import artifacts, configured, release_directory, served_artifact
+from app.cli.inventory import artifacts, find_voice, release_directory, served_artifact
 from loader.artifacts.artifact import ENGINES
 from loader.artifacts.resolve import locate_artifact
 from loader.errors import ArtifactError, ModelNotFoundError, UnknownVoiceError
@@ -57,6 +57,6 @@ def test_an_unreadable_manifest_is_reported(baked, tmp_path, content):
 def test_voices_are_found_by_alias(baked):
     settings = replace(baked, voices=(replace(baked.voices[0], aliases=("alloy",)),))
 
-    assert settings.voices[0] is configured(settings, "alloy") is configured(settings, "release")
+    assert settings.voices[0] is find_voice(settings, "alloy") is find_voice(settings, "release")
     with pytest.raises(UnknownVoiceError, match="no voice named 'echo'; known voices: alloy, release"):
-        configured(settings, "echo")
+        find_voice(settings, "echo")

@@ -29,9 +29,9 @@ drawn = threading.Event()
 def text():
     drawn.set()
     return "12.3 s of audio"
-with progress.shown_text(text):
+with progress.show_text(text):
     drawn.wait(float(sys.argv[2]))
-with progress.shown_bytes("a folder", 1_000_000, lambda: drawn.set() or 500_000):
+with progress.show_bytes("a folder", 1_000_000, lambda: drawn.set() or 500_000):
     drawn.clear()
     drawn.wait(float(sys.argv[2]))
 """

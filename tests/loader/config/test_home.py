@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from loader.config import home
-from loader.config.home import expanded, home_folder, provide_cache_folder
+from loader.config.home import expand_home, home_folder, provide_cache_folder
 from loader.config.settings import load_settings
 from loader.errors import ConfigError, StoreError
 from tests.conftest import ROOT
@@ -32,7 +32,7 @@ def test_home_comes_from_the_environment_or_from_the_user_database(monkeypatch):
 def test_a_home_that_is_not_an_absolute_path_is_ignored(monkeypatch, value):
     monkeypatch.setenv("HOME", value)
 
-    assert home_folder() is None and expanded("~/cache") is None
+    assert home_folder() is None and expand_home("~/cache") is None
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_home_that_is_not_an_absolute_path_is_ignored(monkeypatch, value):
 def test_a_tilde_is_expanded_only_at_the_start(monkeypatch, path_text, path):
     monkeypatch.setenv("HOME", "/h")
 
-    assert path == expanded(path_text).rstrip("/")
+    assert path == expand_home(path_text).rstrip("/")
 
 
 def test_without_a_home_the_cache_is_refused_at_its_first_use(no_home, tmp_path):
