@@ -12,7 +12,7 @@ ERROR_KEY = "chorus.error"
 
 
 class ServiceError(Exception):
-    """The root; itself the answer to a defect of ours."""
+    """Root of all errors; itself the response to an internal error."""
 
     status = 500
     code = "internal_error"
@@ -27,7 +27,7 @@ class ServiceError(Exception):
     def __init__(self, message: str, parameter: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        #: The field of the request at fault, if any.
+        #: The field of the request that caused the error, if any.
         self.parameter = parameter
 
     def as_dict(self) -> dict[str, str | None]:
@@ -84,46 +84,46 @@ class UnsupportedFormatError(BadRequestError):
 
 
 class TextTooLongError(BadRequestError):
-    """Over `limits.text_characters`; text is never truncated."""
+    """Above `limits.text_characters`; text is never truncated."""
 
     status = 413
     code = "string_above_max_length"
 
 
 class AudioTooLongError(BadRequestError):
-    """Over `limits.audio_s`, of a whole file or of captions. Children are over other bounds of an answer."""
+    """Above `limits.audio_s`, of a whole file or of captions. Subclasses exceed other bounds of an answer."""
 
     status = 413
     code = "audio_too_long"
 
 
 class AnswerTooLargeError(AudioTooLongError):
-    """Over `limits.answer_bytes`, of a whole file."""
+    """Above `limits.answer_bytes`, of a whole file."""
 
     code = "answer_too_large"
 
 
 class SilenceTooLongError(AudioTooLongError):
-    """Over `limits.silence_s`, of all pauses between sentences together."""
+    """Above `limits.silence_s`, of all pauses between sentences together."""
 
     code = "silence_too_long"
 
 
 class MalformedRequestError(BadRequestError):
-    """The bytes are no request of HTTP/1.1. The message never quotes them."""
+    """The bytes are not a valid HTTP/1.1 request. The message never quotes them."""
 
     code = "malformed_request"
 
 
 class RequestLineTooLongError(BadRequestError):
-    """The request line is over the limit."""
+    """The request line exceeds the limit."""
 
     status = 414
     code = "request_line_too_long"
 
 
 class HeadersTooLargeError(BadRequestError):
-    """The headers or trailers are over the limit."""
+    """The headers or trailers exceed the limit."""
 
     status = 431
     code = "headers_too_large"
@@ -144,7 +144,7 @@ class RequestTimeoutError(BadRequestError):
 
 
 class BodyTooLargeError(BadRequestError):
-    """Over `limits.body_bytes`."""
+    """Above `limits.body_bytes`."""
 
     status = 413
     code = "body_too_large"
@@ -157,7 +157,7 @@ class UnauthorizedError(BadRequestError):
     code = "invalid_api_key"
 
     def headers(self) -> dict[str, str]:
-        """Add how to send a key."""
+        """Add the scheme of the key."""
         return {**super().headers(), "WWW-Authenticate": "Bearer"}
 
 
@@ -175,18 +175,18 @@ class UnknownModelRequestedError(NotFoundError):
 
 
 class MethodNotAllowedError(BadRequestError):
-    """The path exists, but not for this method."""
+    """The path does not accept this method."""
 
     status = 405
     code = "method_not_allowed"
 
     def __init__(self, message: str, allowed: Iterable[str]) -> None:
         super().__init__(message)
-        #: The methods that it exists for.
+        #: The methods that the path accepts.
         self.allowed = tuple(sorted(allowed))
 
     def headers(self) -> dict[str, str]:
-        """Add the methods that are allowed."""
+        """Add the accepted methods."""
         return {**super().headers(), "Allow": ", ".join(self.allowed)}
 
 
@@ -218,7 +218,7 @@ class DeadlineError(ServiceError):
 
 
 class RetryLaterError(ServiceError):
-    """The request may succeed later. Children give the reason."""
+    """The request may succeed later. Subclasses have the reason."""
 
     status = 503
     should_retry = True
@@ -258,7 +258,7 @@ class WaitedTooLongError(RetryLaterError):
 
 
 class StreamCutError(ConnectionResetError):
-    """A stream that is cut before its end. To gunicorn the connection is lost; our log has the reason."""
+    """A stream that is cut before its end. To gunicorn it is a lost connection; our log has the reason."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(errno.ECONNRESET, reason)

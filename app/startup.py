@@ -17,7 +17,7 @@ DEFAULT_CONFIG = "tts_config.yaml"
 
 #: An interpreter, its libraries, the scoreboard, the log, the listener: at most 21 open files (measured 2026-11-30).
 _PROCESS_FILES = 48
-#: A mapped artifact has each of its files open: at most 19 so far, and espeak-ng reads one at a time.
+#: A mapped artifact keeps each of its files open: at most 19 so far, and espeak-ng reads one at a time.
 _VOICE_FILES = 32
 #: Connections of probes, listings and refusals, which need no turn.
 _SPARE_FILES = 16
@@ -26,9 +26,9 @@ _WORKER_FILES = 2
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
-    """Return the settings in the file that CHORUS_CONFIG names; end the process with one clear message if they are wrong.
+    """Return the settings in the file of CHORUS_CONFIG; end the process with one clear message if they are wrong.
 
-    A file is read once: workers have the settings that their master read, whatever the file says by then.
+    The file is read once: workers have the settings that their master read, even if the file has changed since.
     """
     with one_clear_message():
         return _load_once(environment.get("CHORUS_CONFIG") or DEFAULT_CONFIG)
@@ -59,14 +59,14 @@ def one_clear_message() -> Iterator[None]:
 
 
 def needed_to_speak(settings: Settings) -> int:
-    """Return how many open files a process needs that speaks with the configured voices."""
+    """Return the number of open files that a process needs to speak with the configured voices."""
     return _PROCESS_FILES + _VOICE_FILES * len(settings.voices)
 
 
 def needed_to_serve(settings: Settings, workers: int) -> int:
-    """Return how many open files each process of a server needs: every admitted request has a connection."""
+    """Return the number of open files that each process of a server needs: every admitted request has a connection."""
     admission = settings.admission
-    # An answer that is made or waits for its client may have a temporary file besides its connection.
+    # An answer in synthesis, or one that waits for its client, may have a temporary file besides its connection.
     answers = 2 * (settings.threads + admission.parked) + admission.queue + _SPARE_FILES
     return needed_to_speak(settings) + _WORKER_FILES * workers + answers
 

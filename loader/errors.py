@@ -1,7 +1,7 @@
 """Errors of the loader. Imports nothing of this project.
 
 Every message has the value, the bound and the remedy; attributes carry the evidence.
-`exit_status` is the status of a command or a server that ends by the error (sysexits.h).
+`exit_status` is the exit status of a command or a server that ends with the error (sysexits.h).
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ class LoaderError(Exception):
     """Root of all errors that the loader raises on purpose."""
 
     exit_status = 70
-    #: Another try cannot help: a file, an option or an installed package has to change.
+    #: Another attempt cannot help: a file, an option or an installed package has to change.
     permanent = False
 
 
-#: Problems of a configuration in one message.
+#: Number of problems of a configuration in one message.
 _MAX_LISTED = 100
 
 
@@ -104,7 +104,7 @@ class ArtifactError(LoaderError):
 
 
 class DeviceError(LoaderError):
-    """The accelerator cannot be used, for another reason than full memory."""
+    """The accelerator cannot be used, for a reason other than full memory."""
 
     exit_status = 69
 
@@ -116,7 +116,7 @@ class NoDeviceError(DeviceError):
 
 
 class WarmUpError(LoaderError):
-    """Warm-up failed in every try; the supervisor may start this process again."""
+    """Every attempt of the warm-up failed; the supervisor may start this process again."""
 
     exit_status = 75
 
@@ -138,7 +138,7 @@ class UnspeakableTextError(SpeechError):
 
 
 class UnreadableTextError(SpeechError):
-    """A part of the text ends the phonemizer in that language, also by itself."""
+    """A part of the text crashes the phonemizer in that language, even by itself."""
 
     def __init__(self, part: str, language: str) -> None:
         named = " ".join(f"U+{ord(character):04X}" for character in part[:8])

@@ -14,10 +14,10 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Backoff:
-    """Number of tries and the pauses between them."""
+    """Number of attempts and the pauses between them."""
 
     tries: int = 3
-    #: Seconds before the second try; each later pause is twice as long.
+    #: Seconds before the second attempt; each later pause is twice as long.
     first_pause_s: float = 1.0
 
     def pause_s(self, attempt: int) -> float:
@@ -26,7 +26,7 @@ class Backoff:
 
 
 def is_permanent(error: BaseException) -> bool:
-    """Whether another try cannot help."""
+    """Whether another attempt cannot help."""
     return isinstance(error, LoaderError) and error.permanent
 
 
@@ -40,13 +40,13 @@ def with_retries(
 
     Args:
         work: may raise anything.
-        backoff: number of tries and pauses.
+        backoff: number of attempts and pauses.
         pause: waits that many seconds.
         failed: called before the pause with the number of the failed attempt, from 1, and its error.
 
     Raises:
-        WarmUpError: the last try failed too; its error is the cause.
-        LoaderError: a permanent one, as soon as it comes up.
+        WarmUpError: the last attempt failed too; its error is the cause.
+        LoaderError: a permanent one, at once.
     """
     # Late: only processes that may retry import it.
     import tenacity

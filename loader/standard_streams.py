@@ -5,10 +5,10 @@ import sys
 
 
 def reopen_closed_streams() -> None:
-    """Open closed ones of descriptors 0, 1 and 2 on /dev/null. Call it before anything else is opened.
+    """Open /dev/null as each of the descriptors 0, 1 and 2 that is closed. Call it before anything else is opened.
 
-    Otherwise the next file or socket gets such a number, and libraries write their standard
-    error into it.
+    Otherwise the next file or socket gets such a number, and libraries write their standard error
+    into it.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if not _is_open(number):

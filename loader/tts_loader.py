@@ -1,4 +1,4 @@
-"""The public interface of the package: one loader a process, awaited once, then used to speak."""
+"""The public interface of the package: one loader per process, awaited once, then used to speak."""
 
 import asyncio
 import logging
@@ -35,7 +35,7 @@ class TTSLoader:
     _config_path: Path
     _catalog: Catalog | None
     _opening: threading.Lock
-    #: Number of warm-ups that failed in every try, and the last one's error.
+    #: Number of warm-ups that failed in every attempt, and the last one's error.
     _failures: int
     _failure: LoaderError | None
 
@@ -66,7 +66,7 @@ class TTSLoader:
         retried, with `pause` in between.
 
         Raises:
-            WarmUpError: the last try failed too. A further call tries again.
+            WarmUpError: the last attempt failed too. A further call tries again.
             LoaderError: a permanent one.
         """
         await asyncio.get_running_loop().run_in_executor(None, self._open, backoff, pause)

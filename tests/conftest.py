@@ -23,7 +23,7 @@ from tests.support.checkpoints import TINY_SIZE
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "tests" / ".cache"
-#: What `--quick` leaves out: tests that start servers, bake checkpoints or run native Coqui.
+#: Paths that `--quick` leaves out: tests that start servers, bake checkpoints or run native Coqui.
 SLOW = (
     "tests/serving", "tests/ops", "tests/loader/bake", "tests/loader/engines", "tests/loader/timing/test_timing_in_audio.py",
     "tests/loader/text/test_parity.py", "tests/loader/text/test_espeak.py", "tests/app/watchdog/test_watchdog.py",
@@ -44,7 +44,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_process_is_left() -> Iterator[None]:
-    """Set up first and so torn down last: whatever a test started has ended by then."""
+    """Check at the end of the session, as the first fixture, that every process that a test started has ended."""
     yield
     Espeak().stop()
     left = psutil.Process().children(recursive=True)
@@ -85,7 +85,7 @@ def large_release() -> Path:
 
 @pytest.fixture(scope="session")
 def release_of() -> Callable[[str], Path]:
-    """Return the sealed Coqui directory of any thin voice that `tests.support.checkpoints` knows."""
+    """Return the sealed Coqui directory of any small voice that `tests.support.checkpoints` knows."""
 
     def release_of(name: str) -> Path:
         def make(directory: Path) -> None:
@@ -104,7 +104,7 @@ def tiny_release(release_of: Callable[[str], Path]) -> Path:
 
 @pytest.fixture(scope="session")
 def artifact_of(release_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Return the baked artifact of any thin voice that `tests.support.checkpoints` knows."""
+    """Return the baked artifact of any small voice that `tests.support.checkpoints` knows."""
 
     def artifact_of(name: str) -> Path:
         path = tmp_path_factory.mktemp(name) / "tts_config.yaml"

@@ -27,7 +27,7 @@ every_document = pytest.mark.parametrize("name", TEXTS)
 
 
 def section(text, heading):
-    """Return what stands below a heading, up to the next of its level."""
+    """Return the text below a heading, up to the next heading of its level."""
     mark = heading.split()[0]
     found = re.search(rf"^{re.escape(heading)}\n(.*?)(?=^{mark} |\Z)", text, re.MULTILINE | re.DOTALL)
     return found[1]
@@ -42,7 +42,7 @@ def code_blocks(text, language):
 
 
 def prose(text):
-    """Return the lines that are neither code nor a table."""
+    """Return the lines outside code and tables."""
     text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     return [line for line in text.splitlines() if not line.startswith(("|", "    "))]
 
@@ -58,7 +58,7 @@ def tracked_files():
     return [ROOT / name for name in listed.splitlines()]
 
 
-def test_the_readme_fits_its_limits():
+def test_the_readme_is_within_its_limits():
     lines = README.splitlines()
 
     assert len(lines) <= MAX_README_LINES
@@ -66,11 +66,11 @@ def test_the_readme_fits_its_limits():
 
 
 @every_document
-def test_prose_fits_its_columns(name):
+def test_prose_is_within_its_columns(name):
     assert [] == [line for line in prose(TEXTS[name]) if len(line) > MAX_COLUMNS]
 
 
-def test_the_generated_tables_are_what_the_code_has(capsys):
+def test_the_generated_tables_are_up_to_date(capsys):
     assert 0 == docs.main(["--check"]), capsys.readouterr().out
 
 
@@ -88,7 +88,7 @@ def test_every_link_resolves(name):
     assert [] == broken
 
 
-def test_every_document_that_other_files_name_exists():
+def test_every_document_named_in_other_files_exists():
     named = {
         (path.relative_to(ROOT).as_posix(), document)
         for path in tracked_files()
@@ -101,7 +101,7 @@ def test_every_document_that_other_files_name_exists():
 
 
 @every_document
-def test_code_blocks_can_be_read(name):
+def test_code_blocks_parse(name):
     for block in code_blocks(TEXTS[name], "python"):
         ast.parse(block)
     for block in code_blocks(TEXTS[name], "json"):
@@ -125,7 +125,7 @@ def test_the_configuration_of_the_readme_is_valid(tmp_path):
 
 
 @every_document
-def test_every_file_of_ops_that_a_document_names_exists(name):
+def test_every_file_of_ops_named_in_a_document_exists(name):
     assert [] == [path for path in set(re.findall(r"(?<![/\w])ops/[\w./-]*\w", TEXTS[name])) if not (ROOT / path).exists()]
 
 
@@ -165,7 +165,7 @@ def test_every_log_event_is_listed():
     assert logged == listed
 
 
-def test_every_alert_has_its_row_in_the_runbook():
+def test_every_alert_has_a_row_in_the_runbook():
     groups = yaml.safe_load((ROOT / "ops" / "prometheus" / "chorus.rules.yml").read_text())["groups"]
     rows = table_rows(section(TEXTS["docs/operations.md"], "## Alerts"))[2:]
     alerts = [rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule]
@@ -173,7 +173,7 @@ def test_every_alert_has_its_row_in_the_runbook():
     assert alerts == [row.split("`")[1] for row in rows]
 
 
-def test_every_package_has_its_line_in_the_architecture():
+def test_every_package_has_a_line_in_the_architecture():
     rows = table_rows(section(TEXTS["docs/architecture.md"], "## Packages"))
     listed = {name for row in rows for name in re.findall(r"^\| `((?:app|loader)/\w+)/` \|", row)}
 

@@ -1,13 +1,13 @@
-"""The `chorus` command: what an operator does with voices, with and without a server.
+"""The `chorus` command: operations on voices, with and without a server.
 
-Importing it, and --help, import click alone: each command imports its libraries when it runs.
+Importing this package and --help import click only: each command imports its libraries when it runs.
 """
 
 from pathlib import Path
 
 import click
 
-#: Of every command that reads the configuration.
+#: Option of every command that reads the configuration.
 config_option = click.option(
     "-c",
     "--config",

@@ -1,4 +1,4 @@
-"""`chorus bake`: bake what a server would bake when it starts."""
+"""`chorus bake`: bake the voices that a server would bake at start."""
 
 import time
 from dataclasses import replace
@@ -26,7 +26,7 @@ def bake(
 ) -> None:
     """Bake the configured voices that are not baked yet, or the voices named.
 
-    Prints for each voice where its artifact is, its size, and whether it was there. Baking needs
+    Prints for each voice its artifact's place and size, and whether it was already baked. Baking needs
     torch and Coqui, which the `bake` extra installs; an artifact can be copied to a machine of
     the same kind that has neither. If a voice cannot be baked, the others are still baked.
 
@@ -35,14 +35,14 @@ def bake(
     chorus bake joe --anew
     chorus bake --engine pytorch --config voices.yaml
     """
-    from app.cli.inventory import configured
+    from app.cli.inventory import find_voice
     from loader.config.settings import load_settings
 
     settings = load_settings(config)
-    voices = [configured(settings, name) for name in names] or list(settings.voices)
+    voices = [find_voice(settings, name) for name in names] or list(settings.voices)
     problems = Problems()
     for voice in dict.fromkeys(voices):
-        with problems.noted():
+        with problems.report():
             print(baked_line(replace(voice, engine=engine or voice.engine), settings, anew), flush=True)
     problems.end()
 
@@ -65,7 +65,7 @@ def baked_line(voice: "VoiceSettings", settings: "Settings", anew: bool) -> str:
     with watched_stages():
         directory = locate_artifact(voice, settings, anew)
     took_s = time.monotonic() - start_s
-    was_there = is_given or (directory in before and not anew)
+    was_baked = is_given or (directory in before and not anew)
     baked = read_baked(directory)
-    how = "was there" if was_there else f"baked in {took_s:.1f} s"
+    how = "already baked" if was_baked else f"baked in {took_s:.1f} s"
     return f"{voice.name}: {baked.engine}, {megabytes(baked.size_bytes)}, {how}: {directory}"

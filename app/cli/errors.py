@@ -27,13 +27,13 @@ class NotInstalledError(LoaderError):
 
 
 class Problems:
-    """Errors of a command with several voices: each is printed, and the other voices are done."""
+    """Errors of a command with several voices: each is printed, and the command continues with the other voices."""
 
     def __init__(self) -> None:
         self._status: int | None = None
 
     @contextmanager
-    def noted(self) -> Iterator[None]:
+    def report(self) -> Iterator[None]:
         """Print a reported error on standard error and go on."""
         try:
             yield
@@ -49,12 +49,12 @@ class Problems:
 
 @contextmanager
 def exit_clearly() -> Iterator[None]:
-    """Exit as documented, however a command ends."""
+    """Exit with the documented status, however a command ends."""
     try:
         try:
             yield
         finally:
-            # The interpreter would complain about what it cannot flush at its end, with status 120.
+            # Otherwise the interpreter prints an error about unflushed output and exits with 120.
             sys.stdout.flush()
     except BrokenPipeError:
         _discard_output()
@@ -64,7 +64,7 @@ def exit_clearly() -> Iterator[None]:
         sys.exit(USAGE)
     except (LoaderError, OSError, KeyboardInterrupt) as error:
         if isinstance(error, KeyboardInterrupt):
-            # The import below takes a moment, and a second Ctrl-C during it would be a traceback.
+            # The import below takes time, and a second Ctrl-C during it would print a traceback.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         # Late: it imports the configuration's libraries.
         from app.startup import one_clear_message
@@ -74,7 +74,7 @@ def exit_clearly() -> Iterator[None]:
 
 
 def _discard_output() -> None:
-    """Send buffered output to /dev/null: the interpreter would complain about it at its end."""
+    """Send buffered output to /dev/null: otherwise the interpreter prints an error about it at its end."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)

@@ -1,4 +1,4 @@
-"""Inventory: which releases and artifacts of a configuration exist, by names and manifests alone.
+"""Inventory: which releases and artifacts of a configuration exist, by file names and manifests only.
 
 Hashes, maps, builds and bakes nothing; imports no numpy.
 """
@@ -25,7 +25,7 @@ class Baked:
     size_bytes: int
 
 
-def configured(settings: Settings, name: str) -> VoiceSettings:
+def find_voice(settings: Settings, name: str) -> VoiceSettings:
     """Return the configured voice of that name or alias.
 
     Raises:
@@ -87,7 +87,7 @@ def read_baked(directory: Path) -> Baked:
     """Read the manifest in `directory`.
 
     Raises:
-        ArtifactError: there is none that this version reads.
+        ArtifactError: this version cannot read it, or there is none.
     """
     path = directory / MANIFEST
     try:
@@ -102,7 +102,7 @@ def read_baked(directory: Path) -> Baked:
 
 
 def claimed_release(directory: Path) -> Release:
-    """Return a model directory by its version and hashes. Unverified: enough to name its artifact, never to read from it.
+    """Return a model directory by its version and hashes. Unverified: enough to name its artifact, not to load it.
 
     Raises:
         ModelNotFoundError: it has no readable version or hashes.

@@ -31,7 +31,7 @@ def key(config: Path) -> None:
 
 
 def _parents_of_hash(config: Path) -> str:
-    """Return the keys above the hash, "" if the configuration has them: a key that stands twice is refused."""
+    """Return the keys above the hash; "" if the configuration has them: a duplicate key is refused."""
     from loader.config.yaml import read_document
 
     document = read_document(config) if config.exists() else {}

@@ -1,4 +1,4 @@
-"""Progress of slow work on a terminal; nothing is drawn if standard error is none."""
+"""Progress of slow work on a terminal; nothing is drawn if standard error is not a terminal."""
 
 import os
 import sys
@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-#: Work that ends sooner draws nothing.
+#: Work that ends sooner is not drawn.
 SLOW_S = 1.0
 _REDRAW_S = 0.1
 
 
 @contextmanager
-def shown_bytes(title: str, total_bytes: int, done_bytes: Callable[[], int]) -> Iterator[None]:
+def show_bytes(title: str, total_bytes: int, done_bytes: Callable[[], int]) -> Iterator[None]:
     """Draw a bar of `done_bytes()`, which is called from a thread of its own."""
 
     def columns() -> list[Any]:
@@ -23,14 +23,14 @@ def shown_bytes(title: str, total_bytes: int, done_bytes: Callable[[], int]) -> 
         text = TextColumn("{task.description}", markup=False)
         return [text, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()]
 
-    with _drawn_when_slow(columns, lambda: {"description": title, "total": total_bytes, "completed": done_bytes()}):
+    with _draw_if_slow(columns, lambda: {"description": title, "total": total_bytes, "completed": done_bytes()}):
         yield
 
 
 @contextmanager
-def shown_text(text: Callable[[], str]) -> Iterator[None]:
+def show_text(text: Callable[[], str]) -> Iterator[None]:
     """Draw a clock and `text()`, which is called from a thread of its own."""
-    with _drawn_when_slow(_clock, lambda: {"description": text()}):
+    with _draw_if_slow(_clock, lambda: {"description": text()}):
         yield
 
 
@@ -83,7 +83,7 @@ def _visible(line: str) -> str:
 
 
 @contextmanager
-def _drawn_when_slow(columns: Callable[[], list[Any]], state: Callable[[], dict[str, Any]]) -> Iterator[None]:
+def _draw_if_slow(columns: Callable[[], list[Any]], state: Callable[[], dict[str, Any]]) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return

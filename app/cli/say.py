@@ -75,7 +75,7 @@ def say(
     from app.cli.output import open_output
 
     write = open_output(output, audio_format or _format_of(output))
-    speech = Speech(_checked_text(_read(text)), voice, speaker, language, _checked_speed(speed), seed)
+    speech = Speech(_check_text(_read(text)), voice, speaker, language, _check_speed(speed), seed)
     print(spoken_line(_open_voice(speech, config), speech, write, output), file=sys.stderr)
 
 
@@ -85,15 +85,15 @@ def spoken_line(voice: "Voice", speech: Speech, write: "Write", output: str) -> 
     Raises:
         LoaderError: any of its children; no file is written then.
     """
-    from app.cli.progress import shown_text
+    from app.cli.progress import show_text
     from loader.voices.voice import SpeechOptions, random_seed
 
     seed = random_seed() if speech.seed is None else speech.seed
     speaker, language = voice.speaker_row(speech.speaker), voice.language_row(speech.language)
     options = SpeechOptions(seed, speech.speed, output == "-", speaker, language)
     made, start_s = Made(voice.sample_rate_hz), time.monotonic()
-    with shown_text(lambda: f"{made.audio_s:.1f} s of audio"):
-        write(made.counted(_samples(voice, speech.text, options)), voice.sample_rate_hz)
+    with show_text(lambda: f"{made.audio_s:.1f} s of audio"):
+        write(made.count(_samples(voice, speech.text, options)), voice.sample_rate_hz)
     took_s = time.monotonic() - start_s
     figures = f"{made.audio_s:.2f} s of audio in {took_s:.2f} s, RTF {took_s / made.audio_s:.3f}"
     return f"{voice.name}: {figures}, seed {seed}: {'standard output' if output == '-' else output}"
@@ -111,7 +111,7 @@ class Made:
         """Seconds of audio so far."""
         return self._samples / self._sample_rate_hz
 
-    def counted(self, windows: Iterator["Samples"]) -> Iterator["Samples"]:
+    def count(self, windows: Iterator["Samples"]) -> Iterator["Samples"]:
         """Pass `windows` on."""
         for window in windows:
             self._samples += window.size
@@ -149,11 +149,11 @@ def _open_voice(speech: Speech, config: Path) -> "Voice":
 
 
 def _without_other_voices(settings: "Settings", speech: Speech) -> "Settings":
-    """Leave out the voices that `speech` cannot mean, so that they are neither baked nor mapped."""
-    from app.cli.inventory import configured
+    """Leave out the voices that `speech` cannot refer to, so that they are neither baked nor mapped."""
+    from app.cli.inventory import find_voice
 
     if speech.voice:
-        return replace(settings, voices=(configured(settings, speech.voice),))
+        return replace(settings, voices=(find_voice(settings, speech.voice),))
     return settings if speech.language else replace(settings, voices=settings.voices[:1])
 
 
@@ -162,12 +162,12 @@ def _read(text: str) -> str:
     return sys.stdin.buffer.read().decode("utf-8-sig", "surrogateescape") if text == "-" else text
 
 
-def _checked_text(text: str) -> str:
+def _check_text(text: str) -> str:
     from app.errors import BadRequestError
     from app.synthesis.request import require_text
     from loader.config.settings import Limits
 
-    # The limits of requests are no reason to cut a book into parts here.
+    # The limits of requests do not apply here: a book can be spoken at once.
     unlimited = Limits(text_characters=sys.maxsize, body_bytes=sys.maxsize)
     try:
         return require_text(text, unlimited, "TEXT")
@@ -175,7 +175,7 @@ def _checked_text(text: str) -> str:
         raise click.UsageError(error.message) from error
 
 
-def _checked_speed(speed: float) -> float:
+def _check_speed(speed: float) -> float:
     from loader.voices.voice import MAX_SPEED, MIN_SPEED
 
     if not MIN_SPEED <= speed <= MAX_SPEED:

@@ -1,4 +1,4 @@
-"""`chorus serve`: become gunicorn."""
+"""`chorus serve`: replace this process by gunicorn."""
 
 import importlib.util
 import os
@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def _address(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Check an address, of which gunicorn would make a traceback or seconds of retries."""
-    # Late: --help does without the library of the configuration.
+    """Check an address, for which gunicorn would print a traceback or retry for seconds."""
+    # Late: --help works without the library of the configuration.
     from loader.config.validation import parse_address
 
     try:
@@ -36,7 +36,7 @@ def _address(context: click.Context, parameter: click.Parameter, value: str | No
 def serve(config: Path, bind: str | None, workers: int | None, arguments: tuple[str, ...]) -> None:
     """Serve the configured voices over HTTP; bakes missing ones first.
 
-    Becomes gunicorn, with the same process id. Ctrl-C stops it at once, SIGTERM lets requests
+    Runs gunicorn with the same process id. Ctrl-C stops it at once, SIGTERM lets requests
     finish, SIGHUP restarts the workers one by one. Other arguments are passed to gunicorn;
     relative paths in them count from the folder of gunicorn.conf.py.
 

@@ -40,6 +40,6 @@ def as_yaml(settings: "Settings") -> str:
     document["voices"] = [{**voice, "aliases": list(voice["aliases"])} for voice in document["voices"]]
     document["api_keys"]["sha256"] = list(settings.api_keys.sha256)
     if not settings.api_keys.sha256:
-        # An empty list is refused: one that was meant to be filled would let every client in.
+        # An empty list is refused: the server would accept every client.
         del document["api_keys"]
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)

@@ -63,11 +63,11 @@ class EndedError(Exception):
 
 
 class WatchedServer:
-    """A server on this machine, read from its shared memory; it is sent nothing."""
+    """A server on this machine, read from its shared memory; nothing is sent to it."""
 
     def __init__(self, found: "Found") -> None:
         self._pid, self._board = found.pid, found.board
-        # A pidfd, because the kernel may give the pid to another process.
+        # A pidfd, because the kernel may reuse the pid.
         self._process = os.pidfd_open(found.pid)
         weakref.finalize(self, os.close, self._process)
 
@@ -75,7 +75,7 @@ class WatchedServer:
         """Read the scoreboard.
 
         Raises:
-            EndedError: the master has ended; its memory outlives it here.
+            EndedError: the master has ended; this process still maps its memory.
         """
         from app.scoreboard.snapshot import snapshot
 

@@ -66,7 +66,7 @@ def _server(now: Snapshot, rates: Rates | None) -> Iterator[str]:
     workers = f"{len(now.workers)} workers x {now.places} requests"
     yield f"chorus {now.master}   up {duration(now.up_s)}   {now.cores} cores   {workers}"
     requests, audio = (f"{rates.requests_per_s:.1f}", f"{rates.audio_s_per_s:.1f}") if rates else ("-", "-")
-    # Processes that read texts, which a text can end; separate from workers.
+    # Processes that read texts, which a text can crash; separate from workers.
     readers = f"readers ended {now.totals.reader_ends}"
     yield f"queue {now.waiting} of {now.queue}   requests {requests}/s   audio {audio} s/s   {readers}"
 
@@ -149,5 +149,5 @@ def _failure(failure: Failure) -> Text:
 
 
 def printable(text: str) -> str:
-    """Replace the control characters of `text`: they would command the terminal."""
+    """Replace the control characters of `text`, which would act on the terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)

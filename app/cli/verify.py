@@ -40,7 +40,7 @@ def verify(paths: tuple[Path, ...], config: Path) -> None:
     """
     problems = Problems()
     for target in dict.fromkeys([Target(path) for path in paths] or configured_targets(config, problems)):
-        with problems.noted():
+        with problems.report():
             print(verified_line(target), flush=True)
     problems.end()
 
@@ -52,10 +52,10 @@ def configured_targets(config: Path, problems: Problems) -> list[Target]:
     settings = load_settings(config)
     targets: list[Target] = []
     for voice in settings.voices:
-        with problems.noted():
+        with problems.report():
             found = _targets(voice, settings)
             if not found:
-                print(f"{voice.name}: not there yet; chorus bake makes it", flush=True)
+                print(f"{voice.name}: not baked yet; chorus bake bakes it", flush=True)
             targets += found
     return targets
 
@@ -67,7 +67,7 @@ def verified_line(target: Target) -> str:
         LoaderError: the first problem.
     """
     from app.cli.output import megabytes
-    from app.cli.progress import shown_bytes
+    from app.cli.progress import show_bytes
     from loader.artifacts.artifact import is_artifact, open_artifact
     from loader.artifacts.release import open_release
 
@@ -75,7 +75,7 @@ def verified_line(target: Target) -> str:
     total_bytes, started_s = _size_bytes(directory), time.monotonic()
     hashed = [0]
     kind = "artifact" if is_artifact(directory) else "model directory"
-    with shown_bytes(directory.name, total_bytes, lambda: sum(hashed)):
+    with show_bytes(directory.name, total_bytes, lambda: sum(hashed)):
         if is_artifact(directory):
             open_artifact(directory, hashed=hashed.append)
         else:
@@ -96,14 +96,14 @@ def _targets(voice: "VoiceSettings", settings: "Settings") -> list[Target]:
     from loader.artifacts.artifact import is_artifact
     from loader.errors import ModelNotFoundError
 
-    # By its name alone: an unreadable manifest is for verification to report.
+    # By its name only: verification reports an unreadable manifest.
     if is_artifact(Path(voice.model_path)):
         return [Target(Path(voice.model_path))]
     directory = release_directory(voice, settings)
     if directory is None:
         return []
     targets = [Target(directory, voice.version)]
-    # A release that lists no checkpoint has no artifacts; its verification says why.
+    # A release without a listed checkpoint has no artifacts; its verification reports why.
     with suppress(ModelNotFoundError):
         targets += map(Target, artifacts(voice, settings).values())
     return targets

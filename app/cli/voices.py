@@ -1,4 +1,4 @@
-"""`chorus voices`: the configured voices, by their manifests alone."""
+"""`chorus voices`: the configured voices, by their manifests only."""
 
 import json
 import sys
@@ -30,7 +30,7 @@ def voices(config: Path, as_json: bool) -> None:
     from loader.config.settings import load_settings
 
     settings = load_settings(config)
-    rows = [described(voice, settings) for voice in settings.voices]
+    rows = [describe(voice, settings) for voice in settings.voices]
     if as_json:
         print(json.dumps([{key: row[key] for key in row if key != "exit_status"} for row in rows], indent=2, ensure_ascii=False))
     else:
@@ -38,7 +38,7 @@ def voices(config: Path, as_json: bool) -> None:
     sys.exit(next((row["exit_status"] for row in rows if row["problem"]), 0))
 
 
-def described(voice: "VoiceSettings", settings: "Settings") -> dict[str, Any]:
+def describe(voice: "VoiceSettings", settings: "Settings") -> dict[str, Any]:
     """Return the facts of a voice, without opening it."""
     from app.cli.inventory import served_artifact
     from loader.errors import LoaderError
@@ -79,7 +79,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     console = Console(file=sys.stdout, width=None if is_terminal else 10_000, highlight=False)
     with console.capture() as drawn:
         console.print(table)
-    # Not by the console: it ends the process with 1 if the reader leaves early.
+    # Not by the console: it ends the process with 1 if the reader closes the pipe.
     print("\n".join(line.rstrip() for line in drawn.get().splitlines()))
 
 

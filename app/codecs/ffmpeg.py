@@ -12,7 +12,7 @@ from app.codecs.registry import Form
 from loader.engines.base import Samples
 from loader.wav import pcm16
 
-#: Of every file: no random stream number, no thread.
+#: Options of every file: no random stream number, no threads.
 _OPTIONS = {"fflags": "+bitexact", "threads": "1"}
 
 
@@ -24,8 +24,8 @@ class CompressedEncoder:
 
         Args:
             form: what to write.
-            input_rate_hz: one of the form's.
-            streamed: the head goes first and does not say how long the speech is.
+            input_rate_hz: one of the form's rates.
+            streamed: the head goes first, without the length of the speech.
         """
         _disable_threads()
         self.input_rate_hz = input_rate_hz
@@ -73,8 +73,8 @@ class CompressedEncoder:
 
     def _mux(self, packets: "Iterable[av.Packet[av.AudioStream]]") -> None:
         for packet in packets:
-            # LAME's last packet may hold nothing but padding. The muxer would forget the padding before it, and players
-            # would play up to 46 samples too many. FLAC's last one is empty and brings the head's figures.
+            # LAME's last packet may contain only padding. The muxer would forget the padding before it, and players
+            # would play up to 46 samples too many. FLAC's last packet is empty and has the figures of the head.
             if packet.duration or not packet.size:
                 self._container.mux(packet)
 

@@ -150,7 +150,7 @@ class Scoreboard:
 
         Args:
             slots: maximum number of workers at the same time.
-            name: of the memory among a process's descriptors; see `of_process`.
+            name: name of the memory among a process's descriptors; see `of_process`.
         """
         descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
         os.ftruncate(descriptor, HEADER.itemsize + slots * SLOT.itemsize)
@@ -217,7 +217,7 @@ class Scoreboard:
         """Free the slot of a worker that ended in one of `layout.ENDINGS`. Master only."""
         slot.row["endings"][ENDINGS.index(ending)] += 1
         for name, _ in GAUGES:
-            slot.row[name] = 0  # the state is one of them, which frees the slot
+            slot.row[name] = 0  # `state` is one of them: 0 is FREE
 
     def take_turn(self) -> bool:
         """Return whether this process may recycle itself now; one may at a time, until it ends."""
@@ -241,7 +241,7 @@ class Scoreboard:
 
 
 def _is_own_board(descriptor: str) -> bool:
-    """Return whether a descriptor, given by its path, is a writable board: a process that only reads a board is no server."""
+    """Return whether a descriptor, given by its path, is a writable board: a process that only reads a board is not a server."""
     try:
         return os.readlink(descriptor).startswith(f"/memfd:{NAME}") and bool(os.lstat(descriptor).st_mode & stat.S_IWUSR)
     except FileNotFoundError:  # closed meanwhile

@@ -10,7 +10,7 @@ from app.scoreboard.board import Scoreboard
 class Found:
     """A running server."""
 
-    #: Its master, as numbered in this process's namespace; the board may have the number in a container.
+    #: The master's pid in this process's namespace; the board may have its pid in a container.
     pid: int
     board: Scoreboard
 

@@ -21,7 +21,7 @@ STATUSES = (200, 304, 400, 401, 404, 405, 408, 413, 414, 415, 422, 429, 431, 499
 OUTCOMES = ("done", "failed", "abandoned", "refused")
 #: Why a request was not admitted.
 REFUSALS = ("queue_full", "waited_too_long", "client_left")
-#: Why an answer was cut: its client read it more slowly than other parked ones, or read nothing.
+#: Why an answer was cut: its client read more slowly than those of other parked answers, or read nothing.
 CUTS = ("too_slow", "stuck")
 #: How a worker ended.
 ENDINGS = ("stopped", "failed", "killed", "stalled")
@@ -43,7 +43,7 @@ class State(IntEnum):
     FREE = 0
     STARTING = 1
     READY = 2
-    #: It takes no new requests, and ends after the ones it has.
+    #: It takes no new requests, and ends after its last one.
     DRAINING = 3
 
 
@@ -64,22 +64,22 @@ SAMPLED = (
     "traced_bytes",
 )  # fmt: skip
 
-#: Of the slot's present worker. Times are of the monotonic clock, except those that end in `_at_s` (Unix).
+#: Values of the slot's present worker. Times are of the monotonic clock, except those that end in `_at_s` (Unix).
 GAUGES = [
     ("pid", "i8"), ("state", "i8"), ("began_at_s", "f8"),
-    # Index in `ENDINGS` plus one, once the worker knows how it ends.
+    # Index in `ENDINGS` plus one, once the worker knows how it will end.
     ("ending", "i8"),
     ("voices", "i8"), ("connections", "i8"), ("active", "i8"), ("waiting", "i8"), ("speaking", "i8"),
-    # Answers that wait for their clients, without a turn.
+    # Answers that wait for their clients without a turn.
     ("parked", "i8"),
-    # Start of the oldest piece that is being made, and when it counts as stalled; 0 if there is none.
+    # Start of the oldest piece in synthesis, and when it counts as stalled; 0 if there is none.
     ("request_since_s", "f8"), ("stalls_s", "f8"),
-    # Moving average of how long a request has its turn.
+    # Moving average of the time that a request has its turn.
     ("service_s", "f8"),
     ("sampled_at_s", "f8"), *((name, "f8") for name in SAMPLED),
 ]  # fmt: skip
 
-#: Of all workers that ever had the slot; they never fall.
+#: Totals over all workers that have had the slot; they never fall.
 TOTALS = [
     ("forks", "i8"), ("answers", "i8", (len(ROUTES), len(STATUSES))),
     ("outcomes", "i8", len(OUTCOMES)), ("refusals", "i8", len(REFUSALS)), ("cuts", "i8", len(CUTS)),

@@ -14,7 +14,7 @@ _SPEECH_ROUTES = ("speech", "captions", "coqui", "marytts")
 class Rates:
     """Work per second between two snapshots."""
 
-    #: Requests for speech that were answered, with any status.
+    #: Answered requests for speech, with any status.
     requests_per_s: float
     audio_s_per_s: float
     #: Slot to seconds of audio per second.

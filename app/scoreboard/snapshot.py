@@ -17,23 +17,23 @@ class Worker:
     slot: int
     pid: int
     state: str
-    #: Number of this worker among those of its slot, from 1.
+    #: Number of this worker among the workers of its slot, from 1.
     generation: int
     age_s: float
     #: Voices that are open in it.
     voices: int
     connections: int
-    #: Requests that have their turn or wait for it; that wait; that need a core now.
+    #: Requests that have a turn or wait for one; that wait; that need a core now.
     active: int
     waiting: int
     speaking: int
-    #: Answers that wait for their clients, without a turn.
+    #: Answers that wait for their clients without a turn.
     parked: int
-    #: How long the oldest piece of audio has been in work; None if there is none.
+    #: Age of the oldest piece of audio in synthesis; None if there is none.
     speaking_for_s: float | None
-    #: Until the master counts the worker as stalled and ends it.
+    #: Time until the master counts the worker as stalled and ends it.
     stalls_in_s: float | None
-    #: Moving average of how long a request has its turn.
+    #: Moving average of the time that a request has its turn.
     service_s: float
     speeches: int
     audio_s: float
@@ -51,7 +51,7 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        """How many values there were."""
+        """The number of values."""
         return sum(self.counts)
 
     def quantile(self, share: float) -> float | None:
@@ -99,7 +99,7 @@ class Snapshot:
     master: int
     up_s: float
     cores: int
-    #: Requests that each worker serves at a time, and requests that may wait in all of them.
+    #: Requests that each worker serves at a time, and requests that all workers together may queue.
     places: int
     queue: int
     workers: tuple[Worker, ...]

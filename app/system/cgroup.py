@@ -12,7 +12,7 @@ _NO_LIMIT_BYTES = 2**60
 
 @dataclass(frozen=True)
 class Groups:
-    """Where the control groups of a process are; both versions may be mounted."""
+    """The directories of a process's control groups; both versions may be mounted."""
 
     proc: Path = Path("/proc/self")
     mount: Path = Path("/sys/fs/cgroup")
@@ -68,10 +68,10 @@ def cpu_quotas(groups: Groups = Groups()) -> Iterator[tuple[float, Path]]:
 
 @dataclass(frozen=True)
 class GroupMemory:
-    """Memory of a group: its limit, and what the kernel cannot take back at once."""
+    """Memory of a group: its limit, and the part in use that the kernel cannot reclaim at once."""
 
     limit_bytes: int
-    #: As Kubernetes counts it: all but file pages that were not used lately.
+    #: As in Kubernetes: without file pages that were not used lately.
     working_set_bytes: int
 
 

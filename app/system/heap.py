@@ -1,6 +1,6 @@
 """The heap of a worker: one arena that keeps its pages during work, trimmed while the worker is idle.
 
-Uses options of glibc; with another C library nothing is done.
+Uses options of glibc; with another C library it does nothing.
 """
 
 import ctypes
@@ -41,19 +41,19 @@ class Alarm(Protocol):
     """A timer, such as `threading.Timer`."""
 
     def start(self) -> None:
-        """Start to wait."""
+        """Start the timer."""
         ...
 
     def cancel(self) -> None:
-        """Do not call, unless it has called already."""
+        """Cancel the call, unless it has been made."""
         ...
 
 
 class IdleHeap:
-    """Returns a worker's free memory after a moment without requests.
+    """Returns a worker's free memory after a short time without requests.
 
-    After every request this would cost a tenth of the throughput: the next request would take the pages back one fault at a
-    time. One per process; made before the fork, it starts no thread until the first request ends.
+    Doing this after every request would cost a tenth of the throughput: the next request would fault the pages in again, one
+    by one. One per process; made before the fork, it starts no thread until the first request ends.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class IdleHeap:
                 self._waiting = None
 
     def work_ends(self) -> None:
-        """Count off a request whose last byte is sent."""
+        """Count off a request whose last byte has been sent."""
         with self._lock:
             self._busy -= 1
             if self._busy == 0:

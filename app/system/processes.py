@@ -16,16 +16,16 @@ _Sample = TypeVar("_Sample")
 class ProcessMemory:
     """The memory of one process, or the sum over several."""
 
-    #: Every page it maps; a page shared by four processes counts four times.
+    #: Every page that it maps; a page shared by four processes counts four times.
     rss_bytes: int
     #: Every page divided by the number of processes that map it: the only one of the three that may be summed.
     pss_bytes: int
-    #: Pages that no other process maps: what ending the process would free.
+    #: Pages that no other process maps: the memory that is freed if the process ends.
     uss_bytes: int
 
 
 def memory_of(pid: int, proc: Path = Path("/proc")) -> ProcessMemory:
-    """Read the memory of one process. The kernel walks all its pages: 2 ms with the embedded voice, 17 ms with 600 MB.
+    """Return the memory of one process. The kernel walks all its pages: 2 ms with the embedded voice, 17 ms with 600 MB.
 
     Raises:
         OSError: the process has ended, or may not be read.
@@ -41,7 +41,7 @@ def memory_of(pid: int, proc: Path = Path("/proc")) -> ProcessMemory:
 
 
 def sum_of(memories: Iterable[ProcessMemory]) -> ProcessMemory:
-    """Return the sums of each figure."""
+    """Return the sum of each figure."""
     each = list(memories)
     return ProcessMemory(
         sum(memory.rss_bytes for memory in each),

@@ -1,1 +1,1 @@
-"""Does this worker's memory grow with every request, what grows, and who holds it: found out while it serves."""
+"""The memory watchdog of a worker: detects memory that grows with every request, and attributes it, during operation."""

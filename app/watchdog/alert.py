@@ -1,4 +1,4 @@
-"""The alert: one log event with what leaks, who holds it, and how long the worker can go on. Imported on the first alert."""
+"""The alert: one log event with the leak, its attribution, and how long the worker can continue. Imported on the first alert."""
 
 import resource
 from collections import Counter

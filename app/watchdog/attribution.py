@@ -1,7 +1,7 @@
-"""Attribution: which lines allocate what grows, and of which kinds there is more than before. Imported on suspicion.
+"""Attribution of growth: lines that allocate it, and kinds of objects that increased. Imported when growth is suspected.
 
-`tracemalloc` is on for some dozens of requests; before and after them everything is counted: arrays by shape, open files by what
-they are, threads by name. Arrays of any library are known by what they look like; none is imported.
+`tracemalloc` is on for some dozens of requests; before and after them everything is counted: arrays by shape, open files by
+path or type, threads by name. Array types of any library are recognized by name; none is imported.
 """
 
 import gc
@@ -21,16 +21,16 @@ from typing import Any
 _PART_REQUESTS = 10
 _MIN_REQUESTS = 4
 _MAX_PART_S = 60.0
-#: The beginning, and the ends of five parts. Memory of requests in progress grows by chance from one mark to the next,
-#: and at all five once in 720 times.
+#: The start, and the ends of five parts. Memory of requests in progress grows by chance from one mark to the next,
+#: and at all five marks once in 720 times.
 _MARKS = 6
-#: Lines that are kept: the detector itself must not make the worker grow.
+#: Lines that are kept: the detector must not grow itself.
 _KEPT = 10
 #: Stack frames that are searched for the line that called a library.
 FRAMES = 6
-#: In a part in which the line left this many times less behind than on average, it did not leak.
+#: A line that retained this many times less in one part than on average did not leak.
 _UNEVEN = 10
-#: Average size of the objects of a line.
+#: Above this average size, the objects of a line are large.
 _LARGE_BYTES = 256
 #: The detector's own allocations, which are not counted.
 _OURS = (os.path.dirname(__file__) + os.sep, tracemalloc.__file__)
@@ -48,18 +48,18 @@ _DIGITS = re.compile(r"\d+")
 class Census:
     """Number of objects of each kind."""
 
-    #: By library, shape and type, such as `torch.Tensor (1, 192, 812) float32`; and the bytes of each such kind.
+    #: Arrays by library, shape and type, such as `torch.Tensor (1, 192, 812) float32`; and the bytes of each such kind.
     arrays: Counter[str]
     array_bytes: Counter[str]
-    #: Objects that the garbage collector knows, by their type.
+    #: Objects of the garbage collector, by type.
     objects: Counter[str]
-    #: By what they are: `socket`, `pipe`, or a path. Digits are N.
+    #: Descriptors by type or path: `socket`, `pipe`, `/tmp/N`. Digits are N.
     descriptors: Counter[str]
-    #: By name; digits are N.
+    #: Threads by name. Digits are N.
     threads: Counter[str]
 
     def __sub__(self, before: "Census") -> "Census":
-        """Return the kinds that have grown, and by how many."""
+        """Return the kinds that increased, and their increases."""
         return Census(
             self.arrays - before.arrays, self.array_bytes - before.array_bytes, self.objects - before.objects,
             self.descriptors - before.descriptors, self.threads - before.threads,
@@ -67,7 +67,7 @@ class Census:
 
 
 def take_census() -> Census:
-    """Count all objects but frozen ones: 0.2 s for 400,000."""
+    """Count all objects except frozen ones: 0.2 s for 400,000."""
     tracked = gc.get_objects()
     arrays, sizes = _arrays(tracked)
     objects = Counter(f"{type(each).__module__}.{type(each).__qualname__}" for each in tracked)
@@ -75,7 +75,7 @@ def take_census() -> Census:
 
 
 def descriptors(folder: str = "/proc/self/fd") -> Counter[str]:
-    """Count open descriptors by what they are."""
+    """Count open descriptors by type or path."""
     return Counter(_kind(target) for target in _targets(folder))
 
 
@@ -103,7 +103,7 @@ def _arrays(tracked: Iterable[Any]) -> tuple[Counter[str], Counter[str]]:
     counts: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
     for array in _each_once(tracked):
-        # Arrays of other libraries may refuse any of this, such as tensors that have no storage.
+        # Arrays of other libraries may raise on any of this, such as tensors without storage.
         with suppress(Exception):
             kind = f"{_type_name(array)} {tuple(array.shape)} {str(array.dtype).rpartition('.')[2]}"
             sizes[kind] += int(array.nbytes)
@@ -132,7 +132,7 @@ def _candidates(tracked: Iterable[Any]) -> Iterator[Any]:
 
 
 def _is_array(each: Any) -> bool:
-    """Whether it is an instance, not a class, of a library's array type. Touches no attribute of other objects."""
+    """Whether it is an instance, not a class, of a library's array type. Accesses no attribute of other objects."""
     return type(each).__name__ in ("ndarray", "Tensor", "Parameter") and _library(each) in ("numpy", "torch")
 
 
@@ -141,7 +141,7 @@ def _type_name(each: Any) -> str:
 
 
 def _library(each: Any) -> str:
-    # A class may have anything for its module's name.
+    # `__module__` of a class may be any object.
     return str(type(each).__module__).partition(".")[0]
 
 
@@ -156,7 +156,7 @@ class Site:
 
     @property
     def is_large(self) -> bool:
-        """Whether it holds more than small objects; each array comes with one of those."""
+        """Whether its objects are large on average; each array also has a small one."""
         return self.grown_bytes > _LARGE_BYTES * self.grown_count
 
 
@@ -170,13 +170,13 @@ class Tracing:
         self._marks: list[_Sizes] = []
 
     def mark(self) -> None:
-        """Note what is alive now; called at the beginning and after each part."""
+        """Record the live allocations; called at the start and after each part."""
         alive = tracemalloc.take_snapshot().statistics("traceback")
-        # Grouped first: a filter looks at every object by itself, and takes five times as long.
+        # Grouped first: a filter examines every object by itself, which takes five times as long.
         self._marks.append({each.traceback: (each.size, each.count) for each in alive if not _is_ours(each.traceback)})
 
     def end(self) -> tuple[Site, ...]:
-        """Stop, unless tracing was on before; return the lines that grew in every part, those that grew most first."""
+        """Stop, unless tracing was on before; return the lines that grew in every part, by size."""
         if self._is_ours:
             tracemalloc.stop()
         if not self._marks:
@@ -196,9 +196,9 @@ def _grew(traceback: tracemalloc.Traceback, marks: Iterable[_Sizes]) -> bool:
 def _site(traceback: tracemalloc.Traceback, before: tuple[int, int], after: tuple[int, int]) -> Site:
     innermost = traceback[-1]
     ours = next((frame for frame in reversed(traceback) if not _is_library(frame.filename)), innermost)
-    at = located(ours.filename, ours.lineno)
+    at = format_location(ours.filename, ours.lineno)
     if ours != innermost and _is_library(innermost.filename):
-        at += f" in {located(innermost.filename, innermost.lineno)}"
+        at += f" in {format_location(innermost.filename, innermost.lineno)}"
     return Site(at, after[0] - before[0], after[1] - before[1])
 
 
@@ -210,7 +210,7 @@ def _is_library(path: str) -> bool:
     return path.startswith("<") or any(folder in path for folder in _LIBRARIES)
 
 
-def located(path: str, line: int) -> str:
+def format_location(path: str, line: int) -> str:
     """Return `FILE:LINE`, the file as it is imported."""
     roots = [root + os.sep for root in (os.getcwd(), *sys.path) if root and path.startswith(root + os.sep)]
     return f"{path[len(max(roots, key=len, default='')):]}:{line}"
@@ -221,14 +221,14 @@ class Findings:
     """Result of the tracing."""
 
     requests: int
-    #: The lines that left most bytes behind.
+    #: The lines that retained the most bytes.
     sites: tuple[Site, ...]
-    #: The kinds that have grown.
+    #: The kinds that increased.
     grown: Census
-    #: Bytes a request that the growing lines have allocated and not freed. Memory that was allocated before the tracing and
-    #: freed in it is not subtracted, so that a full cache seems to grow, too.
+    #: Bytes per request that the growing lines have allocated and not freed. Memory that was allocated before the tracing and
+    #: freed in it is not subtracted, so a full cache seems to grow, too.
     traced_per_request: float
-    #: The part of it that lies in the C heap, as Python's large objects and numpy's arrays do.
+    #: The part of it in the C heap, such as Python's large objects and numpy's arrays.
     traced_large_per_request: float
     #: Average size of Python's small objects that were not freed; 0 if there are none.
     bytes_per_block: float
@@ -246,8 +246,8 @@ class Attribution:
         self._marks: list[int] = []
 
     def add(self, requests: int) -> Findings | None:
-        """Note that `requests` were served; return the findings once they are known."""
-        # The first mark comes with the first call: what every request leaves to the next one is there by then.
+        """Add the number of requests served so far; return the findings once they are complete."""
+        # The first mark comes with the first call, when the memory that every request leaves to the next one exists.
         if self._marks and requests - self._marks[-1] < self._part():
             return None
         gc.collect()

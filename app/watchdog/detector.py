@@ -1,7 +1,7 @@
-"""Leak detector of one worker: baseline, suspicion, verdict. Knows no thread and no log.
+"""Leak detector of one worker: baseline, suspected growth, confirmation. Knows no thread and no log.
 
-What seems to grow is a leak if it goes on, at half its rate at least, when nothing is traced any more: tracing and counting take
-memory themselves, and leave some of it behind.
+Suspected growth is a leak if it continues, at half its rate or more, when tracing is off again: tracing and counting allocate
+memory themselves, and retain some of it.
 """
 
 import gc
@@ -20,15 +20,15 @@ from loader.config.settings import WatchdogSettings
 if TYPE_CHECKING:
     from app.watchdog.attribution import Findings
 
-#: Syntheses after which caches are filled and every thread has its heap.
+#: Syntheses after which caches are full and every thread has its heap.
 WARM_UP_REQUESTS = 100
 #: Syntheses between two points.
 STRIDE = 5
-#: Points of which the lowest is the device's sample in the article's rule.
+#: Points of which the lowest is the device's sample in the rule of sustained growth.
 _SAMPLE_POINTS = 10
-#: Syntheses without suspicions after one that was dismissed; doubled each time, because every suspicion costs.
+#: Syntheses without tracing after growth that was dismissed; doubled each time, because tracing costs time.
 _MIN_PAUSE_REQUESTS, _MAX_PAUSE_REQUESTS = 250, 16_000
-#: Points after tracing, by which growth goes on, or not.
+#: Points after tracing that decide whether the growth continues.
 _POINTS_AFTER = 8
 
 
@@ -45,31 +45,31 @@ class State(Enum):
 class Leak:
     """A confirmed leak."""
 
-    #: As it is counted (`scoreboard.layout.LEAKS`).
+    #: One of `scoreboard.layout.LEAKS`.
     kind: str
-    #: The signal that says most of it, and how it grew when it was suspected.
+    #: The most significant signal, and its growth when it was suspected.
     signal: Signal
     trend: Trend
-    #: Other signals that grew meanwhile, suspected or not.
+    #: Other signals that grew during the tracing.
     also: tuple[Signal, ...]
     findings: "Findings"
 
 
-class Suspicion:
-    """One suspicion, from the first sign to the verdict: trace, then look whether the growth goes on."""
+class Investigation:
+    """Investigation of suspected growth: trace allocations, then check whether the growth continues."""
 
     def __init__(
         self, suspects: Mapping[Signal, Trend], signals: tuple[Signal, ...], now_s: Callable[[], float], is_certain: bool = False
     ) -> None:
-        """Begin to trace.
+        """Start tracing.
 
         Args:
-            suspects: what seems to grow, the signal that says most first; not empty.
-            signals: all there are.
+            suspects: signals that seem to grow, the most significant first; not empty.
+            signals: all signals.
             now_s: a clock.
             is_certain: the growth is known, only its cause is not.
         """
-        # Not at the top: tracing's libraries are for workers that need them.
+        # Not at the top: most workers never need tracing.
         from app.watchdog.attribution import Attribution
 
         self._suspects = suspects
@@ -83,11 +83,11 @@ class Suspicion:
 
     @property
     def kinds(self) -> set[str]:
-        """The kinds of leak that are suspected."""
+        """The kinds of the suspected signals."""
         return {signal.kind for signal in self._suspects}
 
     def add(self, point: MemorySample) -> bool:
-        """Take the next point; return whether the verdict can be given."""
+        """Add the next point; return whether the result is available."""
         if self._findings is None:
             self._findings = self._attribution.add(point.requests)
         else:
@@ -98,23 +98,23 @@ class Suspicion:
         return self._points == _POINTS_AFTER
 
     def abandon(self) -> None:
-        """Give up, and stop tracing."""
+        """Stop tracing without a result."""
         if self._findings is None:
             self._attribution.abandon()
 
-    def verdict(self, leak_bytes: int) -> Leak | None:
-        """Return the leak; None if none of the suspects goes on growing."""
+    def result(self, leak_bytes: int) -> Leak | None:
+        """Return the leak; None if no suspected signal continues to grow."""
         if (found := self._findings) is None:
             return None
-        going_on = [each for each in self._suspects if self._is_certain or self._goes_on(each)]
-        weighed = [each for each in going_on if self._weighs(each, going_on, found, leak_bytes)]
+        continuing = [each for each in self._suspects if self._is_certain or self._continues(each)]
+        weighed = [each for each in continuing if self._is_significant(each, continuing, found, leak_bytes)]
         if not weighed:
             return None
         first = weighed[0]
         also = tuple(each for each in self._signals if each != first and self._slope(each) >= each.min_per_request / 2)
         return Leak(self._kind(first, found), first, self._suspects[first], also, found)
 
-    def _goes_on(self, signal: Signal) -> bool:
+    def _continues(self, signal: Signal) -> bool:
         suspected = self._suspects[signal]
         rate = max(signal.min_per_request, suspected.low) / 2
         requests, values = self._after.known(signal, _POINTS_AFTER)
@@ -126,11 +126,11 @@ class Suspicion:
         requests, values = self._after.known(signal, _POINTS_AFTER)
         return trend(requests, values).slope if len(values) > 1 else 0.0
 
-    def _weighs(self, signal: Signal, going_on: Sequence[Signal], found: "Findings", leak_bytes: int) -> bool:
-        """Whether a signal says most of what grows: blocks are counted, and may weigh little beside the C heap."""
+    def _is_significant(self, signal: Signal, continuing: Sequence[Signal], found: "Findings", leak_bytes: int) -> bool:
+        """Whether a signal accounts for the growth: blocks are counted, and may be small compared with the C heap."""
         if signal.unit != "blocks":
             return True
-        heap = max((self._suspects[each].slope for each in going_on if each.kind == "native"), default=0.0)
+        heap = max((self._suspects[each].slope for each in continuing if each.kind == "native"), default=0.0)
         return self._suspects[signal].slope * found.bytes_per_block >= max(leak_bytes, heap) / 2
 
     def _kind(self, signal: Signal, found: "Findings") -> str:
@@ -154,23 +154,23 @@ class Detector:
         self._device_points: deque[int] = deque(maxlen=_SAMPLE_POINTS)
         self._begin_sustained()
         self._voices = 0
-        self._suspicion: Suspicion | None = None
+        self._investigation: Investigation | None = None
         self._next_sample = WARM_UP_REQUESTS + settings.every
         self._pause = _MIN_PAUSE_REQUESTS
-        #: By kind, the number of requests from which on it may be suspected again.
+        #: Kind to the number of requests after which it may be suspected again.
         self._silent_until: dict[str, int] = {}
         self.state = State.WARMING
 
     def with_traced_bytes(self, sample: MemorySample) -> MemorySample:
-        """Return `sample` with Python's memory by the last window of tracing, or as it is if tracing is always on."""
+        """Return `sample` with Python's memory by the last tracing window, or unchanged if tracing is always on."""
         return sample if self._windows is None else replace(sample, traced_bytes=self._windows.value_bytes)
 
     def add(self, sample: MemorySample, voices: int = 1) -> Leak | None:
-        """Take the next sample, some syntheses after the last one; return a leak that is confirmed now.
+        """Add the next sample; return a leak that is confirmed now.
 
         Args:
-            sample: of this worker.
-            voices: that have spoken until then. Each takes memory when it begins to, which is no growth.
+            sample: the sample of this worker.
+            voices: number of voices that have spoken so far. The first speech of each allocates memory, which is not growth.
         """
         if voices != self._voices:
             self._voices = voices
@@ -188,8 +188,8 @@ class Detector:
         """Stop tracing: the worker is ending."""
         if self._windows is not None:
             self._windows.abandon()
-        if self._suspicion is not None:
-            self._suspicion.abandon()
+        if self._investigation is not None:
+            self._investigation.abandon()
 
     def _begin_sustained(self) -> None:
         self._traced, self._device = (SustainedGrowth(self._settings.growth) for _ in range(2))
@@ -197,20 +197,20 @@ class Detector:
     def _suspect(self, sample: MemorySample) -> None:
         sustained = self._sustained_growth(sample)
         if self._windows is not None and self._windows.is_open:
-            # Tracing leaves holes in the heap: points beside it are of another kind.
+            # Tracing leaves holes in the heap: points beside it cannot be compared.
             if not sustained:
                 return
             self._windows.abandon()
-        # The value of windows is a staircase: the rule above judges it, not the slope.
+        # The value of tracing windows grows in steps: the rule of sustained growth judges it, not the slope.
         self._history.add(sample if self._windows is None else replace(sample, traced_bytes=None))
         silent = [kind for kind, until in self._silent_until.items() if sample.requests < until]
         if not (suspects := sustained or self._history.growing(silent)):
             return
-        self._suspicion = Suspicion(suspects, self._signals, self._now_s, bool(sustained))
+        self._investigation = Investigation(suspects, self._signals, self._now_s, bool(sustained))
         self.state = State.SUSPECT
 
     def _sustained_growth(self, sample: MemorySample) -> Mapping[Signal, Trend]:
-        """Return what has grown by the article's rule, once every `every` syntheses: Python's memory and the device's."""
+        """Return the signals with sustained growth, once every `every` syntheses: Python's memory and the device's."""
         found: dict[str, Trend | None] = {}
         if sample.device_bytes is not None:
             self._device_points.append(sample.device_bytes)
@@ -226,11 +226,11 @@ class Detector:
         return {self._by_name[name]: each for name, each in found.items() if each is not None}
 
     def _judge(self, sample: MemorySample) -> Leak | None:
-        assert self._suspicion is not None
-        if not self._suspicion.add(sample):
+        assert self._investigation is not None
+        if not self._investigation.add(sample):
             return None
-        leak, kinds = self._suspicion.verdict(self._settings.leak_bytes), self._suspicion.kinds
-        self._suspicion = None
+        leak, kinds = self._investigation.result(self._settings.leak_bytes), self._investigation.kinds
+        self._investigation = None
         # Tracing has left its holes in the heap.
         self._history.clear()
         if leak is None:
@@ -245,7 +245,7 @@ class Detector:
         self._pause = min(2 * self._pause, _MAX_PAUSE_REQUESTS)
 
     def _confirm(self, leak: Leak, requests: int) -> None:
-        """Report the same kind again only after as many requests more, not with each of them."""
+        """Suspend alerts of this kind until the number of requests has doubled."""
         self.state = State.CONFIRMED
         for kind in {leak.kind, *(each.kind for each in (leak.signal, *leak.also))}:
             self._silent_until[kind] = 2 * requests

@@ -1,8 +1,8 @@
-"""Samples of what this process holds, read as cheaply as the kernel and the C library allow.
+"""Samples of this process's memory, as cheap as the kernel and the C library allow.
 
-Three things make samples comparable: low-water marks between two samples, so that what requests hold for themselves does not
-count; a garbage collection before each sample; and windows of tracing of equal length, because `tracemalloc` costs 2.4 % of all
-requests if it is always on (2026-11-24).
+Three things make samples comparable: low-water marks between two samples, which exclude the memory of running requests; a
+garbage collection before each sample; and tracing windows of equal length, because `tracemalloc` costs 2.4 % of all requests
+if it is always on (2026-11-24).
 """
 
 import ctypes
@@ -25,24 +25,24 @@ _SWEEP_SHARE = 0.002
 class MemorySample:
     """This process at one moment. None: this system does not report the value, or it was not read."""
 
-    #: Syntheses of this worker until then.
+    #: Syntheses of this worker so far.
     requests: int
-    #: Allocated from the C library and not freed. Python objects of up to 512 bytes are not in it.
+    #: Allocated from the C library and not freed, without Python objects of up to 512 bytes.
     live_bytes: int | None
     #: Freed, and kept by the C library for later.
     retained_bytes: int | None
-    #: Resident anonymous pages: what the worker holds beside mapped files.
+    #: Resident anonymous pages: memory without mapped files.
     anon_bytes: int
-    #: Pages that no other process shares, when they were last counted.
+    #: Pages that no other process shares, at their last count.
     uss_bytes: int | None
     #: Python's objects of up to 512 bytes.
     python_blocks: int
     descriptors: int
-    #: Native ones included.
+    #: Threads, native ones included.
     threads: int
     #: Allocated by the device's allocator.
     device_bytes: int | None
-    #: Allocated by Python since the worker began, as far as `tracemalloc` saw it: all the time, or in windows (`TraceWindows`).
+    #: Allocated by Python since the worker started, as traced by `tracemalloc`: always, or in windows (`TraceWindows`).
     traced_bytes: int | None
 
 
@@ -74,7 +74,7 @@ class Gauges:
         return Heap(self._malloc()[0], sys.getallocatedblocks())
 
     def sample(self, requests: int, uss_bytes: int | None = None) -> MemorySample:
-        """Read everything except the USS, which is too slow to be read often (see `uss_bytes`)."""
+        """Return all values except the USS, which is too slow to be read often (see `uss_bytes`)."""
         live_bytes, retained_bytes = self._malloc()
         return MemorySample(
             requests, live_bytes, retained_bytes, anon_bytes(), uss_bytes, sys.getallocatedblocks(),
@@ -94,7 +94,7 @@ def is_tracing() -> bool:
 
 
 def traced_bytes() -> int | None:
-    """Return what `tracemalloc` counts; None while it is off."""
+    """Return the bytes counted by `tracemalloc`; None while it is off."""
     return int(tracemalloc.get_traced_memory()[0]) if tracemalloc.is_tracing() else None
 
 
@@ -121,12 +121,12 @@ def _kib(content: bytes, key: bytes) -> int:
 
 
 def _tracing_bytes() -> int:
-    """Return what `tracemalloc` itself takes of the C heap, which is not the server's."""
+    """Return the memory of `tracemalloc` itself in the C heap, which is not the server's."""
     return int(tracemalloc.get_tracemalloc_memory()) if tracemalloc.is_tracing() else 0
 
 
 def _mallinfo() -> Any:
-    """Return glibc's function; None if the C library has none (it came with glibc 2.33)."""
+    """Return glibc's function; None if the C library does not have it (added in glibc 2.33)."""
     function = getattr(ctypes.CDLL(None), "mallinfo2", None)
     if function is not None:
         function.restype = _Mallinfo
@@ -138,12 +138,12 @@ class LowWaterMarks:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        #: Syntheses until now.
+        #: Syntheses so far.
         self.served = 0
         self._low: Heap | None = None
 
     def add(self, heap: Heap) -> int:
-        """Take the heap after a synthesis; return the number of syntheses."""
+        """Add the heap after a synthesis; return the number of syntheses."""
         with self._lock:
             self._low = heap if self._low is None else _lower(self._low, heap)
             self.served += 1
@@ -162,7 +162,7 @@ def _lower(one: Heap, other: Heap) -> Heap:
 
 
 class Sweeper:
-    """Collects garbage between requests, so that it does not look like a leak, in at most 0.2 % of the time.
+    """Collects garbage between requests, so that it is not counted as a leak, in at most 0.2 % of the time.
 
     In a worker whose heap was frozen before the fork, a collection takes 0.05 ms and finds nothing; if voices are opened after
     the fork, it takes 0.1 s (2026-11-24).
@@ -173,7 +173,7 @@ class Sweeper:
         self._not_before_s = now_s()
 
     def sweep(self) -> None:
-        """Collect garbage, unless that was just done."""
+        """Collect garbage, unless it was done recently."""
         began_s = self._now_s()
         if began_s < self._not_before_s:
             return
@@ -183,17 +183,17 @@ class Sweeper:
 
 
 class TraceWindows:
-    """`tracemalloc` for the last syntheses before each sample, and from them the memory that Python gained since the last one.
+    """`tracemalloc` windows over the last syntheses before each sample, and the growth of Python's memory computed from them.
 
-    What a window allocated and did not free says how much Python keeps of each request. A full cache keeps its newest entries
-    as well, and frees others that were not traced; so the gain is at most what the whole heap gained since the sample before.
+    The memory that a window allocated and did not free is what Python keeps of each request. A full cache keeps its newest
+    entries as well, and frees others that were not traced; so the growth is at most that of the whole heap since the last sample.
     """
 
-    #: Syntheses in a window, of which the first half is not counted: what each request leaves to the next is there by then.
+    #: Syntheses in a window; the first half is not counted, until the memory that each request leaves to the next exists.
     REQUESTS = 40
     #: Bounds of the average size of a small object, which the window measures as bytes kept by blocks kept.
     MIN_BLOCK_BYTES, MAX_BLOCK_BYTES = 64, 256
-    #: The first sample: a worker that has spoken owns about as much.
+    #: First value: about the memory of a worker that has spoken.
     BASE_BYTES = 8 << 20
 
     def __init__(self, every: int, first: int) -> None:
@@ -211,11 +211,11 @@ class TraceWindows:
         return self._half is not None
 
     def add(self, requests: int, heap: Heap) -> bool:
-        """Take the low-water marks after `requests` syntheses; return whether a window ended, with a new `value_bytes`."""
+        """Add the low-water marks after `requests` syntheses; return whether a window ended, with a new `value_bytes`."""
         if self._half is None:
             if requests >= self._due - self._window:
                 self._open()
-                # After a suspicion the window is late, and yet as long as the others.
+                # After an investigation the window is late, and as long as the others.
                 self._due = max(self._due, requests + self._window)
             return False
         if not self._half[0]:
@@ -229,7 +229,7 @@ class TraceWindows:
         return True
 
     def abandon(self) -> None:
-        """Stop tracing, and begin the next window later. Harmless if no window is open."""
+        """Stop tracing, and start the next window later. Does nothing if no window is open."""
         if self._half is not None:
             tracemalloc.stop()
             self._half = None

@@ -1,9 +1,9 @@
-"""Growth with the number of requests: the signals, their last points, and three rules for what grows.
+"""Growth with the number of requests: the signals, their recent points, and three rules that detect growth.
 
-The slope is Theil and Sen's, with the bounds of the ranks: the median of the slopes of all pairs of points. It needs no even
-noise, and up to three points in ten may lie anywhere. Points that follow their neighbours, as the size of a full cache does, say
-less than as many independent ones, and widen the bounds. No library here has it without scipy, which would be 40 MB for forty
-lines. `numpy.median` imports `numpy.ma` at its first call: 6,000 blocks at once, in the middle of what is measured.
+The slope is the Theil-Sen estimator with rank-based bounds: the median of the slopes of all pairs of points. It does not need
+equal noise, and tolerates three outliers in ten points. Autocorrelated points, such as the size of a full cache, count less
+than independent ones and widen the bounds. Only scipy has it, 40 MB for forty lines. `numpy.median` imports `numpy.ma` at
+its first call: 6,000 blocks at once, in the middle of a measurement.
 """
 
 import math
@@ -20,26 +20,26 @@ from app.watchdog.sampler import MemorySample
 
 Values = NDArray[np.float64]
 
-#: Python allocates objects of up to this size from pools of its own.
+#: Python allocates objects of up to this size from its own pools.
 _POOLED_BYTES = 512
-#: A descriptor or a thread in fifty requests.
+#: One descriptor or thread in fifty requests.
 _RARELY = 0.02
 #: Two-sided 99 % of the normal distribution.
 _Z = 2.58
-#: Correlation of neighbours; more would leave no bounds.
+#: Maximum autocorrelation; more would leave no bounds.
 _MAX_CORRELATION = 0.95
-#: The size of a full cache with entries of all sizes wanders by up to 9 of its deviations from a line, now and then;
-#: a leak of 1 KiB a request of the embedded voice grows by 40 (both by 200 requests, 2026-11-24).
+#: The size of a full cache with entries of all sizes deviates from a line by up to 9 standard deviations at times;
+#: a leak of 1 KiB a request of the embedded voice grows by 40 (both over 200 requests, 2026-11-24).
 _CLEAR_DEVIATIONS = 12.0
-#: Parts of the points, each of which must have grown over the one before.
+#: Parts of the points, each of which must be above the one before.
 _PARTS = 4
-#: Points that are looked at together: few find a leak soon, many find it if the values are noisy.
+#: Points in a window: few detect a leak soon, many detect it in noisy values.
 _WINDOWS = (40, 200)
-#: New points that a new look needs.
+#: New points before the next evaluation.
 _STRIDE = 5
-#: How much a count must have grown; a request or two more at a time are no leak.
+#: Minimum growth of a count: one or two more concurrent requests are not a leak.
 _MIN_GROWTH = 8
-#: Samples in a row of the article's rule that must each have grown.
+#: Consecutive samples that must each have grown, for sustained growth.
 _ROW = 3
 
 
@@ -48,18 +48,18 @@ class Signal:
     """One value of `MemorySample`, and the growth that counts."""
 
     name: str
-    #: What an alert is counted as (`scoreboard.layout.LEAKS`).
+    #: Kind of the alert (`scoreboard.layout.LEAKS`).
     kind: str
     unit: str
-    #: Slower growth is none.
+    #: Slower growth is ignored.
     min_per_request: float
 
 
 def signals(leak_bytes: int) -> tuple[Signal, ...]:
-    """Return the signals, those that say most of a leak first.
+    """Return the signals, the most significant first.
 
-    Blocks are counted, not measured: the bound is as many blocks as could hold `leak_bytes`, at least one. The detector finds
-    out whether they do hold them before an alert.
+    Blocks are counted, not measured: the bound is the number of blocks that could contain `leak_bytes`, at least one. The
+    detector checks their size before an alert.
     """
     return (
         Signal("threads", "threads", "threads", _RARELY),
@@ -73,13 +73,13 @@ def signals(leak_bytes: int) -> tuple[Signal, ...]:
 
 @dataclass(frozen=True)
 class Trend:
-    """Growth of one value, by the request."""
+    """Growth of one value per request."""
 
     slope: float
     #: Bounds of the slope.
     low: float
     high: float
-    #: Standard deviation of the points from it, in the value's unit.
+    #: Standard deviation of the points from the line, in the value's unit.
     spread: float
     #: Requests, and the value, at the first and the last point.
     requests: tuple[int, int]
@@ -87,7 +87,7 @@ class Trend:
 
     @property
     def is_clear(self) -> bool:
-        """Whether it grew by far more than its noise."""
+        """Whether the growth is far above the noise."""
         return self.slope * (self.requests[1] - self.requests[0]) >= _CLEAR_DEVIATIONS * self.spread
 
 
@@ -107,7 +107,7 @@ def trend(requests: Values, values: Values) -> Trend:
 def is_steady(requests: Values, values: Values, min_per_request: float) -> bool:
     """Whether every part of the points lies above the part before by at least half of `min_per_request` for each request.
 
-    Cheap, and almost always false. It also tells steps, such as a cache that was allocated, from steady growth.
+    Cheap, and almost always false. It also distinguishes steps, such as the allocation of a cache, from steady growth.
     """
     middles = [[median(part) for part in np.array_split(each, _PARTS)] for each in (requests, values)]
     steps = zip(*(pairwise(each) for each in middles), strict=True)
@@ -115,26 +115,26 @@ def is_steady(requests: Values, values: Values, min_per_request: float) -> bool:
 
 
 def _ranks(points: int, pairs: int, correlation: float) -> tuple[int, int]:
-    """Return which of the sorted slopes bound the true one, by the variance of Kendall's statistic."""
+    """Return the indexes of the sorted slopes that bound the true slope, by the variance of Kendall's statistic."""
     spread = _Z * math.sqrt(points * (points - 1) * (2 * points + 5) / 18 * (1 + correlation) / (1 - correlation))
     return max(0, math.floor((pairs - spread) / 2)), min(pairs - 1, math.ceil((pairs + spread) / 2))
 
 
 def _correlation(residuals: Values) -> float:
-    """Return how much each point follows the one before it: 0 for not at all."""
+    """Return the autocorrelation of the residuals; 0 for independent points."""
     centred = residuals - residuals.mean()
     variance = float(centred @ centred)
     if not variance:
         return 0.0
     found = float(centred[1:] @ centred[:-1]) / variance
-    # For few points the estimate is too low by this much (Kendall 1954).
+    # For few points the estimate is too low by this amount (Kendall 1954).
     return min(_MAX_CORRELATION, max(0.0, found + (1 + 4 * found) / len(residuals)))
 
 
 class History:
-    """The last points of a worker since it warmed up, or since the last verdict, and which of their values grow.
+    """The recent points of a worker since its warm-up or the last result, and which of their values grow.
 
-    Its memory is allocated at once: a history that grew would be found to be a leak.
+    Its memory is allocated at once: a growing history would be detected as a leak.
     """
 
     def __init__(self, signals: tuple[Signal, ...]) -> None:
@@ -146,7 +146,7 @@ class History:
         self._only_blocks = False
 
     def add(self, point: MemorySample) -> None:
-        """Take a point; its values should be the lowest since the point before."""
+        """Add a point; its values should be the lowest since the point before."""
         self._points[:-1] = self._points[1:]
         values = (value_of(point, signal) for signal in self._signals)
         self._points[-1] = [point.requests, *(math.nan if value is None else value for value in values)]
@@ -154,7 +154,7 @@ class History:
         self._unseen += 1
 
     def clear(self) -> None:
-        """Forget all points."""
+        """Remove all points."""
         self._points.fill(math.nan)
         self._count = self._unseen = 0
         self._only_blocks = False
@@ -166,7 +166,7 @@ class History:
         return requests, values
 
     def growing(self, ignored: Collection[str] = ()) -> Mapping[Signal, Trend]:
-        """Return what grows with every request, by the newest points; signals of `ignored` kinds are left out."""
+        """Return the signals that grow with every request, by the newest points, without `ignored` kinds."""
         if self._unseen < _STRIDE:
             return {}
         self._unseen = 0
@@ -175,9 +175,9 @@ class History:
         return {} if self._is_doubtful(found) else found
 
     def _is_doubtful(self, found: Collection[Signal]) -> bool:
-        """Whether only blocks grow, and did not at the last look: every leak of the C heap has some blocks, too.
+        """Whether only blocks grow, for the first time: every leak of the C heap has some blocks, too.
 
-        One look later the C heap's growth is seen as well, and it is known which of them weighs more.
+        The next evaluation detects the growth of the C heap as well, and which of the two is larger.
         """
         was, self._only_blocks = self._only_blocks, bool(found) and all(signal.unit == "blocks" for signal in found)
         return self._only_blocks and not was
@@ -203,20 +203,20 @@ def value_of(sample: MemorySample, signal: Signal) -> float | None:
 
 
 class SustainedGrowth:
-    """The article's rule: growth over a fraction, sustained from sample to sample, however slow it is by the request."""
+    """Sustained growth: more than a fraction above the first sample, rising from sample to sample, at any rate per request."""
 
     def __init__(self, growth: float) -> None:
-        """Find growth over that fraction of the first sample."""
+        """Detect growth above this fraction of the first sample."""
         self._growth = growth
         self._first: float | None = None
         self._last: deque[tuple[int, float]] = deque(maxlen=_ROW + 1)
 
     def add(self, requests: int, value: float) -> Trend | None:
-        """Take the next sample; return its growth if it is an alert, after which the rule begins anew."""
+        """Add the next sample; return its growth if it is an alert, after which the rule starts again."""
         if self._first is None:
             self._first = value
         self._last.append((requests, value))
-        # Noise around a level rises three times in a row now and then, but not by this much each time.
+        # Noise around a level rises three times in a row at times, but not by this much each time.
         step = self._growth * self._first / (2 * _ROW)
         rises = [after - before > step for (_, before), (_, after) in pairwise(self._last)]
         if len(rises) < _ROW or not all(rises) or value <= self._first * (1 + self._growth):

@@ -15,22 +15,22 @@ from loader.config.settings import WatchdogSettings
 
 log = logging.getLogger("chorus.watchdog")
 
-#: Between two looks, which take 0.2 ms each.
+#: Pause between two samples, which take 0.2 ms each.
 _PAUSE_S = 0.05
-#: After this long without a request, a last sample is taken, when free memory was given back.
+#: After this long without a request, a last sample is taken, when free memory has been returned.
 _REST_S = 1.0
-#: Between two readings of the USS: while there is work, and otherwise.
+#: Interval of USS readings: while there is work, and otherwise.
 _USS_BUSY_S, _USS_REST_S = 60.0, 10.0
-#: Between two attempts to get permission to end.
+#: Interval of attempts to get permission to end.
 _TURN_S = 1.0
-#: After a look that failed.
+#: Pause after a sample that failed.
 _FAILED_S = 60.0
 
 
 class Watchdog:
-    """Watches one worker. May be made before the fork; `begin` belongs after it.
+    """Watches one worker. Can be made before the fork; `begin` is called after it.
 
-    A thread that sleeps until there was work. None of its errors reaches a request.
+    Its thread sleeps until there is work. Its errors do not reach requests.
     """
 
     def __init__(
@@ -46,12 +46,12 @@ class Watchdog:
         """Watch according to `settings`.
 
         Args:
-            settings: how closely to look, and the action after an alert.
+            settings: sampling rate, thresholds, and the action after an alert.
             note: receives every sample, at most twenty a second.
-            alerted: receives the kind of leak (`scoreboard.layout.LEAKS`), once an alert.
-            take_turn: returns whether this worker may be replaced now; called until it may.
+            alerted: receives the kind of leak (`scoreboard.layout.LEAKS`) at each alert.
+            take_turn: returns whether this worker may be replaced now; called until it returns True.
             replace: ends this worker between two requests.
-            device_bytes: bytes that the device's allocator has handed out; None if there is no device.
+            device_bytes: bytes allocated by the device's allocator; None if there is no device.
             now_s: a clock.
         """
         self._settings = settings
@@ -67,11 +67,11 @@ class Watchdog:
         self._stopped = threading.Event()
         self._awake = threading.Event()
         self._thread: threading.Thread | None = None
-        #: Syntheses at which the next look is due.
+        #: Number of syntheses at which the next sample is due.
         self._due = 1
         self._judged = 0
         self._waits_for_turn = False
-        #: Voices that have spoken here; each takes memory when it begins to, above all of a device.
+        #: Voices that have spoken here; each allocates memory at its first speech, above all on a device.
         self._voices: set[str] = set()
         self._uss_bytes: int | None = None
         self._uss_at_s = 0.0
@@ -98,13 +98,13 @@ class Watchdog:
             self._thread.join()
 
     def synthesised(self, voice: str) -> None:
-        """Count a synthesis by `voice` that has given back its memory. From any thread; takes 10 us."""
+        """Count a synthesis by `voice` that has freed its memory. Called from any thread; takes 10 us."""
         self._voices.add(voice)
         if self._low_water.add(self._gauges.heap()) >= self._due:
             self._awake.set()
 
     def look(self) -> None:
-        """Take a sample and judge it. The thread calls it; tests may as well."""
+        """Take a sample and evaluate it. Called by the thread; tests may call it too."""
         self._sweeper.sweep()
         heap = self._gauges.heap()
         requests = self._low_water.served
@@ -168,7 +168,7 @@ class Watchdog:
     def _survive(self, look: Callable[[], None]) -> None:
         try:
             look()
-        except Exception as error:  # such as no free descriptor: there may be one later
+        except Exception as error:  # such as no free descriptor: a later sample may succeed
             log.error("watchdog.failed", exc_info=error)
             self._stopped.wait(_FAILED_S)
 

@@ -21,7 +21,7 @@ from loader.errors import ArtifactError, IntegrityError
 
 #: Engines, each a module of `loader.engines` and of `loader.bake`.
 ENGINES = ("onnx", "pytorch", "coqui")
-#: Raised whenever the meaning of any file in an artifact changes.
+#: Version of the format; raise it when the meaning of any file in an artifact changes.
 FORMAT = 6
 MANIFEST = "manifest.json"
 PRECISION = "fp32"
@@ -73,7 +73,7 @@ class Platform:
     cpu_level: str
 
 
-#: Returns the platform by an engine's name.
+#: Returns the platform of an engine.
 PlatformOf = Callable[[str], Platform]
 
 
@@ -91,7 +91,7 @@ class Manifest:
     voice: VoiceFacts
     #: None if the engine has a front end of its own.
     text: TextFacts | None
-    #: For the engine alone.
+    #: Facts for the engine only.
     network: Mapping[str, Any]
 
 
@@ -156,7 +156,7 @@ def open_artifact(
 
 
 def is_artifact(directory: Path) -> bool:
-    """Whether `directory` has a manifest and is no model directory."""
+    """Whether `directory` has a manifest and is not a model directory."""
     return (directory / MANIFEST).is_file()
 
 
@@ -219,7 +219,7 @@ def _open_file(path: Path, facts: Mapping[str, Any], map_file: bool, hashed: Has
             if size_bytes != facts["bytes"]:
                 raise IntegrityError(path, f"{facts['bytes']} bytes", f"{size_bytes} bytes", _REBAKE)
             if map_file and size_bytes:
-                # MAP_SHARED with PROT_READ alone: a stray write is a crash, never a private copy.
+                # MAP_SHARED with PROT_READ only: a stray write is a crash, never a private copy.
                 content: mmap.mmap | bytes = mmap.mmap(file.fileno(), 0, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
             else:
                 content = file.read()
@@ -230,7 +230,7 @@ def _open_file(path: Path, facts: Mapping[str, Any], map_file: bool, hashed: Has
     if found != facts["sha256"]:
         raise IntegrityError(path, f"sha256 {facts['sha256']}", f"sha256 {found}", _REBAKE)
     if isinstance(content, mmap.mmap):
-        # The pages stay in the page cache but leave this process: a voice that never speaks costs nothing.
+        # The pages stay in the page cache but leave this process: a voice that is not used costs no memory.
         content.madvise(mmap.MADV_DONTNEED)
     return content
 

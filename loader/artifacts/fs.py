@@ -52,8 +52,8 @@ _REMEDIES = {
     errno.EACCES: "let user {user} write there",
     errno.EPERM: "let user {user} write there",
     errno.EROFS: "make it writable",
-    errno.ENOTDIR: "remove the file that stands in the place of a folder",
-    errno.EEXIST: "remove the file that stands in the place of a folder",
+    errno.ENOTDIR: "remove the file that is in the place of a folder",
+    errno.EEXIST: "remove the file that is in the place of a folder",
     errno.ENAMETOOLONG: "choose a shorter path",
 }
 
@@ -95,7 +95,7 @@ def remedy_for(error: OSError) -> str:
 
 
 def refuse_shortage(path: Path, error: OSError) -> None:
-    """Refuse an error that is a shortage of the system and not of the file.
+    """Raise for an error that is a shortage of the system and not of the file.
 
     Raises:
         ShortageError: open files, processes or memory have run out.

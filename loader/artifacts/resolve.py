@@ -21,7 +21,7 @@ from loader.errors import BakeError, IntegrityError, MissingPackageError, ModelN
 
 _ROOT = Path(__file__).resolve().parents[2]
 _BY_HAND = "or set model_path to an artifact baked elsewhere"
-#: Raised when the embedded voice is built in another way.
+#: Version of the embedded voice; raise it when the voice is built differently.
 EMBEDDED_VERSION = "joe-1.0.0"
 _COQUI_NAME = re.compile(r"tts_models(/\w[\w.-]*){3}")
 

@@ -1,4 +1,4 @@
-"""The store: folders that are published atomically, also if the process is killed or the disk is full."""
+"""The store: folders that are published atomically, even if the process is killed or the disk is full."""
 
 import shutil
 import tempfile

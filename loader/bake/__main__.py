@@ -1,4 +1,4 @@
-"""The bake child's commands. Prints one line a stage on standard error."""
+"""The commands of the bake child. Each stage prints one line on standard error."""
 
 import ctypes
 import logging
@@ -41,7 +41,7 @@ def voice(source: Path, target: Path, engine: str) -> None:
     """Bake the model directory SOURCE into the empty folder TARGET, for ENGINE."""
     from loader.bake.voice import bake_voice
 
-    with _failures_named(target):
+    with _name_failures(target):
         bake_voice(source, target, engine, _stage)
 
 
@@ -56,7 +56,7 @@ def embedded(target: Path) -> None:
     with _stage("rebuilding the embedded voice"):
         from loader.bake.embedded import build_embedded
 
-        with _failures_named(target):
+        with _name_failures(target):
             build_embedded(target)
 
 
@@ -72,7 +72,7 @@ def fetch(name: str, target: Path) -> None:
     with _stage(f"downloading {name}"):
         from loader.bake.fetch import fetch_model
 
-        with _failures_named(target):
+        with _name_failures(target):
             fetch_model(name, target)
 
 
@@ -94,8 +94,8 @@ def _stage(title: str) -> Iterator[None]:
 
 
 @contextmanager
-def _failures_named(target: Path) -> Iterator[None]:
-    """Add the place and the remedy to file system errors, whose text may name no file."""
+def _name_failures(target: Path) -> Iterator[None]:
+    """Add the path and the remedy to file system errors, whose text may name no file."""
     try:
         yield
     except OSError as error:

@@ -50,7 +50,7 @@ def require_finite(tensors: Mapping[str, Any], path: Path) -> None:
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and (count := int((~torch.isfinite(tensor)).sum())):
             found = f"{count} of {tensor.numel()} values of {name!r} that are NaN or infinite"
-            raise IntegrityError(path, "finite weights", found, "train it again, or fetch a sound release")
+            raise IntegrityError(path, "finite weights", found, "train it again, or fetch an intact release")
 
 
 def one_line(error: Exception) -> str:

@@ -9,7 +9,7 @@ from loader.artifacts.release import VERSION_FILE, VOCODER_CONFIG_FILE, seal_rel
 from loader.errors import FetchError, ModelNotFoundError
 
 MODEL_FILE, VOCODER_FILE = "model_file.pth", "vocoder.pth"
-#: Configurations, weights, vocabularies, and statistics of spectrograms.
+#: Files to copy: configurations, weights, vocabularies, and statistics of spectrograms.
 _SUFFIXES = (".json", ".npy", ".pth", ".txt")
 
 
@@ -23,7 +23,7 @@ def fetch_model(name: str, directory: Path) -> None:
     from TTS.utils.manage import ModelManager
 
     with tempfile.TemporaryDirectory(dir=directory) as aside:
-        # Not Coqui's own folder: there, the remains of a failed download count as downloaded.
+        # Not Coqui's own folder: there, partial downloads count as complete.
         manager = ModelManager(output_prefix=aside, progress_bar=True)
         if name not in manager.list_tts_models():
             raise ModelNotFoundError(f"model_path {name!r}: Coqui lists no such model")

@@ -23,7 +23,7 @@ from loader.errors import BakeError
 _OPSET = 17
 #: Smaller constants stay in the graph file: they are shapes and scalars.
 _MIN_WEIGHT_BYTES = 1024
-#: Convolutions of fewer channels than two blocks gain nothing from the blocked layout.
+#: Convolutions with fewer channels than two blocks do not benefit from the blocked layout.
 _MIN_CHANNELS = 32
 
 
@@ -106,7 +106,7 @@ def _export(
 ) -> None:
     plain = path.with_suffix(".plain")
     with warnings.catch_warnings():
-        # The tracing exporter is marked as old, but the new one cannot trace the duration flow's splines.
+        # The tracing exporter is deprecated, but the new one cannot trace the duration flow's splines.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module.eval(),
@@ -150,7 +150,7 @@ def _optimize(plain: Path, path: Path) -> None:
 
 
 def _require_room(directory: Path, size_bytes: int) -> None:
-    """Find the reason that ONNX Runtime's error does not have.
+    """Raise the error that ONNX Runtime does not report.
 
     Raises:
         OSError: the disk has no room for that size.

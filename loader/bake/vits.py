@@ -159,7 +159,7 @@ def _load_weights(model: Any, weights: Any, release: Release) -> None:
     missing = [key for key in result.missing_keys if not key.startswith(_TRAINING_ONLY)]
     unexpected = [key for key in result.unexpected_keys if not key.startswith((*_TRAINING_ONLY, "speaker_encoder."))]
     if missing or unexpected:
-        raise BakeError(f"{path}: missing weights: {some(missing)}; weights nothing takes: {some(unexpected)}")
+        raise BakeError(f"{path}: missing weights: {some(missing)}; unexpected weights: {some(unexpected)}")
 
 
 def _require_finite(model: Any, release: Release) -> None:

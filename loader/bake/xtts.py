@@ -20,7 +20,7 @@ from loader.errors import ArtifactError, BakeError
 _SPEAKERS_FILE = "speakers_xtts.pth"
 #: A recording of this name registers the speaker NAME.
 _RECORDING_PREFIX, _RECORDING_SUFFIX = "speaker_", ".wav"
-#: Second names of parts in old checkpoints.
+#: Alternative names of parts in old checkpoints.
 _ALIASES = ("gpt.gpt_inference.", "gpt.gpt.wte.")
 
 Latents = tuple[torch.Tensor, torch.Tensor]

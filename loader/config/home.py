@@ -1,4 +1,4 @@
-"""The home folder, which a process may lack: a user without an entry in the user database, started without HOME."""
+"""The home folder, which a process may not have: a user without an entry in the user database, started without HOME."""
 
 import atexit
 import os
@@ -21,21 +21,21 @@ def home_folder() -> str | None:
     return home if os.path.isabs(home) else None
 
 
-def expanded(written: str) -> str | None:
-    """Return `written` with its `~` replaced; None if there is no home folder.
+def expand_home(path: str) -> str | None:
+    """Return a path with its `~` replaced; None if there is no home folder.
 
     Unlike Path.expanduser, this keeps `~name` as it is if there is no such user.
     """
-    if written != "~" and not written.startswith("~/"):
-        return os.path.expanduser(written)
+    if path != "~" and not path.startswith("~/"):
+        return os.path.expanduser(path)
     home = home_folder()
-    return None if home is None else os.path.join(home, written[2:])
+    return None if home is None else os.path.join(home, path[2:])
 
 
 def provide_cache_folder() -> None:
     """Provide a cache folder for libraries: the user's, else one that is removed when this process ends.
 
-    numba and librosa look for one when they are imported, and fail with a traceback if the home folder is missing or
+    numba and librosa search for one when they are imported, and fail with a traceback if the home folder is missing or
     cannot be written. Sets XDG_CACHE_HOME, for this process and its children.
 
     Raises:

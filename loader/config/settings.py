@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from msgspec import Meta
 
-from loader.config.home import expanded
-from loader.config.validation import Address, Device, Digest, Label, Problem, Text, keys_of, shown, validate
+from loader.config.home import expand_home
+from loader.config.validation import Address, Device, Digest, Label, Problem, Text, format_value, keys_of, validate
 from loader.config.yaml import read_document
 from loader.errors import ConfigError
 
@@ -29,8 +29,8 @@ class VoiceSettings:
     version: Annotated[Label | None, Meta(description="as `version` above")] = None
     aliases: Annotated[tuple[Text, ...], Meta(description="further names for the same voice")] = ()
     engine: Annotated[_Engine | None, Meta(description="as `engine` above, for this voice")] = None
-    speaker: Annotated[Label | None, Meta(description="who speaks unless a request says otherwise; default: the voice's first")] = None
-    language: Annotated[Label | None, Meta(description="what it speaks unless a request says otherwise, and the name of an only language; default: the voice's first")] = None
+    speaker: Annotated[Label | None, Meta(description="speaker of requests without one; default: the voice's first")] = None
+    language: Annotated[Label | None, Meta(description="language of requests without one, and the name of an only language; default: the voice's first")] = None
     length_scale: Annotated[_LengthScale | None, Meta(description="as `speech.length_scale`, for this voice")] = None
     noise_scale: Annotated[_NoiseScale | None, Meta(description="as `speech.noise_scale`, for this voice")] = None
     noise_scale_duration: Annotated[_NoiseScale | None, Meta(description="as `speech.noise_scale_duration`, for this voice")] = None
@@ -52,7 +52,7 @@ class Limits:
     text_characters: Annotated[int, Meta(ge=1, le=1_000_000, description="longest text of one request; longer is refused with 413, never cut")] = 20_000
     audio_s: Annotated[float, Meta(ge=1.0, le=604_800.0, description="longest audio of one whole file or of captions, in seconds; longer is refused with 413; streams may be of any length")] = 7_200.0
     answer_bytes: Annotated[int, Meta(ge=65_536, le=4_294_967_295, description="largest whole answer, kept in the system's folder of temporary files while it is made; larger is refused with 413; streams may be of any size")] = 134_217_728
-    silence_s: Annotated[float, Meta(ge=0.0, le=604_800.0, description="longest silence between all sentences of one request together, in seconds; longer is refused with 413")] = 3_600.0
+    silence_s: Annotated[float, Meta(ge=0.0, le=604_800.0, description="longest total silence between the sentences of one request, in seconds; longer is refused with 413")] = 3_600.0
     body_bytes: Annotated[int, Meta(ge=1_024, le=16_777_216, description="largest request body; larger is refused with 413")] = 262_144
 
 
@@ -73,15 +73,15 @@ class WatchdogSettings:
     every: Annotated[int, Meta(ge=10, le=1_000_000, description="syntheses of a worker between two samples of `tracemalloc` and of the device's allocator")] = 1_000
     growth: Annotated[float, Meta(ge=0.01, le=10.0, description="sustained growth of those two that is an alert, as a fraction")] = 0.1
     leak_bytes: Annotated[int, Meta(ge=16, le=1_073_741_824, description="steady growth that is an alert, in bytes a request")] = 512
-    action: Annotated[Literal["log", "trim", "replace"], Meta(description="what an alert is followed by: `log`, `trim`, or `replace` (the worker, between two requests)")] = "log"
-    trace: Annotated[bool, Meta(description="keep `tracemalloc` on; false traces the last 40 syntheses before each sample, and some dozens after a suspicion")] = False
+    action: Annotated[Literal["log", "trim", "replace"], Meta(description="action after an alert: `log`, `trim`, or `replace` (the worker, between two requests)")] = "log"
+    trace: Annotated[bool, Meta(description="keep `tracemalloc` on; false traces the last 40 syntheses before each sample, and some dozens when growth is suspected")] = False
 
 
 @dataclass(frozen=True)
 class ApiKeys:
     """Authentication."""
 
-    sha256: Annotated[tuple[Digest, ...], Meta(extra={"is_secret": True}, description="hashes of the API keys that may ask for speech, as `chorus key` prints them; default: no key is needed")] = ()
+    sha256: Annotated[tuple[Digest, ...], Meta(extra={"is_secret": True}, description="hashes of the accepted API keys, as `chorus key` prints them; default: no key is needed")] = ()
     public_listings: Annotated[bool, Meta(description="models and voices are listed without a key too, as Open WebUI asks for them")] = True
 
 
@@ -90,7 +90,7 @@ class SpeechSettings:
     """How voices speak unless a request says otherwise; None is the voice's own value."""
 
     sentence_pause_s: Annotated[float, Meta(ge=0.0, le=10.0, description="silence between sentences, in seconds (Coqui's own servers use 0.45)")] = 0.45
-    length_scale: Annotated[_LengthScale | None, Meta(description="slower above 1, faster below; default: what the voice was trained with")] = None
+    length_scale: Annotated[_LengthScale | None, Meta(description="slower above 1, faster below; default: as trained")] = None
     noise_scale: Annotated[_NoiseScale | None, Meta(description="variation of the sound; default: the voice's own")] = None
     noise_scale_duration: Annotated[_NoiseScale | None, Meta(description="variation of the rhythm; default: the voice's own")] = None
     first_clause: Annotated[bool, Meta(description="a long first sentence is cut after its first clause, so that audio starts early")] = True
@@ -101,11 +101,11 @@ class SpeechSettings:
 class Settings:
     """The whole file."""
 
-    #: None once loaded: `voices` then has the one voice.
+    #: None once loaded: `voices` then contains the only voice.
     model_path: Annotated[Text | None, Meta(description="a Coqui model directory, a baked artifact, a Coqui model name (`tts_models/...`), or `embedded/joe`")] = None
-    version: Annotated[Label | None, Meta(description="what the model's version.txt must say; default: any version")] = None
+    version: Annotated[Label | None, Meta(description="required content of the model's version.txt; default: any")] = None
     device: Annotated[Device, Meta(description="`cpu`, `cuda` or `cuda:N`; voices of the `onnx` engine speak on the CPU in any case")] = "cpu"
-    device_retry_after_s: Annotated[Annotated[float, Meta(ge=1.0, le=31_536_000.0)] | None, Meta(description="how long the device is left alone after its memory was full, in seconds; default: until the marker is reset")] = None
+    device_retry_after_s: Annotated[Annotated[float, Meta(ge=1.0, le=31_536_000.0)] | None, Meta(description="how long the device is not used after its memory was full, in seconds; default: until the marker is reset")] = None
     use_cache: Annotated[bool, Meta(description="keep baked artifacts in `cache_dir`; false bakes anew at every start")] = True
     mmap: Annotated[bool, Meta(description="map the weights (shared, read on demand); false reads them into the master's memory")] = True
     quantization: Annotated[Quantization, Meta(description="int8, as in the article")] = Quantization()
@@ -133,7 +133,7 @@ class Settings:
         Raises:
             ConfigError: it counts from the home folder, and there is none. What needs no cache does not ask.
         """
-        anchored = _anchored(self.cache_folder, self.path.parent)
+        anchored = _resolve_path(self.cache_folder, self.path.parent)
         if anchored is None:
             raise ConfigError(self.path, [f"cache_dir: {_NO_HOME}"])
         return anchored
@@ -188,22 +188,22 @@ def load_settings(path: str | Path) -> Settings:
     voices = settings.voices
     if settings.model_path is not None:
         voices = (VoiceSettings(Path(settings.model_path).name, settings.model_path, settings.version),)
-    cache = _anchored(settings.cache_folder, path.parent)
+    cache = _resolve_path(settings.cache_folder, path.parent)
     return replace(
         settings,
         path=path,
         model_path=None,
         version=None,
-        voices=_located(voices, path),
+        voices=_resolve_model_paths(voices, path),
         cache_folder=settings.cache_folder if cache is None else str(cache),
     )
 
 
-_NO_HOME = "'~' means nothing here: HOME is not set to an absolute path; write an absolute path, or set HOME"
+_NO_HOME = "'~' cannot be expanded: HOME is not set to an absolute path; write an absolute path, or set HOME"
 
 
 def _contradictions(document: Any) -> list[Problem]:
-    """Return what is wrong between keys. The document may have other problems too."""
+    """Return contradictions between keys. The document may have other problems too."""
     if not isinstance(document, dict):
         return []
     voices, model_path = document.get("voices"), document.get("model_path")
@@ -214,7 +214,7 @@ def _contradictions(document: Any) -> list[Problem]:
         )
     for name in ("model_path", "version"):
         if voices and document.get(name) is not None:
-            problems.append(Problem((name,), "cannot stand beside voices; move it into the list"))
+            problems.append(Problem((name,), "cannot be combined with voices; move it into the list"))
     api_keys = document.get("api_keys")
     if isinstance(api_keys, dict) and api_keys.get("sha256", []) == []:
         message = "no key is listed, so every client would be let in; chorus key makes one, or leave api_keys out"
@@ -233,30 +233,30 @@ def _names_used_twice(voices: list[Any]) -> list[Problem]:
             named += [(("voices", index, "aliases", position), alias) for position, alias in enumerate(aliases)]
         for where, name in named:
             if isinstance(name, str) and owners.setdefault(name, where) != where:
-                problems.append(Problem(where, f"{shown(name)} is already {'.'.join(map(str, owners[name]))}"))
+                problems.append(Problem(where, f"{format_value(name)} is already {'.'.join(map(str, owners[name]))}"))
     return problems
 
 
-def _located(voices: tuple[VoiceSettings, ...], path: Path) -> tuple[VoiceSettings, ...]:
-    """Anchor relative model directories to the configuration file's folder.
+def _resolve_model_paths(voices: tuple[VoiceSettings, ...], path: Path) -> tuple[VoiceSettings, ...]:
+    """Resolve relative model directories against the configuration file's folder.
 
     Raises:
         ConfigError: some count from the home folder, and there is none.
     """
-    located, problems = [], []
+    resolved, problems = [], []
     for voice in voices:
         is_name = voice.model_path.startswith(("embedded/", "tts_models/"))
-        anchored = voice.model_path if is_name else _anchored(voice.model_path, path.parent)
-        if anchored is None:
-            problems.append(f"model_path of voice {shown(voice.name)}: {_NO_HOME}")
+        model_path = voice.model_path if is_name else _resolve_path(voice.model_path, path.parent)
+        if model_path is None:
+            problems.append(f"model_path of voice {format_value(voice.name)}: {_NO_HOME}")
         else:
-            located.append(replace(voice, model_path=str(anchored)))
+            resolved.append(replace(voice, model_path=str(model_path)))
     if problems:
         raise ConfigError(path, problems)
-    return tuple(located)
+    return tuple(resolved)
 
 
-def _anchored(written: str, base: Path) -> Path | None:
-    """Return a path of the file as an absolute one; None if it counts from the home folder and there is none."""
-    path = expanded(written)
-    return None if path is None else (base / path).absolute()
+def _resolve_path(path: str, base: Path) -> Path | None:
+    """Return a path of the file as an absolute one; None if it is relative to the home folder and there is none."""
+    expanded = expand_home(path)
+    return None if expanded is None else (base / expanded).absolute()

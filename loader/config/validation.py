@@ -23,13 +23,13 @@ T = TypeVar("T")
 
 _ADDRESS = re.compile(r"unix:\S+|(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}")
 _MAX_PORT = 65_535
-#: Linux has room for 107, and a byte that ends the path.
+#: Linux has room for 107 bytes, and a byte that ends the path.
 _MAX_SOCKET_PATH_BYTES = 107
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with one value."""
+    """A problem with one value."""
 
     #: Keys and list indices from the top of the document.
     path: tuple[Any, ...]
@@ -60,7 +60,7 @@ class Declaration:
 
     @property
     def expected(self) -> str:
-        """What a value must be, in words."""
+        """The accepted values, in words."""
         if expected := self.extra("expected"):
             return str(expected)
         if dataclasses.is_dataclass(self.type):
@@ -76,7 +76,7 @@ class Declaration:
 class Key:
     """One key of a dataclass."""
 
-    #: The name of the field. The key has the same name, or that of `key` in the field's metadata; with None there, no key.
+    #: The name of the field. The key has the same name, or that of `key` in the field's metadata; if that is None, it is no key.
     field: str
     declaration: Declaration
     default: Any
@@ -129,7 +129,7 @@ def declaration_of(hint: Any) -> Declaration:
 
 def _convert_keys(kind: Any, value: Any, path: tuple[Any, ...], problems: list[Problem], ignore_unknown: bool) -> Any:
     if not isinstance(value, dict):
-        problems.append(Problem(path, f"expected keys and values, found {shown(value)}"))
+        problems.append(Problem(path, f"expected keys and values, found {format_value(value)}"))
         return None
     keys, before = keys_of(kind), len(problems)
     if not ignore_unknown:
@@ -156,7 +156,7 @@ def _convert(declaration: Declaration, value: Any, path: tuple[Any, ...], proble
     try:
         return msgspec.convert(parse(value) if parse else value, declaration.hint)
     except msgspec.ValidationError:
-        found = "" if declaration.extra("is_secret") else f"{_separator(declaration)} found {shown(value)}"
+        found = "" if declaration.extra("is_secret") else f"{_separator(declaration)} found {format_value(value)}"
         problems.append(Problem(path, f"expected {declaration.expected}{found}"))
     except UnicodeEncodeError:  # a lone surrogate, which is in no choice
         problems.append(Problem(path, f"expected {declaration.expected}"))
@@ -177,12 +177,12 @@ def _unknown(name: Any, known: dict[str, Key]) -> str:
 
 
 def _format_part(part: Any) -> str:
-    """Return one key of a path; a key that looks like none is quoted and cut, since the file chose it."""
+    """Return one key of a path; an unusual key is quoted and cut, since the file chose it."""
     written = str(part)
-    return written if written.isprintable() and len(written) <= 60 else shown(part)
+    return written if written.isprintable() and len(written) <= 60 else format_value(part)
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Return a value as messages show it: quoted, and cut after 60 characters."""
     written = "nothing" if value is None else repr(value)
     return written if len(written) <= 60 else written[:57] + "..."
@@ -195,13 +195,13 @@ def parse_address(value: Any) -> Any:
         ValueError: it is neither, or a part of it is too large.
     """
     if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
-        raise ValueError(f"expected HOST:PORT or unix:PATH, found {shown(value)}")
+        raise ValueError(f"expected HOST:PORT or unix:PATH, found {format_value(value)}")
     if value.startswith("unix:"):
         size_bytes = len(os.fsencode(value.removeprefix("unix:")))
         if size_bytes > _MAX_SOCKET_PATH_BYTES:
             raise ValueError(f"expected a socket path of at most {_MAX_SOCKET_PATH_BYTES} bytes, found {size_bytes}")
     elif int(value.rpartition(":")[2]) > _MAX_PORT:
-        raise ValueError(f"expected a port from 0 to {_MAX_PORT}, found {shown(value)}")
+        raise ValueError(f"expected a port from 0 to {_MAX_PORT}, found {format_value(value)}")
     return value
 
 

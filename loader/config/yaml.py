@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from loader.config.validation import shown
+from loader.config.validation import format_value
 from loader.errors import ConfigError
 
 #: 14,000 API keys. The slowest of 27 hostile files of this size took 2.2 s to read (measured 2026-11-30).
@@ -30,9 +30,9 @@ def read_document(path: Path) -> Any:
     """Return the values of a YAML file; an empty file has no keys.
 
     Raises:
-        ConfigError: it is no file, no YAML, exceeds a bound, or has a key twice.
+        ConfigError: it is not a file, not YAML, exceeds a bound, or has a duplicate key.
     """
-    text = _decoded(path, _content(path))
+    text = _decode(path, _content(path))
     try:
         document = yaml.load(text, _BoundedLoader)  # noqa: S506
     except _RefusedError as error:
@@ -70,7 +70,7 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _decoded(path: Path, content: bytes) -> str:
+def _decode(path: Path, content: bytes) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -91,7 +91,7 @@ class _RefusedError(Exception):
     """YAML that is valid, and not accepted."""
 
     def __init__(self, mark: Any, message: str) -> None:
-        #: Counted from 1.
+        #: Line number, from 1.
         self.line = mark.line + 1
         super().__init__(message)
 
@@ -110,7 +110,7 @@ class _BoundedLoader(yaml.SafeLoader):
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent):
             if event.anchor in self.anchors and event.anchor not in self._sizes:
-                raise _RefusedError(event.start_mark, f"the alias {shown(event.anchor)} stands inside its own anchor")
+                raise _RefusedError(event.start_mark, f"the alias {format_value(event.anchor)} is inside its own anchor")
             self._add(self._sizes.get(str(event.anchor), 0), event)
             return super().compose_node(parent, index)
         before = self._nodes
@@ -125,7 +125,7 @@ class _BoundedLoader(yaml.SafeLoader):
         return node
 
     def compose_mapping_node(self, anchor: Any) -> Any:
-        # Before the dictionary is made: by then merged keys stand among the mapping's own.
+        # Before the dictionary is made, in which merged keys are among the mapping's own.
         node: Any = super().compose_mapping_node(anchor)
         lines: dict[str, int] = {}
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
@@ -133,7 +133,7 @@ class _BoundedLoader(yaml.SafeLoader):
             if key.value in lines:
                 first = lines[key.value]
                 raise _RefusedError(
-                    key.start_mark, f"the key {shown(key.value)} stands here twice, first in line {first}; join the two"
+                    key.start_mark, f"duplicate key {format_value(key.value)}, first in line {first}; join the two"
                 )
             lines[key.value] = line
         return node
@@ -146,7 +146,7 @@ class _BoundedLoader(yaml.SafeLoader):
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # PyYAML raises these for `!!int x`, `!!bool x` and `0x_`.
             kind = node.tag.removeprefix(_PREFIX)
-            message = f"expected a value of the kind {shown(kind)}, found {shown(node.value)}"
+            message = f"expected a value of the kind {format_value(kind)}, found {format_value(node.value)}"
             raise _RefusedError(node.start_mark, message) from error
 
     def _add(self, nodes: int, event: Any) -> None:
@@ -161,7 +161,8 @@ def _refuse_ambiguous(node: yaml.ScalarNode) -> None:
     """Refuse dates, numbers in base 8 or 60, and numbers of more digits than any key takes."""
     kind = node.tag.removeprefix(_PREFIX)
     if kind == "timestamp":
-        raise _RefusedError(node.start_mark, f"{shown(node.value)} is a date in YAML, which no key takes; put text in quotes")
+        message = f"{format_value(node.value)} is a date in YAML, which no key takes; put text in quotes"
+        raise _RefusedError(node.start_mark, message)
     if kind not in ("int", "float"):
         return
     if len(node.value) > MAX_NUMBER_CHARACTERS:
@@ -171,6 +172,5 @@ def _refuse_ambiguous(node: yaml.ScalarNode) -> None:
     digits = node.value.lstrip("+-")
     if ":" in digits or (kind == "int" and digits[:1] == "0" and digits[1:2].isdigit()):
         read_as = "base 60" if ":" in digits else "octal"
-        raise _RefusedError(
-            node.start_mark, f"{shown(node.value)} is a number in {read_as} in YAML; write it in base 10, or text in quotes"
-        )
+        message = f"{format_value(node.value)} is a number in {read_as} in YAML; write it in base 10, or text in quotes"
+        raise _RefusedError(node.start_mark, message)

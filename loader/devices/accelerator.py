@@ -18,8 +18,8 @@ from loader.retry import format_error
 
 log = logging.getLogger("chorus.loader")
 
-#: Times that `enter` raises the device's refusal, for the caller to try again, before it falls back to the CPU:
-#: one less than `Backoff.tries`, so that the last try of a warm-up succeeds on the CPU.
+#: Times that `enter` raises the device's error, so that the caller tries again, before it falls back to the CPU:
+#: one less than `Backoff.tries`, so that the last attempt of a warm-up succeeds on the CPU.
 MAX_REFUSALS = 2
 
 
@@ -41,7 +41,7 @@ class Device(Protocol):
         """Make the first call to the device in this process. Opening an open one does nothing.
 
         Raises:
-            DeviceError: it cannot be used; if `permanent`, another try does not help.
+            DeviceError: it cannot be used; if `permanent`, another attempt does not help.
             Exception: one that `is_out_of_memory` knows.
         """
         ...
@@ -59,7 +59,7 @@ class Device(Protocol):
         ...
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """Whether the error says that the device's memory is full."""
+        """Whether the error means that the device's memory is full."""
         ...
 
     def is_poisoned(self, error: BaseException) -> bool:
@@ -95,7 +95,7 @@ class Trouble:
 class Accelerator:
     """This process's use of one device.
 
-    Made once, in the master before the fork, where it touches nothing; every worker
+    Made once, in the master before the fork, where it does not touch the device; every worker
     enters the device for itself. Used by many threads.
     """
 
@@ -124,7 +124,7 @@ class Accelerator:
 
     @property
     def fallback(self) -> Fallback | None:
-        """Why this process does not use the device; None if it may."""
+        """The reason that this process does not use the device; None if it may."""
         return self._marker.read()
 
     @property
@@ -155,7 +155,7 @@ class Accelerator:
         find out for themselves, and a restarted server tries again.
 
         Raises:
-            DeviceError: the device refused, and another try may help; at most MAX_REFUSALS times.
+            DeviceError: the device refused, and another attempt may help; at most MAX_REFUSALS times.
         """
         with self._entering:
             if self.state in (State.IN_USE, State.POISONED):
@@ -176,7 +176,7 @@ class Accelerator:
             self.fall_back(trouble.why)
 
     def _refuse(self, error: DeviceError) -> None:
-        """Fall back in this process alone, unless another try may help.
+        """Fall back in this process only, unless another attempt may help.
 
         Raises:
             DeviceError: it may.
@@ -216,7 +216,7 @@ class Accelerator:
             self.release()
 
     def trouble(self, error: BaseException) -> Trouble | None:
-        """Return the device's failure; None if the error has another cause."""
+        """Return the failure if the device caused the error; else None."""
         if self._device.is_out_of_memory(error):
             return Trouble(format_error(error), is_out_of_memory=True)
         if self._device.is_poisoned(error):

@@ -1,4 +1,4 @@
-"""An NVIDIA device through torch. Imports torch when it is opened, and calls CUDA not before."""
+"""An NVIDIA device through torch. torch is imported when the device is opened, and CUDA is not called before."""
 
 import gc
 from typing import Any
@@ -72,7 +72,7 @@ class CudaDevice:
 
     def release(self) -> None:
         """Free the blocks that torch's allocator caches."""
-        # A tensor in a cycle is freed by the collector alone.
+        # A tensor in a cycle is freed by the collector only.
         gc.collect()
         _torch().cuda.empty_cache()
 

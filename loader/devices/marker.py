@@ -36,7 +36,7 @@ class Fallback:
 
 
 class Marker:
-    """The marker file. Looking for it costs one `stat`, so every use of the device looks.
+    """The marker file. A check for it costs one `stat`, so every use of the device checks.
 
     If the folder cannot be written, the marker is valid in this process only, as long as it
     lives. Made before the fork. Used by many threads; writers are serialized by `Accelerator`.

@@ -77,7 +77,7 @@ class Placement(Generic[Model]):
 
     def _attempt(self, accelerator: Accelerator, work: Callable[[Model], Result]) -> _Done[Result] | Trouble:
         try:
-            return _Done(work(self._copied(accelerator)))
+            return _Done(work(self._copy_on_device(accelerator)))
         except Exception as error:  # the device's library may raise anything
             trouble = accelerator.trouble(error)
             if trouble is None:
@@ -85,7 +85,7 @@ class Placement(Generic[Model]):
             # The error is dropped here, and with it the tensors in the frames of its traceback.
             return trouble
 
-    def _copied(self, accelerator: Accelerator) -> Model:
+    def _copy_on_device(self, accelerator: Accelerator) -> Model:
         with self._copying:
             if self._copy is None:
                 # Leaving the device changes the state first and drops copies then: no copy is made after that.

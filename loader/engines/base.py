@@ -23,7 +23,7 @@ class Prosody:
     noise_scale: float
     #: Variation of the rhythm.
     noise_scale_duration: float
-    #: How much faster than that, as a listener measures it.
+    #: The speed on top of that, as a measured ratio of durations.
     speed: float = 1.0
 
     @property

@@ -1,9 +1,9 @@
 """espeak-ng for this process: any text of one language in, IPA phonemes out.
 
 The library and its data come with the `espeakng-loader` package, not from the system.
-A text can end the process that reads it (see `espeak_library`), so a process of its own
-reads (`espeak_process`). A text that ends it is read again in smaller parts, and is an
-error only if one of them ends the process too.
+A text can crash the process that reads it (see `espeak_library`), so a separate process reads
+(`espeak_process`). A text that crashes it is read again in smaller parts, and is an error only if
+one of the parts crashes the process too.
 """
 
 import functools
@@ -24,14 +24,14 @@ __all__ = ["Espeak", "EspeakError"]
 log = logging.getLogger("chorus.loader")
 
 _LANGUAGE_FLAG = re.compile(r"\(.+?\)")
-#: Begin commands inside a text, such as another voice. A client's text must not contain commands.
+#: Start control sequences inside a text, such as another voice, which a client's text must not contain.
 _COMMAND_MARKS = {0x01: " ", 0x02: " "}
 #: Runs of letters and digits with the marks that belong to them, and every other character by itself.
 _PARTS = re.compile(r"[^\W_]+|\S")
 #: Of one clause. espeak-ng 1.52 has room for 1000 phonemes, of one to three characters each with their marks, and drops
 #: the rest: the shortest traces that were cut have 728 characters (2026-11-30).
 MAX_CLAUSE_PHONEMES = 600
-#: It has 800 bytes for a clause, and writes each syllable in nine.
+#: Its buffer for a clause has 800 bytes, nine for each syllable.
 MAX_HANGUL_SYLLABLES = 80
 _HANGUL = re.compile("[\uac00-\ud7a3]")
 
@@ -84,7 +84,7 @@ class Espeak:
 
         Raises:
             EspeakError: espeak-ng has no such language.
-            UnreadableTextError: a part of the text ends espeak-ng also when it is read alone.
+            UnreadableTextError: a part of the text crashes espeak-ng even if it is read alone.
             SynthesisError: the system cannot start a reader process.
         """
         plain = split_long_words(text.translate(_COMMAND_MARKS))
@@ -95,7 +95,7 @@ class Espeak:
         try:
             trace = self._shared.trace(text, language)
         except ReaderEndedError as error:
-            log.warning("espeak-ng ended over a text of %d characters in %s (%s); read in parts", len(text), language, error)
+            log.warning("espeak-ng crashed on %d characters in %s (%s); reading them in parts", len(text), language, error)
             self._shared.when_ended()
             return self._phonemize_parts(text, language)
         if _may_be_cut(text, trace) and len(halves := list(split_at_breaks(text, -(-len(text) // 2)))) > 1:
@@ -136,7 +136,7 @@ class _Shared:
     def process(self) -> EspeakProcess:
         """Return the reader process, started if this process has none. The lock is held."""
         if self._process is not None and self._process.owner_pid != os.getpid():
-            self.stop()  # it is the parent's
+            self.stop()  # it belongs to the parent process
         if self._process is None:
             self._process = EspeakProcess(self.library)
         return self._process

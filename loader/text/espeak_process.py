@@ -1,4 +1,4 @@
-"""espeak-ng in a process of its own: a text that ends it costs a few milliseconds.
+"""espeak-ng in a process of its own: a text that crashes it costs a few milliseconds.
 
 Three processes: this one sends requests; a *keeper*, forked from it, holds the library as it was
 before any text and forks a *reader* whenever there is none; the reader answers until a text ends

@@ -152,7 +152,7 @@ class TextFrontEnd:
     def clean(self, sentence: str, language: str) -> str:
         """Spell out numbers and abbreviations, and drop characters that are not spoken.
 
-        A text that the cleaner fails over stays as written: one strange number must not
+        A text on which the cleaner fails stays as written: one unusual number must not
         end a speech that may have been running for minutes.
         """
         if self._cleaner is None:

@@ -1,7 +1,7 @@
 """Long words: words over espeak-ng's limit, cut at the least audible place.
 
 espeak-ng 1.52 keeps the phonemes of one word in 200 bytes and silently drops the rest: of 60 times
-`w`, which it spells, it says 19, and of 84 nines 44. Much longer words overflow its buffers.
+`w`, which it spells, it reads 19, and of 84 nines 44. Much longer words overflow its buffers.
 So each character has a cost, the bytes that its phonemes may take, and a word is cut before the sum exceeds
 MAX_WORD_COST. Measured 2026-11-30: letters that are read take 1 to 3 bytes, digits 4 to 6, syllables of
 other scripts 2 to 4, letters that are spelled 4 to 13.

@@ -168,7 +168,7 @@ class Phonemizers:
 
 
 def phonemize_safely(phonemizer: Phonemizer, text: str) -> str:
-    """Return the phonemes of `text` without the characters that `phonemizer` fails over.
+    """Return the phonemes of `text` without the characters on which `phonemizer` fails.
 
     A text that fails is read in halves: one strange number must not end a speech that may
     have been running for minutes.

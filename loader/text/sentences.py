@@ -36,7 +36,7 @@ BLOCK_CHARACTERS = 4_096
 MARKS_TIMES_CHARACTERS = 256 * BLOCK_CHARACTERS
 _APOSTROPHES = "'’`"
 _NO_LETTER = re.compile(r"[^\w\s,;:-]")
-#: sentencex 1.0.32 fails over `B`, one of these, and a full stop; it treats each as a space.
+#: sentencex 1.0.32 panics on `B`, one of these, and a full stop; it treats each as a space.
 _PLAIN_SPACES = dict.fromkeys([0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000], " ")
 _NOT_SPACE = re.compile(r"\S")
 _CLAUSE_ENDS = ("; ", "；", ": ", "：", ", ", "，", "、", "､", " – ", " — ", "\n")

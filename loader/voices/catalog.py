@@ -91,7 +91,7 @@ class Catalog:
         there is no usable device, the voices speak on the CPU (see `Accelerator.enter`).
 
         Raises:
-            DeviceError: the device refused and another try may help, or it was lost.
+            DeviceError: the device refused and another attempt may help, or it was lost.
             LoaderError: a voice could not speak.
         """
         accelerator = self.accelerator

@@ -1,4 +1,4 @@
-"""app.logs: one line an event, in either format."""
+"""app.logs: one line per event, in both formats."""
 
 import json
 import logging
@@ -51,7 +51,7 @@ def test_fields_keep_their_names_and_values(lines):
         assert 'log=chorus.test event=speech.done chars=4 took_s=0.25 voice="a voice"' in written[0]
 
 
-def test_access_lines_which_carry_queries_are_not_written(lines):
+def test_access_lines_which_contain_queries_are_not_written(lines):
     assert "secret" not in "".join(lines[1])
 
 
@@ -75,11 +75,11 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
         ("", None),
     ],
 )
-def test_a_trace_is_followed_only_where_its_parent_is_valid(traceparent, found):
+def test_a_trace_is_continued_only_if_the_traceparent_is_valid(traceparent, found):
     assert found == trace_id_of(traceparent)
 
 
-def test_gunicorns_lines_name_exceptions_and_quote_none():
+def test_lines_of_gunicorn_name_the_exception_without_its_text():
     record = logging.LogRecord("gunicorn.error", logging.DEBUG, __file__, 1, "Ignored. %s after %d", (OSError("secret"), 3), None)
 
     assert HideExceptions().filter(record)
@@ -87,7 +87,7 @@ def test_gunicorns_lines_name_exceptions_and_quote_none():
     assert "filters" in logging_config("logfmt")["loggers"]["gunicorn.error"]
 
 
-def test_the_place_of_an_error_is_where_it_was_raised_first():
+def test_the_location_of_an_error_is_where_it_was_raised_first():
     try:
         int("secret")
     except ValueError as error:

@@ -32,11 +32,11 @@ REQUIRE = """
         ((500, 1000), 200, 300, 500),
     ],
 )
-def test_the_soft_limit_is_raised_up_to_the_hard_one(limits, needed, wanted, left):
+def test_the_soft_limit_is_raised_up_to_the_hard_limit(limits, needed, wanted, left):
     assert [None, left, limits[1]] == answer_of(REQUIRE, *limits, needed, wanted)
 
 
-def test_too_low_a_hard_limit_is_refused_with_the_number_needed():
+def test_too_low_a_hard_limit_is_refused_with_the_required_number():
     (status, message), *_ = answer_of(REQUIRE, 24, 24, 152, 1152)
 
     assert 71 == status
@@ -44,7 +44,7 @@ def test_too_low_a_hard_limit_is_refused_with_the_number_needed():
     assert re.fullmatch(expected, message)
 
 
-def test_every_voice_worker_and_admitted_request_counts():
+def test_voices_workers_and_admitted_requests_count():
     settings = SimpleNamespace(voices=["joe"], threads=4, admission=SimpleNamespace(queue=64, parked=32))
     needed = needed_to_serve(settings, workers=2)
     two = SimpleNamespace(voices=["joe", "amy"], threads=4, admission=SimpleNamespace(queue=64, parked=32))

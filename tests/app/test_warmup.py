@@ -1,4 +1,4 @@
-"""app.warmup: what a worker does before its first request, with a catalogue that fails by plan and a pause that remembers."""
+"""app.warmup: what a worker does before its first request, with a catalogue that fails as planned and recorded pauses."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ from tests.support.fake_device import FakeDevice, FullError
 
 
 class Worker:
-    """What `WarmUp` is given: opens a catalogue, or fails with the errors it has; remembers pauses and its end."""
+    """The callbacks of `WarmUp`: opens a catalogue or raises the given errors in turn; records pauses and stops."""
 
     def __init__(self, *errors, accelerator=None):
         self.errors = list(errors)
@@ -47,11 +47,11 @@ class Worker:
         return self.warm_up
 
 
-def entering(tmp_path, plan=None):
+def device(tmp_path, plan=None):
     return Accelerator(FakeDevice(plan), Marker(tmp_path))
 
 
-def test_where_the_master_opened_the_voices_and_there_is_no_device_there_is_nothing_to_do():
+def test_nothing_is_done_if_the_master_opened_the_voices_and_there_is_no_device():
     worker = Worker()
     worker.warm_up.open()
     before = threading.active_count()
@@ -70,30 +70,30 @@ def test_voices_that_the_master_left_closed_are_opened():
     assert (1, [], 0) == (worker.opened, worker.pauses, worker.stops)
 
 
-def test_a_request_waits_for_the_first_try():
-    asked, catalogue = threading.Event(), Catalog([])
+def test_a_request_waits_for_the_first_attempt():
+    released, catalogue = threading.Event(), Catalog([])
 
-    def open_when_asked():
-        assert asked.wait(60)
+    def open_when_released():
+        assert released.wait(60)
         return catalogue
 
-    warm_up = WarmUp(open_when_asked)
+    warm_up = WarmUp(open_when_released)
     warm_up.begin()
     with ThreadPoolExecutor(1) as requests:
         answer = requests.submit(lambda: warm_up.catalogue)
         assert not answer.done()
-        asked.set()
+        released.set()
         assert catalogue is answer.result(60)
 
 
-def test_a_request_waits_only_so_long():
+def test_a_request_waits_for_a_limited_time():
     with pytest.raises(WarmingUpError, match="try again in 1 s") as raised:
         WarmUp(pytest.fail, max_wait_s=0).catalogue
     assert (503, 1) == (raised.value.status, raised.value.retry_after_s)
 
 
-def test_the_device_is_entered_in_the_worker_and_not_before(tmp_path):
-    worker = Worker(accelerator=entering(tmp_path))
+def test_the_device_is_entered_in_the_worker_only(tmp_path):
+    worker = Worker(accelerator=device(tmp_path))
     worker.warm_up.open()
     before = worker.warm_up.is_ready, dict(worker.accelerator._device.calls)
 
@@ -103,7 +103,7 @@ def test_the_device_is_entered_in_the_worker_and_not_before(tmp_path):
     assert 1 == worker.opened
 
 
-def test_what_fails_is_tried_again_with_ever_longer_pauses_and_says_why():
+def test_failures_are_retried_with_growing_pauses_and_the_reason_is_shown():
     worker = Worker(OSError("no memory"), RuntimeError("still none"))
 
     assert worker.begin().is_ready
@@ -111,22 +111,22 @@ def test_what_fails_is_tried_again_with_ever_longer_pauses_and_says_why():
     assert [Progress(2, 3, "OSError: no memory"), Progress(3, 3, "RuntimeError: still none")] == worker.seen
 
 
-def test_while_it_is_tried_again_requests_are_told_when_to_come_back():
+def test_requests_during_retries_get_retry_after():
     worker = Worker(OSError(), OSError())
-    told = []
+    retries_s = []
 
     def pause(pause_s):
         with pytest.raises(WarmingUpError) as raised:
             worker.warm_up.catalogue
-        told.append(raised.value.retry_after_s)
+        retries_s.append(raised.value.retry_after_s)
 
     worker.warm_up._pause = pause
     worker.begin()
 
-    assert [2, 4] == told
+    assert [2, 4] == retries_s
 
 
-def test_after_the_last_try_it_waits_and_ends_with_a_status_that_leaves_the_others_alone():
+def test_after_the_last_attempt_the_worker_pauses_and_ends_with_a_status_that_keeps_the_server_running():
     worker = Worker(*[OSError(f"number {number}") for number in (1, 2, 3)])
 
     assert not worker.begin().is_ready
@@ -134,7 +134,7 @@ def test_after_the_last_try_it_waits_and_ends_with_a_status_that_leaves_the_othe
     assert Progress(3, 3, "OSError: number 3") == worker.seen[-1]
 
 
-def test_what_no_retry_could_cure_ends_it_with_its_own_status_after_one_long_pause(tmp_path):
+def test_a_permanent_error_ends_the_worker_with_its_own_status_after_one_long_pause(tmp_path):
     worker = Worker(IntegrityError(tmp_path, "this", "that", "mend it"))
 
     assert not worker.begin().is_ready
@@ -142,16 +142,16 @@ def test_what_no_retry_could_cure_ends_it_with_its_own_status_after_one_long_pau
     assert "expected this" in worker.warm_up.progress.reason
 
 
-def test_a_device_that_cannot_be_entered_at_first_is_tried_again(tmp_path):
-    worker = Worker(accelerator=entering(tmp_path, {"open": ([1], DeviceError)}))
+def test_entering_the_device_is_retried(tmp_path):
+    worker = Worker(accelerator=device(tmp_path, {"open": ([1], DeviceError)}))
     worker.warm_up.open()
 
     assert worker.begin().is_ready
     assert ([1.0], 1) == (worker.pauses, worker.opened)
 
 
-def test_a_device_that_is_full_is_left_and_the_worker_is_ready(tmp_path):
-    worker = Worker(accelerator=entering(tmp_path, {"open": ([1], FullError)}))
+def test_a_full_device_is_left_and_the_worker_is_ready(tmp_path):
+    worker = Worker(accelerator=device(tmp_path, {"open": ([1], FullError)}))
     worker.warm_up.open()
 
     assert worker.begin().is_ready
@@ -159,8 +159,8 @@ def test_a_device_that_is_full_is_left_and_the_worker_is_ready(tmp_path):
     assert "open number 1" in Marker(tmp_path).read().why
 
 
-def test_a_device_lost_while_warming_up_ends_the_worker_only_after_its_pauses(tmp_path):
-    worker = Worker(accelerator=entering(tmp_path))
+def test_a_device_lost_while_warming_up_ends_the_worker_after_its_pauses(tmp_path):
+    worker = Worker(accelerator=device(tmp_path))
     enter = worker.accelerator.enter
     worker.accelerator.enter = lambda: (enter(), worker.accelerator.poison("illegal memory access"))
     worker.warm_up.open()
@@ -169,8 +169,8 @@ def test_a_device_lost_while_warming_up_ends_the_worker_only_after_its_pauses(tm
     assert ([1.0, 2.0, 4.0], 75, 1) == (worker.pauses, worker.warm_up.exit_status, worker.stops)
 
 
-def test_a_device_lost_later_has_the_worker_replaced_at_once(tmp_path):
-    worker = Worker(accelerator=entering(tmp_path))
+def test_a_device_lost_later_ends_the_worker_at_once(tmp_path):
+    worker = Worker(accelerator=device(tmp_path))
     worker.warm_up.open()
     worker.begin()
     worker.accelerator.poison("illegal memory access")
@@ -179,7 +179,7 @@ def test_a_device_lost_later_has_the_worker_replaced_at_once(tmp_path):
     assert worker.warm_up.is_ready
 
 
-def test_a_worker_that_ends_meanwhile_waits_no_longer_and_tries_no_more():
+def test_a_worker_that_is_ending_stops_to_wait_and_to_retry():
     opened = []
 
     def fail():

@@ -1,4 +1,4 @@
-"""loader.retry: tries with growing pauses, on a pause that only records."""
+"""loader.retry: attempts with growing pauses, on a pause that only records."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from loader.retry import Backoff, format_error, with_retries
 
 
 class Failing:
-    """Fails as often as it has errors, then returns how often it was called."""
+    """Raises its errors in turn, then returns the number of calls."""
 
     def __init__(self, *errors):
         self.errors = list(errors)
@@ -20,7 +20,7 @@ class Failing:
         return self.calls
 
 
-def test_what_succeeds_is_done_once():
+def test_work_that_succeeds_is_done_once():
     pauses = []
 
     assert 1 == with_retries(Failing(), Backoff(), pauses.append)
@@ -28,30 +28,30 @@ def test_what_succeeds_is_done_once():
 
 
 def test_pauses_double_and_each_failure_is_reported():
-    pauses, told = [], []
+    pauses, reported = [], []
     work = Failing(OSError("one"), DeviceError("two"), ValueError("three"))
 
-    result = with_retries(work, Backoff(4, 0.5), pauses.append, lambda tried, error: told.append((tried, str(error))))
+    result = with_retries(work, Backoff(4, 0.5), pauses.append, lambda tried, error: reported.append((tried, str(error))))
 
     assert 4 == result
     assert [0.5, 1.0, 2.0] == pauses
-    assert [(1, "one"), (2, "two"), (3, "three")] == told
+    assert [(1, "one"), (2, "two"), (3, "three")] == reported
 
 
-def test_after_the_last_try_it_says_how_often_and_why():
-    pauses, told = [], []
+def test_after_the_last_attempt_the_error_has_the_count_and_the_reason():
+    pauses, reported = [], []
     last = RuntimeError("no  such\ndriver")
 
     with pytest.raises(WarmUpError, match="^failed 3 times, the last time with: RuntimeError: no such driver$") as raised:
-        with_retries(Failing(OSError(), OSError(), last), Backoff(), pauses.append, lambda *each: told.append(each[0]))
+        with_retries(Failing(OSError(), OSError(), last), Backoff(), pauses.append, lambda *each: reported.append(each[0]))
 
     assert last is raised.value.__cause__
     assert 75 == raised.value.exit_status
     assert [1.0, 2.0] == pauses
-    assert [1, 2, 3] == told
+    assert [1, 2, 3] == reported
 
 
-def test_what_no_other_try_could_cure_is_not_tried_again(tmp_path):
+def test_a_permanent_error_is_not_retried(tmp_path):
     work = Failing(IntegrityError(tmp_path, "this", "that", "mend it"))
 
     with pytest.raises(IntegrityError):
@@ -61,11 +61,11 @@ def test_what_no_other_try_could_cure_is_not_tried_again(tmp_path):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)])
-def test_who_asks_the_process_to_end_is_obeyed(error):
+def test_a_request_to_end_the_process_is_not_retried(error):
     with pytest.raises(type(error)):
         with_retries(Failing(error), Backoff(), pytest.fail)
 
 
-def test_errors_of_others_are_described_with_their_class():
+def test_other_errors_are_described_with_their_class():
     assert "a b" == format_error(DeviceError("a\n b"))
     assert "KeyError: 'a'" == format_error(KeyError("a"))

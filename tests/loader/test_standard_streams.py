@@ -35,7 +35,7 @@ def test_no_file_gets_the_number_of_a_closed_stream(tmp_path, closed):
 
 
 @pytest.mark.parametrize("module", ["app.cli", "app.health", "loader.bake"])
-def test_every_program_reopens_them_first(tmp_path, module):
+def test_every_program_reopens_the_streams_first(tmp_path, module):
     (tmp_path / "none.yaml").touch()
     program = f'exec "$0" -m {module} show-config --config "$1" <&- >&- 2>&-'
     command = ["sh", "-c", program, sys.executable, tmp_path / "none.yaml"]

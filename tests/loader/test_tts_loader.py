@@ -1,4 +1,4 @@
-"""loader.tts_loader: one loader a process, awaited once, then used to speak."""
+"""loader.tts_loader: one loader per process, awaited once, then used to speak."""
 
 import asyncio
 import io
@@ -15,7 +15,7 @@ from tests.loader.children import answer_of
 
 @pytest.fixture(autouse=True)
 def fresh_process():
-    """Each test begins as a process does: without a loader."""
+    """Remove the loader of the process before each test."""
     before, TTSLoader._instance = TTSLoader._instance, None
     yield
     TTSLoader._instance = before
@@ -44,14 +44,14 @@ def test_every_thread_gets_the_same_loader(path):
     assert TTSLoader(str(path)) is found[0]
 
 
-def test_another_configuration_is_refused(path, tmp_path):
+def test_a_second_configuration_is_refused(path, tmp_path):
     TTSLoader(path)
 
     with pytest.raises(ValueError, match=f"already has a TTSLoader for {path}"):
         TTSLoader(tmp_path / "other.yaml")
 
 
-def test_before_it_is_ready_it_says_so(path):
+def test_speaking_before_the_warm_up_is_an_error(path):
     loader = TTSLoader(path)
 
     assert not loader.is_ready()
@@ -59,8 +59,8 @@ def test_before_it_is_ready_it_says_so(path):
         loader.synthesize("Hello.")
 
 
-def test_the_event_loop_runs_while_it_warms_up(path):
-    """A coroutine that yields to the loop again and again gets on while the voices are opened."""
+def test_the_event_loop_runs_during_the_warm_up(path):
+    """A coroutine that yields to the loop again and again advances while the voices are opened."""
 
     async def count_while_warming_up():
         loader = TTSLoader(path)
@@ -77,7 +77,7 @@ def test_the_event_loop_runs_while_it_warms_up(path):
     assert ticks > 100
 
 
-def test_many_may_await_one_warm_up_and_the_voices_are_opened_once(path):
+def test_many_tasks_can_await_one_warm_up_and_the_voices_are_opened_once(path):
     async def warm_up():
         loader = TTSLoader(path)
         await asyncio.gather(*(loader.warm_up() for _ in range(8)))
@@ -90,7 +90,7 @@ def test_many_may_await_one_warm_up_and_the_voices_are_opened_once(path):
     assert first is again
 
 
-def test_voices_are_mapped_once_however_many_await(path):
+def test_voices_are_mapped_once_for_any_number_of_tasks(path):
     mapped = answer_of("""
         import asyncio, json, sys
         from loader import TTSLoader
@@ -103,7 +103,7 @@ def test_voices_are_mapped_once_however_many_await(path):
     assert 1 == mapped
 
 
-def test_what_it_says_is_a_whole_wav_file(path):
+def test_speech_is_a_complete_wav_file(path):
     loader = TTSLoader(path)
     asyncio.run(loader.warm_up())
 
@@ -118,7 +118,7 @@ def test_what_it_says_is_a_whole_wav_file(path):
     assert struct.unpack_from("<I", spoken, 40)[0] == len(spoken) - 44 == len(frames)
 
 
-def test_two_requests_do_not_sound_the_same(path):
+def test_two_requests_have_different_samples(path):
     loader = TTSLoader(path)
     asyncio.run(loader.warm_up())
 
@@ -149,7 +149,7 @@ def test_a_failed_warm_up_can_be_tried_again(tmp_path, path):
 
 @pytest.fixture
 def failing_at_first(monkeypatch):
-    """Have the voices fail to be found so many times, and return the list that grows with every call."""
+    """Make opening the voices fail that many times; return the list of calls."""
 
     def fail(times, error):
         calls, locate_all = [], tts_loader.locate_all
@@ -166,7 +166,7 @@ def failing_at_first(monkeypatch):
     return fail
 
 
-def test_what_fails_is_tried_again_with_ever_longer_pauses(path, failing_at_first):
+def test_failures_are_retried_with_growing_pauses(path, failing_at_first):
     calls, pauses = failing_at_first(2, FetchError("no network")), []
     loader = TTSLoader(path)
     asyncio.run(loader.warm_up(pause=pauses.append))
@@ -175,7 +175,7 @@ def test_what_fails_is_tried_again_with_ever_longer_pauses(path, failing_at_firs
     assert (3, [1.0, 2.0]) == (len(calls), pauses)
 
 
-def test_after_the_third_failure_it_says_so_and_may_be_asked_again(path, failing_at_first):
+def test_after_the_third_failure_the_warm_up_raises_and_can_be_started_again(path, failing_at_first):
     calls, pauses = failing_at_first(3, OSError("no disk")), []
     loader = TTSLoader(path)
 
@@ -186,7 +186,7 @@ def test_after_the_third_failure_it_says_so_and_may_be_asked_again(path, failing
     assert loader.is_ready()
 
 
-def test_what_no_retry_could_cure_is_not_tried_again(tmp_path):
+def test_a_permanent_error_is_not_retried(tmp_path):
     pauses = []
 
     with pytest.raises(ConfigError):
@@ -195,7 +195,7 @@ def test_what_no_retry_could_cure_is_not_tried_again(tmp_path):
 
 
 class CountedLock:
-    """A lock that knows how many came for it."""
+    """A lock that counts the threads that came to it."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -209,7 +209,7 @@ class CountedLock:
         return self._lock.__exit__(*error)
 
 
-def test_all_callers_get_the_error_of_one_failing_warm_up_with_three_tries(path, failing_at_first):
+def test_all_callers_get_the_error_of_one_warm_up_that_failed_three_times(path, failing_at_first):
     calls, loader = failing_at_first(1000, OSError("no disk")), TTSLoader(path)
     loader._opening = CountedLock()
     come = []

@@ -34,7 +34,7 @@ def test_the_header_of_a_stream_has_an_unknown_size():
     assert fields(wav_header(22050, 0)) == {**header, "riff_size": 36, "data_size": 0}
 
 
-def test_the_largest_file_has_a_header_and_a_larger_one_has_none():
+def test_the_largest_possible_file_has_a_header_and_a_larger_one_is_refused():
     assert MAX_DATA_BYTES == fields(wav_header(22050, MAX_DATA_BYTES))["data_size"]
     with pytest.raises(struct.error):
         wav_header(22050, MAX_DATA_BYTES + 2)
@@ -45,7 +45,7 @@ def test_samples_are_signed_little_endian():
 
 
 @pytest.mark.parametrize("loud", [1.0001, 2.0, 1e30, np.inf])
-def test_what_is_too_loud_is_clipped_and_never_wraps(loud):
+def test_samples_beyond_full_scale_are_clipped(loud):
     assert [32767, -32767] == np.frombuffer(pcm16(np.array([loud, -loud], dtype=np.float32)), "<i2").tolist()
 
 
@@ -61,5 +61,5 @@ def test_a_file_of_windows_reads_back():
     assert np.abs(np.concatenate(windows) - found).max() <= 1 / 32767
 
 
-def test_a_file_of_nothing_is_a_header():
+def test_an_empty_file_is_a_header():
     assert wav_header(22050, 0) == wav_file([], 22050)

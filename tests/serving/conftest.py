@@ -1,4 +1,4 @@
-"""Running servers: one shared by the tests that only ask, one of its own for each test that breaks things."""
+"""Running servers: a shared one for tests that change nothing, and one for each test that does."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ WriteConfig = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def write_config(settings: Settings, embedded_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> WriteConfig:
-    """Write a configuration of the embedded voice, or of the given `voices`, with the given keys on top."""
+    """Return a function that writes a configuration of the embedded voice, or of the given `voices`, with the given keys."""
 
     def write(**keys: Any) -> Path:
         path = tmp_path_factory.mktemp("serving") / "tts_config.yaml"
@@ -28,7 +28,7 @@ def write_config(settings: Settings, embedded_artifact: Path, tmp_path_factory: 
 
 @pytest.fixture(scope="package")
 def server(write_config: WriteConfig) -> Iterator[Server]:
-    """Four workers on the embedded voice; tests that share it must leave it as it was."""
+    """Four workers with the embedded voice; tests that share it must leave it unchanged."""
     running = Server(write_config(), ("--workers", "4")).start().ready()
     pids = {worker.pid for worker in running.workers()}
     yield running
@@ -40,9 +40,9 @@ def server(write_config: WriteConfig) -> Iterator[Server]:
 def choir(
     request: pytest.FixtureRequest, write_config: WriteConfig, artifact_of: Callable[[str], Path], embedded_artifact: Path
 ) -> Iterator[Server]:
-    """Two workers on the voices that the module's CHOIR names, in its order.
+    """Two workers with the voices of the module's CHOIR, in this order.
 
-    `joe` has one nameless speaker, `choir` three speakers and three languages, and any other name is of a voice of Esperanto.
+    `joe` has one unnamed speaker, `choir` three speakers and three languages, and any other name is an Esperanto voice.
     """
     known = {
         "joe": {"model_path": str(embedded_artifact), "aliases": ["alloy"]},
@@ -57,7 +57,7 @@ def choir(
 
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """One Chromium for all tests of the page; each test opens a tab of its own."""
+    """One Chromium for all tests of the page; each test opens its own tab."""
     from tests.support.browser import launch
 
     driver = launch(tmp_path_factory.mktemp("profile"))
@@ -66,8 +66,8 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_went_wrong(request: pytest.FixtureRequest) -> Iterator[None]:
-    """After every test that used a shared server: the same workers, a clean log, no descriptor more."""
+def _check_shared_server(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After every test with a shared server: the same workers, a clean log, and no further descriptor."""
     shared: list[Server] = [request.getfixturevalue(name) for name in ("server", "choir") if name in request.fixturenames]
     before = [{worker.pid for worker in each.workers()} for each in shared]
     yield
@@ -78,7 +78,7 @@ def _nothing_went_wrong(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def start(write_config: WriteConfig) -> Iterator[Callable[..., Server]]:
-    """Start a server of the test's own; it is stopped, and checked, when the test is over."""
+    """Return a function that starts a server for one test; it is stopped and checked at the end."""
     started: list[Server] = []
 
     def start_one(*arguments: str, keys: dict[str, Any] | None = None, **options: Any) -> Server:

@@ -1,4 +1,4 @@
-"""Who is let in, where the configuration lists keys: every dialect asks for one, probes never do."""
+"""API keys: every dialect requires one if the configuration has any; probes never do."""
 
 import pytest
 
@@ -19,7 +19,7 @@ LISTINGS = ["/v1/models", "/v1/models/joe", "/v1/audio/models", "/v1/audio/voice
 
 @pytest.fixture(scope="module")
 def locked(write_config):
-    """Two workers that want one of three keys for speech, and list their voices for everybody."""
+    """Two workers that require one of three keys for speech; listings are public."""
     running = Server(write_config(api_keys={"sha256": [hash_key(key) for key in KEYS]})).start().ready()
     yield running
     running.stop()
@@ -27,7 +27,7 @@ def locked(write_config):
 
 @pytest.mark.parametrize("key", KEYS, ids=["drawn", "by hand", "drawn too"])
 @pytest.mark.parametrize("path", SPOKEN)
-def test_any_of_the_keys_opens_every_dialect_in_either_header(locked, path, key):
+def test_any_key_is_accepted_in_every_dialect_and_in_either_header(locked, path, key):
     bearer = locked.ask("POST", path, SPOKEN[path], {**FORM, "Authorization": f"Bearer {key}"})
     other = locked.ask("POST", path, SPOKEN[path], {**FORM, "Authorization": "Bearer ", "x-api-key": key})
 
@@ -42,7 +42,7 @@ def test_any_of_the_keys_opens_every_dialect_in_either_header(locked, path, key)
     {"Authorization": "Bearer wrong", "x-api-key": KEYS[0]},
 ])  # fmt: skip
 @pytest.mark.parametrize("path", SPOKEN)
-def test_anything_else_is_a_401_in_the_words_of_the_dialect(locked, path, headers):
+def test_a_missing_or_wrong_key_is_a_401_of_the_dialect(locked, path, headers):
     answer = locked.ask("POST", path, SPOKEN[path], {**FORM, **headers})
 
     assert (401, "Bearer") == (answer.status, answer.headers["WWW-Authenticate"])
@@ -53,19 +53,19 @@ def test_anything_else_is_a_401_in_the_words_of_the_dialect(locked, path, header
         assert ("invalid_api_key", "invalid_request_error", None) == (error["code"], error["type"], error["param"])
 
 
-def test_who_has_no_key_learns_nothing_of_what_is_wrong_beside_that(locked):
+def test_without_a_key_other_errors_of_the_request_are_not_reported(locked):
     assert 401 == locked.ask("POST", "/v1/audio/speech", "not JSON").status
     assert 401 == locked.ask("POST", "/v1/audio/speech", "a" * 200_000).status
     assert 401 == locked.ask("GET", "/api/tts").status
 
 
 @pytest.mark.parametrize("path", LISTINGS)
-def test_listings_are_for_everybody_even_with_a_wrong_key(locked, path):
+def test_listings_are_public_even_with_a_wrong_key(locked, path):
     assert 200 == locked.ask("GET", path).status
     assert 200 == locked.ask("GET", path, headers={"Authorization": "Bearer wrong"}).status
 
 
-def test_probes_are_for_everybody_and_so_is_what_is_not_there(locked):
+def test_probes_and_unknown_paths_need_no_key(locked):
     assert [200, 200, 404] == [locked.ask("GET", path).status for path in ("/livez", "/readyz", "/v1/nothing")]
 
 
@@ -77,7 +77,7 @@ def test_no_key_is_ever_logged(locked):
     assert "code=invalid_api_key" in locked.log()
 
 
-def test_listings_want_a_key_where_the_configuration_says_so(start):
+def test_listings_require_a_key_if_configured(start):
     server = start(keys={"api_keys": {"sha256": [hash_key(KEYS[0])], "public_listings": False}}).ready()
     key = {"Authorization": f"Bearer {KEYS[0]}"}
 
@@ -87,9 +87,9 @@ def test_listings_want_a_key_where_the_configuration_says_so(start):
 
 
 @pytest.mark.parametrize("headers", [{"Authorization": "Bearer "}, {"Authorization": "Bearer sk-anything"}, {"x-api-key": "x"}])
-def test_a_server_without_keys_looks_at_none(server, headers):
+def test_a_server_without_keys_ignores_them(server, headers):
     assert 200 == server.ask("POST", "/v1/audio/speech", SPOKEN["/v1/audio/speech"], headers).status
 
 
-def test_a_new_dialect_is_locked_until_somebody_decides_otherwise():
+def test_every_blueprint_with_speech_requires_a_key():
     assert {"openai", "captions", "coqui", "marytts"} == {each.name for each in BLUEPRINTS} - {*auth.OPEN, *auth.LISTINGS}

@@ -1,4 +1,4 @@
-"""What clients send wrong: each a clear 4xx in their own dialect, and never a worker lost."""
+"""Invalid requests: each gets a 4xx in its dialect, and no worker ends."""
 
 import json
 import socket
@@ -62,7 +62,7 @@ BAD_BODIES = {
 
 
 @pytest.mark.parametrize("name", BAD_BODIES)
-def test_openais_endpoint_refuses(server, name):
+def test_the_openai_endpoint_refuses_invalid_bodies(server, name):
     content, status, parameter = BAD_BODIES[name]
 
     answer = server.ask("POST", "/v1/audio/speech", content, {"Content-Type": "application/json"})
@@ -91,28 +91,28 @@ def test_openais_endpoint_refuses(server, name):
         ("text=Hello&style_wav=/etc/passwd", 400),
     ],
 )
-def test_coquis_endpoint_refuses(server, query, status):
+def test_the_coqui_endpoint_refuses_invalid_queries(server, query, status):
     answer = server.ask("GET", f"/api/tts?{query}")
 
     assert status == answer.status
     assert b"Traceback" not in answer.body
 
 
-def test_coquis_endpoint_says_why_in_coquis_shape(server):
+def test_the_coqui_endpoint_reports_errors_in_coquis_format(server):
     answer = server.ask("GET", "/api/tts?text=Hello&speaker_wav=mine.wav")
 
     assert {"error"} == set(answer.json())
     assert "mine.wav" in answer.json()["error"]
 
 
-def test_a_form_over_the_limit_is_refused(server):
+def test_a_form_above_the_limit_is_refused(server):
     form = {"Content-Type": "application/x-www-form-urlencoded"}
 
     assert 413 == server.ask("POST", "/api/tts", "text=" + "a" * 1_000_000, form).status
 
 
 @pytest.mark.parametrize("is_chunked", [True, False], ids=["chunked", "declared"])
-def test_who_sends_all_of_a_body_over_the_limit_reads_why_it_is_refused(server, is_chunked):
+def test_a_client_that_sends_a_whole_body_above_the_limit_can_read_the_error(server, is_chunked):
     pieces = [b'{"input": "' + b"a" * 65_536 for _ in range(100)]
     declared = {} if is_chunked else {"Content-Length": str(sum(map(len, pieces)))}
     for _ in range(30):
@@ -128,7 +128,7 @@ def test_who_sends_all_of_a_body_over_the_limit_reads_why_it_is_refused(server, 
 
 
 @pytest.mark.parametrize("coding", ["Content-Length: 100", "Transfer-Encoding: chunked"])
-def test_who_begins_a_body_and_falls_silent_is_told_so(server, coding):
+def test_a_client_that_stops_within_its_body_gets_a_408(server, coding):
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
         client.sendall(f"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\n{coding}\r\n\r\n".encode() + b'5\r\n{"inp\r\n')
         answer = client.makefile("rb").read()
@@ -141,24 +141,24 @@ def test_who_begins_a_body_and_falls_silent_is_told_so(server, coding):
     ("method", "path", "status"),
     [("GET", "/v1/nothing", 404), ("GET", "/v1/audio/speech", 405), ("DELETE", "/v1/models", 405), ("GET", "/%2e%2e/x", 404)],
 )
-def test_other_paths_and_methods_get_openais_error_too(server, method, path, status):
+def test_unknown_paths_and_methods_get_openai_errors(server, method, path, status):
     answer = server.ask(method, path)
 
     assert status == answer.status
     assert {"message", "type", "param", "code"} == set(answer.json()["error"])
 
 
-def test_unknown_fields_are_let_through(server):
+def test_unknown_fields_are_ignored(server):
     assert 200 == server.speak("Hello.", instructions="Whisper.", lang_code="en", volume=3).status
 
 
 @pytest.mark.parametrize("text", ["a", "I", "7", "é", "Ω", "日本", "😀", "$", "a" * 2000, "1" * 300, "x. " * 500])
-def test_odd_texts_are_spoken_or_refused_but_never_fail(server, text):
+def test_odd_texts_are_spoken_or_refused(server, text):
     assert server.speak(text, stream=True, response_format="pcm").status in (200, 400)
 
 
 @pytest.mark.parametrize("depth", range(940, 1000, 4))
-def test_a_field_nested_deeply_is_no_error_of_ours(server, depth):
+def test_a_deeply_nested_field_is_a_400(server, depth):
     body = '{"input": "Hi.", "speed": ' + "[" * depth + "]" * depth + "}"
 
     assert 400 == server.ask("POST", "/v1/audio/speech", body).status
@@ -171,5 +171,5 @@ def test_a_long_list_of_granularities_is_refused_at_once(server):
     assert "timestamp_granularities" == answer.json()["error"]["param"]
 
 
-def test_a_file_name_that_no_file_can_have_is_not_found(server):
+def test_a_file_name_that_is_too_long_is_not_found(server):
     assert 404 == server.ask("GET", f"/page/{'a' * 300}.js").status

@@ -1,4 +1,4 @@
-"""`chorus serve` is the server that all other tests here start by gunicorn's own name."""
+"""`chorus serve` starts the same server as gunicorn's own command, which the other tests here use."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from tests.support.harness import ROOT, Server
 
 
 class CommandServer(Server):
-    """The same server, started by the command, in a folder with a package of the same name as ours."""
+    """The same server, started by the command, in a folder with another package named `app`."""
 
     def start(self) -> "CommandServer":
         self._log_file = tempfile.TemporaryFile("w+b")
@@ -27,7 +27,7 @@ class CommandServer(Server):
         return self
 
 
-def test_it_serves_and_ctrl_c_ends_it(write_config):
+def test_the_command_serves_and_ctrl_c_ends_it(write_config):
     server = CommandServer(write_config(), ("--workers", "3", "--threads", "5")).start().ready()
     answer = server.speak("Served by the command.")
 
@@ -37,7 +37,7 @@ def test_it_serves_and_ctrl_c_ends_it(write_config):
     server.stop(signal.SIGINT)
 
 
-def test_a_broken_configuration_ends_it_with_its_status(tmp_path):
+def test_a_broken_configuration_exits_with_its_status(tmp_path):
     words = [sys.executable, "-m", "app.cli", "serve", "--config", str(tmp_path / "none.yaml")]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -46,7 +46,7 @@ def test_a_broken_configuration_ends_it_with_its_status(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_the_script_says_its_options_before_it_installs_anything(tmp_path):
+def test_the_script_prints_its_options_before_it_installs_anything(tmp_path):
     environment = {**os.environ, "CHORUS_VENV": str(tmp_path / "venv")}
     done = subprocess.run(["ops/serve", "--help"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 

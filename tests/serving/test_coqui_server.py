@@ -1,7 +1,7 @@
-"""Coqui's own tts-server beside ours, asked the same: status, kind and length of what comes back.
+"""Coqui's own tts-server and ours with the same requests: status, type and length of the responses.
 
-Both speak with durations that nothing is added to, which makes lengths comparable: Coqui's server
-is given a copy of the release whose configuration says so, ours the configuration's key for it.
+Both speak with durations without noise, which makes lengths comparable: Coqui's server has a copy of the
+release with that setting, ours the key of the configuration.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ import pytest
 from ops.benchmarks import servers
 from tests.support.harness import Server
 
-#: What Coqui's server adds after every sentence, the last one included; ours is between them, as long in seconds.
+#: Coqui's server adds this pause after every sentence, also after the last; ours adds it between sentences.
 PAUSE_SAMPLES = 10_000
 TEXT = "Good morning to all of you."
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -44,7 +44,7 @@ def post(body, headers=None, path="/api/tts", **parameters):
     return Request("POST", f"{path}?{urllib.parse.urlencode(parameters)}", body, FORM if headers is None else headers)
 
 
-def speaking_evenly(release, target):
+def without_duration_noise(release, target):
     """Copy a release so that Coqui's loader finds its files and adds no noise to durations."""
     shutil.copytree(release, target)
     path = target / "config.json"
@@ -58,8 +58,8 @@ def speaking_evenly(release, target):
     return target
 
 
-def coquis_server(release):
-    """Coqui's server over a model directory, and over an espeak-ng that is there on any machine."""
+def coqui_server(release):
+    """Coqui's server with a model directory, and with an espeak-ng that needs no installation."""
     files = ["--model_path", str(release / "model_file.pth"), "--config_path", str(release / "config.json")]
     command = [sys.executable, "-m", "tests.support.coqui_server", *files]
     return dataclasses.replace(servers.coqui(release), command=lambda port: [*command, "--port", str(port)])
@@ -67,9 +67,9 @@ def coquis_server(release):
 
 @pytest.fixture(scope="module")
 def both(write_config, embedded_release, tmp_path_factory):
-    """Coqui's server and ours on the embedded voice."""
+    """Coqui's server and ours with the embedded voice."""
     folder = tmp_path_factory.mktemp("coqui")
-    with servers.started(coquis_server(speaking_evenly(embedded_release, folder / "release")), folder) as theirs:
+    with servers.started(coqui_server(without_duration_noise(embedded_release, folder / "release")), folder) as theirs:
         ours = Server(write_config(speech={"noise_scale_duration": 0.0})).start().ready()
         theirs.wait_ready(theirs.kind.ready_path)
         yield theirs, ours
@@ -78,9 +78,9 @@ def both(write_config, embedded_release, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def choirs(write_config, release_of, tmp_path_factory):
-    """The same on a voice of three speakers and three languages."""
+    """Both servers with a voice of three speakers and three languages."""
     folder, release = tmp_path_factory.mktemp("choir"), release_of("languages")
-    with servers.started(coquis_server(speaking_evenly(release, folder / "release")), folder) as theirs:
+    with servers.started(coqui_server(without_duration_noise(release, folder / "release")), folder) as theirs:
         voices = [{"name": "choir", "model_path": str(release), "language": "en"}]
         ours = Server(write_config(voices=voices, speech={"noise_scale_duration": 0.0})).start().ready()
         theirs.wait_ready(theirs.kind.ready_path)
@@ -89,7 +89,7 @@ def choirs(write_config, release_of, tmp_path_factory):
 
 
 def answers(both, request):
-    """Return the status, kind and body of both answers."""
+    """Return status, type and body of both responses."""
     theirs, ours = both
     connections = [http.client.HTTPConnection(servers.HOST, port, timeout=60) for port in (theirs.port, ours.port)]
     found = []
@@ -107,8 +107,8 @@ def samples(body):
         return audio.getnframes(), audio.getframerate()
 
 
-def last_pause_apart(theirs, ours, sentences=1):
-    """Whether two WAV files are equally long, to the sample, but for the pause at the end."""
+def equal_but_for_last_pause(theirs, ours, sentences=1):
+    """Whether two WAV files have the same length in samples, apart from the pause at the end."""
     (their_samples, their_rate), (our_samples, our_rate) = samples(theirs), samples(ours)
     between = (sentences - 1) * round(0.45 * our_rate)
     assert their_rate == our_rate
@@ -122,8 +122,8 @@ SPOKEN = {
     "a word": get(text="Hello"),
     "text of two languages": get(text="Hello, Gr\u00fc\u00dfe und caf\u00e9."),
     "empty ids": get(text=TEXT, speaker_id="", language_id="", style_wav="", speaker_wav=""),
-    "an unknown speaker, where there is but one": get(text=TEXT, speaker_id="nobody"),
-    "an unknown language, where there is but one": get(text=TEXT, language_id="xx"),
+    "an unknown speaker of a voice with one": get(text=TEXT, speaker_id="nobody"),
+    "an unknown language of a voice with one": get(text=TEXT, language_id="xx"),
     "unknown parameters": get(text=TEXT, speed="9", voice="nobody"),
     "the text twice": Request("GET", "/api/tts?text=Good+morning.&text=Something+much+longer+than+that."),
     "by form": post(urllib.parse.urlencode({"text": TEXT})),
@@ -131,11 +131,11 @@ SPOKEN = {
         f'--x\r\nContent-Disposition: form-data; name="text"\r\n\r\n{TEXT}\r\n--x--\r\n',
         {"Content-Type": "multipart/form-data; boundary=x"},
     ),
-    "by form and query, where the query wins": post("text=Something+much+longer+than+that.", text="Good morning."),
+    "by form and query, the query wins": post("text=Something+much+longer+than+that.", text="Good morning."),
     "by header": get({"text": TEXT}),
-    "by header and query, where the header wins": get({"text": "Good morning."}, text="Something much longer than that."),
-    "by header and form, where the header wins": post("text=Something+much+longer+than+that.", {**FORM, "text": "Good morning."}),
-    "a blank header, where the query counts": get({"text": ""}, text=TEXT),
+    "by header and query, the header wins": get({"text": "Good morning."}, text="Something much longer than that."),
+    "by header and form, the header wins": post("text=Something+much+longer+than+that.", {**FORM, "text": "Good morning."}),
+    "a blank header, the query counts": get({"text": ""}, text=TEXT),
     "headers for ids": get({"speaker-id": "nobody", "language-id": "xx"}, text=TEXT),
     "mary by query": Request("GET", "/process?" + urllib.parse.urlencode({"INPUT_TEXT": TEXT})),
     "mary by a body without a type": post(urllib.parse.urlencode({"INPUT_TEXT": TEXT}), {}, "/process"),
@@ -147,18 +147,18 @@ SPOKEN = {
 
 
 @pytest.mark.parametrize("what", SPOKEN)
-def test_the_same_request_gives_the_same_kind_of_answer_of_the_same_length(both, what):
+def test_the_same_request_gets_the_same_type_and_length(both, what):
     (their_status, their_type, theirs), (our_status, our_type, ours) = answers(both, SPOKEN[what])
 
     assert (200, "audio/wav") == (their_status, their_type) == (our_status, our_type)
-    assert last_pause_apart(theirs, ours)
+    assert equal_but_for_last_pause(theirs, ours)
 
 
-def test_pauses_between_sentences_are_as_long(both):
+def test_pauses_between_sentences_have_the_same_length(both):
     request = get(text="One sentence is here. Another one follows it. And this is the third.")
     (_, _, theirs), (_, _, ours) = answers(both, request)
 
-    assert last_pause_apart(theirs, ours, sentences=3)
+    assert equal_but_for_last_pause(theirs, ours, sentences=3)
 
 
 REFUSED = {
@@ -173,7 +173,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_a_request_without_a_text_is_refused_in_the_same_shape(both, what):
+def test_a_request_without_text_is_refused_in_the_same_format(both, what):
     theirs, ours = answers(both, REFUSED[what])
 
     assert (400, "application/json") == theirs[:2] == ours[:2]
@@ -187,7 +187,7 @@ def test_a_wrong_method_is_refused_with_the_same_status(both, method, path):
 
 
 @pytest.mark.parametrize("path", ["/api/nothing", "/nothing"])
-def test_a_path_that_is_not_there_is_refused_with_the_same_status(both, path):
+def test_an_unknown_path_is_refused_with_the_same_status(both, path):
     assert [404, 404] == [status for status, *_ in answers(both, Request("GET", path))]
 
 
@@ -201,15 +201,15 @@ CHOSEN = {
 
 
 @pytest.mark.parametrize("what", CHOSEN)
-def test_speakers_and_languages_are_chosen_alike(choirs, what):
+def test_speakers_and_languages_are_selected_in_the_same_way(choirs, what):
     (their_status, their_type, theirs), (our_status, our_type, ours) = answers(choirs, CHOSEN[what])
 
     assert (200, "audio/wav") == (their_status, their_type) == (our_status, our_type)
-    assert last_pause_apart(theirs, ours)
+    assert equal_but_for_last_pause(theirs, ours)
 
 
 @pytest.mark.parametrize("path", ["/locales", "/voices"])
-def test_mary_is_told_as_many_words_a_line_but_in_plain_text_and_with_its_kind(both, path):
+def test_mary_listings_are_plain_text_and_include_the_kind_of_voice(both, path):
     (their_status, their_type, theirs), (our_status, our_type, ours) = answers(both, Request("GET", path))
 
     assert [200, 200] == [their_status, our_status]
@@ -228,21 +228,21 @@ def test_mary_is_told_as_many_words_a_line_but_in_plain_text_and_with_its_kind(b
         (Request("GET", "/process?INPUT_TEXT="), 500, 400),
     ],
 )
-def test_where_coqui_fails_over_what_the_client_did_ours_says_what_it_was(both, request_, theirs, ours):
+def test_client_errors_that_are_a_500_of_coqui_are_a_400_with_the_reason(both, request_, theirs, ours):
     assert [theirs, ours] == [status for status, *_ in answers(both, request_)]
 
 
 @pytest.mark.parametrize(
     "parameters", [{"speaker_id": "nobody"}, {"speaker_id": "walter", "language_id": "xx"}, {"speaker_id": "ada"}]
 )
-def test_where_coqui_fails_over_an_unknown_name_ours_lists_what_there_is(choirs, parameters):
+def test_an_unknown_name_that_is_a_500_of_coqui_is_a_400_with_the_known_names(choirs, parameters):
     theirs, ours = answers(choirs, get(text=TEXT, **parameters))
 
     assert [500, 400] == [theirs[0], ours[0]]
     assert "known" in json.loads(ours[2])["error"]
 
 
-def test_where_coqui_fails_without_a_speaker_ours_has_a_default_one(choirs):
+def test_a_missing_speaker_that_is_a_500_of_coqui_is_the_default_speaker(choirs):
     assert [500, 200] == [status for status, *_ in answers(choirs, get(text=TEXT))]
 
 
@@ -259,21 +259,21 @@ def test_where_coqui_fails_without_a_speaker_ours_has_a_default_one(choirs):
         Request("GET", "/process?INPUT_TEXT=Hi&AUDIO=AU_FILE"),
     ],
 )
-def test_where_coqui_speaks_something_else_ours_refuses(both, request_):
-    """File names it would not or could not read, texts without a sound, bytes that are no text, other formats than asked for."""
+def test_requests_that_coqui_answers_with_other_speech_are_refused(both, request_):
+    """Unreadable or ignored file names, texts without a sound, bytes that are not text, unsupported formats."""
     assert [200, 400] == [status for status, *_ in answers(both, request_)]
 
 
 @pytest.mark.parametrize("path", ["/api/tts?text=Hello", "/process?INPUT_TEXT=Hello"])
-def test_where_coqui_speaks_for_nobody_ours_refuses(both, path):
+def test_head_requests_that_coqui_answers_with_speech_are_refused(both, path):
     assert [200, 405] == [status for status, *_ in answers(both, Request("HEAD", path))]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
-def test_where_coqui_takes_a_utf8_header_for_latin_1_ours_reads_either(both, encoding):
+def test_a_header_in_utf8_or_latin_1_is_read(both, encoding):
     text = "Gr\u00fc\u00dfe und caf\u00e9."
     theirs, ours = answers(both, Request("GET", "/api/tts", headers={"text": text.encode(encoding)}))
     expected = answers(both, get(text=text))[1]
 
     assert samples(expected[2]) == samples(ours[2])
-    assert last_pause_apart(theirs[2], ours[2]) == (encoding == "latin-1")
+    assert equal_but_for_last_pause(theirs[2], ours[2]) == (encoding == "latin-1")

@@ -1,4 +1,4 @@
-"""A device in a real server: the master never touches it, and whatever it does the client gets the CPU's audio."""
+"""A device in a real server: the master never uses it, and if it fails clients get the audio of the CPU."""
 
 import dataclasses
 import json
@@ -13,13 +13,13 @@ from loader.config.settings import load_settings
 from loader.devices.marker import Marker
 
 APPLICATION = "tests.support.failing_device:create()"
-#: Long enough for several windows; warming up takes one call of each network before.
+#: Several windows long; the warm-up calls each network once before.
 TEXT = "A sentence that is long enough to be decoded in several windows, one after the other. " * 3
 
 
 @pytest.fixture(scope="session")
 def torch_artifact(tiny_release, settings, tmp_path_factory):
-    """A thin voice, baked for the engine that can use a device."""
+    """A small voice, baked for the engine that can use a device."""
     path = tmp_path_factory.mktemp("tiny") / "tts_config.yaml"
     path.write_text(f"model_path: {tiny_release}\ncache_dir: {settings.cache_dir}\nengine: pytorch\n")
     tiny = load_settings(path)
@@ -28,7 +28,7 @@ def torch_artifact(tiny_release, settings, tmp_path_factory):
 
 @pytest.fixture
 def start_on(start, torch_artifact, tmp_path):
-    """Start a server on the fake device, its marker in a folder of its own."""
+    """Return a function that starts a server on the fake device, with its marker in a folder of its own."""
 
     def start_on(plan=None, *arguments, device="cuda:0", environment=None, keys=None, **options):
         keys = {"model_path": str(torch_artifact), "cache_dir": str(tmp_path), "device": device, **(keys or {})}
@@ -45,7 +45,7 @@ def spoken_on_cpu():
 
 @pytest.fixture
 def on_cpu(start_on, spoken_on_cpu):
-    """What a server without a device makes of TEXT, with seed 5."""
+    """The samples of TEXT with seed 5 on a server without a device."""
     if not spoken_on_cpu:
         server = start_on(device="cpu").ready()
         spoken_on_cpu["wav"] = server.speak(TEXT, seed=5).body
@@ -63,7 +63,7 @@ def openers(server):
 
 
 def devices(server):
-    """What /readyz says, asked so often that every worker has answered."""
+    """Return the devices in /readyz, asked until every worker has answered."""
     return [server.ask("GET", "/readyz").json() for _ in range(12)]
 
 
@@ -80,7 +80,7 @@ def test_every_worker_enters_the_device_and_the_master_never_does(start_on, on_c
 
 
 @pytest.mark.parametrize("what", ["encode", "flow"])
-def test_full_once_while_speaking_it_is_tried_again_there(start_on, on_cpu, tmp_path, what):
+def test_work_that_fails_once_for_memory_is_tried_again_on_the_device(start_on, on_cpu, tmp_path, what):
     server = start_on({what: [[2], "full"]}, "--workers", "1").ready()
 
     assert on_cpu == server.speak(TEXT, seed=5).body
@@ -89,7 +89,7 @@ def test_full_once_while_speaking_it_is_tried_again_there(start_on, on_cpu, tmp_
     assert "cpu:0" == server.ask("GET", "/readyz").json()["device"]
 
 
-def test_full_once_while_decoding_smaller_windows_fit(start_on, on_cpu, tmp_path):
+def test_decoding_that_fails_once_for_memory_is_done_in_smaller_windows(start_on, on_cpu, tmp_path):
     server = start_on({"decode": [[3], "full"]}, "--workers", "1").ready()
     spoken = server.speak(TEXT, seed=5).body
 
@@ -99,8 +99,8 @@ def test_full_once_while_decoding_smaller_windows_fit(start_on, on_cpu, tmp_path
 
 
 @pytest.mark.parametrize("what", ["copy", "encode", "flow", "decode"])
-def test_full_twice_the_cpu_speaks_and_every_process_honours_the_marker(start_on, on_cpu, tmp_path, what):
-    """The copy is made when warming up; the networks fail in the first request, which makes their second call."""
+def test_work_that_fails_twice_for_memory_is_done_on_the_cpu_and_all_processes_leave_the_device(start_on, on_cpu, tmp_path, what):
+    """The copy is made in the warm-up; the networks fail at their second call, which is in the first request."""
     numbers = [1, 2] if what == "copy" else [2, 3]
     once = {"CHORUS_ONE_ONLY": str(tmp_path / "one")}
     server = start_on({what: [numbers, "full"]}, environment=once).ready()
@@ -128,7 +128,7 @@ def test_after_a_reset_the_device_is_used_again(start_on, on_cpu, tmp_path):
     assert ("cpu", "cpu:0") == (before, server.ask("GET", "/readyz").json()["device"])
 
 
-def test_a_marker_that_is_there_at_start_keeps_every_worker_out(start_on, on_cpu, tmp_path):
+def test_with_a_marker_at_start_no_worker_uses_the_device(start_on, on_cpu, tmp_path):
     Marker(tmp_path).write("full yesterday", "cuda:0", 7)
     server = start_on().ready()
     server.eventually(lambda: server.log().count("event=worker.ready") == 2)
@@ -154,7 +154,7 @@ def test_a_worker_that_loses_the_device_finishes_on_the_cpu_and_is_replaced(star
     assert "cpu:0" == server.ask("GET", "/readyz").json()["device"]
 
 
-def test_requests_under_way_in_a_worker_that_is_replaced_are_all_answered(start_on, on_cpu, tmp_path):
+def test_running_requests_of_a_worker_that_is_replaced_are_all_answered(start_on, on_cpu, tmp_path):
     once = {"CHORUS_ONE_ONLY": str(tmp_path / "one")}
     server = start_on({"decode": [[4], "lost"]}, environment=once).ready()
     server.eventually(lambda: server.log().count("event=worker.ready") == 2)
@@ -166,7 +166,7 @@ def test_requests_under_way_in_a_worker_that_is_replaced_are_all_answered(start_
     assert [0] * 12 == [np.abs(samples(on_cpu) - samples(answer.body)).max() for answer in answers]
 
 
-def test_a_device_nobody_can_use_is_named_once_where_no_voice_would(start, tmp_path, embedded_artifact):
+def test_an_unusable_device_is_logged_once_though_no_voice_would_use_it(start, tmp_path, embedded_artifact):
     server = start(keys={"model_path": str(embedded_artifact), "cache_dir": str(tmp_path), "device": "cuda:7"}).ready()
 
     assert 200 == server.speak("Hello.").status
@@ -175,7 +175,7 @@ def test_a_device_nobody_can_use_is_named_once_where_no_voice_would(start, tmp_p
 
 
 @pytest.mark.parametrize("how", ["absent", "broken"])
-def test_without_a_usable_device_the_cpu_speaks_and_the_log_says_so_once(start_on, on_cpu, tmp_path, how):
+def test_without_a_usable_device_the_cpu_is_used_and_the_log_says_so_once(start_on, on_cpu, tmp_path, how):
     server = start_on({"open": ["always", how]}, environment={"CHORUS_FIRST_PAUSE_S": "0.01"}).ready()
     server.eventually(lambda: server.log().count("event=worker.ready") == 2)
     answers = server.on_every_worker(lambda: server.speak(TEXT, seed=5))

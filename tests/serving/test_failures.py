@@ -1,4 +1,4 @@
-"""When the voice itself fails: an error before the first byte is an error, one after it looks like one."""
+"""A voice that fails: an error before the first byte is an error response, a later one a truncated stream."""
 
 import http.client
 import json
@@ -10,7 +10,7 @@ LONG = "A sentence that is long enough to be decoded in several windows, one aft
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_failing_first_window_is_a_500_and_never_a_200(start, stream):
+def test_a_failing_first_window_is_a_500(start, stream):
     server = start(APPLICATION, environment={"CHORUS_FAIL_AT": "0"}, expects_errors=True).ready()
 
     answer = server.speak("Hello.", stream=stream)
@@ -30,7 +30,7 @@ def test_a_whole_answer_that_fails_later_is_a_500_too(start):
     assert {"message", "type", "param", "code"} == set(answer.json()["error"])
 
 
-def test_a_stream_that_fails_later_looks_cut(start):
+def test_a_stream_that_fails_later_is_truncated(start):
     server = start(APPLICATION, environment={"CHORUS_FAIL_AT": "3"}, expects_errors=True).ready()
     workers = {worker.pid for worker in server.workers()}
     connection = server.connection()
@@ -47,7 +47,7 @@ def test_a_stream_that_fails_later_looks_cut(start):
 
 
 @pytest.mark.parametrize("environment", [{}, {"CHORUS_FAIL_WITH": "no more memory"}])
-def test_events_end_with_an_error_however_the_voice_fails(start, environment):
+def test_an_event_stream_ends_with_an_error_event(start, environment):
     server = start(APPLICATION, environment={"CHORUS_FAIL_AT": "3", **environment}, expects_errors=True).ready()
 
     answer = server.speak(LONG, stream_format="sse", response_format="pcm")

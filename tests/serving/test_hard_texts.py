@@ -1,4 +1,4 @@
-"""Texts that would end a worker, hold a core or fill the memory: what becomes of them, and of everybody else's."""
+"""Texts that would crash a worker, block a core or fill the memory: their own outcome, and that of other requests."""
 
 import http.client
 import json
@@ -11,14 +11,14 @@ import pytest
 from tests.loader.text.crashing import CRASHING
 from tests.support.harness import Server
 
-#: They ended a worker each, by way of espeak-ng.
+#: Each crashed a worker through espeak-ng.
 ENDED = ["'s" * 68, "auto" * 51, "non" * 51, "un" * 51, "w" * 300, "9" * 84, *(text for text, _ in CRASHING)]
 SOUNDLESS = "\u200b!"
 LONG = "A sentence that is long enough to be decoded in several windows, one after the other. "
 
 
 def readers_of(worker):
-    """Return the keeper of a worker's espeak-ng and its reader."""
+    """Return the keeper and the reader of a worker's espeak-ng."""
     return worker.children(recursive=True)
 
 
@@ -37,7 +37,7 @@ def ask(server, how, text):
 
 
 @pytest.mark.parametrize("how", ["speech", "stream", "sse", "captions", "coqui", "marytts"])
-def test_no_text_ends_a_worker(server, how):
+def test_no_text_crashes_a_worker(server, how):
     before = {worker.pid for worker in server.workers()}
 
     answers = [ask(server, how, f"Before. {text} After.") for text in ENDED]
@@ -47,7 +47,7 @@ def test_no_text_ends_a_worker(server, how):
     assert server.speak("Hello there.", seed=3).body == server.speak("Hello there.", seed=3).body
 
 
-def test_each_worker_has_one_reader_and_it_ends_with_the_worker(start):
+def test_each_worker_has_one_reader_which_ends_with_the_worker(start):
     server = start(expected_deaths=1).ready()
     server.speak("Hello.")
     first, second = server.workers()
@@ -62,7 +62,7 @@ def test_each_worker_has_one_reader_and_it_ends_with_the_worker(start):
     server.eventually(lambda: len(server.workers()) == 2 and server.speak("Hello.").status == 200)
 
 
-def test_readers_that_are_killed_from_outside_are_started_again(start):
+def test_killed_readers_are_restarted(start):
     server = start().ready()
     for each in [reader for worker in server.workers() for reader in readers_of(worker)]:
         each.kill()
@@ -93,14 +93,14 @@ def test_a_text_that_cannot_be_read_is_a_400_that_names_the_part(unreadable, how
 
 
 @pytest.mark.parametrize("how", ["speech", "captions", "coqui", "marytts"])
-def test_so_it_is_after_the_first_sentence_of_a_whole_answer(unreadable, how):
+def test_a_part_that_cannot_be_read_after_the_first_sentence_is_a_400_for_a_whole_answer(unreadable, how):
     answer = ask(unreadable, how, LONG * 3 + "Then xyzzy came.")
 
     assert 400 == answer.status
     assert b"xyzzy" in answer.body
 
 
-def test_a_stream_of_it_is_cut_and_one_of_events_says_why(unreadable):
+def test_a_stream_with_such_a_part_is_truncated_and_an_event_stream_has_the_error(unreadable):
     text = LONG * 3 + "Then xyzzy came."
     connection = unreadable.connection()
     connection.request("POST", "/v1/audio/speech", json.dumps({"input": text, "stream": True, "response_format": "pcm"}))
@@ -134,7 +134,7 @@ def test_a_text_without_sound_is_progress_and_ends_with_its_client(start):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_silence_over_the_bound_is_refused_at_once(server, stream):
+def test_silence_above_the_limit_is_refused_at_once(server, stream):
     answer = server.speak("A! " * 650, sample_rate=48_000, sentence_pause=10, stream=stream)
 
     error = answer.json()["error"]
@@ -142,7 +142,7 @@ def test_silence_over_the_bound_is_refused_at_once(server, stream):
     assert "650 sentences with pauses of 10 s" in error["message"]
 
 
-def test_a_whole_answer_over_the_bound_is_refused_and_a_stream_is_named(start):
+def test_a_whole_answer_above_the_limit_is_refused_with_the_advice_to_stream(start):
     server = start(keys={"limits": {"answer_bytes": 1_000_000}}).ready()
     text = "A! " * 4
 
@@ -155,8 +155,8 @@ def test_a_whole_answer_over_the_bound_is_refused_and_a_stream_is_named(start):
     assert len(answers[0].body) > 1_000_000
 
 
-def test_four_answers_of_silence_hold_little_more_than_four_ordinary_ones(start):
-    """90 MB each, in a file while they are made and sent."""
+def test_four_answers_of_silence_use_little_more_memory_than_four_ordinary_ones(start):
+    """90 MB each, spooled in a file while they are made and sent."""
     server = start("--workers", "1").ready()
     (worker,) = server.workers()
 
@@ -182,8 +182,8 @@ def test_four_answers_of_silence_hold_little_more_than_four_ordinary_ones(start)
     assert silent < 1.3 * ordinary
 
 
-def test_a_chapter_fits_the_defaults(server):
-    """20,000 characters as a whole WAV at the highest rate would be 115 MB; a twentieth of it shows how long it is."""
+def test_a_chapter_is_within_the_default_limits(server):
+    """20,000 characters as a whole WAV at the highest rate would be 115 MB; a twentieth of the text shows the size."""
     text = (LONG * 12)[:1000]
     answer = server.speak(text, sample_rate=48_000)
 

@@ -1,4 +1,4 @@
-"""Whatever a header says, it is no error of ours: no path of this server answers 5xx to it, or leads elsewhere."""
+"""Header values: none makes a path of this server answer 5xx or redirect elsewhere."""
 
 import http.client
 
@@ -11,7 +11,7 @@ PATHS = (
     ("POST", "/v1/audio/speech", '{"input": "Hi.", "response_format": "wav"}'), ("POST", "/api/tts", "text=Hi"),
     ("POST", "/v1/audio/captions", '{"input": "Hi."}'), ("GET", "/page/page.js", None), ("GET", "/nothing", None),
 )  # fmt: skip
-#: Read by Flask, werkzeug, prometheus_client, gunicorn or ourselves.
+#: Headers that Flask, werkzeug, prometheus_client, gunicorn or our code reads.
 NAMES = (
     "Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Access-Control-Request-Headers", "Authorization",
     "Cache-Control", "Connection", "Content-Encoding", "Content-Language", "Content-MD5", "Content-Range", "Content-Type",
@@ -21,7 +21,7 @@ NAMES = (
     "X-Forwarded-Proto", "X-Forwarded-Ssl", "X-Forwarded-Protocol", "X-HTTP-Method-Override", "X-Request-ID",
     "X-Request-Start", "X-Request-Timeout", "X-Script-Name", "traceparent", "tracestate", "baggage", "speaker-id",
     "language-id", "text", "speaker-wav", "HTTP2-Settings", "Sec-WebSocket-Key",
-    # What CGI calls the facts of a request.
+    # Names of CGI variables of the request.
     "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "REQUEST_METHOD", "SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL",
     "REMOTE_USER", "REMOTE_ADDR", "CONTENT_TYPE", "CONTENT_LENGTH", "HTTP_HOST", "HTTPS", "RAW_URI", "wsgi.input",
     "wsgi.url_scheme", "gunicorn.socket", "chorus.unread",
@@ -50,21 +50,21 @@ def ask(server, method, path, body, name, value):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_value_of_a_header_is_an_error_of_ours(server, name):
+def test_no_header_value_is_a_server_error(server, name):
     for number, value in enumerate(VALUES):
-        # Each path in turn: all of them with all values are 28,000 requests.
+        # One path for each value in turn: all combinations are 28,000 requests.
         for method, path, body in (PATHS[0], PATHS[1], PATHS[(number + len(name)) % len(PATHS)]):
             status, location = ask(server, method, path, body, name, value)
             assert status < 500 and location is None, (method, path, name, value)
 
 
 @pytest.mark.parametrize("accept", [value for value in VALUES if len(value) < 5100])
-def test_a_scrape_is_answered_whatever_it_accepts(server, accept):
+def test_a_scrape_is_answered_for_any_accept_header(server, accept):
     assert (200, None) == ask(server, "GET", "/metrics", None, "Accept", accept)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "_" in name])
-def test_a_header_that_is_named_as_a_fact_of_the_request_changes_nothing(server, name):
+def test_a_header_with_the_name_of_a_cgi_variable_has_no_effect(server, name):
     assert 200 == ask(server, "GET", "/livez", None, name, "/foo")[0]
 
 
@@ -76,7 +76,7 @@ def test_a_header_that_is_named_as_a_fact_of_the_request_changes_nothing(server,
     ["//", "//livez", "/livez/", "/livez//", "///livez", "//evil.example/livez", "/v1//models", "/v1/models/", "/api//tts?text=a",
      "/%2Flivez", "/./livez", "/page/", "/page//page.js", "/%5C%5Cevil.example", "/v1/..//livez"],
 )  # fmt: skip
-def test_no_path_leads_to_the_host_that_a_client_names(server, path, host):
+def test_no_path_redirects_to_the_host_in_the_request(server, path, host):
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     try:
         connection.putrequest("GET", path, skip_host=True)

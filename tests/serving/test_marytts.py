@@ -1,4 +1,4 @@
-"""MaryTTS's dialect: Home Assistant's own client, its exact bytes, and what else a client of MaryTTS asks."""
+"""MaryTTS's dialect: Home Assistant's own client, its exact bytes, and other requests of MaryTTS clients."""
 
 import io
 import urllib.parse
@@ -10,7 +10,7 @@ import speak2mary
 from tests.support.checkpoints import SPEAKERS
 
 TEXT = "The quick brown fox."
-#: Of the server of these tests.
+#: Voices of the server of these tests.
 CHOIR = ("joe", "choir", "la  roboto")
 
 
@@ -28,29 +28,29 @@ def spoken_again(server, answer, **fields):
     return server.speak(TEXT, seed=int(answer.headers["X-Seed"]), response_format="wav", **fields).body
 
 
-def test_home_assistants_client_speaks_with_what_it_asks_for_unless_told_otherwise(choir):
+def test_home_assistants_client_works_with_its_defaults(choir):
     """Its defaults: voice cmu-slt-hsmm, locale en_US, codec WAVE_FILE."""
     spoken = speak2mary.MaryTTS("127.0.0.1", choir.port).speak(TEXT)
 
     assert 1 < duration_s(spoken) < 3
 
 
-def test_home_assistants_effect_changes_the_length(choir):
+def test_the_rate_effect_of_home_assistant_changes_the_length(choir):
     client = speak2mary.MaryTTS("127.0.0.1", choir.port, voice="joe")
     plain, slow = (duration_s(client.speak(TEXT, effects)) for effects in ({}, {"Rate": "durScale:2.0;"}))
 
     assert 1.6 < slow / plain < 2.3
 
 
-def test_home_assistants_client_shows_what_is_wrong(choir):
+def test_home_assistants_client_shows_the_error(choir):
     with pytest.raises(Exception, match="400 - BAD REQUEST: 'b'INPUT_TEXT is blank; send the text to be spoken"):
         speak2mary.MaryTTS("127.0.0.1", choir.port).speak(" ")
     with pytest.raises(Exception, match="400 - BAD REQUEST: .*AUDIO is 'AU_FILE', expected WAVE_FILE"):
         speak2mary.MaryTTS("127.0.0.1", choir.port, codec="AU_FILE").speak(TEXT)
 
 
-def test_home_assistants_bytes_have_no_content_type(choir):
-    """What speak2mary 1.5.0 sends, to the byte but for the port."""
+def test_home_assistants_request_without_a_content_type_is_accepted(choir):
+    """The request of speak2mary 1.5.0, exact except for the port."""
     body = (
         b"INPUT_TEXT=Gr%C3%BC%C3%9Fe+%26+Kisses&OUTPUT_TYPE=AUDIO&INPUT_TYPE=TEXT&LOCALE=en_US&AUDIO=WAVE_FILE"
         b"&VOICE=cmu-slt-hsmm&effect_Volume_selected=on&effect_Volume_parameters=amount%3A2.0%3B"
@@ -91,7 +91,7 @@ def test_home_assistants_bytes_have_no_content_type(choir):
         ({"LOCALE": "ja_JP"}, {"voice": "joe"}),
     ],
 )
-def test_who_speaks(choir, method, parameters, fields):
+def test_voice_and_locale_select_the_voice(choir, method, parameters, fields):
     answer = process(choir, method, **parameters)
 
     assert 200 == answer.status, answer.body
@@ -101,14 +101,14 @@ def test_who_speaks(choir, method, parameters, fields):
 @pytest.mark.parametrize(
     "scale, speed", [("durScale:0.5;", 2.0), ("durScale:0.25", 4.0), (" durScale: 4.0; ", 0.25), (None, 2 / 3)]
 )
-def test_the_rate_is_a_factor_of_the_length(choir, scale, speed):
+def test_the_rate_effect_is_a_factor_of_the_length(choir, scale, speed):
     given = {} if scale is None else {"effect_Rate_parameters": scale}
     answer = process(choir, VOICE="joe", effect_Rate_selected="on", **given)
 
     assert answer.body == spoken_again(choir, answer, voice="joe", speed=speed)
 
 
-def test_an_effect_that_is_not_selected_or_not_there_changes_nothing(choir):
+def test_an_effect_that_is_not_selected_or_unknown_is_ignored(choir):
     answer = process(choir, VOICE="joe", effect_Rate_selected="", effect_Rate_parameters="durScale:3.0;",
                      effect_Robot_selected="on", effect_Robot_parameters="amount:100.0;")  # fmt: skip
 
@@ -132,7 +132,7 @@ def test_an_effect_that_is_not_selected_or_not_there_changes_nothing(choir):
         ({"effect_Rate_selected": "on", "effect_Rate_parameters": "amount:1"}, "effect_Rate_parameters"),
     ],
 )
-def test_what_cannot_be_done_is_refused_in_one_line(choir, parameters, named):
+def test_unsupported_parameters_are_refused_in_one_line(choir, parameters, named):
     answer = process(choir, **parameters)
 
     assert 400 == answer.status
@@ -145,7 +145,7 @@ def test_a_body_without_a_text_is_a_400(choir, body):
     assert 400 == choir.ask("POST", "/process", body).status
 
 
-def test_everybody_who_can_speak_is_listed_by_a_name_without_spaces_that_speaks(choir):
+def test_every_voice_and_speaker_is_listed_by_a_name_without_spaces_that_works(choir):
     answer = choir.ask("GET", "/voices")
     lines = answer.body.decode().splitlines()
 
@@ -156,14 +156,14 @@ def test_everybody_who_can_speak_is_listed_by_a_name_without_spaces_that_speaks(
         assert 200 == process(choir, VOICE=line.split(" ")[0]).status
 
 
-def test_languages_are_listed_as_mary_writes_them_and_each_speaks(choir):
+def test_languages_are_listed_in_marys_format_and_each_works(choir):
     locales = choir.ask("GET", "/locales").body.decode().splitlines()
 
     assert {"en_US", "en", "fr_FR", "pt_BR", "eo"} == set(locales) and 5 == len(locales)
     assert {200} == {process(choir, LOCALE=locale).status for locale in locales}
 
 
-def test_it_says_what_it_is_and_can(choir):
+def test_version_and_capabilities_are_reported(choir):
     said = {path: choir.ask("GET", path).body.decode() for path in ("/version", "/audioformats", "/datatypes")}
 
     assert said["/version"].startswith("Chorus ")

@@ -1,4 +1,4 @@
-"""/metrics of a real server: what was asked for is what is counted, whoever answers and whoever was killed."""
+"""/metrics of a real server: any worker reports the totals of all, including those of killed workers."""
 
 import math
 import shutil
@@ -16,7 +16,7 @@ GROWING = ("_total", "_bucket", "_count", "_sum")
 
 
 def scraped(server):
-    """Return every series of one scrape, by name and labels."""
+    """Return all series of one scrape, by name and labels."""
     answer = server.ask("GET", "/metrics")
     assert 200 == answer.status
     return series_of(text_string_to_metric_families(answer.body.decode()))
@@ -30,16 +30,16 @@ def value(series, name, **labels):
     return series[name, tuple(sorted(labels.items()))]
 
 
-def grown(before, after, name, **labels):
+def increase(before, after, name, **labels):
     return value(after, name, **labels) - value(before, name, **labels)
 
 
-def fell(before, after):
-    """Return the totals that are less than they were, or gone."""
+def decreased(before, after):
+    """Return the totals that decreased or disappeared."""
     return [key for key, was in before.items() if key[0].endswith(GROWING) and after.get(key, -math.inf) < was]
 
 
-def test_what_was_asked_for_is_counted_whoever_answered(server):
+def test_requests_are_counted_whichever_worker_answered(server):
     before = scraped(server)
     texts = ["One.", "Two, and a little more.", "Three."]
 
@@ -48,19 +48,19 @@ def test_what_was_asked_for_is_counted_whoever_answered(server):
     server.ask("GET", "/v1/models")
     after = scraped(server)
 
-    assert 3 == grown(before, after, "tts_requests_total", route="speech", code="200")
-    assert 1 == grown(before, after, "tts_requests_total", route="speech", code=str(refused.status))
-    assert 1 == grown(before, after, "tts_requests_total", route="listings", code="200")
-    assert 3 == grown(before, after, "tts_speeches_total", outcome="done")
-    assert sum(map(len, texts)) == grown(before, after, "tts_input_characters_total")
-    assert sum(seconds) == pytest.approx(grown(before, after, "tts_audio_seconds_total"), abs=0.01)
+    assert 3 == increase(before, after, "tts_requests_total", route="speech", code="200")
+    assert 1 == increase(before, after, "tts_requests_total", route="speech", code=str(refused.status))
+    assert 1 == increase(before, after, "tts_requests_total", route="listings", code="200")
+    assert 3 == increase(before, after, "tts_speeches_total", outcome="done")
+    assert sum(map(len, texts)) == increase(before, after, "tts_input_characters_total")
+    assert sum(seconds) == pytest.approx(increase(before, after, "tts_audio_seconds_total"), abs=0.01)
     for name in ("request_duration_seconds", "queue_wait_seconds", "time_to_first_audio_seconds", "synthesis_seconds"):
-        assert 3 == grown(before, after, f"tts_{name}_count")
-        assert grown(before, after, f"tts_{name}_sum") > 0
-    assert 3 == grown(before, after, "tts_real_time_factor_count")
+        assert 3 == increase(before, after, f"tts_{name}_count")
+        assert increase(before, after, f"tts_{name}_sum") > 0
+    assert 3 == increase(before, after, "tts_real_time_factor_count")
 
 
-def test_buckets_are_cumulative_and_the_last_is_the_count(server):
+def test_buckets_are_cumulative_and_the_last_equals_the_count(server):
     server.speak("Something to measure.")
     series = scraped(server)
 
@@ -72,7 +72,7 @@ def test_buckets_are_cumulative_and_the_last_is_the_count(server):
         assert (math.inf, value(series, name.replace("_bucket", "_count"))) == counts[-1]
 
 
-def test_it_says_how_many_workers_there_are_and_what_they_speak(server):
+def test_workers_and_voices_are_reported(server):
     series = scraped(server)
 
     assert 4 == value(series, "tts_workers", state="ready")
@@ -86,7 +86,7 @@ def test_it_says_how_many_workers_there_are_and_what_they_speak(server):
     assert value(series, "tts_uptime_seconds") > 0
 
 
-def test_a_voice_stays_constructed_once_over_many_requests_on_every_worker(server):
+def test_a_voice_is_constructed_once_over_many_requests_on_every_worker(server):
     for _ in range(3):
         server.on_every_worker(lambda: server.speak("Again."))
 
@@ -95,7 +95,7 @@ def test_a_voice_stays_constructed_once_over_many_requests_on_every_worker(serve
         assert [{"voice": "joe", "generation": 1, "constructions": 1}] == server.ask("GET", "/status").json()["voices"]
 
 
-def test_a_scraper_that_knows_openmetrics_gets_it(server):
+def test_openmetrics_is_returned_on_request(server):
     plain = server.ask("GET", "/metrics")
     answer = server.ask("GET", "/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"})
 
@@ -106,14 +106,14 @@ def test_a_scraper_that_knows_openmetrics_gets_it(server):
 
 
 @needs_promtool
-def test_promtool_finds_nothing_to_improve(server):
+def test_promtool_finds_no_problem(server):
     body = server.ask("GET", "/metrics").body
     result = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, check=False)
 
     assert (0, b"", b"") == (result.returncode, result.stdout, result.stderr)
 
 
-def test_no_text_and_no_process_is_in_the_metrics(server):
+def test_metrics_contain_no_text_and_no_pid(server):
     server.speak("Sesquipedalian secrets.")
     body = server.ask("GET", "/metrics").body.decode()
 
@@ -123,7 +123,7 @@ def test_no_text_and_no_process_is_in_the_metrics(server):
     assert not [line for line in body.splitlines() if line.startswith(("process_", "python_"))]
 
 
-def test_a_scraper_needs_no_key(start):
+def test_scraping_needs_no_key(start):
     digest = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"  # of `secret`
     server = start(keys={"api_keys": {"sha256": [digest]}}).ready()
 
@@ -131,7 +131,7 @@ def test_a_scraper_needs_no_key(start):
     assert 200 == server.ask("GET", "/metrics").status
 
 
-def test_killed_workers_take_no_total_with_them_and_leave_no_series(start):
+def test_killed_workers_keep_their_totals_and_leave_no_series(start):
     kills = 100
     server = start(expected_deaths=kills).ready()
     server.speak("Something to count.")
@@ -142,7 +142,7 @@ def test_killed_workers_take_no_total_with_them_and_leave_no_series(start):
         victim.kill()
         server.eventually(lambda dead=victim: dead not in (pair(server) or [dead]))
         after = server.eventually(lambda: scraped_or_none(server))
-        assert not fell(before, after)
+        assert not decreased(before, after)
         before = after
     after = server.eventually(lambda: exits(server) == kills and scraped(server))
 
@@ -154,15 +154,15 @@ def test_killed_workers_take_no_total_with_them_and_leave_no_series(start):
 
 
 def of_the_server(series):
-    """Slots are measured by and by."""
+    """Without the series of slots, which are measured one after the other."""
     return {(name, labels) for name, labels in series if "worker" not in dict(labels)}
 
 
 def pair(server):
-    """Return the two workers; none while one of them is being replaced."""
+    """Return the two workers; None while one of them is being replaced."""
     try:
         workers = server.workers()
-    except psutil.NoSuchProcess:  # gone between two looks
+    except psutil.NoSuchProcess:  # ended meanwhile
         return []
     return workers if len(workers) == 2 else []
 
@@ -172,7 +172,7 @@ def exits(server):
 
 
 def scraped_or_none(server):
-    """A connection that the victim had already taken is cut."""
+    """Scrape, or return None if the connection was to the killed worker."""
     try:
         return scraped(server)
     except OSError:

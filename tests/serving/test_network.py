@@ -1,9 +1,7 @@
-"""Nothing of ours phones home: a serving process opens no socket that could leave the machine.
+"""The server opens no Internet connections: it has no socket that could leave the machine.
 
-The kernel itself watches. A seccomp filter, inherited by master and workers, kills any
-process that asks for an Internet socket; the server listens on a Unix socket instead.
-No name can be looked up and no packet sent without such a socket, from Python or from
-native code.
+A seccomp filter, inherited by master and workers, kills any process that creates an Internet socket; the server
+listens on a Unix socket instead. Without such a socket neither Python nor native code can look up a name or send a packet.
 """
 
 import ctypes
@@ -28,7 +26,7 @@ pytestmark = pytest.mark.skipif(platform.machine() not in _SYS_SOCKET, reason="t
 
 
 def forbid_internet_sockets() -> None:
-    """Install the filter in this process and all that come from it. Needs no privilege."""
+    """Install the filter in this process and its descendants. Needs no privilege."""
     instructions = [
         (_LOAD_WORD, 0, 0, 0),  # the system call's number
         (_JUMP_IF_EQUAL, 0, 5, _SYS_SOCKET[platform.machine()]),
@@ -64,14 +62,14 @@ def ask(path, method, url, body=None):
         connection.close()
 
 
-def test_the_filter_kills_whoever_asks_for_an_internet_socket():
+def test_the_filter_kills_a_process_that_creates_an_internet_socket():
     command = [sys.executable, "-c", "import socket; socket.socket(); print('lived')"]
     result = subprocess.run(command, preexec_fn=forbid_internet_sockets, capture_output=True, check=False)
 
     assert (-signal.SIGSYS, b"") == (result.returncode, result.stdout)
 
 
-def test_a_serving_process_opens_no_internet_socket(start, tmp_path):
+def test_a_server_creates_no_internet_socket(start, tmp_path):
     path = tmp_path / "chorus.sock"
     server = start("--bind", f"unix:{path}", preexec=forbid_internet_sockets)
     server.eventually(lambda: path.exists() and len(server.workers()) == 2)

@@ -1,4 +1,4 @@
-"""Behind a real nginx, with the configuration that ops/nginx ships: streams, deaths, caches, limits and odd clients."""
+"""Behind a real nginx with the configuration of ops/nginx: streams, dead workers, cache, limits and odd clients."""
 
 import http.client
 import itertools
@@ -39,7 +39,7 @@ LONG = SENTENCE * 24
 
 @pytest.fixture(scope="module")
 def pair(write_config):
-    """A nginx before two workers, for tests that only ask; each from an address of its own, because of the limits."""
+    """An nginx in front of two workers, shared by tests that change nothing; each test has its own client address."""
     with TemporaryDirectory(prefix="chorus-") as folder:
         edge = Edge(Path(folder)).start()
         origin = Origin(write_config(), path=edge.place.upstream).start().ready()
@@ -55,23 +55,23 @@ def folder():
 
 
 @pytest.fixture
-def before(write_config, folder):
-    """Start a nginx before a gunicorn of the test's own."""
+def start_behind_nginx(write_config, folder):
+    """Return a function that starts an nginx in front of a gunicorn for one test."""
     with ExitStack() as stack:
 
-        def before(*arguments, keys=None, tls=False, **options):
+        def start_behind_nginx(*arguments, keys=None, tls=False, **options):
             edge = Edge(folder, tls)
             origin = Origin(write_config(**(keys or {})), arguments, path=edge.place.upstream, **options).start().ready()
             stack.callback(origin.stop)
             stack.callback(edge.start().stop)
             return edge, origin
 
-        yield before
+        yield start_behind_nginx
 
 
 @pytest.fixture
-def alone(folder):
-    """A nginx with nobody behind it."""
+def nginx_only(folder):
+    """An nginx without a server behind it."""
     edge = Edge(folder).start()
     yield edge
     edge.stop()
@@ -79,12 +79,12 @@ def alone(folder):
 
 @pytest.fixture
 def address(request, _addresses=itertools.count(1)):
-    """An address that no other test comes from."""
+    """A client address that no other test uses."""
     return f"10.0.{next(_addresses)}.1"
 
 
 def stream(connection, text=LONG, **fields):
-    """Ask for a stream and return the answer, of which the head is read."""
+    """Request a stream and return the response, whose head has been read."""
     body = {"input": text, "response_format": "mp3", "stream": True, **fields}
     connection.request("POST", "/v1/audio/speech", json.dumps(body))
     return connection.getresponse()
@@ -95,8 +95,8 @@ def is_openai_error(answer, code):
     return {"message", "type", "param", "code"} == set(error) and code == error["code"]
 
 
-def said(answer):
-    """Return what a refusal says, and assert that it says so as the server itself would on that path."""
+def error_text(answer):
+    """Return the text of an error, after checking that it has the format of the server on that path."""
     if answer.headers["Content-Type"].startswith("text/plain"):
         assert "text/plain; charset=utf-8" == answer.headers["Content-Type"]
         assert answer.body.endswith(b"\n") and 1 == answer.body.count(b"\n")
@@ -106,10 +106,10 @@ def said(answer):
     return document["error"]
 
 
-def test_a_stream_arrives_while_the_rest_is_still_being_made(before, tmp_path):
-    """The voice says no more before the test has heard two windows, together less than a buffer of nginx's holds."""
+def test_a_stream_arrives_while_the_rest_is_being_made(start_behind_nginx, tmp_path):
+    """The voice pauses until the test has read two windows, which together are smaller than a buffer of nginx."""
     go_on = tmp_path / "go-on"
-    edge, origin = before(PAUSING, keys={"speech": {"parallel": False}}, environment={"CHORUS_GO_ON": str(go_on)})
+    edge, origin = start_behind_nginx(PAUSING, keys={"speech": {"parallel": False}}, environment={"CHORUS_GO_ON": str(go_on)})
     connection = edge.connection(timeout_s=30)
     response = stream(connection, stream_format="sse")
 
@@ -124,21 +124,21 @@ def test_a_stream_arrives_while_the_rest_is_still_being_made(before, tmp_path):
     assert not was_done and b"speech.audio.done" in rest
 
 
-def test_a_slow_reader_of_a_whole_answer_keeps_no_worker(before):
-    edge, origin = before("--workers", "1")
+def test_a_slow_reader_of_a_whole_answer_occupies_no_worker(start_behind_nginx):
+    edge, origin = start_behind_nginx("--workers", "1")
     reader = socket.create_connection(("127.0.0.1", edge.port))
     body = json.dumps({"input": LONG, "response_format": "wav", "sample_rate": 48000}).encode()
     reader.sendall(b"POST /v1/audio/speech HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
     origin.eventually(lambda: "speech.done" in origin.log())
-    origin.check()  # the worker holds no connection any more, though nobody has read a byte
+    origin.check()  # the worker has no connection left, although the client has read nothing
 
     reader.close()
 
 
-def test_two_hundred_killed_workers_lose_no_request(before, tiny_release):
-    """No worker is killed before every request that was under way at the last death is answered: one retry each."""
-    edge, origin = before(keys={"voices": [{"name": "tiny", "model_path": str(tiny_release)}]}, expected_deaths=200)
+def test_no_request_is_lost_when_two_hundred_workers_are_killed(start_behind_nginx, tiny_release):
+    """The next worker is killed only after every request that ran at the last kill is answered: one retry each."""
+    edge, origin = start_behind_nginx(keys={"voices": [{"name": "tiny", "model_path": str(tiny_release)}]}, expected_deaths=200)
     texts = [f"Number {number} is still here." for number in range(4)]
     wanted = [edge.speak(text, seed=1).body for text in texts]
     heard = [0] * len(texts)
@@ -147,7 +147,7 @@ def test_two_hundred_killed_workers_lose_no_request(before, tiny_release):
     def keep_asking(client):
         while not is_over.is_set():
             try:
-                # Each from another address, or it would be one client that asks too often.
+                # From many addresses, because of the rate limit of one client.
                 answer = edge.speak(texts[client], address=f"10.{client}.{heard[client] // 250}.{heard[client] % 250}", seed=1)
                 if answer.body != wanted[client]:
                     wrong.append((answer.status, answer.body[:200]))
@@ -174,9 +174,9 @@ def _tried_twice(edge):
     return sum("," in line["upstream_status"] for line in edge.access())
 
 
-def test_a_stream_whose_worker_dies_looks_cut(before, tmp_path):
+def test_a_stream_whose_worker_is_killed_is_truncated(start_behind_nginx, tmp_path):
     environment = {"CHORUS_GO_ON": str(tmp_path / "never")}
-    edge, origin = before(PAUSING, keys={"speech": {"parallel": False}}, environment=environment, expected_deaths=2)
+    edge, origin = start_behind_nginx(PAUSING, keys={"speech": {"parallel": False}}, environment=environment, expected_deaths=2)
     connection = edge.connection()
     response = stream(connection)
     begun = response.read1(64)
@@ -192,9 +192,9 @@ def test_a_stream_whose_worker_dies_looks_cut(before, tmp_path):
     assert begun
 
 
-def test_audio_that_was_cut_is_not_cached(before):
-    """nginx is held until a worker has its answer in hand, and goes on when that worker is dead."""
-    edge, origin = before("--workers", "1", expected_deaths=1)
+def test_a_truncated_answer_is_not_cached(start_behind_nginx):
+    """nginx is stopped until a worker has started to send its answer, and resumed when that worker is dead."""
+    edge, origin = start_behind_nginx("--workers", "1", expected_deaths=1)
     path = f"/api/tts?text={quote(LONG)}"
     connection = edge.connection()
     connection.request("GET", path)
@@ -203,8 +203,8 @@ def test_audio_that_was_cut_is_not_cached(before):
         worker.suspend()
     origin.eventually(lambda: "speech.done" in origin.log())
     (victim,) = origin.workers()
-    # Killed before its first write it would have said nothing, and nginx would ask another.
-    origin.eventually(lambda: _is_still(victim))
+    # If it were killed before its first write, nginx would retry with another worker.
+    origin.eventually(lambda: _is_blocked(victim))
     victim.kill()
     origin.eventually(lambda: victim not in origin.workers())
     for worker in edge.workers():
@@ -221,8 +221,8 @@ def test_audio_that_was_cut_is_not_cached(before):
     assert len(again.body) == int(again.headers["Content-Length"])
 
 
-def _is_still(worker):
-    """Whether every thread of a process waits: one that has written as much as there is room for does."""
+def _is_blocked(worker):
+    """Whether every thread of a process sleeps: one that has filled the socket's buffer does."""
     stats = [Path(f"/proc/{worker.pid}/task/{thread.id}/stat").read_text() for thread in worker.threads()]
     return all(stat.rpartition(") ")[2].startswith("S") for stat in stats)
 
@@ -231,7 +231,7 @@ def _has_a_request(origin):
     return any(worker.cpu_times().user > 0.3 for worker in origin.workers())
 
 
-def test_the_same_words_asked_for_by_get_again_come_from_the_cache(pair, address):
+def test_a_repeated_get_is_answered_from_the_cache(pair, address):
     edge, _ = pair
     path = "/api/tts?text=Once+is+enough."
 
@@ -242,7 +242,7 @@ def test_the_same_words_asked_for_by_get_again_come_from_the_cache(pair, address
     assert ("first", "second") == (first.headers["X-Request-ID"], second.headers["X-Request-ID"])
 
 
-def test_many_who_ask_for_the_same_at_once_are_spoken_to_once(pair):
+def test_simultaneous_requests_for_the_same_text_are_synthesized_once(pair):
     edge, origin = pair
     spoken = origin.log().count("speech.done")
 
@@ -254,7 +254,7 @@ def test_many_who_ask_for_the_same_at_once_are_spoken_to_once(pair):
     assert spoken + 1 == origin.log().count("speech.done")
 
 
-#: Requests that must not be answered with what the first was, nor leave what they were answered with to the next.
+#: Requests that must not be answered with the cached first answer, and must not replace it.
 OTHERS = {
     "another text": ("?text=Quite+another+text.", {}, None),
     "a name that only nginx takes for the same": ("?TEXT=Hello+there.&text=Quite+another+text.", {}, None),
@@ -262,14 +262,14 @@ OTHERS = {
     "a text in a header": ("?text=Hello+there.", {"Text": "Quite another text."}, None),
     "another speaker": ("?text=Hello+there.", {"Speaker-Id": "none"}, None),
     "a key": ("?text=Hello+there.", {"Authorization": f"Bearer {KEY}"}, None),
-    "a key of nought": ("?text=Hello+there.", {"X-Api-Key": "0"}, None),
+    "a key of 0": ("?text=Hello+there.", {"X-Api-Key": "0"}, None),
     "a body": ("?text=Hello+there.", {}, b"text=Quite+another+text."),
 }
 
 
 @pytest.mark.parametrize("path, parameter", [("/api/tts", "text"), ("/process", "INPUT_TEXT")])
 @pytest.mark.parametrize("other", OTHERS)
-def test_the_cache_knows_one_request_from_another(pair, path, parameter, other):
+def test_cache_keys_distinguish_requests(pair, path, parameter, other):
     edge, _ = pair
     query, headers, body = OTHERS[other]
     query, body = query.replace("text=", f"{parameter}="), body and body.replace(b"text=", parameter.encode() + b"=")
@@ -285,8 +285,8 @@ def test_the_cache_knows_one_request_from_another(pair, path, parameter, other):
     assert first.body == again.body
 
 
-def test_what_nginx_did_not_see_of_a_header_the_server_does_not_hear(pair):
-    """nginx looks at the first of two headers of a name; gunicorn would take both, and its answer would be everybody's."""
+def test_duplicate_headers_do_not_reach_the_server(pair):
+    """nginx uses the first of two headers of a name in the cache key; gunicorn would join both: a wrong answer in the cache."""
     edge, origin = pair
     before = len(origin.log())
 
@@ -296,7 +296,7 @@ def test_what_nginx_did_not_see_of_a_header_the_server_does_not_hear(pair):
     assert [len("Two of a kind.")] == [int(chars) for chars in re.findall(r"chars=(\d+)", origin.log()[before:])]
 
 
-def test_neither_posts_nor_refusals_nor_questions_by_head_are_cached(pair, address):
+def test_posts_errors_and_head_requests_are_not_cached(pair, address):
     edge, _ = pair
 
     posted = [edge.ask("POST", "/api/tts?text=Posted.", b"", address=address) for _ in range(2)]
@@ -309,8 +309,8 @@ def test_neither_posts_nor_refusals_nor_questions_by_head_are_cached(pair, addre
     assert "HIT" not in [answer.headers.get("X-Cache") for answer in (*posted, *refused, *asked)]
 
 
-def test_with_keys_nobody_gets_from_the_cache_what_they_may_not_ask_for(before):
-    edge, _ = before(keys={"api_keys": {"sha256": [hash_key(KEY)]}})
+def test_with_api_keys_requests_without_one_get_nothing_from_the_cache(start_behind_nginx):
+    edge, _ = start_behind_nginx(keys={"api_keys": {"sha256": [hash_key(KEY)]}})
     path, key = "/api/tts?text=For+who+has+a+key.", {"Authorization": f"Bearer {KEY}"}
 
     answers = [edge.ask("GET", path, headers=headers) for headers in (key, key, {}, {"X-Api-Key": "0"}, key)]
@@ -319,7 +319,7 @@ def test_with_keys_nobody_gets_from_the_cache_what_they_may_not_ask_for(before):
     assert not list(edge.cache.rglob("*/*/*"))
 
 
-def test_a_body_over_the_limit_is_refused_at_the_edge(pair, address):
+def test_a_body_above_the_limit_is_refused_by_nginx(pair, address):
     edge, origin = pair
     most = edge.ask("POST", "/v1/audio/speech", b"x" * 262144, address=address)
     logged = origin.log()
@@ -333,7 +333,7 @@ def test_a_body_over_the_limit_is_refused_at_the_edge(pair, address):
     assert logged == origin.log()
 
 
-def test_a_request_line_as_long_as_the_server_takes_passes_and_a_longer_one_is_refused_in_json(pair):
+def test_the_longest_accepted_request_line_passes_and_a_longer_one_is_refused_in_json(pair):
     edge, _ = pair
     line = b"GET /api/nothing?text=%b HTTP/1.1"
     room = 8190 - len(line) + len(b"%b")
@@ -346,8 +346,8 @@ def test_a_request_line_as_long_as_the_server_takes_passes_and_a_longer_one_is_r
     assert refused.startswith(b"HTTP/1.1 414 ") and b'{"error": "the request line is over 8190 bytes' in refused
 
 
-def test_too_many_requests_a_second_are_told_when_to_come_back_and_openais_client_does(pair):
-    """Others send as fast as they can for as long as the client has not been refused."""
+def test_clients_above_the_rate_limit_get_retry_after_and_openais_client_retries(pair):
+    """Threads send as fast as they can until the client has been refused."""
     edge, _ = pair
     refused, is_over = [], threading.Event()
 
@@ -381,7 +381,7 @@ def test_too_many_requests_a_second_are_told_when_to_come_back_and_openais_clien
     assert ("1", "true") == (refused[0].headers["Retry-After"], refused[0].headers["x-should-retry"])
 
 
-def test_a_new_key_for_every_request_does_not_get_round_the_limit(pair):
+def test_a_new_key_for_every_request_does_not_evade_the_limit(pair):
     edge, _ = pair
 
     statuses = [
@@ -393,13 +393,13 @@ def test_a_new_key_for_every_request_does_not_get_round_the_limit(pair):
 
 
 @pytest.mark.parametrize("addresses, passed", [(1, 16), (256, 512)])
-def test_too_many_requests_at_once_are_refused_whether_from_one_client_or_from_all(alone, addresses, passed):
-    """Each sends its head and half of its body, and hears nothing before it sends the rest: all but the one too many."""
+def test_too_many_concurrent_requests_of_one_client_or_of_all_are_refused(nginx_only, addresses, passed):
+    """Each client sends its head and half of its body and gets no response yet, except the one above the limit."""
     head = b"POST /v1/audio/speech HTTP/1.1\r\nHost: a\r\nX-Test-Address: 10.40.0.%d\r\nContent-Length: 9\r\n\r\nhalf"
     with ExitStack() as stack:
         clients = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(passed + 1)]
         for number, client in enumerate(clients):
-            client.connect(str(alone.place.socket))
+            client.connect(str(nginx_only.place.socket))
             client.sendall(head % (number % addresses))
         (refused,), _, _ = select.select(clients, [], [], 60)
         response = stack.enter_context(http.client.HTTPResponse(refused))
@@ -411,35 +411,35 @@ def test_too_many_requests_at_once_are_refused_whether_from_one_client_or_from_a
     assert ("1", "true") == (answer.headers["Retry-After"], answer.headers["x-should-retry"])
 
 
-def test_where_no_server_answers_that_is_said_in_json(alone):
+def test_without_a_server_the_error_is_json(nginx_only):
     with socket.socket(socket.AF_UNIX) as gone:
-        gone.bind(str(alone.place.upstream))
-    answer = alone.speak("Is anybody there?")
+        gone.bind(str(nginx_only.place.upstream))
+    answer = nginx_only.speak("Is anybody there?")
 
     assert 502 == answer.status
     assert is_openai_error(answer, "server_unavailable")
     assert "2" == answer.headers["Retry-After"]
 
 
-#: Of each dialect that is not OpenAI's.
+#: Paths of the dialects other than OpenAI's.
 OTHER_PATHS = ("/api/tts?text=Hello.", "/api/other", "/process?INPUT_TEXT=Hello.", "/process", "/voices", "/version?")
 
 
 @pytest.mark.parametrize("path", OTHER_PATHS)
-def test_who_speaks_another_dialect_is_refused_in_its_words(alone, path):
+def test_nginx_refuses_in_the_format_of_the_dialect(nginx_only, path):
     with socket.socket(socket.AF_UNIX) as gone:
-        gone.bind(str(alone.place.upstream))
-    no_server = alone.ask("GET", path)
-    too_large = alone.ask("POST", path, b"x" * 262145)
+        gone.bind(str(nginx_only.place.upstream))
+    no_server = nginx_only.ask("GET", path)
+    too_large = nginx_only.ask("POST", path, b"x" * 262145)
 
     assert (502, "2", "true") == (no_server.status, no_server.headers["Retry-After"], no_server.headers["x-should-retry"])
-    assert said(no_server).startswith("no server answers")
+    assert error_text(no_server).startswith("no server answers")
     assert 413 == too_large.status
-    assert "262144" in said(too_large)
+    assert "262144" in error_text(too_large)
 
 
 @pytest.mark.parametrize("path", OTHER_PATHS)
-def test_nginx_and_the_server_refuse_in_the_same_form(pair, address, path):
+def test_errors_of_nginx_and_of_the_server_have_the_same_format(pair, address, path):
     edge, origin = pair
 
     answer = origin.ask("DELETE", path)
@@ -447,18 +447,18 @@ def test_nginx_and_the_server_refuse_in_the_same_form(pair, address, path):
 
     assert answer.status in (404, 405) and 413 == refused.status
     assert answer.headers["Content-Type"] == refused.headers["Content-Type"]
-    assert said(answer) != said(refused)
+    assert error_text(answer) != error_text(refused)
 
 
-def test_a_path_that_only_begins_like_anothers_is_answered_as_the_server_would(alone):
+def test_a_path_that_only_starts_with_the_path_of_a_dialect_gets_an_openai_error(nginx_only):
     for path in ("/processes", "/process/more", "/v1/api/tts", "/apis"):
-        answer = alone.ask("POST", path, b"x" * 262145)
+        answer = nginx_only.ask("POST", path, b"x" * 262145)
 
         assert is_openai_error(answer, "body_too_large")
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/status", "/status/", "//status", "/%73tatus", "/./status", "/v1/../status"])
-def test_what_is_for_who_runs_it_is_for_private_addresses(pair, path):
+def test_operators_paths_are_for_private_addresses(pair, path):
     edge, _ = pair
 
     public = edge.ask("GET", path, address="203.0.113.5")
@@ -469,11 +469,11 @@ def test_what_is_for_who_runs_it_is_for_private_addresses(pair, path):
     assert 403 != private.status
 
 
-def test_the_server_hears_who_asks_when_the_request_came_and_its_id(alone):
-    with upstream(alone, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as heard:
+def test_nginx_passes_client_address_arrival_time_and_request_id(nginx_only):
+    with upstream(nginx_only, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as heard:
         spoofed = {"X-Forwarded-For": "8.8.8.8", "X-Request-Start": "t=1.000", "X-Request-ID": "mine"}
-        answer = alone.ask("POST", "/v1/audio/speech", b"{}", spoofed, "192.0.2.7")
-        bad_id = alone.ask("POST", "/v1/audio/speech", b"{}", {"X-Request-ID": "not an id"})
+        answer = nginx_only.ask("POST", "/v1/audio/speech", b"{}", spoofed, "192.0.2.7")
+        bad_id = nginx_only.ask("POST", "/v1/audio/speech", b"{}", {"X-Request-ID": "not an id"})
 
     assert b"\r\nX-Forwarded-For: 192.0.2.7\r\n" in heard[0]
     assert re.search(rb"\r\nX-Request-Start: t=\d{10}\.\d{3}\r\n", heard[0])
@@ -483,30 +483,30 @@ def test_the_server_hears_who_asks_when_the_request_came_and_its_id(alone):
     assert b"8.8.8.8" not in heard[0] and b"t=1.000" not in heard[0]
 
 
-def test_a_death_is_tried_once_more_and_who_asked_is_told_not_to_try_again(alone):
-    with upstream(alone, b"") as heard:
-        answer = alone.speak("Twice at the most.")
-        coqui = alone.ask("GET", "/api/tts?text=Twice.")
+def test_a_request_whose_worker_ends_is_retried_once_and_the_client_is_asked_not_to_retry(nginx_only):
+    with upstream(nginx_only, b"") as heard:
+        answer = nginx_only.speak("Twice at the most.")
+        coqui = nginx_only.ask("GET", "/api/tts?text=Twice.")
 
     assert (4, 502) == (len(heard), answer.status)
     assert is_openai_error(answer, "workers_ended")
     assert "false" == answer.headers["x-should-retry"] == coqui.headers["x-should-retry"]
     assert "Retry-After" not in {**answer.headers, **coqui.headers}
-    assert said(coqui).startswith("two workers ended")
+    assert error_text(coqui).startswith("two workers ended")
 
 
-def test_a_refusal_is_passed_on(alone):
-    with upstream(alone, b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n") as heard:
-        answer = alone.speak("Not now.")
+def test_a_503_of_the_server_is_passed_on(nginx_only):
+    with upstream(nginx_only, b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n") as heard:
+        answer = nginx_only.speak("Not now.")
 
     assert (1, 503, "7") == (len(heard), answer.status, answer.headers["Retry-After"])
 
 
-def test_a_request_that_ends_every_worker_that_takes_it_ends_two(before, tmp_path):
-    """Through a client that sends again whatever it may."""
+def test_a_request_that_kills_its_workers_kills_two(start_behind_nginx, tmp_path):
+    """With a client that retries whenever it may."""
     poison = tmp_path / "poison"
     environment = {"CHORUS_POISON": str(poison)}
-    edge, origin = before("tests.support.dying_voice:create()", environment=environment, expected_deaths=2)
+    edge, origin = start_behind_nginx("tests.support.dying_voice:create()", environment=environment, expected_deaths=2)
     poison.touch()
     client = openai.OpenAI(base_url=f"http://127.0.0.1:{edge.port}/v1", api_key="none", max_retries=5)
     with client, pytest.raises(openai.InternalServerError, match="do not send it again"):
@@ -527,22 +527,22 @@ def test_the_access_log_has_no_text(pair, address):
     assert "onfidential" not in log
 
 
-def test_no_log_has_a_text_of_what_could_not_be_answered(alone):
-    """A worker that died, no server at all, too much of everything: what nginx says of each quotes the request line."""
+def test_no_log_contains_the_text_of_a_request_that_failed(nginx_only):
+    """nginx quotes the request line in its errors about a dead worker, a missing server and exceeded limits."""
     path = "/api/tts?text=Confidential."
-    with upstream(alone, b""):
-        statuses = [alone.ask("GET", f"{path}&number={number}").status for number in range(40)]
-    alone.ask("GET", path)
-    alone.ask("POST", path, b"x" * 262145)
-    raw(alone, b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % (path.encode() + b"x" * 9000))
-    raw(alone, b"GET %b HTTP/1.1\r\nHost: a\r\nBad header\r\n\r\n" % path.encode())
+    with upstream(nginx_only, b""):
+        statuses = [nginx_only.ask("GET", f"{path}&number={number}").status for number in range(40)]
+    nginx_only.ask("GET", path)
+    nginx_only.ask("POST", path, b"x" * 262145)
+    raw(nginx_only, b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % (path.encode() + b"x" * 9000))
+    raw(nginx_only, b"GET %b HTTP/1.1\r\nHost: a\r\nBad header\r\n\r\n" % path.encode())
 
     assert {502, 429} == set(statuses)
-    assert not [log.name for log in alone.folder.glob("*.log") if b"onfidential" in log.read_bytes()]
+    assert not [log.name for log in nginx_only.folder.glob("*.log") if b"onfidential" in log.read_bytes()]
 
 
 @pytest.mark.skipif(OPENSSL is None, reason="there is no openssl to make a certificate with")
-def test_the_example_of_https_serves_the_same(write_config, folder):
+def test_the_example_of_https_works(write_config, folder):
     (folder / "tls").mkdir()
     certificate, key = folder / "tls" / "fullchain.pem", folder / "tls" / "privkey.pem"
     subprocess.run(
@@ -562,7 +562,7 @@ def test_the_example_of_https_serves_the_same(write_config, folder):
     assert len(audio) > 8000
 
 
-def test_honest_clients_are_served_while_two_hundred_slow_ones_send_byte_by_byte(pair):
+def test_clients_are_served_while_two_hundred_others_send_byte_by_byte(pair):
     edge, _ = pair
 
     with slow_senders(edge.place.socket), ThreadPoolExecutor(4) as pool:
@@ -571,7 +571,7 @@ def test_honest_clients_are_served_while_two_hundred_slow_ones_send_byte_by_byte
     assert [200] * 40 == [answer.status for answer in answers]
 
 
-def test_a_request_that_comes_byte_by_byte_is_answered_as_one_that_comes_at_once(pair):
+def test_a_request_sent_byte_by_byte_is_answered_like_one_sent_at_once(pair):
     edge, _ = pair
     body = json.dumps({"input": "Piece by piece.", "response_format": "wav", "seed": 3}).encode()
     head = b"POST /v1/audio/speech HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
@@ -583,7 +583,7 @@ def test_a_request_that_comes_byte_by_byte_is_answered_as_one_that_comes_at_once
     assert answers[0] == answers[1] == answers[2]
 
 
-#: Requests whose end two parsers might see at different places, or not at all. `smuggled` is what the second would be.
+#: Requests whose end two parsers might find at different places. `smuggled` is the possible second request.
 SMUGGLED = b"GET /v1/smuggled HTTP/1.1\r\nHost: abcd\r\n\r\n"
 assert 41 == len(SMUGGLED)
 ODD = {
@@ -597,29 +597,29 @@ ODD = {
     "a coding twice": (400, b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED),
     "a coding in vertical space": (501, b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n" + SMUGGLED),
     "a folded header": (400, b"X-Folded: a\r\n Content-Length: 41\r\n\r\n" + SMUGGLED),
-    "a chunk of no number": (400, b"Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n" + SMUGGLED),
+    "a chunk without a number": (400, b"Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n" + SMUGGLED),
     "a chunk of a negative length": (400, b"Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n" + SMUGGLED),
-    "a chunk that is longer than said": (400, b"Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n" + SMUGGLED),
+    "a chunk longer than its size": (400, b"Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n" + SMUGGLED),
     "bare line feeds in chunks": (404, b"Transfer-Encoding: chunked\r\n\r\n1\nx\n0\n\n" + SMUGGLED),
     "a chunk with an extension": (404, b"Transfer-Encoding: chunked\r\n\r\n1;a=\"\r\nx\r\n0\r\n\r\n" + SMUGGLED),
     "a bare line feed in a header": (404, b"X-A: b\nContent-Length: 41\r\n\r\n" + SMUGGLED),
     "a bare carriage return in a header": (400, b"X-A: b\rContent-Length: 41\r\n\r\n" + SMUGGLED),
-    "a nought in a header": (400, b"X-A: b\0c\r\n\r\n" + SMUGGLED),
+    "a NUL in a header": (400, b"X-A: b\0c\r\n\r\n" + SMUGGLED),
     "a second host": (400, b"Host: b\r\n\r\n" + SMUGGLED),
     "an upgrade": (404, b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n" + SMUGGLED),
 }
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_nginx_and_the_server_count_the_same_requests(pair, odd):
-    """Of what nginx refuses the server hears nothing; of what it lets through, one request and no second one."""
+def test_nginx_and_the_server_see_the_same_requests(pair, odd):
+    """A request that nginx refuses does not reach the server; one that it passes is one request, not two."""
     edge, origin = pair
     (status, rest), before, seen = ODD[odd], len(origin.log()), len(edge.access())
     name = odd.replace(" ", "-").replace("'", "")
 
     raw(edge, b"POST /v1/odd-%b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%b" % (name.encode(), rest))
 
-    # Lines of what was asked before, which is over only now, may come between.
+    # Lines of earlier requests that end only now may be between them.
     (line,) = origin.eventually(lambda: [line for line in edge.access()[seen:] if re.search("odd-|smuggled", line["request"])])
     heard = re.findall(r"event=request.refused request_id=(\S+)", origin.log()[before:])
     assert heard == ([] if line["upstream_status"] == "-" else [line["request_id"]])
@@ -628,7 +628,7 @@ def test_nginx_and_the_server_count_the_same_requests(pair, odd):
 
 @contextmanager
 def upstream(edge, reply):
-    """Listen where the server would; give everybody that reply and collect what they sent, heads and bodies."""
+    """Listen in place of the server; send every client this reply and collect the requests, heads and bodies."""
     heard = []
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(edge.place.upstream))
@@ -652,7 +652,7 @@ def upstream(edge, reply):
 
 
 def raw(edge, request, pieces=1):
-    """Send bytes as they are, in so many pieces, and return all that comes back until nginx hangs up."""
+    """Send bytes unchanged, in this number of pieces, and return the response until nginx closes the connection."""
     with socket.create_connection(("127.0.0.1", edge.port), timeout=60) as client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         size = -(-len(request) // pieces)

@@ -1,4 +1,4 @@
-"""OpenAI's own Python client: what it sends is understood, and what comes back is what it expects."""
+"""OpenAI's own Python client: its requests are understood, and it understands the responses."""
 
 import asyncio
 import base64
@@ -24,7 +24,7 @@ MAGIC = {
 
 
 def client_of(server, **options):
-    """Return the client as its users make one; to be closed."""
+    """Return the client with default settings; the caller closes it."""
     return openai.OpenAI(base_url=f"http://127.0.0.1:{server.port}/v1", **{"api_key": "sk-none", "max_retries": 0, **options})
 
 
@@ -34,12 +34,12 @@ def client(server):
         yield client
 
 
-def asked(server, request_id):
-    """Return the server's lines on one request."""
+def log_lines(server, request_id):
+    """Return the server's log lines of one request."""
     return [line for line in server.log().splitlines() if f"request_id={request_id}" in line]
 
 
-def test_the_first_example_of_its_guide_saves_an_mp3(client, tmp_path):
+def test_the_first_example_of_the_guide_saves_an_mp3(client, tmp_path):
     with client.audio.speech.with_streaming_response.create(
         model="gpt-4o-mini-tts", voice="coral", input="Today is a wonderful day!", instructions="Speak in a cheerful tone.",
     ) as response:  # fmt: skip
@@ -49,7 +49,7 @@ def test_the_first_example_of_its_guide_saves_an_mp3(client, tmp_path):
 
 
 @pytest.mark.parametrize("audio_format", MAGIC)
-def test_every_format_comes_as_what_it_is(client, audio_format):
+def test_every_format_has_its_content_type_and_content(client, audio_format):
     content_type, starts = MAGIC[audio_format]
     answer = client.audio.speech.create(model="tts-1", voice="alloy", input=TEXT, response_format=audio_format)
 
@@ -57,7 +57,7 @@ def test_every_format_comes_as_what_it_is(client, audio_format):
     assert answer.content.startswith(starts) and len(answer.content) > 2_000
 
 
-def test_what_is_not_said_is_mp3_at_the_voices_own_speed(client):
+def test_defaults_are_mp3_and_the_voices_own_speed(client):
     plain = client.audio.speech.create(model="tts-1", voice="alloy", input=TEXT, extra_body={"seed": 3})
     said = client.audio.speech.create(
         model="tts-1", voice="alloy", input=TEXT, response_format="mp3", speed=1.0, extra_body={"seed": 3}
@@ -66,20 +66,20 @@ def test_what_is_not_said_is_mp3_at_the_voices_own_speed(client):
     assert plain.content == said.content
 
 
-def test_a_stream_begins_before_the_speech_ends(server, client):
+def test_a_stream_starts_before_the_speech_ends(server, client):
     with client.audio.speech.with_streaming_response.create(
         model="tts-1", voice="alloy", input=LONG * 4, response_format="pcm"
     ) as response:
         pieces = response.iter_bytes(4096)
         first = next(pieces)
-        under_way = [line for line in asked(server, response.headers["x-request-id"]) if "event=speech.done" in line]
+        under_way = [line for line in log_lines(server, response.headers["x-request-id"]) if "event=speech.done" in line]
         rest = b"".join(pieces)
 
     assert 4096 == len(first) and len(rest) > 40 * 24_000
     assert not under_way
 
 
-def test_events_carry_the_audio_and_what_it_took(client):
+def test_events_contain_the_audio_and_the_usage(client):
     fields = {"model": "gpt-4o-mini-tts", "voice": "alloy", "input": TEXT, "response_format": "pcm", "extra_body": {"seed": 8}}
     with client.audio.speech.with_streaming_response.create(stream_format="sse", **fields) as response:
         content_type = response.headers["content-type"]
@@ -93,7 +93,7 @@ def test_events_carry_the_audio_and_what_it_took(client):
     assert 0 < usage["input_tokens"] and usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
 
 
-def test_fields_of_ours_go_into_the_body_of_its_own(client):
+def test_fields_of_chorus_are_accepted_in_extra_body(client):
     def said(**fields):
         return client.audio.speech.create(
             model="tts-1", voice={"id": "joe"}, input=TEXT, response_format="wav", extra_body={"seed": 7, **fields}
@@ -105,7 +105,7 @@ def test_fields_of_ours_go_into_the_body_of_its_own(client):
     assert b"\x80>\x00\x00" == said(sample_rate=16_000)[24:28]
 
 
-def test_a_speed_is_heard(client):
+def test_the_speed_changes_the_length(client):
     slow, plain, fast = (
         len(client.audio.speech.create(
             model="tts-1", voice="alloy", input=TEXT, speed=speed, response_format="pcm", extra_body={"seed": 1}).content)
@@ -127,17 +127,17 @@ def test_a_speed_is_heard(client):
         ({"extra_body": {"seed": -1}}, "invalid_value", "seed"),
     ],
 )
-def test_what_is_wrong_is_a_bad_request_error_that_says_what(server, client, fields, code, parameter):
+def test_invalid_fields_are_a_bad_request_error_with_code_and_parameter(server, client, fields, code, parameter):
     with pytest.raises(openai.BadRequestError) as caught:
         client.audio.speech.create(**{"model": "tts-1", "voice": "alloy", "input": TEXT, **fields})
     error = caught.value
 
     assert (code, parameter, "invalid_request_error") == (error.code, error.param, error.type)
     assert len(error.body["message"]) > 10 and error.body["message"] in error.message
-    assert any("event=request.refused" in line for line in asked(server, error.request_id))
+    assert any("event=request.refused" in line for line in log_lines(server, error.request_id))
 
 
-def test_a_text_over_the_limit_is_an_error_with_its_code(client):
+def test_a_text_above_the_limit_is_an_error_with_its_code(client):
     with pytest.raises(openai.APIStatusError) as caught:
         client.audio.speech.create(model="tts-1", voice="alloy", input="word " * 5_000)
 
@@ -156,7 +156,7 @@ def test_models_are_listed_and_looked_up(client):
     assert "'gpt-4/o mini?'" in caught.value.message and caught.value.request_id
 
 
-def test_its_asynchronous_sister_speaks_too(server):
+def test_the_asynchronous_client_works_too(server):
     async def spoken():
         async with openai.AsyncOpenAI(base_url=f"http://127.0.0.1:{server.port}/v1", api_key="sk-none") as client:
             async with client.audio.speech.with_streaming_response.create(model="tts-1", voice="alloy", input=TEXT) as response:
@@ -165,7 +165,7 @@ def test_its_asynchronous_sister_speaks_too(server):
     assert asyncio.run(spoken()).startswith(MAGIC["mp3"][1])
 
 
-def test_its_key_is_the_servers_key(start):
+def test_the_clients_key_is_the_api_key(start):
     key = generate_key()
     server = start(keys={"api_keys": {"sha256": [hash_key(key)]}}).ready()
 
@@ -178,7 +178,7 @@ def test_its_key_is_the_servers_key(start):
     assert "invalid_api_key" == caught.value.code
 
 
-def test_a_failure_that_would_come_again_is_asked_for_once(start):
+def test_a_permanent_failure_is_requested_once(start):
     server = start("tests.support.failing_voice:create()", environment={"CHORUS_FAIL_AT": "0"}, expects_errors=True).ready()
 
     with client_of(server, max_retries=2) as client, pytest.raises(openai.InternalServerError) as caught:
@@ -188,8 +188,8 @@ def test_a_failure_that_would_come_again_is_asked_for_once(start):
     assert 1 == server.log().count("event=speech.failed")
 
 
-def test_while_the_server_gets_ready_its_own_retries_wait_as_long_as_they_are_told(start_on):  # noqa: F811
-    """The first try to warm up fails; the client is refused, told when the second is over, and served then."""
+def test_the_clients_retries_wait_for_retry_after_while_the_server_warms_up(start_on):  # noqa: F811
+    """The first warm-up attempt fails; the client is refused with the time of the second, and then served."""
     server = start_on({"open": [[1], "broken"]}, "--workers", "1", environment={"CHORUS_FIRST_PAUSE_S": "1"})
     server.eventually(lambda: "event=worker.warm_up_failed" in server.log())
     with client_of(server, max_retries=2) as client:
@@ -200,8 +200,8 @@ def test_while_the_server_gets_ready_its_own_retries_wait_as_long_as_they_are_to
     server.ready()
 
 
-def test_where_it_would_have_to_wait_too_long_it_says_so_at_once(start_on):  # noqa: F811
-    """Its own bound is two minutes."""
+def test_a_retry_after_above_the_clients_limit_is_an_error_at_once(start_on):  # noqa: F811
+    """The client's own limit is two minutes."""
     server = start_on({"open": ["always", "broken"]}, "--workers", "1", environment={"CHORUS_FIRST_PAUSE_S": "3600"})
     server.eventually(lambda: "event=worker.warm_up_failed" in server.log())
     server.remember_descriptors()

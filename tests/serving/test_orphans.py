@@ -1,4 +1,4 @@
-"""A master that is killed: its workers answer what they have begun, idle meanwhile, hold no address, and end."""
+"""A killed master: its workers close the address, answer their requests, idle meanwhile, and end."""
 
 import signal
 import socket
@@ -14,7 +14,7 @@ LONG = b'{"input": "%b", "response_format": "wav", "stream": false}' % (b"A sent
 
 
 class Orphaned:
-    """A server whose master is killed while the test holds on to its workers."""
+    """A server whose master is killed, and its workers."""
 
     def __init__(self, server):
         self.server, self.workers = server, server.workers()
@@ -23,8 +23,8 @@ class Orphaned:
         self.server.process.send_signal(signal.SIGKILL)
         self.server.process.wait(timeout=60)
 
-    def gone(self):
-        """Wait until no worker is left; return what their log has of the time."""
+    def wait_until_ended(self):
+        """Wait until all workers have ended; return the log."""
         self.server.eventually(lambda: not any(is_running(worker) for worker in self.workers))
         return self.server.log()
 
@@ -37,7 +37,7 @@ def is_running(process):
 
 
 def is_free(address):
-    """Return whether a new master could have this address: as gunicorn does, it may reuse one of connections that are over."""
+    """Return whether a new master could bind this address, with SO_REUSEADDR as in gunicorn."""
     with socket.socket() as candidate:
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -50,7 +50,7 @@ def is_free(address):
 
 @pytest.fixture
 def orphaned(start):
-    """Two workers of a master that is about to die; whatever happens, none of them outlives the test."""
+    """Two workers whose master will be killed; the fixture kills those that are left."""
     held = Orphaned(start("--workers", "2").ready())
     yield held
     for worker in held.workers:
@@ -58,19 +58,19 @@ def orphaned(start):
             worker.kill()
 
 
-def begin(port, sent):
+def send_to(port, data):
     client = socket.create_connection(("127.0.0.1", port), timeout=120)
-    client.sendall(sent)
+    client.sendall(data)
     return client
 
 
-def test_a_request_under_way_is_answered_whole_and_the_address_is_free_meanwhile(orphaned, start):
+def test_a_running_request_is_answered_completely_and_the_address_is_free_meanwhile(orphaned, start):
     port = orphaned.server.port
-    client = begin(port, HEAD % len(LONG) + LONG)
+    client = send_to(port, HEAD % len(LONG) + LONG)
     orphaned.server.eventually(lambda: any(w["active"] for w in orphaned.server.ask("GET", "/status").json()["workers"]))
     orphaned.kill_master()
     orphaned.server.eventually(lambda: is_free(("127.0.0.1", port)))
-    assert any(is_running(worker) for worker in orphaned.workers)  # it still speaks
+    assert any(is_running(worker) for worker in orphaned.workers)  # it is still speaking
 
     successor = start("--bind", f"127.0.0.1:{port}", "--workers", "1").ready()
     assert 200 == successor.speak("The new one.").status
@@ -79,14 +79,14 @@ def test_a_request_under_way_is_answered_whole_and_the_address_is_free_meanwhile
 
     assert head.startswith(b"HTTP/1.1 200 ")
     assert f"Content-Length: {len(body)}".encode() in head
-    log = orphaned.gone()
+    log = orphaned.wait_until_ended()
     assert "Traceback" not in log and "level=ERROR" not in log
     assert log.count("event=worker.orphaned") in (1, 2)  # a worker without a request logs nothing
 
 
-def test_a_worker_that_waits_for_its_last_request_idles(orphaned):
-    """Its client has sent half of a request, and nothing more: the worker gives up after ten seconds."""
-    client = begin(orphaned.server.port, HEAD % 100 + b"{")
+def test_a_worker_that_waits_for_its_last_request_uses_no_cpu(orphaned):
+    """Its client has sent half of a request: the worker gives up after ten seconds."""
+    client = send_to(orphaned.server.port, HEAD % 100 + b"{")
     orphaned.server.eventually(lambda: any(w["connections"] for w in status(orphaned)))
     orphaned.kill_master()
     orphaned.server.eventually(lambda: is_free(("127.0.0.1", orphaned.server.port)))
@@ -98,13 +98,13 @@ def test_a_worker_that_waits_for_its_last_request_idles(orphaned):
     client.close()
 
     assert answer.startswith(b"HTTP/1.1 408 ")
-    # A worker that polls without a pause uses all of a core.
+    # A worker that polls without a pause uses a whole core.
     assert max(each for each in used_s if each is not None) < 0.2 * (time.monotonic() - began_s)
-    assert "Traceback" not in orphaned.gone()
+    assert "Traceback" not in orphaned.wait_until_ended()
 
 
-def test_a_worker_that_ends_already_leaves_the_address_too(orphaned):
-    client = begin(orphaned.server.port, HEAD % 100 + b"{")
+def test_a_worker_that_is_already_ending_closes_the_address_too(orphaned):
+    client = send_to(orphaned.server.port, HEAD % 100 + b"{")
     orphaned.server.eventually(lambda: any(w["connections"] for w in status(orphaned)))
     for worker in orphaned.workers:
         worker.terminate()
@@ -116,11 +116,11 @@ def test_a_worker_that_ends_already_leaves_the_address_too(orphaned):
     client.sendall(b" " * 99)
     assert client.makefile("rb").read().startswith(b"HTTP/1.1 400 ")
     client.close()
-    assert "Traceback" not in orphaned.gone()
+    assert "Traceback" not in orphaned.wait_until_ended()
 
 
-def test_a_worker_that_starts_ends_too(start):
-    """The master dies as soon as it has forked; its workers may be anywhere between the fork and their first request."""
+def test_a_worker_that_is_starting_ends_too(start):
+    """The master is killed right after the fork; its workers are anywhere between the fork and their first request."""
     server = start("--workers", "2", keys={"preload": False})
     server.eventually(lambda: server.workers())
     workers = server.workers()
@@ -138,7 +138,7 @@ def test_a_unix_socket_is_free_for_a_new_master(start, tmp_path):
     workers = server.workers()
     server.process.send_signal(signal.SIGKILL)
     server.process.wait(timeout=60)
-    server.eventually(lambda: not reaches(path))  # nobody hangs at it
+    server.eventually(lambda: not reaches(path))
 
     successor = Server(server.config, ("--bind", f"unix:{path}", "--workers", "1")).start()
     successor.eventually(lambda: reaches(path))

@@ -68,9 +68,9 @@ def browser(chromium: Any, tmp_path: Path) -> Iterator[Browser]:
     """A new tab. After the test its console is empty, and no other host was asked."""
     tab = open_tab(chromium, tmp_path / "downloads")
     yield tab
-    complaints, origin, requested = tab.complaints(), tab.script("return origin"), tab.requested()
+    console_messages, origin, requested = tab.console_messages(), tab.script("return origin"), tab.requested()
     close_tab(chromium)
-    assert not complaints
+    assert not console_messages
     assert [] == [url for url in requested if not url.startswith((origin, f"blob:{origin}", "data:,"))]
 
 
@@ -90,7 +90,7 @@ def address(server: Server) -> str:
     return f"http://127.0.0.1:{server.port}/"
 
 
-def photographed(page: Browser, name: str) -> None:
+def screenshot(page: Browser, name: str) -> None:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.driver.save_screenshot(str(SCREENSHOTS / f"{name}.png"))
 
@@ -98,11 +98,11 @@ def photographed(page: Browser, name: str) -> None:
 def spoken(page: Browser, server: Server) -> None:
     """Speak the text, and wait for the end of the stream."""
     page.press("speak")
-    all_received(page, server)
+    wait_until_received(page, server)
 
 
-def all_received(page: Browser, server: Server) -> None:
-    """Wait for the figure that follows the end of the stream; on a small screen it may be out of sight."""
+def wait_until_received(page: Browser, server: Server) -> None:
+    """Wait for the figure that is shown after the stream; on a small screen it may be out of view."""
     server.eventually(lambda: page.script("return pace.textContent"))
 
 
@@ -113,13 +113,13 @@ def captions(page: Browser, server: Server, text: str) -> list[dict[str, Any]]:
     return [word for sentence in answer.json()["sentences"] for word in sentence["words"]]
 
 
-def kept(page: Browser, server: Server, form: str) -> bytes:
+def downloaded_file(page: Browser, server: Server, form: str) -> bytes:
     """Return the file that the Download button saves."""
     page.press("download")
     return downloaded(page, f"speech.{form}", server.eventually)
 
 
-def made_by_command(page: Browser, folder: Path, form: str) -> bytes:
+def file_of_curl(page: Browser, folder: Path, form: str) -> bytes:
     """Return the file that the curl command of the page writes."""
     if not shutil.which("curl"):
         pytest.skip("curl is not installed")
@@ -127,8 +127,8 @@ def made_by_command(page: Browser, folder: Path, form: str) -> bytes:
     return (folder / f"speech.{form}").read_bytes()
 
 
-def said(page: Browser, server: Server) -> str:
-    """Return the alert, once there is one."""
+def alert_text(page: Browser, server: Server) -> str:
+    """Return the text of the alert, once it is shown."""
     return server.eventually(lambda: page.text("alert"))
 
 
@@ -136,8 +136,8 @@ def test_audio_and_highlights_start_before_the_response_ends(page, server):
     page.write(LONG)
     page.press("speak")
     server.eventually(lambda: page.words)
-    photographed(page, "desktop-light-speaking")
-    all_received(page, server)
+    screenshot(page, "desktop-light-speaking")
+    wait_until_received(page, server)
 
     ended_ms = page.script(
         "return performance.getEntriesByType('resource').find(({name}) => name.endsWith('/speech')).responseEnd"
@@ -193,7 +193,7 @@ def test_arrow_keys_visit_every_word_that_has_a_time(page, server):
     assert all(0 <= there_s - start_s < 0.002 for (_, start_s), (_, there_s) in zip(expected, visited, strict=True))
 
 
-def test_a_click_on_a_word_goes_there(page, server):
+def test_a_click_on_a_word_seeks_to_it(page, server):
     page.write(LONG)
     spoken(page, server)
     page.press("play")
@@ -211,7 +211,7 @@ def test_a_click_on_a_word_goes_there(page, server):
     assert second_lazy["start_s"] <= page.position_s < second_lazy["end_s"]
 
 
-def test_a_click_on_the_waveform_goes_there(page, server):
+def test_a_click_on_the_waveform_seeks(page, server):
     page.write(LONG)
     spoken(page, server)
     page.press("play")
@@ -324,7 +324,7 @@ def test_a_touch_screen_gets_no_keyboard_help(page, server):
 def test_the_player_covers_nothing_when_the_page_opens(page, size):
     page.emulate(size)
     assert page.script("return curl.textContent")
-    photographed(page, f"opened-{size[0]}x{size[1]}")
+    screenshot(page, f"opened-{size[0]}x{size[1]}")
 
     assert [] == page.script(UNDER_THE_PLAYER)
 
@@ -405,17 +405,17 @@ def test_files_and_commands_give_the_speech_that_was_played(page, server, tmp_pa
         page.set("format", audio_format)
         expected = server.ask("POST", "/v1/audio/speech", {**asked, "response_format": audio_format})
         assert 200 == expected.status
-        assert expected.body == kept(page, server, audio_format)
+        assert expected.body == downloaded_file(page, server, audio_format)
         assert f'"seed":{seed}' in page.text("curl")
-        assert expected.body == made_by_command(page, tmp_path, audio_format)
+        assert expected.body == file_of_curl(page, tmp_path, audio_format)
     for caption_format in ("srt", "vtt"):
         page.set("format", caption_format)
         heard = {**asked, "response_format": "pcm", "stream": True, "caption_format": caption_format}
         expected = server.ask("POST", "/v1/audio/captions", heard)
         assert 200 == expected.status
         assert b" --> " in expected.body
-        assert expected.body == kept(page, server, caption_format)
-        assert expected.body == made_by_command(page, tmp_path, caption_format)
+        assert expected.body == downloaded_file(page, server, caption_format)
+        assert expected.body == file_of_curl(page, tmp_path, caption_format)
 
 
 def test_the_command_can_be_copied(page, server):
@@ -466,7 +466,7 @@ def test_the_keyboard_operates_everything(page, server):
     assert "text" == page.focused
     page.keys(SHORT)
     page.chord(Keys.CONTROL, Keys.ENTER)
-    all_received(page, server)
+    wait_until_received(page, server)
     order = []
     while "waveform" not in order:
         page.keys(Keys.TAB)
@@ -506,7 +506,7 @@ def test_the_page_fits_every_screen_with_enough_contrast(page, server):
     for name, size in SCREENS.items():
         for scheme in ("light", "dark"):
             page.emulate(size, prefers_color_scheme=scheme, prefers_reduced_motion="reduce")
-            photographed(page, f"{name}-{scheme}-spoken")
+            screenshot(page, f"{name}-{scheme}-spoken")
             assert page.script("return document.documentElement.scrollWidth") <= size[0]
             assert page.script("return player.offsetHeight / innerHeight") < 0.25
             paper = page.script("return getComputedStyle(document.body).backgroundColor")
@@ -539,14 +539,14 @@ return [...document.body.querySelectorAll("*")]
 def test_invalid_requests_are_explained(page, server):
     page.write("   ")
     page.press("speak")
-    assert "There is no text to speak. Enter some text first." == said(page, server)
+    assert "There is no text to speak. Enter some text first." == alert_text(page, server)
     assert "text" == page.focused
 
     page.write("!!! ...")
     page.press("speak")
     server.eventually(lambda: "letters or numbers" in page.text("alert"))
     assert page.text("alert").startswith("The server cannot speak this: ")
-    photographed(page, "desktop-light-error")
+    screenshot(page, "desktop-light-error")
     page.element("text").send_keys("?")
     assert "" == page.text("alert")
 
@@ -570,7 +570,7 @@ def test_a_voice_that_fails_midway_is_reported(browser, start):
     opened(browser, server).write(LONG)
     browser.press("speak")
 
-    words = said(browser, server)
+    words = alert_text(browser, server)
     assert re.search(r"You can play the [\d.]+ seconds of audio that arrived\.", words)
     assert "voice could not speak" in words
 
@@ -583,7 +583,7 @@ def test_a_worker_that_dies_midway_is_reported(browser, start):
     speaking = max(server.workers(), key=lambda worker: sum(worker.cpu_times()[:2]))
     speaking.kill()
 
-    assert said(browser, server).startswith("The connection was lost. ")
+    assert alert_text(browser, server).startswith("The connection was lost. ")
     assert "You can play the " in browser.text("alert")
     assert "false" == browser.attribute("play", "aria-disabled")
 
@@ -604,7 +604,7 @@ def test_a_starting_server_says_when_to_retry(browser, start_on):  # noqa: F811
     server.remember_descriptors()
     browser.open(address(server))
 
-    assert "The server is busy or still starting. Try again in 2 hours." == said(browser, server)
+    assert "The server is busy or still starting. Try again in 2 hours." == alert_text(browser, server)
 
 
 def test_the_key_field_appears_if_the_server_requires_a_key(browser, start):
@@ -614,10 +614,10 @@ def test_the_key_field_appears_if_the_server_requires_a_key(browser, start):
     assert not browser.element("key").is_displayed()
 
     browser.press("speak")
-    assert "This server requires an API key." == said(browser, server)
+    assert "This server requires an API key." == alert_text(browser, server)
     assert "key" == browser.focused
     assert "stored for this tab until you close it" == browser.text("key-note")
-    photographed(browser, "desktop-light-key")
+    screenshot(browser, "desktop-light-key")
     browser.keys("wrong", Keys.ENTER)
     server.eventually(lambda: browser.text("alert") == "The server does not accept this API key.")
     browser.element("key").clear()
@@ -634,7 +634,7 @@ def test_a_late_voice_list_keeps_the_alert_of_a_refused_request(browser, start):
     server = start(keys={"api_keys": {"sha256": [hash_key(generate_key())]}}).ready()
     opened(browser, server).write(SHORT)
     browser.press("speak")
-    assert "This server requires an API key." == said(browser, server)
+    assert "This server requires an API key." == alert_text(browser, server)
 
     browser.script(HELD_LISTING)
     browser.keys("wrong", Keys.ENTER)

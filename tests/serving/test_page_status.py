@@ -19,7 +19,7 @@ from tests.serving.test_page import (  # noqa: E402, F401  fixtures
     browser,
     opened,
     page,
-    photographed,
+    screenshot,
     spoken,
 )
 from tests.support.browser import CHROMIUM, DRIVER, Browser  # noqa: E402
@@ -58,8 +58,8 @@ def tab(page: Browser, server: Server) -> Browser:  # noqa: F811
     return page
 
 
-def asked(page: Browser) -> int:  # noqa: F811
-    """Return the number of requests for /status since the last call of this or of `requested`."""
+def status_requests(page: Browser) -> int:  # noqa: F811
+    """Return the number of requests for /status since the last call of this function or of `requested`."""
     return sum(url.endswith("/status") for url in page.requested())
 
 
@@ -91,7 +91,7 @@ def test_figures_change_during_synthesis(tab, server):
 
     points = tab.script("return document.querySelector('#audio-chart polyline').getAttribute('points').split(' ').length")
     assert points > 1
-    photographed(tab, "server-after-speech")
+    screenshot(tab, "server-after-speech")
 
 
 def test_status_is_polled_only_while_the_tab_is_selected(page, server):  # noqa: F811
@@ -102,28 +102,28 @@ def test_status_is_polled_only_while_the_tab_is_selected(page, server):  # noqa:
 
     def often() -> bool:
         nonlocal count
-        count += asked(page)
+        count += status_requests(page)
         return count > 2
 
     server.eventually(often)
     page.press("speech-tab")
-    asked(page)
+    status_requests(page)
     page.write(LONG)
     spoken(page, server)  # takes longer than the polling interval
 
-    assert 0 == asked(page)
+    assert 0 == status_requests(page)
 
 
 def test_a_hidden_page_does_not_poll(tab, server):
     hide = "Object.defineProperty(document, 'visibilityState', {value: arguments[0], configurable: true});"
     tell = "document.dispatchEvent(new Event('visibilitychange'))"
     tab.script(hide + tell, "hidden")
-    asked(tab)
+    status_requests(tab)
     server.speak(LONG)  # takes longer than the polling interval
-    assert 0 == asked(tab)
+    assert 0 == status_requests(tab)
     tab.script(hide + tell, "visible")
 
-    server.eventually(lambda: asked(tab))
+    server.eventually(lambda: status_requests(tab))
 
 
 def test_arrow_keys_switch_tabs(page, server):  # noqa: F811
@@ -207,7 +207,7 @@ def test_the_tab_fits_every_screen(tab, server):
     for name, size in SCREENS.items():
         for scheme in ("light", "dark"):
             tab.emulate(size, prefers_color_scheme=scheme)
-            photographed(tab, f"server-{name}-{scheme}")
+            screenshot(tab, f"server-{name}-{scheme}")
             assert tab.script("return document.documentElement.scrollWidth") <= size[0]
 
 

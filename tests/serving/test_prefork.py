@@ -1,4 +1,4 @@
-"""The process model: one master that opens, workers that share, and what happens when one dies."""
+"""The process model: one master that opens voices, workers that share them, and dead workers that are replaced."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.serving.hooks import UNSAFE_TO_FORK
+from app.system.processes import memory_of
 from tests.support.harness import ROOT
 
 LONG = "The birch canoe slid on the smooth planks. " * 60
@@ -29,7 +30,7 @@ def test_the_master_has_one_thread_and_froze_its_objects(server):
     assert int(re.search(r"frozen_objects=(\d+)", server.log())[1]) > 10_000
 
 
-def test_a_killed_worker_is_replaced_from_the_master(start):
+def test_a_killed_worker_is_replaced_by_a_fork_of_the_master(start):
     server = start(expected_deaths=1).ready()
     victim, other = server.workers()
 
@@ -50,7 +51,7 @@ def test_ctrl_c_ends_everything_cleanly(start):
 
 
 def test_ctrl_c_does_not_wait_for_a_long_text(start):
-    """Minutes of speech are under way, of which nobody has taken a byte."""
+    """A speech of minutes is running, of which the client has read nothing."""
     server = start().ready()
     connection = server.connection()
     text = "The birch canoe slid on the smooth planks. " * 450
@@ -79,7 +80,7 @@ def test_sigterm_lets_a_request_finish(start):
     assert len(body) > 60 * 22050
 
 
-def test_a_hangup_replaces_every_worker(start):
+def test_sighup_replaces_every_worker(start):
     server = start().ready()
     before = {worker.pid for worker in server.workers()}
 
@@ -115,7 +116,7 @@ def test_without_preload_a_broken_artifact_ends_the_server_before_any_worker(sta
     assert "Booting worker" not in server.log()
 
 
-def test_ctrl_c_while_baking_is_quiet(start, tmp_path):
+def test_ctrl_c_during_a_bake_prints_one_line(start, tmp_path):
     server = start(keys={"cache_dir": str(tmp_path / "cache")})
     server.eventually(lambda: "starting torch and Coqui" in server.log())
     server.process.send_signal(signal.SIGINT)
@@ -127,7 +128,7 @@ def test_ctrl_c_while_baking_is_quiet(start, tmp_path):
 
 
 def test_a_master_with_a_second_thread_refuses_to_fork(start, tmp_path):
-    """The guard, not gunicorn, must end it: a fork would inherit whatever that thread has locked."""
+    """Our check must end it, not gunicorn: a fork would inherit the locks of that thread."""
     (tmp_path / "sitecustomize.py").write_text(
         "import sys, threading\n"
         "if any('gunicorn' in word for word in sys.orig_argv):\n"
@@ -142,8 +143,8 @@ def test_a_master_with_a_second_thread_refuses_to_fork(start, tmp_path):
     assert "Booting worker" not in server.log()
 
 
-def test_an_ort_thread_pool_in_the_master_is_refused_too(start, tmp_path):
-    """A native pool is invisible to `threading`; the count of tasks sees it."""
+def test_an_onnxruntime_thread_pool_in_the_master_is_refused_too(start, tmp_path):
+    """Native threads are invisible to `threading`, but not to the count of tasks."""
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
         "if any('gunicorn' in word for word in sys.orig_argv):\n"
@@ -160,17 +161,12 @@ def test_an_ort_thread_pool_in_the_master_is_refused_too(start, tmp_path):
     assert UNSAFE_TO_FORK == status
 
 
-def test_a_worker_gives_back_what_its_requests_freed(server):
-    """Without `return_free_memory` it keeps some 80 MB, with a heap a thread some 40."""
+def test_a_worker_returns_the_memory_that_its_requests_freed(server):
+    """Without `return_free_memory` it keeps about 80 MB, with one heap per thread about 40."""
     server.on_every_worker(lambda: server.speak("A sentence of some length, so that decoding takes memory. " * 4))
 
     for worker in server.workers():
-        server.eventually(lambda pid=worker.pid: uss_bytes(pid) < 30 * 1024 * 1024, within_s=10)
-
-
-def uss_bytes(pid):
-    with open(f"/proc/{pid}/smaps_rollup") as file:
-        return sum(1024 * int(line.split()[1]) for line in file if line.startswith("Private_"))
+        server.eventually(lambda pid=worker.pid: memory_of(pid).uss_bytes < 30 * 1024 * 1024, within_s=10)
 
 
 def test_health_speaks_and_exits_with_zero(write_config):
@@ -183,7 +179,7 @@ def test_health_speaks_and_exits_with_zero(write_config):
     assert re.fullmatch(r"healthy: spoke \d\.\d\d s\n", result.stdout)
 
 
-def test_health_fails_with_the_errors_own_status(write_config, tmp_path):
+def test_health_exits_with_the_status_of_the_error(write_config, tmp_path):
     environment = {**os.environ, "CHORUS_CONFIG": str(write_config(model_path=str(tmp_path / "none")))}
     result = subprocess.run(
         [sys.executable, "-m", "app.health"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
@@ -195,12 +191,12 @@ def test_health_fails_with_the_errors_own_status(write_config, tmp_path):
 
 
 def callback_memory(pid):
-    """Return the mappings libffi made for ctypes callbacks: writable and executable, or a memfd of its own."""
+    """Return the mappings of libffi for ctypes callbacks: writable and executable, or a memfd of its own."""
     maps = Path(f"/proc/{pid}/maps").read_text().splitlines()
     return [line for line in maps if " rwxp " in line or "memfd:libffi" in line or "/ffi" in line]
 
 
-def test_no_callback_is_made_before_the_fork(server):
+def test_no_ctypes_callback_is_created_before_the_fork(server):
     """On hardened kernels a child that inherits one is killed."""
     server.on_every_worker(lambda: server.speak("Phonemes take a callback."))
     made = [callback_memory(worker.pid) for worker in server.workers()]
@@ -224,7 +220,7 @@ def test_idle_cores_speak_a_request_together_and_no_thread_is_left(start):
     server.eventually(lambda: worker.num_threads() <= before + 1)
 
 
-def test_parallel_speaking_can_be_switched_off(start):
+def test_parallel_decoding_can_be_disabled(start):
     server = start("--workers", "1", keys={"speech": {"parallel": False}}).ready()
     (worker,) = server.workers()
     connection = server.connection()
@@ -239,5 +235,5 @@ def test_parallel_speaking_can_be_switched_off(start):
     server.eventually(is_over)
     assert 200 == connection.getresponse().status
     connection.close()
-    # gunicorn's own, one for the request, and the one that gives memory back.
+    # gunicorn's threads, one for the request, and the timer that returns memory.
     assert most <= 3

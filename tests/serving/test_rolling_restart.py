@@ -1,4 +1,4 @@
-"""Workers that end while they are asked: by SIGHUP one by one, by SIGTERM after what they have."""
+"""Restarts under load: SIGHUP replaces workers one by one, SIGTERM lets running requests finish."""
 
 import json
 import signal
@@ -11,7 +11,7 @@ LONG = "A sentence that is long enough to be decoded in several windows, one aft
 
 
 class Load:
-    """Clients that ask again as soon as they are answered, until they are told to stop."""
+    """Clients that send the next request as soon as one is answered, until the context ends."""
 
     def __init__(self, server, clients=4):
         self.answers = []
@@ -42,21 +42,21 @@ def totals(server):
     return server.ask("GET", "/status").json()["totals"]
 
 
-def hang_up(server):
+def send_sighup(server):
     server.process.send_signal(signal.SIGHUP)
 
 
-def test_twenty_replacements_of_all_workers_under_load_lose_no_request(start):
+def test_no_request_is_lost_when_all_workers_are_replaced_twenty_times(start):
     server = start().ready()
     with Load(server) as load:
         for _ in range(20):
             before = {worker.pid for worker in server.workers()}
-            hang_up(server)
+            send_sighup(server)
             server.eventually(lambda before=before: not before & {worker.pid for worker in server.workers()})
 
     assert {200} == {status for status, _, _ in load.answers}
     assert 4 == len({(seed, body) for _, seed, body in load.answers})
-    # The last one that ended may be found by the master a moment later.
+    # The master may notice the end of the last one a moment later.
     server.eventually(lambda: totals(server)["endings"]["stopped"] == 40)
     assert 42 == totals(server)["forks"]
     assert len(load.answers) == totals(server)["outcomes"]["done"]
@@ -64,12 +64,11 @@ def test_twenty_replacements_of_all_workers_under_load_lose_no_request(start):
 
 def test_workers_are_replaced_one_by_one(start):
     server = start("--workers", "3").ready()
-    hang_up(server)
-    most = 0
-    while server.log().count("ending=stopped") < 3:
-        most = max(most, len(server.workers()))
+    send_sighup(server)
+    counts = []
+    server.eventually(lambda: counts.append(len(server.workers())) or server.log().count("ending=stopped") == 3)
 
-    assert most <= 4
+    assert max(counts) <= 4
     log = server.log().splitlines()
     order = [
         "end" if "event=worker.ended" in line else "boot" for line in log if "event=worker.ended" in line or "Booting" in line
@@ -77,7 +76,7 @@ def test_workers_are_replaced_one_by_one(start):
     assert ["boot"] * 3 + ["boot", "end"] * 3 == order
 
 
-def test_a_stream_that_is_under_way_is_finished_by_its_old_worker(start):
+def test_a_running_stream_is_finished_by_its_old_worker(start):
     server = start("--workers", "1").ready()
     reference = server.speak(LONG, seed=1, stream=True).body
     connection = server.connection()
@@ -85,7 +84,7 @@ def test_a_stream_that_is_under_way_is_finished_by_its_old_worker(start):
         "POST", "/v1/audio/speech", json.dumps({"input": LONG, "stream": True, "response_format": "wav", "seed": 1})
     )
     response = connection.getresponse()
-    hang_up(server)
+    send_sighup(server)
     server.eventually(lambda: len(server.workers()) == 2)
     assert 200 == server.speak("Meanwhile.").status
 
@@ -94,24 +93,24 @@ def test_a_stream_that_is_under_way_is_finished_by_its_old_worker(start):
     server.eventually(lambda: len(server.workers()) == 1)
 
 
-def test_asked_again_meanwhile_it_replaces_the_new_ones_too(start):
+def test_a_second_restart_replaces_the_new_workers_too(start):
     server = start().ready()
     first = {worker.pid for worker in server.workers()}
-    hang_up(server)
+    send_sighup(server)
     server.eventually(lambda: {worker.pid for worker in server.workers()} - first)
     newer = {worker.pid for worker in server.workers()}
-    hang_up(server)
+    send_sighup(server)
 
     server.eventually(lambda: not (first | newer) & {worker.pid for worker in server.workers()})
     server.eventually(lambda: len(server.workers()) == 2)
 
 
-def test_where_a_new_worker_cannot_get_ready_the_old_ones_stay(start, write_config, tmp_path):
+def test_the_old_workers_stay_if_a_new_one_does_not_become_ready(start, write_config, tmp_path):
     server = start("tests.support.unready_voice:create()", environment={"CHORUS_UNREADY": str(tmp_path / "unready")},
                    keys={"preload": False}, expects_errors=True, expected_deaths=1).ready()  # fmt: skip
     before = {worker.pid for worker in server.workers()}
     (tmp_path / "unready").touch()
-    hang_up(server)
+    send_sighup(server)
     server.eventually(lambda: "event=restart.abandoned" in server.log())
 
     assert before <= {worker.pid for worker in server.workers()}
@@ -119,8 +118,8 @@ def test_where_a_new_worker_cannot_get_ready_the_old_ones_stay(start, write_conf
     (tmp_path / "unready").unlink()
 
 
-def test_a_new_master_takes_over_while_requests_come(start):
-    """SIGUSR2, then SIGTERM to the old one: how a configuration, a model or a version is replaced."""
+def test_a_new_master_takes_over_under_load(start):
+    """SIGUSR2, then SIGTERM to the old master: the way to change a configuration, a model or a version."""
     server = start().ready()
     with Load(server) as load:
         server.process.send_signal(signal.SIGUSR2)
@@ -137,7 +136,7 @@ def test_a_new_master_takes_over_while_requests_come(start):
     assert "Traceback" not in server.log()
 
 
-def test_a_new_master_that_is_not_wanted_after_all_is_ended_and_nothing_is_lost(start):
+def test_a_new_master_can_be_ended_again_and_no_request_is_lost(start):
     server = start().ready()
     old = {worker.pid for worker in server.workers()}
     with Load(server) as load:
@@ -152,7 +151,7 @@ def test_a_new_master_that_is_not_wanted_after_all_is_ended_and_nothing_is_lost(
     assert old <= {worker.pid for worker in server.workers()}
 
 
-def test_where_a_new_master_cannot_start_the_old_one_serves_on(start):
+def test_the_old_master_continues_if_a_new_one_cannot_start(start):
     server = start().ready()
     old = {worker.pid for worker in server.workers()}
     before = server.config.read_text()
@@ -164,10 +163,10 @@ def test_where_a_new_master_cannot_start_the_old_one_serves_on(start):
     assert 200 == server.speak("Hello.").status
 
 
-def test_one_worker_stays_where_one_is_taken_away_while_it_is_replaced(start):
+def test_one_worker_stays_if_the_count_is_lowered_during_a_restart(start):
     server = start("--workers", "1").ready()
     (old,) = server.workers()
-    hang_up(server)
+    send_sighup(server)
     server.eventually(lambda: len(server.workers()) == 2)
     server.process.send_signal(signal.SIGTTOU)
     server.eventually(lambda: not old.is_running())
@@ -177,7 +176,7 @@ def test_one_worker_stays_where_one_is_taken_away_while_it_is_replaced(start):
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_sigterm_lets_streams_be_finished_and_refuses_new_requests(start, workers):
+def test_sigterm_finishes_streams_and_refuses_new_requests(start, workers):
     server = start("--workers", workers).ready()
     reference = server.speak(LONG, seed=1, stream=True).body
     connection = server.connection()

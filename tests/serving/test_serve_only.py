@@ -1,4 +1,4 @@
-"""The serve-only install: neither torch nor TTS, another Python, an artifact baked elsewhere."""
+"""The serve-only installation: without torch and TTS, with other Python versions, from an artifact baked elsewhere."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from tests.support.harness import ROOT, Server
 
 
 def find_python(name):
-    """Return an interpreter that can make environments, from the PATH or from pyenv's versions."""
+    """Return an interpreter that can make virtual environments, from the PATH or from pyenv's versions."""
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     for program in (shutil.which(name), *versions.glob(f"*/bin/{name}")):
         command = [str(program), "-c", "import venv, ensurepip"]
@@ -24,7 +24,7 @@ def find_python(name):
 
 @pytest.fixture(scope="module", params=["python3.13", "python3.12"])
 def environment(request, tmp_path_factory):
-    """A fresh environment, as `ops/serve --serve-only` makes it; the configuration is missing, so it stops there."""
+    """A new environment, as `ops/serve --serve-only` makes it; the configuration is missing, so the script stops there."""
     program = find_python(request.param)
     if program is None:
         pytest.skip(f"{request.param} is not on this machine")
@@ -38,7 +38,7 @@ def environment(request, tmp_path_factory):
 
 
 @pytest.mark.parametrize("words", [["--bind", "127.0.0.1:0", "--config"], ["--workers=1", "--config"], ["-c"]])
-def test_the_configuration_may_be_named_anywhere(environment, words, tmp_path):
+def test_the_configuration_option_can_be_at_any_position(environment, words, tmp_path):
     variables = {**os.environ, "CHORUS_VENV": str(environment)}
     command = ["ops/serve", "--serve-only", *words, str(tmp_path / "none.yaml"), "--threads", "5"]
     result = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
@@ -47,7 +47,7 @@ def test_the_configuration_may_be_named_anywhere(environment, words, tmp_path):
     assert f"{tmp_path / 'none.yaml'}: 1 problem" in result.stderr
 
 
-def test_an_option_without_its_value_is_named(environment):
+def test_an_option_without_its_value_is_reported(environment):
     variables = {**os.environ, "CHORUS_VENV": str(environment)}
     command = ["ops/serve", "--serve-only", "--config"]
     result = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
@@ -62,11 +62,11 @@ def test_neither_torch_nor_tts_is_installed(environment):
     assert not {"torch", "coqui-tts", "transformers", "librosa", "scipy"} & {line.split()[0] for line in listed.splitlines()}
 
 
-def test_its_packages_agree(environment):
+def test_its_packages_are_compatible(environment):
     subprocess.run([environment / "bin/pip", "check"], check=True, stdout=subprocess.DEVNULL)
 
 
-def test_it_speaks_from_an_artifact_baked_elsewhere(environment, embedded_artifact, tmp_path):
+def test_an_artifact_baked_elsewhere_can_be_spoken(environment, embedded_artifact, tmp_path):
     moved = tmp_path / "elsewhere"
     shutil.copytree(embedded_artifact, moved)
     config = tmp_path / "tts_config.yaml"
@@ -81,7 +81,7 @@ def test_it_speaks_from_an_artifact_baked_elsewhere(environment, embedded_artifa
     assert not Path(tmp_path / "cache").exists()
 
 
-def test_it_says_what_baking_would_need(environment, embedded_release, tmp_path):
+def test_the_error_names_what_a_bake_needs(environment, embedded_release, tmp_path):
     config = tmp_path / "tts_config.yaml"
     config.write_text(yaml.safe_dump({"model_path": str(embedded_release), "cache_dir": "cache"}))
     command = [environment / "bin/gunicorn", "-c", "gunicorn.conf.py"]

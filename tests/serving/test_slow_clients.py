@@ -1,4 +1,4 @@
-"""Clients that send their requests a byte at a time: they take no thread, so that probes and other clients are answered."""
+"""Clients that send their requests one byte at a time: they use no thread, so probes and other clients are answered."""
 
 import selectors
 import socket
@@ -10,7 +10,7 @@ import pytest
 CLIENTS = 200
 HEAD = b"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\n"
 BODY = b'{"input": "Hello there."}'
-#: What each client sends before it slows down, what it sends a byte at a time, and what would complete it.
+#: The first bytes of each client, the byte that it repeats, and the bytes that complete its request.
 SLOW = {
     "request lines": (b"", b"GET /v1/a", b"udio/voices HTTP/1.1\r\n\r\n"),
     "heads": (HEAD, b"X-Slow: and ", b"slower\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY),
@@ -26,13 +26,13 @@ SLOW = {
 
 @pytest.fixture
 def few_threads(start):
-    """Two workers of 28 threads each, which 200 clients would take many times over."""
+    """Two workers of 28 threads each, far fewer than the 200 clients."""
     return start("--workers", "2", keys={"threads": 4, "admission": {"queue": 8}}).ready()
 
 
 @pytest.fixture
 def crowd():
-    """Connects many clients, which are gone when the test is over."""
+    """Return a function that connects many clients, which are closed at the end of the test."""
     with ExitStack() as stack:
         yield lambda port, count: [
             stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60)) for _ in range(count)
@@ -40,15 +40,15 @@ def crowd():
 
 
 def ended(clients):
-    """Return how many of the clients were hung up on, or answered."""
+    """Return how many of the clients were disconnected or answered."""
     with selectors.DefaultSelector() as selector:
         for client in clients:
             selector.register(client, selectors.EVENT_READ)
         return sum(b"100 Continue" not in key.fileobj.recv(10_000, socket.MSG_PEEK) for key, _ in selector.select(0))
 
 
-def test_slow_clients_of_every_kind_take_no_thread_from_probes_and_get_their_answers(few_threads, crowd):
-    """Where probes wait, slow clients are given up, which frees threads, before a probe is answered."""
+def test_slow_clients_of_every_kind_block_no_probe_and_get_their_answers(few_threads, crowd):
+    """If probes had to wait, slow clients would be disconnected, which frees threads, before a probe is answered."""
     kinds = [SLOW[name] for name in SLOW for _ in range(-(-CLIENTS // len(SLOW)))]
     clients = crowd(few_threads.port, len(kinds))
     for client, (at_once, _, _) in zip(clients, kinds, strict=True):
@@ -67,8 +67,8 @@ def test_slow_clients_of_every_kind_take_no_thread_from_probes_and_get_their_ans
         assert b"HTTP/1.1 200 OK\r\n" in answer, answer[:500]
 
 
-def test_what_slow_clients_have_sent_is_bounded_for_all_of_them_together(start, crowd):
-    """400 bodies of 200 kB are 80 MB, of which a worker keeps 32; the clients that began first are refused."""
+def test_data_of_slow_clients_is_bounded_for_all_together(start, crowd):
+    """400 bodies of 200 kB are 80 MB, of which a worker keeps 32; the oldest clients are refused."""
     server = start("--workers", "1", keys={"threads": 4, "admission": {"queue": 8}}).ready()
     server.speak("Hello.")
     (worker,) = server.workers()
@@ -80,7 +80,7 @@ def test_what_slow_clients_have_sent_is_bounded_for_all_of_them_together(start, 
 
     assert 200 == server.ask("GET", "/livez").status
     assert memory_bytes(worker) - before_bytes < 100e6
-    # What is over is also what the clients' own sockets hold; nothing is left of it once they are gone.
+    # The rest is in the sockets of the clients, and is gone once they are closed.
     answers = [client.makefile("rb").read() for client in clients[:100]]
     assert all(answer.startswith(b"HTTP/1.1 408 ") and b"request_timeout" in answer for answer in answers)
 
@@ -89,8 +89,8 @@ def memory_bytes(process):
     return psutil.Process(process.pid).memory_info().rss
 
 
-def test_more_clients_than_a_worker_takes_keep_no_probe_out(start, crowd):
-    """Each has begun a request; a worker keeps 999 of them, and gives up the oldest for every further one."""
+def test_more_clients_than_a_worker_accepts_block_no_probe(start, crowd):
+    """Each has started a request; a worker keeps 999 of them, and disconnects the oldest for each further one."""
     server = start("--workers", "1").ready()
     clients = crowd(server.port, 1300)
     for client in clients:

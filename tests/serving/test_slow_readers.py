@@ -1,4 +1,4 @@
-"""Clients that read slowly do not keep others out: they are waited for without a turn, and if they are too many some are cut."""
+"""Clients that read slowly do not block others: they wait without a turn, and above a limit some are disconnected."""
 
 import json
 import re
@@ -15,24 +15,24 @@ from ops.benchmarks.clients import READERS, Readers
 from ops.benchmarks.voices import long_text
 from tests.support.nginx import Edge, Origin, needs_nginx
 
-HONEST = [f"The birch canoe slid on the smooth planks, {number} times." for number in range(8)]
-#: A request that waits for a turn of a slow reader is refused.
+TEXTS = [f"The birch canoe slid on the smooth planks, {number} times." for number in range(8)]
+#: A request that had to wait for the turn of a slow reader would be refused.
 ADMISSION = {"wait_s": 30.0, "queue": 64}
-#: More than a slow reader takes in any of these tests.
+#: More than a slow reader reads in any of these tests.
 LONGEST_BYTES = 600_000
 
 
-def slowly(number=0, **fields):
+def long_speech(number=0, **fields):
     return {"input": long_text(), "response_format": "wav", "stream": True, "seed": number, **fields}
 
 
 def status(reader):
-    """Return the status that a slow reader got; 0 before it arrives."""
+    """Return the status that a slow reader received; 0 before it arrives."""
     return int(reader.raw[9:12] or 0)
 
 
 def body(reader):
-    """Return what a slow reader got of the body, without the sizes of chunks."""
+    """Return the part of the body that a slow reader received, without chunk sizes."""
     head, _, rest = bytes(reader.raw).partition(b"\r\n\r\n")
     if b"transfer-encoding: chunked" not in head.lower():
         return rest
@@ -44,7 +44,7 @@ def body(reader):
 
 
 def beginning(server, fields):
-    """Return the first bytes of a body, taken at once."""
+    """Return the first bytes of a body, read at once."""
     with closing(server.connection()) as connection:
         connection.request("POST", "/v1/audio/speech", json.dumps(fields))
         return connection.getresponse().read(LONGEST_BYTES)
@@ -58,8 +58,8 @@ def parked(server):
     return sum(each["parked"] for each in workers(server))
 
 
-def counted(server, name):
-    """Return the samples of one metric by their labels."""
+def metric(server, name):
+    """Return the samples of one metric, by their labels."""
     text = server.ask("GET", "/metrics").body.decode()
     return {labels: float(value) for labels, value in re.findall(rf"^{name}(?:\{{(.*)\}})? (\S+)$", text, re.MULTILINE)}
 
@@ -68,18 +68,18 @@ def is_idle(server):
     return all(each["parked"] == each["active"] == each["waiting"] == 0 for each in workers(server))
 
 
-def all_honest(ask):
+def ask_others(ask):
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda pair: ask(pair[1], seed=pair[0]), enumerate(HONEST)))
+        return list(pool.map(lambda pair: ask(pair[1], seed=pair[0]), enumerate(TEXTS)))
 
 
-def beside_slow_readers(origin, ask, address):
-    """Have honest clients served beside slow readers; assert that all hear what they are to hear, and that nothing is left."""
-    right = [answer.body for answer in all_honest(ask)]
+def check_beside_slow_readers(origin, ask, address):
+    """Serve other clients beside slow readers; assert that all get the right bytes, and that nothing is left."""
+    right = [answer.body for answer in ask_others(ask)]
     with Readers() as readers:
-        slow = [readers.add(address, slowly(number)) for number in range(READERS)]
+        slow = [readers.add(address, long_speech(number)) for number in range(READERS)]
         origin.eventually(lambda: parked(origin) == READERS)
-        answers = all_honest(ask)
+        answers = ask_others(ask)
         busy = workers(origin)
     origin.eventually(lambda: is_idle(origin))
 
@@ -87,25 +87,25 @@ def beside_slow_readers(origin, ask, address):
     assert (0, 0) == (sum(each["active"] for each in busy), sum(each["waiting"] for each in busy))
     assert {200} == {status(each) for each in slow} and not any(each.has_ended for each in slow)
     for number in (0, READERS - 1):
-        heard = body(slow[number])
-        assert heard and beginning(origin, slowly(number)).startswith(heard)
-    assert {0.0} == set(counted(origin, "tts_answers_cut_total").values())
+        received = body(slow[number])
+        assert received and beginning(origin, long_speech(number)).startswith(received)
+    assert {0.0} == set(metric(origin, "tts_answers_cut_total").values())
     origin.eventually(lambda: is_idle(origin))
 
 
-def test_honest_clients_are_served_while_twenty_read_a_stream_slowly(start):
+def test_other_clients_are_served_while_twenty_read_a_stream_slowly(start):
     server = start(keys={"admission": ADMISSION}).ready()
 
-    beside_slow_readers(server, server.speak, (HOST, server.port))
+    check_beside_slow_readers(server, server.speak, (HOST, server.port))
 
 
 @needs_nginx
-def test_they_are_served_behind_nginx_too(write_config):
+def test_other_clients_are_served_behind_nginx_too(write_config):
     with TemporaryDirectory(prefix="chorus-") as folder:
         edge = Edge(Path(folder)).start()
         origin = Origin(write_config(admission=ADMISSION), path=edge.place.upstream).start().ready()
         addresses = iter(range(1, 250))
-        beside_slow_readers(
+        check_beside_slow_readers(
             origin, lambda text, **fields: edge.speak(text, f"10.9.0.{next(addresses)}", **fields), edge.place.socket
         )
         edge.stop()
@@ -113,44 +113,44 @@ def test_they_are_served_behind_nginx_too(write_config):
 
 
 @pytest.mark.parametrize("how", [{"stream_format": "sse"}, {"stream": False, "input": "A whole answer of some length. " * 12}])
-def test_events_and_whole_answers_that_are_read_slowly_do_not_keep_others_out(start, how):
+def test_slow_readers_of_events_and_whole_answers_do_not_block_others(start, how):
     server = start(keys={"admission": ADMISSION, "threads": 2}).ready()
     with Readers() as readers:
         for number in range(6):
-            readers.add((HOST, server.port), slowly(number, **how))
+            readers.add((HOST, server.port), long_speech(number, **how))
         server.eventually(lambda: parked(server) == 6)
-        assert {200} == {each.status for each in all_honest(server.speak)}
+        assert {200} == {each.status for each in ask_others(server.speak)}
     server.eventually(lambda: is_idle(server))
 
 
-def test_if_too_many_read_slowly_the_slowest_are_cut_and_counted_and_one_that_plays_in_real_time_is_not(start):
+def test_above_the_limit_the_slowest_readers_are_disconnected_and_a_real_time_player_is_not(start):
     server = start("--workers", "1", keys={"admission": {**ADMISSION, "wait_s": 60.0, "parked": 4}, "threads": 2}).ready()
-    playing = slowly(99, input="The birch canoe slid on the smooth planks. " * 12)
+    playing = long_speech(99, input="The birch canoe slid on the smooth planks. " * 12)
     right = server.speak(playing["input"], stream=True, seed=99).body
     with Readers() as readers:
         player = readers.add((HOST, server.port), playing, rate_bytes_s=2 * 22_050)
-        slow = [readers.add((HOST, server.port), slowly(number)) for number in range(7)]
+        slow = [readers.add((HOST, server.port), long_speech(number)) for number in range(7)]
         server.eventually(lambda: sum(each.has_ended for each in slow) >= 3)
         server.eventually(lambda: player.has_ended)
-        assert {200} == {each.status for each in all_honest(server.speak)}
+        assert {200} == {each.status for each in ask_others(server.speak)}
         cut = [each for each in slow if each.has_ended]
     server.eventually(lambda: is_idle(server))
 
     assert right == body(player)
     assert not any(each.raw.endswith(b"0\r\n\r\n") for each in cut)
-    assert len(cut) == counted(server, "tts_answers_cut_total")['reason="too_slow"']
+    assert len(cut) == metric(server, "tts_answers_cut_total")['reason="too_slow"']
     logged = re.findall(r"event=answer\.cut .*reason=(\w+)", server.log())
     assert Counter(too_slow=len(cut)) == Counter(logged)
-    assert {0.0} == set(counted(server, "tts_answers_parked").values())
+    assert {0.0} == set(metric(server, "tts_answers_parked").values())
 
 
-def test_a_client_that_leaves_while_it_is_waited_for_leaves_nothing_behind(start):
+def test_a_parked_client_that_disconnects_leaves_nothing_behind(start):
     server = start("--workers", "1", keys={"threads": 2}).ready()
     with Readers() as readers:
-        slow = readers.add((HOST, server.port), slowly())
+        slow = readers.add((HOST, server.port), long_speech())
         server.eventually(lambda: parked(server) == 1)
         readers.remove(slow)
         server.eventually(lambda: is_idle(server))
 
     assert 1 == server.log().count("event=speech.abandoned")
-    assert {0.0} == set(counted(server, "tts_answers_cut_total").values())
+    assert {0.0} == set(metric(server, "tts_answers_cut_total").values())

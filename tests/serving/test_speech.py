@@ -44,7 +44,7 @@ def test_pcm_is_the_wav_without_its_header(server):
 
 
 @pytest.mark.parametrize("ask", [{"stream": True}, {"stream_format": "audio"}])
-def test_a_streamed_wav_declares_unknown_sizes(server, ask):
+def test_a_streamed_wav_has_unknown_sizes(server, ask):
     answer = server.speak(TEXT, **ask)
 
     assert "chunked" == answer.headers["Transfer-Encoding"]
@@ -53,7 +53,7 @@ def test_a_streamed_wav_declares_unknown_sizes(server, ask):
     assert answer.body.count(b"RIFF") == 1
 
 
-def test_pcm_has_the_rate_that_openais_clients_take_it_to_have(server):
+def test_pcm_has_the_rate_that_openais_clients_assume(server):
     usual = server.speak(TEXT, seed=3, response_format="pcm")
     native = server.speak(TEXT, seed=3, response_format="pcm", sample_rate=22050)
 
@@ -62,14 +62,14 @@ def test_pcm_has_the_rate_that_openais_clients_take_it_to_have(server):
     assert abs(len(usual.body) / 24000 - len(native.body) / 22050) < 0.001
 
 
-def test_unless_something_is_said_everything_but_a_wav_is_streamed_as_openai_does(server):
+def test_by_default_every_format_but_wav_is_streamed(server):
     assert "Content-Length" in server.speak(TEXT).headers
     for audio_format in ("mp3", "opus", "aac", "flac", "pcm"):
         assert "chunked" == server.speak(TEXT, response_format=audio_format).headers["Transfer-Encoding"]
         assert "Content-Length" in server.speak(TEXT, response_format=audio_format, stream=False).headers
 
 
-def test_an_mp3_is_what_comes_unless_a_format_is_named(server):
+def test_the_default_format_is_mp3(server):
     answer = server.ask("POST", "/v1/audio/speech", {"input": TEXT})
 
     assert "audio/mpeg" == answer.headers["Content-Type"]
@@ -78,14 +78,14 @@ def test_an_mp3_is_what_comes_unless_a_format_is_named(server):
 
 @pytest.mark.parametrize("audio_format", ["mp3", "opus", "aac", "flac", "wav", "pcm"])
 @pytest.mark.parametrize("stream", [False, True])
-def test_every_format_holds_the_whole_speech(server, audio_format, stream):
+def test_every_format_contains_the_whole_speech(server, audio_format, stream):
     original = np.array(samples_of(server.speak(LONG, seed=21)), dtype=np.float32)
     answer = server.speak(LONG, seed=21, response_format=audio_format, stream=stream, sample_rate=24000)
     rate_hz = int(answer.headers["X-Sample-Rate"])
     heard = decoded(answer.body, audio_format, rate_hz)
 
     assert abs(heard.size / rate_hz - original.size / 22050) < 0.1
-    # The loudness of every 50 ms, so that a lost tail, a gap or a wrong rate shows. Some players cannot skip an encoder's delay.
+    # Loudness of every 50 ms shows a lost tail, a gap or a wrong rate; samples would differ by the delay of encoders.
     ours = loudness(original, 22050)
     delayed = [loudness(heard[round(delay_s * rate_hz) :], rate_hz) for delay_s in np.arange(0, 0.06, 0.005)]
     count = min(ours.size, *(each.size for each in delayed))
@@ -116,7 +116,7 @@ def test_a_stream_and_a_whole_file_sound_the_same(server):
     assert max(abs(a - b) for a, b in zip(whole, streamed, strict=True)) <= 2
 
 
-def test_audio_comes_before_the_text_is_spoken_to_its_end(server):
+def test_audio_is_sent_before_the_whole_text_is_spoken(server):
     connection = server.connection()
     body = json.dumps({"input": LONG, "stream": True, "response_format": "pcm"})
     connection.request("POST", "/v1/audio/speech", body)
@@ -131,7 +131,7 @@ def test_audio_comes_before_the_text_is_spoken_to_its_end(server):
     assert len(rest) > 20 * 22050
 
 
-def test_a_listener_who_leaves_stops_the_work(server):
+def test_a_client_that_disconnects_from_a_stream_stops_the_synthesis(server):
     connection = server.connection()
     connection.request("POST", "/v1/audio/speech", json.dumps({"input": LONG * 20, "response_format": "wav", "stream": True}))
     response = connection.getresponse()
@@ -147,19 +147,18 @@ def test_a_listener_who_leaves_stops_the_work(server):
     assert float(line.partition(" audio_s=")[2].split()[0]) < 60
 
 
-def test_a_client_that_leaves_before_a_whole_file_is_made_stops_the_work(server):
+def test_a_client_that_disconnects_before_a_whole_file_is_made_stops_the_synthesis(server):
     connection = server.connection()
     body = json.dumps({"input": LONG * 20, "response_format": "wav"})
     connection.request("POST", "/v1/audio/speech", body, {"X-Request-ID": "left-early"})
-    # Who leaves before that is not spoken for at all.
+    # A client that disconnects earlier starts no synthesis at all.
     server.eventually(lambda: any(worker["speaking"] for worker in server.ask("GET", "/status").json()["workers"]))
     connection.close()
 
     server.eventually(lambda: "code=client_gone" in server.log())
-    abandoned = [line for line in server.log().splitlines() if "event=speech.abandoned request_id=left-early" in line]
-    # None if its text was still being read: then no sample was made.
-    assert all(float(line.partition(" audio_s=")[2].split()[0]) < 60 for line in abandoned)
-    assert "event=speech.done request_id=left-early" not in server.log()
+    lines = [line for line in server.log().splitlines() if "event=speech." in line and "request_id=left-early" in line]
+    # There is none if the text was still being read: then no sample was made.
+    assert all("event=speech.abandoned" in line and float(line.partition(" audio_s=")[2].split()[0]) < 60 for line in lines)
 
 
 def test_the_same_seed_gives_the_same_bytes_on_every_worker(server):
@@ -176,7 +175,7 @@ def test_without_a_seed_every_worker_speaks_differently(server):
     assert 4 == len({answer.body for answer in answers.values()}) == len(answers)
 
 
-def test_the_seed_that_was_drawn_reproduces_the_audio(server):
+def test_the_seed_in_the_response_reproduces_the_audio(server):
     drawn = server.speak("Once more.")
     again = server.speak("Once more.", seed=int(drawn.headers["X-Seed"]))
 
@@ -190,7 +189,7 @@ def test_speed_changes_the_length(server):
     assert 0.49 < fast / plain < 0.51
 
 
-def test_noise_and_pauses_are_the_requests_to_choose(server):
+def test_noise_and_pauses_can_be_set_in_the_request(server):
     without = [server.speak("One. Two.", seed=seed, noise_scale=0, noise_scale_duration=0).body for seed in (1, 2)]
     paused = [len(server.speak("One. Two.", seed=1, sentence_pause=pause).body) for pause in (0, 1.5)]
 
@@ -198,7 +197,7 @@ def test_noise_and_pauses_are_the_requests_to_choose(server):
     assert 2 * round(1.5 * 22050) == paused[1] - paused[0]
 
 
-def test_a_long_first_sentence_starts_with_its_first_clause_however_it_is_sent(server):
+def test_a_long_first_sentence_starts_with_its_first_clause_in_every_mode(server):
     text = "When the rain had stopped at last, the river went back, and everybody who had left came home again by and by."
     events = events_of(server.speak(text, seed=3, stream_format="sse", timestamp_granularities=["sentence"]))
     marks = [event for event in events if event["type"] == "speech.audio.marks"]
@@ -216,7 +215,7 @@ def events_of(answer):
     return [json.loads(block[6:]) for block in blocks]
 
 
-def test_events_hold_the_stream_and_end_with_what_was_used(server):
+def test_events_contain_the_stream_and_end_with_the_usage(server):
     streamed = server.speak(TEXT, seed=8, response_format="pcm", stream=True)
     events = events_of(server.speak(TEXT, seed=8, response_format="pcm", stream_format="sse"))
     *deltas, done = events
@@ -227,7 +226,7 @@ def test_events_hold_the_stream_and_end_with_what_was_used(server):
     assert done["usage"]["total_tokens"] == done["usage"]["input_tokens"] + done["usage"]["output_tokens"] > 0
 
 
-def test_marks_come_before_the_audio_they_are_of(server):
+def test_marks_precede_their_audio(server):
     text = "It was the 3rd time. Nobody had $3.50."
     asked = {"response_format": "pcm", "sample_rate": 22050, "timestamp_granularities": ["word", "phoneme"]}
     heard_s, marks = 0.0, []
@@ -255,7 +254,7 @@ def test_captions_are_those_of_the_same_speech(server):
     assert "3rd" == captions["sentences"][0]["words"][3]["text"]
 
 
-def test_captions_of_an_mp3_stream_wait_for_the_silence_that_players_begin_it_with(server):
+def test_captions_of_an_mp3_stream_include_the_silence_at_its_start(server):
     body = {"input": "It was the 3rd time.", "seed": 8}
     starts = [
         server.ask("POST", "/v1/audio/captions", {**body, **how}).json()["sentences"][0]["start_s"]
@@ -265,20 +264,20 @@ def test_captions_of_an_mp3_stream_wait_for_the_silence_that_players_begin_it_wi
     assert [0.0, 0.0, round(1105 / 22050, 3), round(1024 / 22050, 3)] == starts
 
 
-def test_captions_take_their_format_by_openais_field_too(server):
+def test_captions_accept_openais_field_for_the_format(server):
     answer = server.ask("POST", "/v1/audio/captions", {"input": "It was the 3rd time.", "response_format": "srt"})
 
     assert answer.headers["Content-Type"].startswith("application/x-subrip")
 
 
-def test_fields_that_mean_nothing_are_named(server):
+def test_ignored_fields_are_named(server):
     answer = server.speak("Hello.", seed=1, sed=2, format="wav", **{"odd\r\nname": 1})
 
     assert "format, sed" == ", ".join(sorted(answer.headers["X-Ignored-Fields"].split(", ")))
     assert "X-Ignored-Fields" not in server.speak("Hello.", seed=1).headers
 
 
-def test_a_slash_at_the_end_makes_no_difference(server):
+def test_a_trailing_slash_makes_no_difference(server):
     assert 200 == server.ask("POST", "/v1/audio/speech/", {"input": "Hello."}).status
     assert 404 == server.ask("GET", "/v1/audio/nothing/").status
 
@@ -299,18 +298,18 @@ def test_captions_come_as_subtitles(server, form, media_type, begins):
     ("sentence_pause", 11), ("timestamp_granularities", ["letter"]), ("timestamp_granularities", "word"),
     ("stream_format", "websocket"), ("response_format", "ogg"),
 ])  # fmt: skip
-def test_what_is_out_of_bounds_is_refused_with_its_field(server, field, value):
+def test_values_out_of_bounds_are_refused_with_the_field(server, field, value):
     answer = server.speak("Hello.", **{field: value})
 
     assert 400 == answer.status
     assert field == answer.json()["error"]["param"]
 
 
-def test_a_voice_may_be_named_as_an_object(server):
+def test_a_voice_can_be_an_object(server):
     assert 200 == server.speak("Hello.", voice={"id": "joe"}).status
 
 
-def test_a_request_id_is_echoed_and_an_odd_one_replaced(server):
+def test_a_request_id_is_echoed_and_an_invalid_one_replaced(server):
     kept = server.ask("GET", "/livez", headers={"X-Request-ID": "abc-1.2"})
     replaced = server.ask("GET", "/livez", headers={"X-Request-ID": "a b;c" * 50})
 
@@ -318,7 +317,7 @@ def test_a_request_id_is_echoed_and_an_odd_one_replaced(server):
     assert 16 == len(replaced.headers["X-Request-ID"])
 
 
-def test_the_log_never_holds_the_text(server):
+def test_the_log_does_not_contain_the_text(server):
     server.speak("Xylophones are unmistakable.")
     server.ask("GET", "/api/tts?text=Zebras%20are%20unmistakable")
 
@@ -335,7 +334,7 @@ def test_voices_and_models_are_listed(server):
     assert {"id", "object", "created", "owned_by"} == set(models["data"][0])
 
 
-def test_coquis_endpoint_takes_query_form_and_header(server):
+def test_the_coqui_endpoint_reads_query_form_and_header(server):
     by_query = server.ask("GET", "/api/tts?text=Good%20morning&speaker_id=&language_id=en")
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     by_form = server.ask("POST", "/api/tts", "text=Good+morning", form)
@@ -351,7 +350,7 @@ def test_probes_answer(server):
     assert {"status": "ready", "voices": ["joe"], "device": "cpu"} == server.ask("GET", "/readyz").json()
 
 
-def test_a_head_request_does_not_speak(server):
+def test_a_head_request_starts_no_synthesis(server):
     assert 405 == server.ask("HEAD", "/api/tts?text=Hello").status
 
 

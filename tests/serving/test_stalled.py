@@ -1,4 +1,4 @@
-"""A synthesis that hangs: its worker is dumped, ended alone and replaced, whatever it hangs in."""
+"""A synthesis that hangs: the stacks of its worker are logged, and the worker alone is ended and replaced."""
 
 import http.client
 import re
@@ -15,7 +15,7 @@ APPLICATION = "ops.benchmarks.faults:hanging_voice()"
 
 @pytest.fixture
 def hanging(start, tmp_path: Path):
-    """A server of two workers one of which hangs as soon as the file is written, and that file."""
+    """Two workers, one of which hangs once a file is written; and the path of that file."""
     trigger = tmp_path / "hang"
     server = start(
         APPLICATION, keys={"admission": {"stall_s": 1.0}}, environment={"CHORUS_HANG_NOW": str(trigger)},
@@ -25,7 +25,7 @@ def hanging(start, tmp_path: Path):
 
 
 @pytest.mark.parametrize("how", HANGS)
-def test_a_hung_worker_is_dumped_and_replaced_and_the_others_go_on(hanging, how):
+def test_a_hung_worker_is_dumped_and_replaced_and_the_others_continue(hanging, how):
     server, trigger = hanging
     before = {worker.pid for worker in server.workers()}
     reference = server.speak("Hello there.", seed=3).body
@@ -33,7 +33,7 @@ def test_a_hung_worker_is_dumped_and_replaced_and_the_others_go_on(hanging, how)
     with ThreadPoolExecutor(1) as pool:
         hung = pool.submit(server.speak, "This will never be heard.")
         server.eventually(lambda: not trigger.exists())
-        assert reference == server.speak("Hello there.", seed=3).body  # by the other worker
+        assert reference == server.speak("Hello there.", seed=3).body  # from the other worker
         with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
             hung.result()
     server.eventually(lambda: len({worker.pid for worker in server.workers()} - before) == 1)
@@ -51,12 +51,12 @@ def speak(server, text, seed):
     return server.speak(text, seed=seed)
 
 
-def test_a_worker_that_makes_progress_is_not_taken_for_hung(start):
-    """Longer in all than the limit, but no single piece of it is."""
+def test_a_worker_that_makes_progress_does_not_count_as_stalled(start):
+    """The speech takes longer than the limit, but none of its pieces does."""
     server = start(keys={"admission": {"stall_s": 4.0}}).ready()
     before = {worker.pid for worker in server.workers()}
     text = "A sentence that is long enough to be decoded in several windows, one after the other. "
-    # However fast the machine is, one of these takes longer than the limit.
+    # On any machine one of these takes longer than the limit.
     for repeats in (8, 25, 75, 200):
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(partial(speak, server, repeats * text), range(4)))

@@ -1,4 +1,4 @@
-"""Starting a server: too few open files, closed streams, no place for its socket, a CPU quota, a configuration that changes."""
+"""Starting a server: too few open files, closed streams, no folder for its socket, a CPU quota, a changed configuration."""
 
 import concurrent.futures
 import os
@@ -17,12 +17,12 @@ from tests.support.harness import Server
 
 
 def limited_to(files):
-    """Return what a child does before it becomes the server."""
+    """Return a function that limits the open files of a child before it becomes the server."""
     return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
 
 @pytest.mark.parametrize("files", [16, 24, 100])
-def test_too_few_open_files_are_refused_in_one_line_and_nothing_is_forked(write_config, files):
+def test_too_few_open_files_are_refused_in_one_line_before_the_fork(write_config, files):
     config = write_config(workers=2)
     needed = needed_to_serve(load_settings(config), workers=2)
     words = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "--bind", "127.0.0.1:0"]
@@ -36,7 +36,7 @@ def test_too_few_open_files_are_refused_in_one_line_and_nothing_is_forked(write_
     assert 1 == len(done.stderr.splitlines()) and "" == done.stdout
 
 
-def test_as_many_open_files_as_it_says_are_enough_for_all_it_admits(write_config):
+def test_the_number_of_open_files_in_the_error_is_enough_for_all_admitted_requests(write_config):
     config = write_config(workers=2, admission={"queue": 12})
     needed = needed_to_serve(load_settings(config), workers=2)
     server = Server(config, preexec=limited_to(needed)).start().ready()
@@ -51,7 +51,7 @@ def test_as_many_open_files_as_it_says_are_enough_for_all_it_admits(write_config
 
 
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&-", "<&- >&- 2>&-"])
-def test_closed_streams_are_nothing_else_in_any_of_its_processes(write_config, tmp_path, closed):
+def test_numbers_of_closed_streams_are_not_reused_in_any_process(write_config, tmp_path, closed):
     program = tmp_path / "python"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} "$@" --log-file {tmp_path / "log"} {closed}\n')
     program.chmod(0o755)
@@ -88,7 +88,7 @@ def test_a_socket_without_a_folder_is_refused_at_once(write_config, tmp_path):
 
 @pytest.fixture
 def one_core_group():
-    """A control group of the machine's own with a CPU quota of one core: what a child does to enter it."""
+    """Return a function for a child that enters a control group with a CPU quota of one core."""
     if len(os.sched_getaffinity(0)) == 1:
         pytest.skip("one core: a quota of one changes nothing")
     version_1, version_2 = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
@@ -108,7 +108,7 @@ def one_core_group():
         group.rmdir()
 
 
-def test_a_cpu_quota_decides_the_number_of_workers_and_status_shows_it(write_config, one_core_group):
+def test_a_cpu_quota_sets_the_number_of_workers_and_is_shown_in_status(write_config, one_core_group):
     config = write_config()
     server = Server(config, preexec=one_core_group).start()
     server.eventually(lambda: "server.ready" in server.log())
@@ -122,7 +122,7 @@ def test_a_cpu_quota_decides_the_number_of_workers_and_status_shows_it(write_con
 
 
 @pytest.mark.parametrize("preload", [True, False])
-def test_a_worker_that_comes_later_has_the_settings_that_the_master_read(start, preload):
+def test_a_later_worker_has_the_settings_of_the_master(start, preload):
     server = start("--workers", "1", keys={"preload": preload, "limits": {"text_characters": 20}}, expected_deaths=1).ready()
     server.config.write_text("][")
     (worker,) = server.workers()

@@ -1,4 +1,4 @@
-"""TLS without nginx, by gunicorn's settings: the same answers, and no page or log line of gunicorn that quotes a request."""
+"""TLS by gunicorn itself: the same responses, and no page or log line of gunicorn that quotes a request."""
 
 import http.client
 import json
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(OPENSSL is None, reason="there is no openssl to 
 
 @dataclass
 class SecureServer(Server):
-    """A server that speaks HTTPS alone."""
+    """A server with HTTPS only."""
 
     certificate: Path = Path()
 
@@ -57,7 +57,7 @@ def secure(write_config, tmp_path):
     server.close()
 
 
-def test_a_request_over_tls_is_spoken(secure):
+def test_a_request_over_tls_is_answered(secure):
     answer = secure.speak("Nobody else hears this.", seed=1)
 
     assert (200, b"RIFF") == (answer.status, answer.body[:4])
@@ -68,7 +68,7 @@ def test_a_request_over_tls_is_spoken(secure):
     [("GET /api/tts?text=confidential HTTP/9.9", 400), ("GET /v1/models?confidential HTTP/1.1\r\nBad header", 400),
      ("GET /api/tts?text=confidential" + "a" * 9000 + " HTTP/1.1", 414)],
 )  # fmt: skip
-def test_what_gunicorn_refuses_over_tls_is_said_in_our_words_and_quoted_nowhere(secure, request_line, status):
+def test_requests_that_gunicorn_refuses_over_tls_get_our_errors_and_are_not_quoted(secure, request_line, status):
     with (
         socket.create_connection(("127.0.0.1", secure.port), timeout=60) as plain,
         secure.context().wrap_socket(plain, server_hostname="localhost") as client,
@@ -82,7 +82,7 @@ def test_what_gunicorn_refuses_over_tls_is_said_in_our_words_and_quoted_nowhere(
     assert 200 == secure.speak("Still there.").status
 
 
-def test_a_client_without_tls_costs_nothing(secure):
+def test_a_client_without_tls_does_no_harm(secure):
     with socket.create_connection(("127.0.0.1", secure.port), timeout=60) as client:
         client.sendall(b"GET /api/tts?text=confidential HTTP/1.1\r\nHost: a\r\n\r\n")
         while client.recv(4096):

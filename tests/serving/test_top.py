@@ -1,4 +1,4 @@
-"""chorus top on a real server: under load, while every worker hangs, and when workers or the server end."""
+"""chorus top with a real server: under load, while every worker hangs, and when workers or the server end."""
 
 import os
 import pty
@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 
 
 def rows(text):
-    """Return the words of each worker's line by its pid."""
+    """Return the columns of each worker's line, by pid."""
     found = (line.split() for line in text.splitlines() if re.match(r" *\d+ +\d+ +(ready|starting|draining)", line))
     return {int(words[1]): words for words in found}
 
@@ -26,7 +26,7 @@ def pids(server):
 
 
 class Terminal:
-    """The command on a terminal of 80 columns, as a person sees and ends it."""
+    """The command on a terminal of 80 columns, with its screen and keyboard."""
 
     def __init__(self, *words):
         self._ours, self._theirs = pty.openpty()
@@ -38,7 +38,7 @@ class Terminal:
 
     @property
     def text(self):
-        """All that was shown until now, without what colours and places it."""
+        """All text shown so far, without control sequences."""
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.raw)
 
     @property
@@ -77,14 +77,14 @@ def terminal(two):
 
 
 def ended(terminal, server):
-    """Wait until the command is over; return its status once the terminal is as it was, and shows what it showed before."""
+    """Wait for the end of the command; check that the terminal was restored, and return the status."""
     server.eventually(lambda: terminal.text and terminal.process.poll() is not None)
     assert terminal.before == terminal.settings()
     assert "\x1b[?1049l" in terminal.raw
     return terminal.process.returncode
 
 
-def test_one_look_without_a_terminal_shows_every_worker_and_what_was_done(two):
+def test_once_without_a_terminal_prints_every_worker_and_the_totals(two):
     two.speak("Hello there.")
     done = chorus("top", "--once", "--interval", "0.1", "--pid", two.process.pid)
 
@@ -107,7 +107,7 @@ def test_workers_that_all_hang_are_shown(two):
     assert pids(two) == set(rows(done.stdout))
 
 
-def test_speech_is_seen_while_it_is_made_and_q_gives_the_terminal_back(two, terminal):
+def test_running_speech_is_shown_and_q_restores_the_terminal(two, terminal):
     with ThreadPoolExecutor(1) as pool:
         speech = pool.submit(two.speak, "The quick brown fox jumps over the lazy dog. " * 40)
         two.eventually(lambda: re.search(r"ready +1 +\d+ +1/0/1/0 +[\d.]+/\d+ ", terminal.text))
@@ -118,13 +118,13 @@ def test_speech_is_seen_while_it_is_made_and_q_gives_the_terminal_back(two, term
     assert 0 == ended(terminal, two)
 
 
-def test_ctrl_c_gives_the_terminal_back(two, terminal):
+def test_ctrl_c_restores_the_terminal(two, terminal):
     terminal.press("\x03")
 
     assert 0 == ended(terminal, two)
 
 
-def test_a_killed_workers_successor_appears_as_the_next_of_its_slot(start):
+def test_the_replacement_of_a_killed_worker_is_the_next_generation_of_its_slot(start):
     server = start("--workers", "2", expected_deaths=1).ready()
     victim = min(pids(server))
     slot = rows(chorus("top", "--once", "--interval", "0.1", "--pid", server.process.pid).stdout)[victim][0]
@@ -136,7 +136,7 @@ def test_a_killed_workers_successor_appears_as_the_next_of_its_slot(start):
     assert "workers ended 1 killed" in done.stdout
 
 
-def test_a_server_that_ends_while_it_is_watched_is_said(two, terminal):
+def test_the_end_of_the_watched_server_is_reported(two, terminal):
     two.stop()
 
     assert 0 == ended(terminal, two)

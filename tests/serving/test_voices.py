@@ -1,4 +1,4 @@
-"""Several voices behind one server: chosen by name, speaker and language; opened by whoever needs them; cheap until then."""
+"""Several voices in one server: resolved by name, speaker and language; opened by the workers that need them."""
 
 import re
 import shutil
@@ -12,7 +12,7 @@ from app.system.processes import memory_of
 from tests.support.checkpoints import LANGUAGES, SPEAKERS
 
 TEXT = "The quick brown fox."
-#: Of the server of these tests.
+#: Voices of the server of these tests.
 CHOIR = ("choir", "joe", "robot")
 
 
@@ -26,7 +26,7 @@ def coqui(server, **parameters):
     return server.ask("GET", f"/api/tts?{urllib.parse.urlencode({'text': TEXT, **parameters})}")
 
 
-def test_the_voices_are_listed_with_their_speakers_and_languages(choir):
+def test_voices_are_listed_with_their_speakers_and_languages(choir):
     listed = {voice.pop("id"): voice for voice in choir.ask("GET", "/v1/audio/voices").json()["voices"]}
 
     assert ["choir", "joe", "robot"] == list(listed)
@@ -38,13 +38,13 @@ def test_the_voices_are_listed_with_their_speakers_and_languages(choir):
     assert ["choir", "joe", "robot"] == choir.ask("GET", "/readyz").json()["voices"]
 
 
-def test_a_speaker_may_be_named_with_the_voice_where_clients_can_name_but_one_thing(choir):
+def test_a_speaker_can_be_part_of_the_voice_name(choir):
     assert spoken(choir, voice="choir", speaker="walter") == spoken(choir, voice="choir#walter")
     assert spoken(choir, voice="joe") == spoken(choir, model="alloy") == spoken(choir, voice="nova", model="joe")
     assert [200, 200] == [choir.ask("GET", f"/v1/models/{name}").status for name in ("choir%23walter", "alloy")]
 
 
-def test_every_speaker_in_every_language_says_it_in_another_way(choir):
+def test_every_speaker_and_language_has_other_samples(choir):
     said = {
         (speaker, language): spoken(choir, voice="choir", speaker=speaker, language=language)
         for speaker in SPEAKERS for language in LANGUAGES
@@ -55,13 +55,13 @@ def test_every_speaker_in_every_language_says_it_in_another_way(choir):
     assert said["walter", "fr-fr"] == spoken(choir, speaker="walter", language="FR")
 
 
-def test_a_voice_is_chosen_by_name_alias_or_language(choir):
+def test_a_voice_is_resolved_by_name_alias_or_language(choir):
     by_name = {name: spoken(choir, voice=name) for name in ("choir", "joe", "robot")}
 
     assert 3 == len(set(by_name.values()))
     assert by_name["joe"] == spoken(choir, voice="alloy") == spoken(choir, language="en-us")
     assert by_name["robot"] == spoken(choir, language="eo") == spoken(choir, voice={"id": "robot"}, language="eo")
-    assert by_name["choir"] == spoken(choir, language="en"), "the first that speaks it"
+    assert by_name["choir"] == spoken(choir, language="en"), "not the first voice that speaks the language"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_voice_is_chosen_by_name_alias_or_language(choir):
         ({"language": "eo", "speaker": "Ada"}, "speaker_not_found", "speaker", ["it has one speaker without a name"]),
     ],
 )
-def test_what_is_not_there_is_a_400_that_lists_what_is(choir, fields, code, parameter, known):
+def test_an_unknown_name_is_a_400_with_the_known_names(choir, fields, code, parameter, known):
     answer = choir.speak(TEXT, **fields)
 
     assert 400 == answer.status
@@ -88,14 +88,14 @@ def test_what_is_not_there_is_a_400_that_lists_what_is(choir, fields, code, para
 
 @pytest.mark.parametrize("field", ["speaker", "language"])
 @pytest.mark.parametrize("value", [5, ["en"], {"id": "en"}, True])
-def test_what_is_no_name_is_a_400(choir, field, value):
+def test_an_invalid_name_is_a_400(choir, field, value):
     answer = choir.speak(TEXT, **{field: value})
 
     assert (400, field) == (answer.status, answer.json()["error"]["param"])
 
 
-def test_coquis_endpoint_chooses_speaker_and_language(choir):
-    """It draws its own seed; `X-Seed` has it spoken again by the other endpoint."""
+def test_the_coqui_endpoint_selects_speaker_and_language(choir):
+    """The endpoint draws its own seed; with `X-Seed` the other endpoint makes the same speech."""
     for speaker, language in [("walter", "fr-fr"), ("p225", ""), ("", "pt-br"), ("", "eo"), ("", "")]:
         answer = coqui(choir, speaker_id=speaker, language_id=language)
         assert 200 == answer.status, answer.body
@@ -103,7 +103,7 @@ def test_coquis_endpoint_chooses_speaker_and_language(choir):
         assert answer.body == again.body
 
 
-def test_coquis_endpoint_takes_them_as_headers_and_as_a_form_too(choir):
+def test_the_coqui_endpoint_reads_them_from_headers_and_forms_too(choir):
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     by_header = choir.ask("GET", "/api/tts", headers={"text": TEXT, "speaker-id": "walter", "language-id": "fr-fr"})
     by_form = choir.ask("POST", "/api/tts", f"text={TEXT}&speaker_id=walter&language_id=fr-fr", form)
@@ -121,7 +121,7 @@ def spoken_again(server, answer, **fields):
     [({"speaker_id": "nobody"}, SPEAKERS), ({"language_id": "de"}, [*LANGUAGES, "en-us", "eo"]),
      ({"language_id": "eo", "speaker_id": "Ada"}, ["it has one speaker without a name"])],
 )  # fmt: skip
-def test_coquis_endpoint_lists_what_there_is_too(choir, parameters, known):
+def test_the_coqui_endpoint_lists_the_known_names_too(choir, parameters, known):
     answer = coqui(choir, **parameters)
 
     assert 400 == answer.status
@@ -129,14 +129,14 @@ def test_coquis_endpoint_lists_what_there_is_too(choir, parameters, known):
     assert all(name in answer.json()["error"] for name in known)
 
 
-def test_the_log_says_who_spoke_in_which_language(choir):
+def test_the_log_has_voice_speaker_and_language(choir):
     answer = choir.speak(TEXT, voice="choir", speaker="walter", language="fr")
     line = next(each for each in choir.log().splitlines() if answer.headers["X-Request-ID"] in each)
 
     assert "voice=choir generation=1 speaker=walter language=fr-fr " in line
 
 
-def test_a_voice_is_opened_by_each_worker_that_needs_it_and_by_no_other(start, artifact_of, embedded_artifact):
+def test_a_voice_is_opened_only_by_the_workers_that_need_it(start, artifact_of, embedded_artifact):
     late = artifact_of("graphemes")
     server = start(keys={"voices": [
         {"name": "joe", "model_path": str(embedded_artifact)},
@@ -156,8 +156,8 @@ def test_a_voice_is_opened_by_each_worker_that_needs_it_and_by_no_other(start, a
 FOUR = ("--workers", "4")
 
 
-def test_ten_voices_cost_no_more_than_one_until_they_speak(start, embedded_artifact, artifact_of, tmp_path):
-    """Master and four workers that all spoke with the first voice; most of the others are of its size.
+def test_ten_voices_use_no_more_memory_than_one_until_they_speak(start, embedded_artifact, artifact_of, tmp_path):
+    """A master and four workers that all spoke with the first voice; most of the other voices have the same size.
 
     All are copies, so that no other process maps their files.
     """
@@ -171,12 +171,12 @@ def test_ten_voices_cost_no_more_than_one_until_they_speak(start, embedded_artif
     together = own_pss_after_speaking(start(*FOUR, keys={"voices": voices}).ready(), tmp_path)
 
     print(f"one voice {alone / 1e6:.1f} MB, ten voices {together / 1e6:.1f} MB, {together / alone:.4f} x")
-    assert alone > 60_000_000, "the first voice's weights are among it"
+    assert alone > 60_000_000, "the weights of the first voice are not in the sum"
     assert together <= 1.05 * alone
 
 
 def own_pss_after_speaking(server, artifacts):
-    """Have every worker speak, wait until each gave its free memory back, and end the server."""
+    """Have every worker speak, wait until each has returned its free memory, and end the server."""
     for _ in range(3):
         server.on_every_worker(lambda: server.speak(TEXT, seed=1))
     for worker in server.workers():
@@ -187,7 +187,7 @@ def own_pss_after_speaking(server, artifacts):
 
 
 def own_pss(pid, artifacts):
-    """Sum PSS, but for code: whoever else runs Python on this machine takes a share of that."""
+    """Sum PSS without code, because other Python processes on this machine share the code."""
     pss_bytes, counted = 0, False
     for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
         words = line.split()

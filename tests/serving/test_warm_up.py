@@ -1,4 +1,4 @@
-"""Workers that are not ready: what they answer, what they end with, and that the others live on."""
+"""Workers that are not ready: their responses and exit status, and that other workers continue."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ NEVER_S = "3600"
 
 @pytest.fixture
 def failing(start_on):  # noqa: F811
-    """One worker whose first try has failed, and whose second never comes."""
+    """One worker whose first attempt has failed, and whose second never starts."""
     environment = {"CHORUS_FIRST_PAUSE_S": NEVER_S}
     server = start_on({"open": ["always", "broken"]}, "--workers", "1", environment=environment)
     server.eventually(lambda: "event=worker.warm_up_failed" in server.log())
@@ -23,7 +23,7 @@ def failing(start_on):  # noqa: F811
     return server
 
 
-def test_it_is_alive_but_not_ready_and_says_why(failing):
+def test_a_worker_that_is_warming_up_is_alive_and_reports_why_it_is_not_ready(failing):
     ready = failing.ask("GET", "/readyz")
 
     assert 200 == failing.ask("GET", "/livez").status
@@ -32,7 +32,7 @@ def test_it_is_alive_but_not_ready_and_says_why(failing):
     assert expected == ready.json()
 
 
-def test_openais_clients_are_told_when_to_come_back(failing):
+def test_openai_clients_get_retry_after(failing):
     answer = failing.speak("Hello.")
 
     assert (503, "7200") == (answer.status, answer.headers["Retry-After"])
@@ -42,22 +42,22 @@ def test_openais_clients_are_told_when_to_come_back(failing):
     assert "try again in 7200 s" in error["message"]
 
 
-def test_coquis_clients_are_told_in_their_words(failing):
+def test_coqui_clients_get_an_error_of_their_dialect(failing):
     answer = failing.ask("GET", "/api/tts?text=Hello.")
 
     assert (503, "7200") == (answer.status, answer.headers["Retry-After"])
     assert {"error": "the voices are not ready yet; try again in 7200 s"} == answer.json()
 
 
-def test_marys_clients_are_told_in_theirs(failing):
+def test_mary_clients_get_an_error_of_their_dialect(failing):
     answer = failing.ask("POST", "/process", "INPUT_TEXT=Hello.")
 
     assert (503, "7200", "true") == (answer.status, answer.headers["Retry-After"], answer.headers["x-should-retry"])
     assert b"the voices are not ready yet; try again in 7200 s\n" == answer.body
 
 
-def test_a_worker_that_never_gets_ready_ends_alone(start_on, tmp_path):  # noqa: F811
-    """One of two fails three times, ends with 75 and is replaced by one that works; its neighbour does not notice."""
+def test_a_worker_that_does_not_become_ready_ends_alone(start_on, tmp_path):  # noqa: F811
+    """One of two fails three times, ends with 75 and is replaced by one that works; the other is not affected."""
     once = {"CHORUS_ONE_ONLY": str(tmp_path / "one")}
     server = start_on({"open": ["always", "lost"]}, environment=once, expected_deaths=1, expects_errors=True).ready()
     server.eventually(lambda: server.log().count("event=worker.ready") == 2)
@@ -72,12 +72,12 @@ def test_a_worker_that_never_gets_ready_ends_alone(start_on, tmp_path):  # noqa:
     assert {200} == {answer.status for answer in answers.values()}
 
 
-def test_a_server_stops_at_once_while_its_workers_wait_to_try_again(failing):
-    """`Server.stop` is the assertion: status 0, no process left; the pause would have taken an hour."""
+def test_a_server_stops_at_once_while_its_workers_pause_before_a_retry(failing):
+    """`Server.stop` is the assertion: status 0, no process left; the pause would take an hour."""
     failing.stop()
 
 
-def test_where_nothing_is_left_to_do_no_worker_warms_up(server):
+def test_with_preload_workers_have_no_warm_up(server):
     assert {"status": "ready", "voices": ["joe"], "device": "cpu"} == server.ask("GET", "/readyz").json()
     assert "event=worker.ready" not in server.log()
 
@@ -91,8 +91,8 @@ def test_without_preload_workers_open_in_the_background_and_no_request_is_refuse
     server.eventually(lambda: server.log().count("event=worker.ready") == 2)
 
 
-def test_health_ends_with_the_status_of_a_device_that_is_not_there(torch_artifact, write_config, tmp_path):  # noqa: F811
-    """The real device, on a machine or with a torch that has none."""
+def test_health_exits_with_the_status_of_a_missing_device(torch_artifact, write_config, tmp_path):  # noqa: F811
+    """The real device, on a machine without one or with a torch without CUDA."""
     config = write_config(model_path=str(torch_artifact), cache_dir=str(tmp_path), device="cuda:63")
     result = subprocess.run(
         [sys.executable, "-m", "app.health"],

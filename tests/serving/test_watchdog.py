@@ -1,4 +1,4 @@
-"""The watchdog of a real server: one line for a leak, and the worker that leaks is replaced without a lost request."""
+"""The watchdog of a real server: one log line for a leak, and the leaking worker is replaced without a lost request."""
 
 import re
 
@@ -10,7 +10,7 @@ def alerts(server):
 
 
 def serve(server, most, until=lambda: False):
-    """Ask for speech, one request after the other; each must be answered."""
+    """Send requests one after the other; each must be answered."""
     for number in range(most):
         assert 200 == server.speak("Yes.", seed=number).status
         if number % 10 == 0 and until():
@@ -18,7 +18,7 @@ def serve(server, most, until=lambda: False):
     return most
 
 
-def test_a_leak_is_said_in_one_line_and_the_worker_is_replaced_between_requests(start):
+def test_a_leak_is_logged_in_one_line_and_the_worker_is_replaced_between_requests(start):
     server = start(
         "--workers", "1", LEAKING, keys={"watchdog": {"action": "replace"}},
         environment={"CHORUS_LEAK": "NumpyLeak", "CHORUS_LEAK_BYTES": "65536"},
@@ -36,7 +36,7 @@ def test_a_leak_is_said_in_one_line_and_the_worker_is_replaced_between_requests(
     assert 1 == server.ask("GET", "/status").json()["totals"]["leaks"]["python"]
 
 
-def test_descriptors_that_are_not_closed_are_named(start):
+def test_leaked_descriptors_are_named(start):
     settings = {"watchdog": {"every": 100}}
     server = start("--workers", "1", LEAKING, keys=settings, environment={"CHORUS_LEAK": "DescriptorLeak"}).ready()
     serve(server, 800, until=lambda: alerts(server))
@@ -44,9 +44,9 @@ def test_descriptors_that_are_not_closed_are_named(start):
     (line,) = alerts(server)
     assert "kind=descriptors" in line
     assert "ops/benchmarks/faults.py +" in line
-    # A window of tracing has ended by then, and both of the article's values are shown.
+    # A tracing window has ended by then, and both signals are shown.
     (worker,) = server.ask("GET", "/status").json()["workers"]
     assert worker["memory"]["traced_bytes"] > 0
     assert "tts_worker_traced_bytes" in server.ask("GET", "/metrics").body.decode()
-    # They are what this test is about.
+    # These errors are expected.
     server.remember_descriptors()

@@ -17,7 +17,7 @@ from selenium.webdriver.remote.webelement import WebElement
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 DESKTOP, PHONE, SMALL_PHONE = (1100, 850), (360, 740), (320, 568)
 
-# Chromium's own requests would count as the page's, and its files in /dev/shm as the server's.
+# Otherwise Chromium's own requests count as the page's, and its files in /dev/shm as the server's.
 _SWITCHES = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
@@ -79,7 +79,7 @@ class Browser:
         self.element(name).click()
 
     def keys(self, *keys: str) -> None:
-        """Press keys, one after the other, at the focus."""
+        """Press keys one after the other, sent to the focused element."""
         ActionChains(self.driver).send_keys(*keys).perform()
 
     def chord(self, modifier: str, key: str) -> None:
@@ -120,8 +120,8 @@ class Browser:
         """Every word that was highlighted, in order."""
         return list(self.script("return witness.words"))
 
-    def complaints(self) -> list[str]:
-        """Console messages, without the browser's own about HTTP responses."""
+    def console_messages(self) -> list[str]:
+        """Console messages, except those of the browser about HTTP responses."""
         entries = self.driver.get_log("browser")
         return [entry["message"] for entry in entries if entry["source"] != "network"]
 
@@ -145,7 +145,7 @@ def launch(profile: Path) -> webdriver.Chrome:
     for switch in (*_SWITCHES, f"--user-data-dir={profile}"):
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    # With the driver's path given, selenium looks for none and fetches none.
+    # If the driver's path is given, selenium does not search for one or download one.
     driver = webdriver.Chrome(options, Service(str(DRIVER)))
     driver.get("chrome://net-internals/#sockets")
     return driver
@@ -158,7 +158,7 @@ def open_tab(driver: webdriver.Chrome, downloads: Path) -> Browser:
     driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(downloads)})
     browser = Browser(driver, downloads)
     browser.emulate()
-    browser.complaints()
+    browser.console_messages()
     browser.requested()
     return browser
 

@@ -1,6 +1,6 @@
 """Random Coqui checkpoints: `python -m tests.support.checkpoints NAME DIRECTORY` writes a sealed release.
 
-Run as a program, so that the process that asks for one does not import torch and TTS.
+Run as a program, so that the test process does not import torch and TTS.
 """
 
 import json
@@ -12,20 +12,20 @@ from typing import Any
 
 from ops.benchmarks.voices import fill, import_libraries, phoneme_config
 
-#: The architecture of LJSpeech, thin: bakes in seconds.
+#: The architecture of LJSpeech with thin layers: bakes in seconds.
 TINY_SIZE = "tiny"
-#: Not Coqui's own format: a directory of fairseq's MMS, of the one size that Coqui reads.
+#: A directory of fairseq's MMS, not in Coqui's own format, in the only size that Coqui reads.
 MMS = "mms"
 
-#: Names to rows of the embedding, neither sorted nor in the order of the rows.
+#: Names and rows of the embedding, neither sorted nor in row order.
 SPEAKERS = {"walter": 2, "Ada": 0, "p225": 1}
 LANGUAGES = {"pt-br": 2, "en": 0, "fr-fr": 1}
-#: Where the machine was that trained it: the paths in its configuration lead nowhere.
+#: The folder of the training machine: the paths in the configuration do not exist here.
 _ELSEWHERE = "/home/trainer/run-1"
 
 
 def write_random_release(name: str, directory: Path) -> None:
-    """Write checkpoint, `config.json`, what else the variant has, `version.txt` and `hash.sha256`."""
+    """Write checkpoint, `config.json`, the variant's other files, `version.txt` and `hash.sha256`."""
     import_libraries()
     from loader.artifacts.release import seal_release
 
@@ -46,7 +46,7 @@ def _write_coqui(name: str, directory: Path) -> list[str]:
     model = fill(Vits(config))
     weights = model.state_dict()
     if name == "yourtts":
-        # Its makers left the encoder that computes d-vectors in the checkpoint; nothing in a voice takes it.
+        # Its makers left the d-vector encoder in the checkpoint; a voice does not use it.
         weights["speaker_encoder.conv1.weight"] = torch.zeros(4, 1, 3, 3)
     torch.save({"model": weights}, directory / "model_file.pth")
     for key, file in files.items():
@@ -64,7 +64,7 @@ def _make_thin(arguments: Any) -> None:
 
 
 def _speakers(config: Any, directory: Path) -> dict[str, str]:
-    """An embedding of speakers whose names a `.pth` file has, as Coqui's trainer writes it."""
+    """An embedding of speakers with names in a `.pth` file, as Coqui's trainer writes it."""
     import torch
 
     torch.save(SPEAKERS, directory / "speakers.pth")
@@ -73,14 +73,14 @@ def _speakers(config: Any, directory: Path) -> dict[str, str]:
 
 
 def _dvectors(config: Any, directory: Path) -> dict[str, str]:
-    """Vectors of several recordings a speaker; the duration predictor does not know who speaks."""
+    """Vectors of several recordings for each speaker; the duration predictor does not use the speaker."""
     config.model_args.update({"use_d_vector_file": True, "d_vector_dim": 16, "condition_dp_on_speaker": False})
     _write_json(directory / "d_vectors.json", _recordings(16))
     return {"d_vector_file": "d_vectors.json"}
 
 
 def _yourtts(config: Any, directory: Path) -> dict[str, str]:
-    """As YourTTS: d-vectors, an embedding of languages, characters, and a speaker encoder's weights to be ignored."""
+    """Like YourTTS: d-vectors, an embedding of languages, characters, and weights of a speaker encoder to be ignored."""
     _use_characters(config, "multilingual_cleaners")
     config.model_args.update({"use_d_vector_file": True, "d_vector_dim": 20})
     _write_json(directory / "speakers.json", _recordings(20))
@@ -88,7 +88,7 @@ def _yourtts(config: Any, directory: Path) -> dict[str, str]:
 
 
 def _speakers_and_languages(config: Any, directory: Path) -> dict[str, str]:
-    """Embeddings of both, their names in JSON files."""
+    """Embeddings of both, with names in JSON files."""
     _use_characters(config, "basic_cleaners")
     config.model_args.update({"use_speaker_embedding": True, "speaker_embedding_channels": 12})
     _write_json(directory / "speaker_ids.json", SPEAKERS)
@@ -102,13 +102,13 @@ def _languages(config: Any, directory: Path) -> dict[str, str]:
 
 
 def _graphemes(config: Any, directory: Path) -> dict[str, str]:
-    """Reads characters, of one speaker and one language."""
+    """Reads characters; one speaker and one language."""
     _use_characters(config, "english_cleaners")
     return {}
 
 
 def _dp(config: Any, directory: Path) -> dict[str, str]:
-    """The duration predictor without chance, which knows speaker and language."""
+    """The deterministic duration predictor, with speaker and language."""
     config.model_args.use_sdp = False
     return _speakers_and_languages(config, directory)
 
@@ -118,7 +118,7 @@ def _use_characters(config: Any, cleaner: str) -> None:
 
 
 def _recordings(channels: int) -> dict[str, dict[str, Any]]:
-    """Two vectors of each speaker, as Coqui's `compute_embeddings` writes them; their speakers take turns."""
+    """Two vectors of each speaker, alternating, as Coqui's `compute_embeddings` writes them."""
     import torch
 
     return {
@@ -132,7 +132,7 @@ def _write_json(path: Path, document: Any) -> None:
     path.write_text(json.dumps(document), encoding="utf-8")
 
 
-#: Thin VITS voices of every kind: changes the configuration, writes files, and returns them by the key that names each.
+#: Small VITS voices of every kind: a function changes the configuration, writes files, and returns them by configuration key.
 VARIANTS: Mapping[str, Callable[[Any, Path], dict[str, str]]] = {
     "speakers": _speakers,
     "dvectors": _dvectors,
@@ -142,7 +142,7 @@ VARIANTS: Mapping[str, Callable[[Any, Path], dict[str, str]]] = {
     "dp": _dp,
 }
 
-#: What `TTS.tts.utils.fairseq` makes of the original code's names, backwards.
+#: The inverse of the renaming in `TTS.tts.utils.fairseq`.
 _ORIGINAL_NAMES: Sequence[tuple[str, Callable[[re.Match[str]], str] | str]] = (
     (r"^text_encoder\.", "enc_p."),
     (r"^waveform_decoder\.", "dec."),
@@ -151,7 +151,7 @@ _ORIGINAL_NAMES: Sequence[tuple[str, Callable[[re.Match[str]], str] | str]] = (
     (r"^flow\.flows\.(\d)\.", lambda match: f"flow.flows.{2 * int(match[1])}."),
     (r"^dp\.((?:post_)?flows)\.0\.translation$", r"dp.\1.0.m"),
     (r"^dp\.((?:post_)?flows)\.0\.log_scale$", r"dp.\1.0.logs"),
-    # Between two flows the original code counts the one that turns the channels round.
+    # Between two flows the original code counts the layer that reverses the channels.
     (r"^dp\.((?:post_)?flows)\.([1-9])\.", lambda match: f"dp.{match[1]}.{2 * int(match[2]) - 1}."),
     (r"\.parametrizations\.weight\.original0$", ".weight_g"),
     (r"\.parametrizations\.weight\.original1$", ".weight_v"),
@@ -161,7 +161,7 @@ _VOCABULARY = ("_", *" '-abcdefghijklmnopqrstuvwxyz")
 
 
 def _write_mms(directory: Path) -> list[str]:
-    """Write what fairseq publishes of one MMS language: the generator under the original names."""
+    """Write the files that fairseq publishes for one MMS language: the generator under its original names."""
     import torch
     from TTS.tts.configs.vits_config import VitsConfig
     from TTS.tts.models.vits import Vits

@@ -1,4 +1,4 @@
-"""A collector of traces that listens, as OpenTelemetry's does, and remembers what it was sent."""
+"""A collector of OpenTelemetry traces: listens like the real one and keeps what servers send."""
 
 import threading
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 
 @dataclass(frozen=True)
-class Sent:
-    """One span as it came."""
+class ReceivedSpan:
+    """One span as received."""
 
     trace_id: str
     span_id: str
@@ -26,34 +26,34 @@ class Sent:
     ended_ns: int
     is_error: bool
     facts: dict[str, Any]
-    #: Of the process that sent it.
-    sender: dict[str, Any]
+    #: Resource attributes of the sending process.
+    origin: dict[str, Any]
 
 
 @dataclass
 class Collector:
-    """What has come so far, and where it listens."""
+    """A running collector, and the bodies that it received."""
 
     url: str
     bodies: list[bytes] = field(default_factory=list)
 
     def environment(self) -> dict[str, str]:
-        """Return what has a server send its traces here, and soon."""
+        """Return the variables that make a server send its traces here without delay."""
         return {"OTEL_EXPORTER_OTLP_ENDPOINT": self.url, "OTEL_BSP_SCHEDULE_DELAY": "50"}
 
-    def spans(self) -> list[Sent]:
+    def spans(self) -> list[ReceivedSpan]:
         return [span for body in list(self.bodies) for span in _spans(body)]
 
-    def of(self, request_id: str) -> list[Sent]:
-        """Return the spans of one request, its own first."""
+    def of(self, request_id: str) -> list[ReceivedSpan]:
+        """Return the spans of one request, the request's own span first."""
         spans = self.spans()
         own = [span for span in spans if span.facts.get("tts.request_id") == request_id]
         return own + [span for span in spans if own and span.parent_id == own[0].span_id]
 
 
 @contextmanager
-def collecting() -> Iterator[Collector]:
-    """Listen for as long as this lasts."""
+def run_collector() -> Iterator[Collector]:
+    """Listen during the context."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -81,13 +81,13 @@ def collecting() -> Iterator[Collector]:
         thread.join()
 
 
-def _spans(body: bytes) -> Iterator[Sent]:
+def _spans(body: bytes) -> Iterator[ReceivedSpan]:
     for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-        sender = _values(resource.resource.attributes)
+        origin = _values(resource.resource.attributes)
         for span in (span for scope in resource.scope_spans for span in scope.spans):
-            yield Sent(
+            yield ReceivedSpan(
                 span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex(), span.name, span.kind,
-                span.start_time_unix_nano, span.end_time_unix_nano, span.status.code == 2, _values(span.attributes), sender,
+                span.start_time_unix_nano, span.end_time_unix_nano, span.status.code == 2, _values(span.attributes), origin,
             )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Coqui's own `tts-server` with espeak-ng in its process, so that no program of that name need be installed.
+"""Coqui's own `tts-server` with espeak-ng in its process, so that no `espeak-ng` program has to be installed.
 
 A program: `python -m tests.support.coqui_server --model_path ...`.
 """

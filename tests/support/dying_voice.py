@@ -1,6 +1,6 @@
-"""A WSGI application over the real voice that ends its worker at once, as the kernel does, while it is told to.
+"""A WSGI application with the real voice that kills its worker, as the kernel does, while a file exists.
 
-gunicorn serves `tests.support.dying_voice:create()`; the file CHORUS_POISON tells it to.
+gunicorn serves `tests.support.dying_voice:create()`; the file is CHORUS_POISON.
 """
 
 import os
@@ -15,7 +15,7 @@ from ops.benchmarks.faults import open_with
 
 
 class DyingNetworks(OnnxNetworks):
-    """The real networks, but for a decoder that ends its process."""
+    """The real networks, except for a decoder that kills its process."""
 
     def decode(self, window, condition, keep=None):
         if os.path.exists(os.environ["CHORUS_POISON"]):

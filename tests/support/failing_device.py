@@ -1,8 +1,8 @@
-"""A WSGI application on a device that fails by plan; the device is the CPU in truth, so that the audio can be compared.
+"""A WSGI application on a device that fails as planned; the device is really the CPU, so that the audio can be compared.
 
-gunicorn serves `tests.support.failing_device:create()`. CHORUS_FAKE_DEVICE holds the plan as JSON: what is called to the
-numbers of the calls that fail ("always" for all) and how (full, lost, broken or absent); CHORUS_FIRST_PAUSE_S the first pause
-between tries to warm up. Where CHORUS_ONE_ONLY names a file that is not there, the plan is for the one worker that makes it.
+gunicorn serves `tests.support.failing_device:create()`. CHORUS_FAKE_DEVICE is the plan as JSON: the name of a call to the
+numbers of the calls that fail ("always" for all) and the error (full, lost, broken or absent). CHORUS_FIRST_PAUSE_S is the first
+pause of warm-up retries. If CHORUS_ONE_ONLY names a missing file, the plan applies to the one worker that creates the file.
 """
 
 import json
@@ -25,17 +25,17 @@ _ERRORS = {"full": FullError, "lost": LostError, "broken": DeviceError, "absent"
 
 
 class LoggedDevice(FakeDevice):
-    """Logs the process that opens it."""
+    """Logs the process that opens the device."""
 
     def open(self):
         if name := os.environ.get("CHORUS_ONE_ONLY"):
-            self.plan = self.plan if _made(Path(name)) else {}
+            self.plan = self.plan if _has_created(Path(name)) else {}
         log.info("the fake device is opened by process %d", os.getpid())
         super().open()
 
 
 class OnDevice:
-    """A voice's networks on the device: Coqui's own layers, each call one that may fail."""
+    """A voice's networks on the device: Coqui's own layers; each call can fail."""
 
     def __init__(self, networks, device):
         device.call("copy")
@@ -69,11 +69,11 @@ def create() -> Flask:
     return wsgi.create(open_voices, Backoff(first_pause_s=float(os.environ.get("CHORUS_FIRST_PAUSE_S", "0.01"))))
 
 
-def _made(path: Path) -> bool:
+def _has_created(path: Path) -> bool:
     try:
         path.touch(exist_ok=False)
     except FileExistsError:
-        # Whoever made it fails at its next tries, too.
+        # The worker that created it fails at its retries, too.
         return path.read_text() == str(os.getpid())
     path.write_text(str(os.getpid()))
     return True

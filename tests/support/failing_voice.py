@@ -1,7 +1,7 @@
-"""A WSGI application over the real voice whose decoder fails from a chosen window on.
+"""A WSGI application with the real voice whose decoder fails from a given window on.
 
-gunicorn serves `tests.support.failing_voice:create()`; CHORUS_FAIL_AT is the window, counted from 0;
-with CHORUS_FAIL_WITH it raises instead of returning what is no audio.
+gunicorn serves `tests.support.failing_voice:create()`; CHORUS_FAIL_AT is the number of the window, from 0. With
+CHORUS_FAIL_WITH the decoder raises; otherwise it returns invalid audio.
 """
 
 import os
@@ -16,7 +16,7 @@ from ops.benchmarks.faults import open_with
 
 
 class FailingNetworks(OnnxNetworks):
-    """The real networks, but for a decoder that at some window returns what is not audio."""
+    """The real networks, except for a decoder that returns invalid audio at some window."""
 
     windows = 0
 

@@ -1,4 +1,4 @@
-"""A device that behaves like one, and fails at chosen calls: memory of its own, one process, a context that can be lost."""
+"""A device with its own memory that fails at chosen calls, belongs to one process, and can be lost."""
 
 import os
 import threading
@@ -7,27 +7,27 @@ from collections import Counter
 
 
 class FullError(RuntimeError):
-    """The memory is full, as torch.OutOfMemoryError says it."""
+    """Out of memory, like torch.OutOfMemoryError."""
 
 
 class LostError(RuntimeError):
-    """A kernel went wrong, as torch.AcceleratorError says it."""
+    """The context is lost, like torch.AcceleratorError."""
 
 
-#: A plan's word for "at every call".
+#: In a plan: at every call.
 ALWAYS = "always"
 
 
 class FakeDevice:
     """Implements `loader.devices.accelerator.Device`.
 
-    Its name is one that torch takes for the CPU, so that what is copied to it is a copy that works.
+    Its name means the CPU to torch, so that copies to it work.
     """
 
     name = "cpu:0"
 
     def __init__(self, plan=None, capacity_bytes=1000):
-        """Fail by `plan`: the name of a call to the numbers it fails at, from 1, or ALWAYS, and the error."""
+        """Fail by `plan`: the name of a call to the numbers of failing calls, from 1, or ALWAYS, and the error."""
         self.plan = plan or {}
         self.capacity_bytes = capacity_bytes
         self.calls = Counter()
@@ -38,7 +38,7 @@ class FakeDevice:
         self._lock = threading.RLock()
 
     def require_library(self):
-        """The library of this device is always there."""
+        """Do nothing: this device needs no library."""
 
     def open(self):
         self.call("open", opening=True)
@@ -63,7 +63,7 @@ class FakeDevice:
         return isinstance(error, LostError)
 
     def call(self, what, opening=False):
-        """Do something that the plan may let fail. A lost device fails at everything, in this process."""
+        """Count a call, and raise the planned error. A lost device fails at every call in this process."""
         assert opening or self._process == os.getpid(), f"{what} in a process that has not opened the device"
         with self._lock:
             self.calls[what] += 1
@@ -74,9 +74,9 @@ class FakeDevice:
                 self._is_lost = error is LostError
                 raise error(f"{what} number {self.calls[what]} fails by plan")
 
-    def take(self, owner, size_bytes):
-        """Give `owner` that much memory until it is gone."""
-        self.call("take")
+    def allocate(self, owner, size_bytes):
+        """Allocate this much memory until `owner` is deleted."""
+        self.call("allocate")
         with self._lock:
             if self.used_bytes + size_bytes > self.capacity_bytes:
                 raise FullError(f"{size_bytes} bytes wanted, {self.capacity_bytes - self.used_bytes} left")
@@ -84,14 +84,14 @@ class FakeDevice:
             weakref.finalize(owner, self._freed, size_bytes)
 
     def _freed(self, size_bytes):
-        # As torch's allocator does, for the next one who asks.
+        # Freed memory stays in the cache, as with torch's allocator.
         with self._lock:
             self.used_bytes -= size_bytes
             self.cached_bytes += size_bytes
 
 
 class Block:
-    """Memory of a device."""
+    """Memory of a device, allocated until it is deleted."""
 
     def __init__(self, device, size_bytes):
-        device.take(self, size_bytes)
+        device.allocate(self, size_bytes)

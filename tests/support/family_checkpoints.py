@@ -1,7 +1,7 @@
 """Random Coqui checkpoints: `python -m tests.support.family_checkpoints FAMILY DIRECTORY` writes a sealed release of any family.
 
-Small, but real: Coqui's own classes and configurations, in the formats that Coqui's
-trainer writes. Run as a program, so that the process that asks for one imports no torch.
+Small, but real: Coqui's own classes and configurations, in the formats of Coqui's trainer. Run as a program, so that
+the test process does not import torch.
 """
 
 import json
@@ -16,10 +16,10 @@ from loader.config.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "tests" / ".cache"
-#: Raised whenever a release comes out otherwise.
+#: Version of these releases; raise it when their content changes.
 _VERSION = 1
 
-#: Coqui's families, each with another vocoder or another way to choose a speaker.
+#: Coqui's families, with different vocoders and ways to select a speaker.
 FAMILIES = (
     "align_tts",
     "fast_pitch",
@@ -33,9 +33,9 @@ FAMILIES = (
     "xtts",
 )
 SPEAKERS = ("ana", "ben", "cleo")
-#: A tone of this name is a reference recording of the XTTS release.
+#: A tone in a file of this name is a reference recording of the XTTS release.
 RECORDED = "tone"
-#: Configurations name their files in the folder of a machine that nobody has.
+#: Configurations name files in a folder of the training machine, which does not exist here.
 TRAINED_IN = "/home/trainer/output"
 _SPEAKER_CHANNELS = 12
 _THIN_TRANSFORMER = {"hidden_channels_ffn": 48, "num_heads": 2, "num_layers": 2, "dropout_p": 0.1}
@@ -43,7 +43,7 @@ _THIN_CONVOLUTIONS = {"kernel_size": 4, "dilations": [1, 2, 1], "num_conv_blocks
 
 
 def family_releases() -> dict[str, Path]:
-    """Return a sealed release of every family, kept in tests/.cache and written where it is missing, by one process."""
+    """Return a sealed release of every family, kept in tests/.cache; missing ones are written by one process."""
     releases = Store(CACHE / "releases", proof=HASH_FILE)
     if not all(releases.find(_key(family)) for family in FAMILIES):
         subprocess.run([sys.executable, "-m", "tests.support.family_checkpoints"], cwd=ROOT, check=True, capture_output=True)
@@ -51,7 +51,7 @@ def family_releases() -> dict[str, Path]:
 
 
 def family_artifacts(directory: Path) -> dict[str, Path]:
-    """Return the baked artifact of every family; `directory` takes a configuration."""
+    """Return the baked artifact of every family; `directory` gets a configuration."""
     path = directory / "families.yaml"
     voices = [{"name": family, "model_path": str(release)} for family, release in family_releases().items()]
     path.write_text(json.dumps({"voices": voices, "cache_dir": str(CACHE)}))
@@ -70,7 +70,7 @@ def _publish_releases() -> None:
 
 
 def write_family_release(family: str, directory: Path) -> None:
-    """Write everything that a release of this family consists of, and seal it."""
+    """Write all files of a release of this family, and seal it."""
     from loader.artifacts.release import seal_release
     from loader.engines.compat.coqui_package import import_coqui
 
@@ -90,7 +90,7 @@ def write_family_release(family: str, directory: Path) -> None:
 
 
 def fill(module: object) -> None:
-    """Give layers that Coqui starts at zero small random weights, or nobody could see a mistake in them."""
+    """Give layers that Coqui initializes with zeros small random weights, so that errors in them are noticed."""
     import torch
 
     with torch.no_grad():
@@ -132,7 +132,7 @@ def _config(family, directory):
 
 
 def _glow_tts(config, directory):
-    """Phonemes, blanks and a table of speakers."""
+    """Phonemes, blanks and a speaker embedding."""
     config.text_cleaner, config.use_phonemes, config.phonemizer = "phoneme_cleaners", True, "espeak"
     config.phoneme_language, config.add_blank = "en-us", True
     config.hidden_channels_enc = config.hidden_channels_dec = config.hidden_channels_dp = 32
@@ -151,7 +151,7 @@ def _forward_tts(config, directory):
 
 
 def _fast_pitch(config, directory):
-    """Speakers by vectors, two recordings of each."""
+    """Speaker vectors, two recordings of each."""
     import torch
 
     _forward_tts(config, directory)
@@ -175,20 +175,20 @@ def _align_tts(config, directory):
 
 
 def _tacotron(config, directory):
-    """Linear spectrograms and Griffin-Lim, and a reduction that only the checkpoint knows."""
+    """Linear spectrograms and Griffin-Lim, and a reduction factor that is only in the checkpoint."""
     config.r, config.max_decoder_steps, config.out_channels = 5, 20, 513
     config.prenet_dropout_at_inference = True
     config.audio.griffin_lim_iters = 10
 
 
 def _tacotron2(config, directory):
-    """Mel spectrograms scaled by statistics; a decoder that never ends by itself."""
+    """Mel spectrograms scaled by statistics; a decoder that does not stop by itself."""
     import numpy as np
 
     config.r, config.max_decoder_steps, config.double_decoder_consistency = 1, 60, True
     config.prenet_dropout_at_inference = True
     path = directory / "scale_stats.npy"
-    # A dictionary in an array is what Coqui's own program writes, and so a pickle.
+    # Coqui's own program writes a dictionary in an array, and so a pickle.
     statistics = {"mel_mean": np.linspace(-60, -30, 80), "mel_std": np.linspace(5, 20, 80)}
     statistics |= {"linear_mean": np.zeros(513), "linear_std": np.ones(513), "audio_config": {}}
     np.save(path, statistics, allow_pickle=True)
@@ -233,7 +233,7 @@ def _write_vocoder(family, directory):
         config.audio.sample_rate = 24000  # so that the spectrogram has to be stretched for it
     generator = setup_generator(config)
     fill(generator)
-    if kind != "multiband_melgan":  # as Coqui once wrote vocoders; HiFi-GAN's discriminator is 280 MB
+    if kind != "multiband_melgan":  # as older versions of Coqui wrote vocoders; HiFi-GAN's discriminator is 280 MB
         checkpoint = {"model": generator.state_dict(), "model_disc": {}}
     else:
         both = {"model_g": generator, "model_d": setup_discriminator(config)}
@@ -249,7 +249,7 @@ def _hifigan(config):
 
 
 def _parallel_wavegan(config):
-    """Starts from noise of its own."""
+    """Starts from its own noise."""
     config.generator_model_params |= {"num_res_blocks": 6}
 
 

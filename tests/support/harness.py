@@ -1,4 +1,4 @@
-"""A real gunicorn for tests, and what must be true of it when a test is over."""
+"""A real gunicorn for tests, and the checks at the end of a test."""
 
 import http.client
 import json
@@ -23,7 +23,7 @@ _LISTENING = re.compile(r"Listening at: http://127\.0\.0\.1:(\d+)")
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer, read to its end."""
+    """One HTTP response, read completely."""
 
     status: int
     headers: Mapping[str, str]
@@ -35,10 +35,10 @@ class Answer:
 
 @dataclass
 class Server:
-    """One gunicorn master and its workers, started from the checkout with a configuration of its own.
+    """One gunicorn master and its workers, started from the checkout with their own configuration.
 
-    `stop` is the test's last assertion: every worker that ended was meant to, nothing was
-    logged with a traceback, and no process, descriptor or file is left.
+    `stop` is the last assertion of a test: every worker that ended was expected to, no traceback was logged, and no process,
+    descriptor or file is left.
     """
 
     config: Path
@@ -63,7 +63,7 @@ class Server:
         return self
 
     def ready(self) -> "Server":
-        """Wait for the first 200 of /readyz and for every worker to be there."""
+        """Wait for the first 200 of /readyz and for all workers."""
         self.eventually(lambda: _LISTENING.search(self.log()) or self._dead())
         self.eventually(lambda: self._dead() or (self._answers() and len(self.workers()) == self._wanted()))
         assert self.process.poll() is None, self.log()
@@ -71,7 +71,7 @@ class Server:
         return self
 
     def remember_descriptors(self) -> None:
-        """Take what an idle worker has open now as what it may have open at the end."""
+        """Record the open descriptors of an idle worker, the maximum at the end."""
         self._descriptors = max(worker.num_fds() for worker in self.workers())
 
     @property
@@ -103,12 +103,12 @@ class Server:
         return self.ask("POST", "/v1/audio/speech", {"model": "tts-1", "input": text, "response_format": "wav", **fields})
 
     def worker_of(self, answer: Answer) -> int:
-        """Return the pid of the worker that logged this answer's request."""
+        """Return the pid of the worker that logged the request of this response."""
         request_id = re.escape(answer.headers["X-Request-ID"])
         return int(re.search(rf"pid=(\d+) .*request_id={request_id}\b", self.log())[1])
 
     def on_every_worker(self, ask: Callable[[], Answer], most: int = 400) -> dict[int, Answer]:
-        """Ask until every worker has answered once; which one does is the kernel's choice."""
+        """Repeat a request until every worker has answered one; the kernel chooses the worker."""
         answers: dict[int, Answer] = {}
         for _ in range(most):
             answer = ask()
@@ -118,7 +118,7 @@ class Server:
         raise AssertionError(f"after {most} requests only {sorted(answers)} of {self.workers()} answered")
 
     def eventually(self, predicate: Callable[[], Any], within_s: float = 120) -> Any:
-        """Return the predicate's first true value; the only place that waits."""
+        """Wait for the predicate, and return its first true value."""
         deadline_s = time.monotonic() + within_s
         while time.monotonic() < deadline_s:
             if found := predicate():
@@ -127,7 +127,7 @@ class Server:
         raise AssertionError(f"did not come true within {within_s} s; the log says:\n{self.log()}")
 
     def check(self) -> None:
-        """Assert that nothing went wrong so far, and that no worker holds on to a descriptor."""
+        """Assert that no error has happened so far, and that no worker has leaked a descriptor."""
         log = self.log()
         deaths = len(re.findall(r"was sent SIG|exited with code|Worker failed|WORKER TIMEOUT", log))
         assert deaths == self.expected_deaths, log
@@ -136,7 +136,7 @@ class Server:
             self.eventually(lambda: max((w.num_fds() for w in self.workers()), default=0) <= self._descriptors)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End the server and check what it leaves."""
+        """End the server, and check that it leaves nothing behind."""
         family = [self.master, *self.workers()] if self.process.poll() is None else []
         self.check()
         if family:
@@ -150,7 +150,7 @@ class Server:
         assert set(os.listdir("/dev/shm")) <= self._shared_before
 
     def close(self) -> None:
-        """Let go of the log of a server that has ended."""
+        """Close the log of a server that has ended."""
         self._log_file.close()
 
     def _bind(self) -> tuple[str, ...]:
@@ -173,9 +173,9 @@ def _is_alive(process: psutil.Process) -> bool:
     try:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
-        return False  # it ended between being listed and being looked at
+        return False  # it ended after it was listed
 
 
 def _without_deaths(log: str) -> str:
-    """gunicorn logs a killed worker at level ERROR; those are counted by themselves."""
+    """Remove gunicorn's ERROR lines about killed workers, which `check` counts separately."""
     return "\n".join(line for line in log.splitlines() if not re.search(r"was sent SIG|exited with code", line))

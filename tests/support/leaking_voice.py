@@ -1,7 +1,7 @@
-"""A WSGI application over the real voice whose decoder leaves something behind with every window.
+"""A WSGI application with the real voice whose decoder leaks with every window.
 
-gunicorn serves `tests.support.leaking_voice:create()`; CHORUS_LEAK names one of `ops.benchmarks.faults`, and
-CHORUS_LEAK_BYTES says how much it keeps.
+gunicorn serves `tests.support.leaking_voice:create()`; CHORUS_LEAK names a leak of `ops.benchmarks.faults`, and
+CHORUS_LEAK_BYTES is its size.
 """
 
 import os
@@ -17,13 +17,13 @@ from ops.benchmarks.faults import open_with
 
 @cache
 def leak() -> faults.Leak:
-    """What this worker leaves behind: one a process."""
+    """The leak of this process."""
     size_bytes = os.environ.get("CHORUS_LEAK_BYTES")
     return getattr(faults, os.environ["CHORUS_LEAK"])(*([int(size_bytes)] if size_bytes else []))
 
 
 class LeakingNetworks(OnnxNetworks):
-    """The real networks, but for a decoder that leaks."""
+    """The real networks, except for a decoder that leaks."""
 
     def decode(self, window, condition, keep=None):
         leak().serve(0)

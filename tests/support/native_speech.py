@@ -1,7 +1,7 @@
-"""Coqui's own voice speaks: `python -m tests.support.native_speech RELEASE TARGET` reads sentences from standard input.
+"""Speech by Coqui's own voice: `python -m tests.support.native_speech RELEASE TARGET` reads sentences from standard input.
 
-One WAV file a line, named by the line's number. A program, so that the process that
-asks for it imports neither torch nor TTS.
+It writes one WAV file for each line, named by the line number. A program, so that the test process
+imports neither torch nor TTS.
 """
 
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def speak_lines(release: Path, target: Path, lines: list[str]) -> None:
-    """Speak with `TTS.tts.models.vits.Vits`, as Coqui loads and drives it."""
+    """Speak with `TTS.tts.models.vits.Vits`, loaded and driven as Coqui does it."""
     from loader.engines.compat.coqui_package import import_coqui
 
     import_coqui()

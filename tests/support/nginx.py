@@ -1,4 +1,4 @@
-"""A real nginx before a real gunicorn, with the files of ops/nginx, and what must be true of it when a test is over."""
+"""A real nginx in front of a real gunicorn, with the files of ops/nginx, and the checks at the end of a test."""
 
 import contextlib
 import http.client
@@ -25,9 +25,9 @@ needs_nginx = pytest.mark.skipif(find_nginx() is None, reason="there is no nginx
 
 @dataclass
 class Origin(Server):
-    """A gunicorn on a unix socket, asked directly."""
+    """A gunicorn on a Unix socket, which tests can also ask directly."""
 
-    #: Where it listens.
+    #: Path of its socket.
     path: Path = Path()
 
     def ready(self) -> "Origin":
@@ -45,11 +45,11 @@ class Origin(Server):
 
 @dataclass
 class Edge:
-    """One nginx master and its workers. `stop` asserts that nothing alarming was logged and that no process is left."""
+    """One nginx master and its workers. `stop` asserts that no alert was logged and that no process is left."""
 
-    #: Of `Place`.
+    #: The folder of its `Place`.
     folder: Path
-    #: With the example of HTTPS too.
+    #: Whether to include the example of HTTPS.
     tls: bool = False
 
     def __post_init__(self) -> None:
@@ -75,12 +75,12 @@ class Edge:
         return self.master.children()
 
     def errors(self) -> str:
-        """Return what it logged by itself, and of requests."""
+        """Return nginx's own log and its log of requests that failed."""
         logs = [self.folder / name for name in ("error.log", "chorus-errors.log")]
         return "".join(log.read_text(errors="replace") for log in logs if log.exists())
 
     def access(self) -> list[dict[str, str]]:
-        """Return the access log: of each line its pairs, and `request`, the method and path."""
+        """Return the access log: the pairs of each line, and `request`, the method and path."""
         lines = (self.folder / "access.log").read_text(errors="replace").splitlines()
         return [
             {"request": re.search('"(.*)"', line)[1], **dict(re.findall(r"(\w+)=(\S*(?:, \S+)*)", line))} for line in lines
@@ -89,7 +89,7 @@ class Edge:
     def ask(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, address: str | None = None
     ) -> Answer:
-        """Send one request, a dict as JSON; from `address`, where one is given."""
+        """Send one request, a dict as JSON; from `address`, if given."""
         content = json.dumps(body) if isinstance(body, dict) else body
         connection = connection_to(self.place.socket, 60) if address else self.connection()
         try:

@@ -1,4 +1,4 @@
-"""Programs run by a user that has no entry in the user database, no home, and may write only where anybody may."""
+"""Programs run by a user without an entry in the user database and without a home, who can write only to open folders."""
 
 import os
 import shutil
@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-#: Of nobody on this machine.
+#: A user id that this machine does not use.
 USER = 54321
 
 
 def interpreter_of_other_user(folder):
-    """Write a program into `folder` that is this Python, run by that user, and return its path.
+    """Write a program into `folder` that runs this Python as that user, and return its path.
 
-    It may read every file, because the interpreter and the packages may lie in root's home.
+    It may read every file, because the interpreter and the packages may be in root's home.
     """
     setpriv = shutil.which("setpriv")
     if os.getuid() != 0 or setpriv is None:
@@ -32,7 +32,7 @@ def interpreter_of_other_user(folder):
 
 @contextmanager
 def open_folder():
-    """Make a folder in which anybody may write. Not below pytest's own, which each of its runs closes to other users."""
+    """Make a folder in which every user can write. Outside pytest's own folder, which is closed to other users."""
     with tempfile.TemporaryDirectory(prefix="chorus-test-") as name:
         os.chmod(name, 0o777)
         yield Path(name)

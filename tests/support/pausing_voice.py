@@ -1,7 +1,7 @@
-"""A WSGI application over the real voice that stops in mid-speech until it is told to go on.
+"""A WSGI application with the real voice that pauses in mid-speech until a file exists.
 
-gunicorn serves `tests.support.pausing_voice:create()`; after its first two windows every speech waits for the file
-CHORUS_GO_ON to be there.
+gunicorn serves `tests.support.pausing_voice:create()`; after its first two windows every speech waits for the
+file CHORUS_GO_ON.
 """
 
 import os
@@ -16,7 +16,7 @@ from ops.benchmarks.faults import open_with
 
 
 class PausingNetworks(OnnxNetworks):
-    """The real networks, but for a decoder that waits before every window but the first two of this process."""
+    """The real networks, except for a decoder that waits before every window after the first two of this process."""
 
     windows = 0
 

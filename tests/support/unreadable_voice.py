@@ -1,7 +1,7 @@
-"""A WSGI application over the real voice, whose espeak-ng is ended by a word that the real one reads.
+"""A WSGI application with the real voice, whose espeak-ng crashes on one word.
 
-gunicorn serves `tests.support.unreadable_voice:create()`; texts with `xyzzy` end the process that reads them, as some
-texts in other languages than English do.
+gunicorn serves `tests.support.unreadable_voice:create()`; texts with `xyzzy` crash the process that reads them, as
+some texts in languages other than English do.
 """
 
 import os
@@ -16,12 +16,12 @@ WORD = b"xyzzy"
 _trace = EspeakLibrary.trace
 
 
-def _ending_trace(self: EspeakLibrary, text: bytes) -> bytes:
+def _crashing_trace(self: EspeakLibrary, text: bytes) -> bytes:
     if WORD in text:
         os.kill(os.getpid(), signal.SIGSEGV)
     return _trace(self, text)
 
 
 def create() -> Flask:
-    EspeakLibrary.trace = _ending_trace  # type: ignore[method-assign]
+    EspeakLibrary.trace = _crashing_trace  # type: ignore[method-assign]
     return wsgi.create()

@@ -1,4 +1,4 @@
-"""A random XTTS, as thin as Coqui's classes allow, with one speaker of latents and one recording."""
+"""A random XTTS, as small as Coqui's classes allow, with one speaker of latents and one recording."""
 
 import wave
 from pathlib import Path

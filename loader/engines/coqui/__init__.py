@@ -67,7 +67,7 @@ class CoquiEngine:
             raise
         except Exception as error:  # Coqui's networks fail in many ways over ids outside their training data
             reason = f"{type(error).__name__}: {error}"
-            raise SynthesisError(f"the model failed over {len(utterance.ids)} ids: {reason}") from error
+            raise SynthesisError(f"the model failed on {len(utterance.ids)} ids: {reason}") from error
 
 
 def import_libraries() -> None:

@@ -19,7 +19,7 @@ VOCODER_CONFIG_FILE, VOCODER_WEIGHTS_FILE = "vocoder_config.json", "vocoder.safe
 VOCODER_STATISTICS_FILE = "vocoder_statistics.safetensors"
 #: Vectors of the speakers, in Coqui's own JSON, if the voice was trained with vectors.
 D_VECTORS_FILE = "d_vectors.json"
-#: Input length of the encoders of SpeedySpeech and its relatives; Coqui itself fails over a text of one letter.
+#: Minimum input length of the encoders of SpeedySpeech and its relatives; Coqui itself fails on a text of one letter.
 MIN_IDS = 16
 #: Duration of an utterance: 500 phonemes at a quarter of the usual speed last about 140 s. More is a runaway.
 MAX_S = 200

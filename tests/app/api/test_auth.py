@@ -1,4 +1,4 @@
-"""app.api.auth: the key in a request, and whether it is known."""
+"""app.api.auth: parsing the key of a request and comparing it with the known hashes."""
 
 import hashlib
 import subprocess
@@ -27,40 +27,40 @@ KNOWN = [hash_key("first"), hash_key("second"), hash_key("third")]
         ("", "", ""),
     ],
 )
-def test_a_key_is_read_from_either_header_and_an_empty_bearer_is_none(authorization, x_api_key, key):
+def test_a_key_is_parsed_from_either_header_and_an_empty_bearer_is_none(authorization, x_api_key, key):
     assert key == parse_key(authorization, x_api_key)
 
 
 @pytest.mark.parametrize("key", ["first", "second", "third"])
-def test_every_key_is_known_by_its_hash(key):
+def test_each_configured_key_is_accepted_by_its_hash(key):
     assert is_known(key, KNOWN)
     assert hashlib.sha256(key.encode()).hexdigest() in KNOWN
 
 
 @pytest.mark.parametrize("key", ["", "fourth", "First", "first ", KNOWN[0], "\xff" * 8000])
-def test_no_other_is_and_a_hash_is_no_key(key):
+def test_unknown_keys_and_hashes_are_refused(key):
     assert not is_known(key, KNOWN)
     assert not is_known(key, [])
 
 
-def test_every_known_key_is_looked_at_whichever_it_is():
-    """What takes as long for the first as for the last says nothing of which it was."""
+def test_all_known_hashes_are_compared_whichever_matches():
+    """Constant time: the duration does not say which hash matched."""
     seen = []
 
-    def noted():
+    def recording_hashes():
         for each in KNOWN:
             seen.append(each)
             yield each
 
-    assert is_known("first", noted())
+    assert is_known("first", recording_hashes())
     assert KNOWN == seen
 
 
-def test_a_generate_key_fits_into_a_header():
+def test_a_generated_key_is_valid_in_a_header():
     assert generate_key().isascii() and parse_key(f"Bearer {generate_key()}", "").startswith("chorus-")
 
 
-def test_the_command_that_generates_keys_imports_no_flask():
+def test_generating_keys_does_not_import_flask():
     program = "import sys, app.api.auth; print('flask' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
 

@@ -1,4 +1,4 @@
-"""app.api.metrics: a scrape has the values of the scoreboard."""
+"""app.api.metrics: a scrape shows the values of the scoreboard."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ def slot(board):
 
 @pytest.fixture
 def scrape(board, slot, catalogue):
-    """Scrape a worker that has the embedded voice ready, or still warms up."""
+    """Scrape a worker that has the embedded voice ready, or is warming up."""
 
     def scrape(is_ready=True):
         warm_up = SimpleNamespace(is_ready=is_ready, catalogue=catalogue)
@@ -38,7 +38,7 @@ def scrape(board, slot, catalogue):
     return scrape
 
 
-def test_only_memory_that_was_measured_has_a_series_and_by_its_slot(slot, scrape):
+def test_only_measured_memory_has_a_series_labelled_by_slot(slot, scrape):
     slot.set_gauges(anon_bytes=123_456_789, threads=7)
 
     memory = {name: value for name, value in scrape().items() if name[0].startswith("tts_worker_") and len(name) > 1}
@@ -48,15 +48,15 @@ def test_only_memory_that_was_measured_has_a_series_and_by_its_slot(slot, scrape
     assert not [name for name, *_ in memory if name in ("tts_worker_live_bytes", "tts_worker_device_bytes")]
 
 
-@pytest.mark.parametrize("group, said", [(GroupMemory(512, 300), [512, 300]), (None, [])])
-def test_the_room_of_a_container_has_series_and_none_where_nothing_is_limited(scrape, monkeypatch, group, said):
+@pytest.mark.parametrize("group, expected", [(GroupMemory(512, 300), [512, 300]), (None, [])])
+def test_the_memory_limit_of_a_container_has_series_only_if_there_is_a_limit(scrape, monkeypatch, group, expected):
     monkeypatch.setattr("app.api.metrics.fullest_group", lambda: group)
     series = scrape()
 
-    assert said == [series[name,] for name in ("tts_memory_limit_bytes", "tts_memory_working_set_bytes") if (name,) in series]
+    assert expected == [series[name,] for name in ("tts_memory_limit_bytes", "tts_memory_working_set_bytes") if (name,) in series]
 
 
-def test_refusals_leaks_and_failures_are_counted_by_their_reason(slot, scrape):
+def test_refusals_leaks_and_failures_are_counted_by_reason(slot, scrape):
     slot.count_refusal("queue_full")
     slot.count_leak("native")
     slot.count_speech("failed", 11)
@@ -67,21 +67,21 @@ def test_refusals_leaks_and_failures_are_counted_by_their_reason(slot, scrape):
     assert (1, 0) == (series["tts_speeches_total", "failed"], series["tts_speeches_total", "done"])
 
 
-def test_those_who_wait_are_not_in_progress(slot, scrape):
+def test_queued_requests_are_not_in_progress(slot, scrape):
     slot.set_gauges(active=5, waiting=3)
     series = scrape()
 
     assert (3, 2) == (series["tts_queue_depth",], series["tts_requests_in_progress",])
 
 
-def test_a_word_that_changed_meanwhile_makes_no_negative_number(slot, scrape):
+def test_requests_in_progress_are_not_negative_if_gauges_disagree(slot, scrape):
     slot.set_gauges(active=0, waiting=3)
 
     assert 0 == scrape()["tts_requests_in_progress",]
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.FREE])
-def test_workers_are_counted_by_state_and_no_state_is_left_out(slot, scrape, state):
+def test_workers_are_counted_by_state_with_zero_for_the_others(slot, scrape, state):
     slot.set_state(state)
 
     counts = {name[1]: value for name, value in scrape().items() if name[0] == "tts_workers"}
@@ -89,14 +89,14 @@ def test_workers_are_counted_by_state_and_no_state_is_left_out(slot, scrape, sta
     assert {"starting": 0, "ready": 0, "draining": 0, state.name.lower(): 1} == counts
 
 
-def test_a_worker_that_warms_up_answers_without_voices(scrape):
+def test_a_worker_that_is_warming_up_reports_no_voices(scrape):
     names = {name for name, *_ in scrape(is_ready=False)}
 
     assert "tts_workers" in names
     assert not names & {"tts_voices", "tts_voice_info", "tts_voice_constructions"}
 
 
-def test_a_voice_that_was_constructed_twice_shows(scrape, catalogue, monkeypatch):
+def test_constructing_a_voice_twice_is_counted(scrape, catalogue, monkeypatch):
     monkeypatch.setattr(catalogue.default, "_parts", None)
     monkeypatch.setattr(catalogue.default, "constructions", 1)
     catalogue.default.open()
@@ -104,7 +104,7 @@ def test_a_voice_that_was_constructed_twice_shows(scrape, catalogue, monkeypatch
     assert 2 == scrape()["tts_voice_constructions", "1", "joe"]
 
 
-def test_nobody_pays_for_the_library_before_the_first_scrape():
+def test_prometheus_client_is_not_imported_before_the_first_scrape():
     program = "import sys, app.wsgi, app.api.app; print('prometheus_client' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
 

@@ -1,4 +1,4 @@
-"""app.api.responses: whole answers in memory, then in a file, or refused without disk space."""
+"""app.api.responses: spool a whole answer in memory, then in a file; refuse it if the disk is full."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from app.errors import NoRoomError
 
 
 @pytest.mark.parametrize("pieces", [[], [b"a"], [b"ab", b"", b"c" * 70_000], [b"0123456789" * 10_000] * 30])
-def test_what_was_written_is_read_after_its_head(pieces):
+def test_the_spooled_bytes_follow_the_head(pieces):
     spool = Spool(memory_bytes=100_000)
     for piece in pieces:
         spool.write(piece)
@@ -22,7 +22,7 @@ def test_what_was_written_is_read_after_its_head(pieces):
     spool.close()
 
 
-def test_a_small_answer_needs_no_file_and_a_large_one_no_memory(tmp_path, monkeypatch):
+def test_a_small_answer_stays_in_memory_and_a_large_one_goes_to_a_file(tmp_path, monkeypatch):
     before = len(os.listdir("/proc/self/fd"))
     small, large = Spool(memory_bytes=1000), Spool(memory_bytes=1000)
     small.write(b"a" * 1000)
@@ -35,7 +35,7 @@ def test_a_small_answer_needs_no_file_and_a_large_one_no_memory(tmp_path, monkey
     assert before == len(os.listdir("/proc/self/fd"))
 
 
-def test_without_room_the_answer_is_refused_and_a_stream_is_named():
+def test_an_answer_that_does_not_fit_on_the_disk_is_refused_with_the_advice_to_stream():
     spool = Spool(memory_bytes=1000)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
@@ -51,13 +51,13 @@ def test_without_room_the_answer_is_refused_and_a_stream_is_named():
     assert (503, "no_room") == (caught.value.status, caught.value.code)
 
 
-def test_room_that_is_missing_for_the_last_of_it_is_found_before_it_is_sent():
+def test_a_full_disk_is_found_at_the_final_flush_before_the_answer_is_sent():
     spool = Spool(memory_bytes=1000)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
         spool.write(b"a" * 2000)
-        spool.write(b"a" * 3000)  # the file keeps it back
+        spool.write(b"a" * 3000)  # buffered by the file
         with pytest.raises(NoRoomError):
             spool.finish()
         spool.close()
@@ -65,7 +65,7 @@ def test_room_that_is_missing_for_the_last_of_it_is_found_before_it_is_sent():
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_without_a_folder_for_it_the_answer_is_refused(monkeypatch):
+def test_an_answer_is_refused_if_there_is_no_temporary_directory(monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", "/proc/none")
     spool = Spool(memory_bytes=10)
 

@@ -13,13 +13,13 @@ from tests.app.cli.running import chorus
 
 @pytest.fixture
 def invoke():
-    """Run the command in this process, which is for what imports nothing heavy."""
+    """Run the command in this process; only for commands that import no heavy library."""
     return lambda *arguments: CliRunner().invoke(group, [str(each) for each in arguments], env={"CHORUS_CONFIG": ""})
 
 
 @pytest.fixture(scope="package")
 def first_bake(tiny_release, tmp_path_factory):
-    """A folder with a model directory, a configuration and a cache, and the bake that filled it."""
+    """A folder with a model directory, a configuration and a cache, and the result of the bake that filled it."""
     folder = tmp_path_factory.mktemp("tiny")
     shutil.copytree(tiny_release, folder / "release")
     (folder / "tts_config.yaml").write_text("model_path: release\ncache_dir: cache\n")
@@ -28,7 +28,7 @@ def first_bake(tiny_release, tmp_path_factory):
 
 @pytest.fixture
 def baked(first_bake, tmp_path):
-    """A copy of it that a test may break: the settings of its configuration."""
+    """The settings of a copy of that folder, which a test may damage."""
     folder, _ = first_bake
     shutil.copytree(folder, tmp_path / "baked")
     return load_settings(tmp_path / "baked" / "tts_config.yaml")
@@ -36,7 +36,7 @@ def baked(first_bake, tmp_path):
 
 @pytest.fixture
 def artifact(baked) -> Path:
-    """The one artifact in it."""
+    """The only artifact of that copy."""
     return next((baked.cache_dir / "artifacts").glob("*/manifest.json")).parent
 
 

@@ -13,7 +13,7 @@ import psutil
 from tests.conftest import ROOT
 
 CHORUS = (sys.executable, "-m", "app.cli")
-#: Fails a test whose command hangs; no test passes because of it.
+#: Ends a test whose command hangs; no test waits for it to pass.
 TIMEOUT_S = 240
 
 
@@ -25,22 +25,22 @@ def chorus(*arguments, text=True, **options):
     )
 
 
-def started(*arguments, **options):
+def start(*arguments, **options):
     """Start the command in a session of its own, which is what Ctrl-C reaches."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
     return subprocess.Popen([*CHORUS, *map(str, arguments)], start_new_session=True, **{"cwd": ROOT, **pipes, **options})
 
 
-def left_by_its_reader(process):
-    """Stop reading what it writes, and return its status and standard error."""
+def close_output(process):
+    """Close the command's output, as a reader that ends early does; return its status and standard error."""
     process.stdout.close()
     with process.stderr:
         errors = process.stderr.read()
     return process.wait(timeout=TIMEOUT_S), errors.decode()
 
 
-def interrupted(process, how=signal.SIGINT):
-    """Press Ctrl-C, or send another signal, and return what was left: status, standard error, living processes."""
+def interrupt(process, how=signal.SIGINT):
+    """Press Ctrl-C, or send another signal; return the status, standard error and the processes that are still alive."""
     family = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, how)
     _, errors = process.communicate(timeout=TIMEOUT_S)
@@ -48,10 +48,10 @@ def interrupted(process, how=signal.SIGINT):
     return process.returncode, errors.decode(), [each for each in family if each.is_running()]
 
 
-def at_a_terminal(source, *arguments, until=None):
-    """Run Python `source` with its standard error on a terminal, and return what that showed.
+def run_at_terminal(source, *arguments, until=None):
+    """Run Python `source` with its standard error on a terminal, and return what the terminal shows.
 
-    Its standard input ends as soon as `until` was shown.
+    Its standard input is closed as soon as the terminal shows `until`.
     """
     master, slave = pty.openpty()
     command = [sys.executable, "-c", source, *map(str, arguments)]
@@ -74,7 +74,7 @@ def at_a_terminal(source, *arguments, until=None):
 
 
 def eventually(predicate, process):
-    """Return the predicate's first true value; the only place that waits."""
+    """Wait for the predicate, and return its first true value."""
     deadline_s = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline_s:
         if found := predicate():

@@ -1,4 +1,4 @@
-"""chorus bake: it bakes what a server would bake when it starts."""
+"""chorus bake: it bakes what a server would bake at start."""
 
 import re
 
@@ -6,7 +6,7 @@ from app.cli.bake import _ENGINES
 from loader.artifacts.artifact import ENGINES
 from loader.errors import IntegrityError, UnknownVoiceError
 from tests.app.cli.conftest import flip
-from tests.app.cli.running import chorus, interrupted, started
+from tests.app.cli.running import chorus, interrupt, start
 
 
 def test_a_missing_artifact_is_baked_and_printed(first_bake):
@@ -24,7 +24,7 @@ def test_an_existing_artifact_is_kept(baked, artifact):
     done = chorus("bake", "--config", baked.path)
 
     assert (0, "") == (done.returncode, done.stderr)
-    assert re.fullmatch(rf"release: onnx, \d+\.\d MB, was there: {artifact}\n", done.stdout)
+    assert re.fullmatch(rf"release: onnx, \d+\.\d MB, already baked: {artifact}\n", done.stdout)
     assert before == artifact.stat().st_ctime_ns
 
 
@@ -38,10 +38,10 @@ def test_anew_replaces_an_artifact(baked, artifact):
     assert [artifact] == [path.parent for path in artifact.parent.glob("*/manifest.json")]
 
 
-def test_ctrl_c_leaves_no_child_and_no_half_artifact(baked, artifact):
-    running = started("bake", "--anew", "--config", baked.path)
+def test_ctrl_c_leaves_no_child_and_no_partial_artifact(baked, artifact):
+    running = start("bake", "--anew", "--config", baked.path)
     first = running.stderr.readline().decode()
-    status, errors, living = interrupted(running)
+    status, errors, living = interrupt(running)
 
     assert first.startswith("chorus: verifying ")
     assert (130, []) == (status, living)
@@ -70,5 +70,5 @@ def test_the_voices_after_a_bad_one_are_baked(invoke, baked, artifact):
     assert done.stdout.startswith("good: onnx, ")
 
 
-def test_it_knows_every_engine():
+def test_the_engine_option_has_every_engine():
     assert ENGINES == _ENGINES

@@ -1,4 +1,4 @@
-"""chorus device: the marker, shown and removed."""
+"""chorus device: print and reset the marker of a full device."""
 
 import json
 
@@ -16,14 +16,14 @@ def config(tmp_path):
 
 @pytest.fixture
 def marker(tmp_path):
-    """A marker written on the first of May."""
+    """A marker written on 1 May."""
     marker = Marker(tmp_path / "cache", clock=lambda: 1_777_593_600.0)
     marker.write("out of memory while speaking", "cuda:1", 12_345_678)
     return marker
 
 
 @pytest.mark.parametrize("words", [["device"], ["device", "show"]])
-def test_a_marker_is_shown_with_its_facts(invoke, config, marker, words):
+def test_a_marker_is_printed_with_its_facts(invoke, config, marker, words):
     done = invoke(words[0], "--config", config, *words[1:])
 
     assert 0 == done.exit_code, done.output
@@ -35,14 +35,14 @@ def test_a_marker_is_shown_with_its_facts(invoke, config, marker, words):
     ] == done.stdout.splitlines()
 
 
-def test_a_marker_that_expires_is_shown_with_its_end(invoke, config, marker, tmp_path):
+def test_a_marker_that_expires_is_printed_with_its_end(invoke, config, marker, tmp_path):
     config.write_text(config.read_text() + "device_retry_after_s: 3.0e+7\n")
     done = invoke("device", "--config", config)
 
     assert "on the CPU until 2027-04-13T05:20:00+00:00, or until you run: chorus device reset" in done.stdout
 
 
-def test_without_a_marker_the_device_is_used(invoke, config):
+def test_without_a_marker_the_device_is_in_use(invoke, config):
     assert "cuda:1: as configured; there is no marker\n" == invoke("device", "--config", config).output
 
 

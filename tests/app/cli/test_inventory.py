@@ -1,16 +1,16 @@
-"""app.cli.inventory: it finds what the loader finds, without opening it."""
+"""app.cli.inventory: it finds what the loader finds, without opening anything."""
 
 from dataclasses import replace
 
 import pytest
 
-from app.cli.inventory import artifacts, configured, release_directory, served_artifact
+from app.cli.inventory import artifacts, find_voice, release_directory, served_artifact
 from loader.artifacts.artifact import ENGINES
 from loader.artifacts.resolve import locate_artifact
 from loader.errors import ArtifactError, ModelNotFoundError, UnknownVoiceError
 
 
-def test_it_finds_what_the_loader_would_serve(settings, embedded_artifact, large_settings, large_artifact, baked, artifact):
+def test_it_finds_what_the_loader_serves(settings, embedded_artifact, large_settings, large_artifact, baked, artifact):
     for each, expected in ((settings, embedded_artifact), (large_settings, large_artifact), (baked, artifact)):
         found = served_artifact(each.voices[0], each)
 
@@ -32,14 +32,14 @@ def test_a_changed_release_has_no_artifact(baked):
     assert {} == artifacts(baked.voices[0], baked)
 
 
-def test_an_artifact_is_its_own_artifact(baked, artifact):
+def test_a_configured_artifact_is_found_without_a_release(baked, artifact):
     voice = replace(baked.voices[0], model_path=str(artifact))
 
     assert {"onnx": artifact} == artifacts(voice, baked)
     assert release_directory(voice, baked) is None
 
 
-def test_a_folder_that_is_no_model_directory_is_reported(baked, tmp_path):
+def test_a_folder_that_is_not_a_model_directory_is_reported(baked, tmp_path):
     voice = replace(baked.voices[0], model_path=str(tmp_path))
 
     with pytest.raises(ModelNotFoundError, match="not a sealed model directory"):
@@ -47,7 +47,7 @@ def test_a_folder_that_is_no_model_directory_is_reported(baked, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["[]", "[" * 10_000, "9" * 5000])
-def test_an_unknown_manifest_is_reported(baked, tmp_path, content):
+def test_an_unreadable_manifest_is_reported(baked, tmp_path, content):
     (tmp_path / "manifest.json").write_text(content)
 
     with pytest.raises(ArtifactError, match="no manifest that this version reads"):
@@ -57,6 +57,6 @@ def test_an_unknown_manifest_is_reported(baked, tmp_path, content):
 def test_voices_are_found_by_alias(baked):
     settings = replace(baked, voices=(replace(baked.voices[0], aliases=("alloy",)),))
 
-    assert settings.voices[0] is configured(settings, "alloy") is configured(settings, "release")
+    assert settings.voices[0] is find_voice(settings, "alloy") is find_voice(settings, "release")
     with pytest.raises(UnknownVoiceError, match="no voice named 'echo'; known voices: alloy, release"):
-        configured(settings, "echo")
+        find_voice(settings, "echo")

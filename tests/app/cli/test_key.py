@@ -1,4 +1,4 @@
-"""chorus key: a key that is printed once, and the lines that accept it."""
+"""chorus key: the key is printed once, with the lines that make the configuration accept it."""
 
 import hashlib
 
@@ -7,7 +7,7 @@ import yaml
 from loader.config.settings import load_settings
 
 
-def test_the_key_alone_is_on_standard_output_and_its_hash_is_what_the_configuration_wants(invoke, tmp_path):
+def test_the_key_goes_to_standard_output_and_the_configuration_lines_to_standard_error(invoke, tmp_path):
     path = tmp_path / "tts_config.yaml"
     done = invoke("key", "--config", path)
     (drawn,) = done.stdout.split()
@@ -18,14 +18,14 @@ def test_the_key_alone_is_on_standard_output_and_its_hash_is_what_the_configurat
     assert (hashlib.sha256(drawn.encode()).hexdigest(),) == load_settings(path).api_keys.sha256
 
 
-def test_no_two_keys_are_the_same_and_none_is_short(invoke):
+def test_keys_are_unique_and_long(invoke):
     drawn = [invoke("key").stdout.strip() for _ in range(20)]
 
     assert 20 == len(set(drawn))
     assert all(50 == len(key) and key.startswith("chorus-") for key in drawn)
 
 
-def test_it_needs_no_configuration_and_changes_none(invoke, tmp_path):
+def test_the_command_works_without_a_configuration_and_changes_none(invoke, tmp_path):
     path = tmp_path / "tts_config.yaml"
     path.write_text("model_path: embedded/joe\napi_keys: {sha256: []}\n")
     done = invoke("key", "--config", path)

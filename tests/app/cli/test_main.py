@@ -1,4 +1,4 @@
-"""chorus: all commands."""
+"""chorus: the group of all commands."""
 
 import importlib.metadata
 
@@ -6,18 +6,18 @@ import pytest
 
 from app.cli.main import chorus as group
 from app.startup import DEFAULT_CONFIG
-from tests.app.cli.running import chorus, left_by_its_reader, started
+from tests.app.cli.running import chorus, close_output, start
 
 NAMES = ["serve", "bake", "verify", "voices", "say", "device", "key", "top", "tune", "show-config"]
-#: Looks at a server that runs, whatever its configuration was.
+#: Commands without --config: they watch a running server.
 WITHOUT_CONFIGURATION = {"top"}
 
 
-def test_the_version_is_the_packages(invoke):
+def test_the_version_is_that_of_the_package(invoke):
     assert f"chorus {importlib.metadata.version('chorus-tts')}\n" == invoke("--version").output
 
 
-def test_every_command_is_listed_with_one_line(invoke):
+def test_every_command_is_listed_in_one_line(invoke):
     listed = invoke("--help").output.partition("Commands:\n")[2].splitlines()
 
     assert NAMES == [line.split()[0] for line in listed]
@@ -25,7 +25,7 @@ def test_every_command_is_listed_with_one_line(invoke):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_help_has_an_example_and_the_configuration(invoke, name):
+def test_every_help_text_has_an_example_and_the_configuration(invoke, name):
     done = invoke(name, "--help")
 
     assert 0 == done.exit_code
@@ -33,7 +33,7 @@ def test_every_help_has_an_example_and_the_configuration(invoke, name):
     assert ("-c, --config FILE" in done.output) is (name not in WITHOUT_CONFIGURATION)
 
 
-def test_every_command_reads_the_file_that_the_server_reads():
+def test_every_command_reads_the_same_configuration_file_as_the_server():
     for name, command in group.commands.items():
         if name in WITHOUT_CONFIGURATION:
             continue
@@ -53,13 +53,13 @@ def test_every_command_reads_the_file_that_the_server_reads():
         (["say"], "chorus: Missing argument 'TEXT'; see chorus say --help"),
     ],
 )
-def test_a_wrong_command_line_is_one_line_and_64(invoke, words, line):
+def test_a_wrong_command_line_prints_one_line_and_exits_with_64(invoke, words, line):
     done = invoke(*words)
 
     assert (64, "", f"{line}\n") == (done.exit_code, done.stdout, done.stderr)
 
 
-def test_a_missing_configuration_is_78_without_a_traceback(tmp_path):
+def test_a_missing_configuration_exits_with_78_without_a_traceback(tmp_path):
     done = chorus("voices", "--config", tmp_path / "none.yaml")
 
     assert (78, "") == (done.returncode, done.stdout)
@@ -67,5 +67,5 @@ def test_a_missing_configuration_is_78_without_a_traceback(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_a_closed_pipe_is_no_error(settings, embedded_artifact):
-    assert (0, "") == left_by_its_reader(started("voices", "--config", settings.path))
+def test_a_closed_pipe_is_not_an_error(settings, embedded_artifact):
+    assert (0, "") == close_output(start("voices", "--config", settings.path))

@@ -1,9 +1,9 @@
-"""app.cli.progress: slow work is drawn on a terminal, and nowhere else."""
+"""app.cli.progress: slow work is drawn on a terminal only."""
 
 import subprocess
 import sys
 
-from tests.app.cli.running import at_a_terminal
+from tests.app.cli.running import run_at_terminal
 from tests.conftest import ROOT
 
 WATCHING = """
@@ -29,30 +29,30 @@ drawn = threading.Event()
 def text():
     drawn.set()
     return "12.3 s of audio"
-with progress.shown_text(text):
+with progress.show_text(text):
     drawn.wait(float(sys.argv[2]))
-with progress.shown_bytes("a folder", 1_000_000, lambda: drawn.set() or 500_000):
+with progress.show_bytes("a folder", 1_000_000, lambda: drawn.set() or 500_000):
     drawn.clear()
     drawn.wait(float(sys.argv[2]))
 """
 
 
-def test_a_terminal_gets_every_finished_line_and_the_unfinished_one_with_a_clock():
-    shown = at_a_terminal(WATCHING, until="0:00:0")
+def test_a_terminal_shows_finished_lines_and_the_unfinished_line_with_a_clock():
+    shown = run_at_terminal(WATCHING, until="0:00:0")
 
     assert "chorus: exporting ... 1.5 s\r\n" in shown
     assert "chorus: [bold]sealing[/bold] ... 0.1 s\r\n" in shown
     assert shown.endswith("afterwards\r\n")
 
 
-def test_without_a_terminal_the_lines_pass_unchanged():
+def test_without_a_terminal_lines_pass_unchanged():
     done = subprocess.run([sys.executable, "-c", WATCHING], cwd=ROOT, input="", capture_output=True, text=True, check=True)
 
     assert "chorus: exporting ... 1.5 s\nchorus: [bold]sealing[/bold] ... 0.1 s\nafterwards\n" == done.stderr
 
 
 def test_slow_work_is_drawn():
-    shown = at_a_terminal(SLOW, 0, 60)
+    shown = run_at_terminal(SLOW, 0, 60)
 
     assert "12.3 s of audio" in shown
     assert "a folder" in shown
@@ -60,4 +60,4 @@ def test_slow_work_is_drawn():
 
 
 def test_fast_work_is_not_drawn():
-    assert "" == at_a_terminal(SLOW, 60, 0)
+    assert "" == run_at_terminal(SLOW, 60, 0)

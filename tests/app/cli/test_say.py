@@ -13,7 +13,7 @@ from app.codecs import registry
 from loader.errors import UnknownVoiceError
 from loader.voices.voice import SpeechOptions
 from loader.wav import wav_file, wav_header
-from tests.app.cli.running import CHORUS, chorus, eventually, interrupted, left_by_its_reader, started
+from tests.app.cli.running import CHORUS, chorus, close_output, eventually, interrupt, start
 
 TEXT = "The quick brown fox jumps over the lazy dog."
 MORE = "see chorus say --help"
@@ -23,14 +23,14 @@ LONG = " ".join([TEXT] * 200)
 
 @pytest.fixture
 def say(settings, embedded_artifact, tmp_path):
-    """Speak with the embedded voice, from a folder of the test's own."""
+    """Run the command with the embedded voice, in the folder of the test."""
     path = {"PYTHONPATH": os.getcwd(), **os.environ}
     return lambda *words, **options: chorus(
         "say", "--config", settings.path, *words, **{"cwd": tmp_path, "env": path, **options}
     )
 
 
-def test_a_file_has_the_audio_of_the_voice(say, catalogue, tmp_path):
+def test_a_file_contains_the_audio_of_the_voice(say, catalogue, tmp_path):
     done = say("--seed", "7", TEXT)
     expected = wav_file(catalogue.default.speak(TEXT, SpeechOptions(seed=7)), 22050)
 
@@ -40,7 +40,7 @@ def test_a_file_has_the_audio_of_the_voice(say, catalogue, tmp_path):
     assert re.fullmatch(r"joe: \d\.\d\d s of audio in \d+\.\d\d s, RTF \d+\.\d{3}, seed 7: speech\.wav\n", done.stderr)
 
 
-def test_text_may_come_from_a_pipe_and_audio_go_to_one(say):
+def test_text_can_come_from_a_pipe_and_audio_go_to_one(say):
     done = say("-", "--output", "-", "--seed", "7", text=False, input=TEXT.encode())
 
     assert 0 == done.returncode, done.stderr
@@ -73,19 +73,19 @@ def test_only_the_named_voice_is_opened(embedded_artifact, tmp_path):
         (["-o", "x.song"], "x.song", b"RIFF"),
     ],
 )  # fmt: skip
-def test_a_file_has_the_named_format_or_that_of_its_ending(say, tmp_path, words, name, begins):
+def test_a_file_has_the_format_of_the_option_or_of_its_suffix(say, tmp_path, words, name, begins):
     assert 0 == say(*words, "--seed", "1", "Hello there.").returncode
     assert (tmp_path / name).read_bytes().startswith(begins)
 
 
-def test_a_stream_has_the_named_format(say):
+def test_a_stream_has_the_format_of_the_option(say):
     done = say("-o", "-", "--format", "opus", "Hello there.", text=False)
 
     assert 0 == done.returncode, done.stderr
     assert b"OggS" == done.stdout[:4]
 
 
-def test_the_commands_formats_are_the_servers():
+def test_the_formats_of_the_command_are_those_of_the_server():
     assert registry.FORMATS == _FORMATS
 
 
@@ -101,7 +101,7 @@ def test_the_commands_formats_are_the_servers():
         (["\a"], 64, "TEXT holds the character U+0007 at position 0, which is not text; remove it; " + MORE),
     ],
 )  # fmt: skip
-def test_a_refused_speech_is_one_line_and_no_file(say, tmp_path, words, status, line):
+def test_a_refused_speech_prints_one_line_and_writes_no_file(say, tmp_path, words, status, line):
     done = say(*words)
 
     assert (status, "", f"chorus: {line}\n") == (done.returncode, done.stdout, done.stderr)
@@ -123,7 +123,7 @@ def test_a_missing_folder_is_reported_before_synthesis(say, tmp_path):
 
 
 @pytest.mark.parametrize("output", ["-", "/dev/stdout"])
-def test_a_terminal_gets_no_audio(say, output):
+def test_audio_is_not_written_to_a_terminal(say, output):
     master, slave = pty.openpty()
     done = say("-o", output, TEXT, capture_output=False, stdout=slave, stderr=-1)
     os.close(slave)
@@ -133,7 +133,7 @@ def test_a_terminal_gets_no_audio(say, output):
     os.close(master)
 
 
-def test_a_named_pipe_is_written_and_not_replaced(say, tmp_path):
+def test_a_named_pipe_is_written_to_and_not_replaced(say, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     os.set_blocking(reader, True)
@@ -145,36 +145,36 @@ def test_a_named_pipe_is_written_and_not_replaced(say, tmp_path):
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
-def test_a_stream_begins_before_its_end_and_ctrl_c_ends_it(settings, embedded_artifact):
-    running = started("say", "--config", settings.path, "-o", "-", LONG)
+def test_a_stream_starts_before_synthesis_ends_and_ctrl_c_ends_it(settings, embedded_artifact):
+    running = start("say", "--config", settings.path, "-o", "-", LONG)
     head = running.stdout.read(20_000)
     still_running = running.poll() is None
-    status, errors, _ = interrupted(running)
+    status, errors, _ = interrupt(running)
 
     assert (b"RIFF", True, 130) == (head[:4], still_running, status)
     assert "\nchorus: interrupted\n" == errors
 
 
-def test_ctrl_c_leaves_no_half_file(settings, embedded_artifact, tmp_path):
+def test_ctrl_c_leaves_no_partial_file(settings, embedded_artifact, tmp_path):
     (tmp_path / "x.wav").write_bytes(b"before")
-    running = started("say", "--config", settings.path, "-o", tmp_path / "x.wav", LONG)
+    running = start("say", "--config", settings.path, "-o", tmp_path / "x.wav", LONG)
     maps = Path(f"/proc/{running.pid}/maps")
     eventually(lambda: "decode.bin" in maps.read_text(), running)
-    status, errors, _ = interrupted(running)
+    status, errors, _ = interrupt(running)
 
     assert (130, "\nchorus: interrupted\n") == (status, errors)
     assert ["x.wav"] == os.listdir(tmp_path)
     assert b"before" == (tmp_path / "x.wav").read_bytes()
 
 
-def test_a_stream_closed_by_its_reader_is_no_error(settings, embedded_artifact):
-    running = started("say", "--config", settings.path, "-o", "-", LONG)
+def test_a_stream_closed_by_its_reader_is_not_an_error(settings, embedded_artifact):
+    running = start("say", "--config", settings.path, "-o", "-", LONG)
     running.stdout.read(1000)
 
-    assert (0, "") == left_by_its_reader(running)
+    assert (0, "") == close_output(running)
 
 
-def test_it_can_be_called_from_anywhere(settings, embedded_artifact, tmp_path):
+def test_the_command_works_from_any_directory(settings, embedded_artifact, tmp_path):
     assert CHORUS[1:] == ("-m", "app.cli")
     done = chorus("say", "--config", settings.path, "Hi.", cwd=tmp_path)
 

@@ -1,4 +1,4 @@
-"""chorus serve: the process that it becomes; tests/serving/test_cli.py runs it."""
+"""chorus serve: the process that it replaces itself with; tests/serving/test_cli.py runs it."""
 
 import os
 
@@ -10,29 +10,29 @@ from tests.conftest import ROOT
 
 
 @pytest.fixture
-def became(monkeypatch, tmp_path):
-    """What the process would have become: program, words and environment."""
-    became = []
+def executed(monkeypatch, tmp_path):
+    """The arguments of the exec call: program, command line and environment."""
+    executed = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(serve.os, "execve", lambda *arguments: became.extend(arguments))
-    return became
+    monkeypatch.setattr(serve.os, "execve", lambda *arguments: executed.extend(arguments))
+    return executed
 
 
-def test_it_becomes_gunicorn_with_the_process_model(invoke, became, tmp_path):
+def test_the_command_executes_gunicorn_with_the_process_model(invoke, executed, tmp_path):
     done = invoke("serve", "--bind", "unix:c", "--threads", "5", "--config", "x.yaml", "-w3", "--log-level", "debug")
 
     assert 0 == done.exit_code, done.output
-    program, words, environment = became
+    program, words, environment = executed
     assert [program, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py")] == words[:5]
     assert ["--bind", "unix:c", "--workers", "3", "--threads", "5", "--log-level", "debug"] == words[5:]
     assert str(tmp_path / "x.yaml") == environment["CHORUS_CONFIG"]
     assert str(ROOT) == os.getcwd()
 
 
-def test_without_options_the_configuration_decides(invoke, became):
+def test_without_options_the_configuration_is_used(invoke, executed):
     invoke("serve")
 
-    assert "gunicorn.conf.py" == became[1][-1].rpartition("/")[2]
+    assert "gunicorn.conf.py" == executed[1][-1].rpartition("/")[2]
 
 
 def test_a_missing_process_model_is_reported(tmp_path):

@@ -1,4 +1,4 @@
-"""chorus show-config: its output is a configuration with the same meaning."""
+"""chorus show-config: the output is a configuration with the same meaning."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ speech: {sentence_pause_s: 0.1, length_scale: 1.2, noise_scale: 0.3, noise_scale
 
 
 @pytest.mark.parametrize("document", ["model_path: embedded/joe\n", "model_path: voice\nversion: 3\n", EVERYTHING])
-def test_a_round_trip_changes_nothing(invoke, document, tmp_path):
+def test_reading_the_output_gives_the_same_settings(invoke, document, tmp_path):
     (tmp_path / "here").mkdir()
     first = tmp_path / "here" / "tts_config.yaml"
     first.write_text(document)
@@ -45,7 +45,7 @@ def test_a_round_trip_changes_nothing(invoke, document, tmp_path):
     assert shown.stdout == invoke("show-config", "--config", second).stdout
 
 
-def test_defaults_are_written_and_paths_are_absolute(invoke, tmp_path):
+def test_defaults_are_printed_and_paths_are_absolute(invoke, tmp_path):
     path = tmp_path / "tts_config.yaml"
     path.write_text("model_path: voice\ncache_dir: cache\n")
     shown = yaml.safe_load(invoke("show-config", "--config", path).stdout)
@@ -55,7 +55,7 @@ def test_defaults_are_written_and_paths_are_absolute(invoke, tmp_path):
     assert 4 == shown["threads"]
 
 
-def test_the_configuration_comes_from_the_environment_too(tmp_path, monkeypatch):
+def test_the_configuration_file_can_come_from_the_environment(tmp_path, monkeypatch):
     from click.testing import CliRunner
 
     from app.cli.main import chorus

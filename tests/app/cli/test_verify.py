@@ -1,4 +1,4 @@
-"""chorus verify: every byte is hashed, and every damaged directory reported."""
+"""chorus verify: every byte is hashed, and every damaged directory is reported."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from loader.artifacts.release import open_release
 from tests.app.cli.conftest import flip
 
 
-def test_a_whole_voice_is_verified(invoke, baked, artifact):
+def test_an_intact_voice_is_verified(invoke, baked, artifact):
     done = invoke("verify", "--config", baked.path)
 
     assert (0, "") == (done.exit_code, done.stderr)
@@ -19,7 +19,7 @@ def test_a_whole_voice_is_verified(invoke, baked, artifact):
 
 
 @pytest.mark.parametrize("name", ["decode.bin", "encode.onnx", "manifest.json"])
-def test_a_changed_byte_of_an_artifact_is_found(invoke, baked, artifact, name):
+def test_a_changed_byte_of_an_artifact_is_reported(invoke, baked, artifact, name):
     flip(artifact / name)
     done = invoke("verify", "--config", baked.path)
 
@@ -40,7 +40,7 @@ def test_every_damaged_directory_is_reported(invoke, baked, artifact):
     assert "" == done.stdout
 
 
-def test_directories_may_be_named_without_a_configuration(invoke, baked, artifact, tmp_path):
+def test_directories_can_be_verified_without_a_configuration(invoke, baked, artifact, tmp_path):
     good = baked.path.parent / "release"
     bad = shutil.copytree(artifact, tmp_path / "bad")
     flip(bad / "decode.bin")
@@ -52,7 +52,7 @@ def test_directories_may_be_named_without_a_configuration(invoke, baked, artifac
 
 
 def test_every_byte_is_hashed_even_if_a_server_has_verified_it(invoke, baked):
-    """Whoever asks for every byte gets every byte; the memory here was made to lie."""
+    """The server's record of verified files is falsified here, and must not be used."""
     release, memory = baked.path.parent / "release", baked.cache_dir / "verified.json"
     checkpoint = release / "model_file.pth"
     flip(checkpoint)
@@ -66,7 +66,7 @@ def test_every_byte_is_hashed_even_if_a_server_has_verified_it(invoke, baked):
     assert 65 == invoke("verify", "--config", baked.path).exit_code
 
 
-def test_another_version_than_configured_is_found(invoke, baked):
+def test_a_version_other_than_the_configured_one_is_reported(invoke, baked):
     baked.path.write_text(baked.path.read_text() + "version: another\n")
     done = invoke("verify", "--config", baked.path)
 
@@ -75,7 +75,7 @@ def test_another_version_than_configured_is_found(invoke, baked):
 
 
 @pytest.mark.parametrize("name", ["version.txt", "hash.sha256"])
-def test_a_release_that_is_not_sealed_is_a_problem(invoke, baked, name):
+def test_a_release_that_is_not_sealed_is_reported(invoke, baked, name):
     (baked.path.parent / "release" / name).unlink()
     done = invoke("verify", "--config", baked.path)
 
@@ -84,16 +84,16 @@ def test_a_release_that_is_not_sealed_is_a_problem(invoke, baked, name):
     assert "seal the directory with" in done.stderr
 
 
-def test_a_voice_that_is_not_baked_yet_is_no_problem(invoke, tmp_path):
+def test_a_voice_that_is_not_baked_yet_is_not_an_error(invoke, tmp_path):
     config = tmp_path / "tts_config.yaml"
     config.write_text("model_path: embedded/joe\ncache_dir: cache\n")
     done = invoke("verify", "--config", config)
 
-    assert (0, "joe: not there yet; chorus bake makes it\n") == (done.exit_code, done.output)
+    assert (0, "joe: not baked yet; chorus bake bakes it\n") == (done.exit_code, done.output)
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_missing_directory_is_a_problem(invoke, tmp_path):
+def test_a_missing_directory_is_an_error(invoke, tmp_path):
     done = invoke("verify", tmp_path / "none")
 
     assert 66 == done.exit_code

@@ -1,4 +1,4 @@
-"""chorus voices: manifests alone."""
+"""chorus voices: list voices from their manifests alone."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from tests.loader.children import answer_of
 
 @pytest.fixture
 def many(embedded_artifact, embedded_release, tmp_path):
-    """A baked voice, one that is not baked, and one that is not there."""
+    """Settings of a baked voice, one that is not baked, and one that does not exist."""
     (tmp_path / "voices.yaml").write_text(
         "cache_dir: cache\nvoices:\n"
         f"- {{name: joe, aliases: [alloy, echo], model_path: {embedded_artifact}}}\n"
@@ -34,7 +34,7 @@ def test_the_table_has_one_line_per_voice(invoke, many):
     assert not (many.parent / "cache").exists()
 
 
-def test_json_has_the_facts_of_the_table_and_more(invoke, settings, embedded_artifact):
+def test_json_has_more_facts_than_the_table(invoke, settings, embedded_artifact):
     done = invoke("voices", "--json", "--config", settings.path)
 
     assert 0 == done.exit_code
@@ -57,7 +57,7 @@ def test_the_speakers_are_counted_and_named(invoke, artifact_of, tmp_path):
     assert str(len(voice["speakers"])) == table.splitlines()[1].split()[3]
 
 
-def test_a_language_that_the_configuration_names_is_shown(invoke, embedded_artifact, tmp_path):
+def test_the_configured_language_is_listed(invoke, embedded_artifact, tmp_path):
     config = tmp_path / "tts_config.yaml"
     config.write_text(f"voices: [{{name: joe, model_path: {embedded_artifact}, language: en-gb}}]\n")
     (voice,) = json.loads(invoke("voices", "--json", "--config", config).stdout)
@@ -89,7 +89,7 @@ HEAVY = """
     """
 
 
-def test_help_imports_nothing_but_click():
+def test_help_imports_click_only():
     for words in (["--help"], ["--version"], *([name, "--help"] for name in ("serve", "bake", "say", "voices"))):
         assert [] == answer_of(HEAVY, *words)
 

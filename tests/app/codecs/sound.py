@@ -1,4 +1,4 @@
-"""What tests of encoders hear: files decoded again, and how far that is from what was encoded."""
+"""Decoders and comparisons for tests of encoders."""
 
 import io
 import shutil
@@ -11,39 +11,39 @@ import pytest
 import soundfile
 
 
-def by_ffmpeg(content):
-    """Return the samples and the rate that FFmpeg's libraries find."""
+def decode_ffmpeg(content):
+    """Decode with FFmpeg's libraries; return samples and rate."""
     with av.open(io.BytesIO(content)) as container:
         floats = av.AudioResampler(format="flt", layout="mono")
         frames = [each.to_ndarray()[0] for frame in container.decode(audio=0) for each in floats.resample(frame)]
         return np.concatenate([np.zeros(0, np.float32), *frames]), container.streams.audio[0].rate
 
 
-def by_libsndfile(content):
-    """Return what mpg123, libopus and libFLAC find; they know no AAC."""
+def decode_libsndfile(content):
+    """Decode with mpg123, libopus or libFLAC; AAC is not supported."""
     return soundfile.read(io.BytesIO(content), dtype="float32")
 
 
-def by_program(content, rate_hz):
-    """Return what the ffmpeg program finds; another release than the library, where it is installed at all."""
+def decode_program(content, rate_hz):
+    """Decode with the ffmpeg program, if installed: another release than the library."""
     program = shutil.which("ffmpeg") or pytest.skip("there is no ffmpeg program here")
     command = [program, "-v", "error", "-i", "-", "-f", "f32le", "-ac", "1", "-ar", str(rate_hz), "-"]
     return np.frombuffer(subprocess.run(command, input=content, capture_output=True, check=True).stdout, "<f4")
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """How near two recordings of one speech are, over blocks of 50 ms that are not silent."""
+class Similarity:
+    """Similarity of two recordings of one speech, over blocks of 50 ms that are not silent."""
 
-    #: Ratio of signal to difference, of the worst block and of the middle one.
+    #: Signal-to-difference ratio of the worst block and of the median block.
     worst_db: float
     median_db: float
     #: Of one sample; a click is at least 0.2.
     largest_error: float
 
 
-def likeness(found, expected, rate_hz):
-    """Compare sample by sample; nothing is shifted to fit. Silence at the end of one of them is left out."""
+def similarity(found, expected, rate_hz):
+    """Compare sample by sample, without alignment. Silence at the end of one of them is left out."""
     size = rate_hz // 20
     end = min(len(found), len(expected)) // size * size
     signal, error = expected[:end].reshape(-1, size), (found[:end] - expected[:end]).reshape(-1, size)
@@ -51,11 +51,11 @@ def likeness(found, expected, rate_hz):
     loud = power > 1e-3
     ratios_db = 10 * np.log10(power[loud] / np.maximum(np.mean(error**2, axis=1)[loud], 1e-12))
     assert loud.sum() > 20
-    return Likeness(ratios_db.min(), np.median(ratios_db), np.abs(error).max())
+    return Similarity(ratios_db.min(), np.median(ratios_db), np.abs(error).max())
 
 
-def uneven(samples, seed=1):
-    """Cut `samples` into windows of 0 to 20,000, the first ones as a voice makes them."""
+def uneven_windows(samples, seed=1):
+    """Cut `samples` into windows of 0 to 20,000 samples, the first ones as a voice makes them."""
     random, at = np.random.default_rng(seed), 0
     for size in (8192, 1, 0, 7, *random.integers(0, 20_000, size=samples.size)):
         if at >= samples.size:
@@ -64,8 +64,8 @@ def uneven(samples, seed=1):
         at += size
 
 
-def written(encoder, windows):
-    """Return the whole file that `encoder` makes, and close it."""
+def encode_all(encoder, windows):
+    """Return the whole file that `encoder` makes, and close the encoder."""
     pieces = [encoder.encode(window) for window in windows]
     pieces.append(encoder.finish())
     content = b"".join([encoder.head(), *pieces])

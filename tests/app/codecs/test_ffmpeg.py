@@ -1,4 +1,4 @@
-"""app.codecs.ffmpeg: no thread, no leak, no word, and bytes as early as the format allows."""
+"""app.codecs.ffmpeg: no threads, no leaks, no output on standard error, and bytes as early as the format allows."""
 
 import io
 
@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from app.codecs.registry import FORMS, open_encoder
-from tests.app.codecs.sound import by_ffmpeg, uneven, written
+from tests.app.codecs.sound import decode_ffmpeg, encode_all, uneven_windows
 from tests.loader.children import answer_of, run_program
 
 NOISE = np.random.default_rng(0).uniform(-0.3, 0.3, 60_000).astype(np.float32)
@@ -71,17 +71,17 @@ print(json.dumps(len(os.listdir("/proc/self/task"))))
 """
 
 
-def test_abandoned_encoders_leave_nothing():
+def test_abandoned_encoders_free_their_memory():
     grown_kib = answer_of(ABANDONED)
 
-    # Less than a byte for every ten that one of them holds.
+    # Less than a tenth of what the encoders hold.
     assert max(grown_kib.values()) < 400, grown_kib
 
 
-def test_memory_does_not_grow_with_the_speech():
+def test_memory_does_not_grow_with_the_length_of_the_speech():
     grown_kib = answer_of(LONG)
 
-    # The bytes of these four minutes are 1 MB as Opus and 9 MB as FLAC.
+    # These four minutes are 1 MB as Opus and 9 MB as FLAC.
     assert max(grown_kib.values()) < 400, grown_kib
 
 
@@ -89,28 +89,28 @@ def test_no_encoder_starts_a_thread():
     assert 1 == answer_of(THREADS)
 
 
-def test_ffmpeg_says_nothing():
+def test_ffmpeg_writes_nothing_to_standard_error():
     done = run_program(ABANDONED.replace("1000", "10") + "\nencoders = None\n")
 
     assert (0, "") == (done.returncode, done.stderr)
 
 
 @pytest.mark.parametrize(("audio_format", "held_s"), [("mp3", 0.16), ("opus", 0.11), ("aac", 0.15), ("flac", 0.03)])
-def test_a_stream_holds_little_back(audio_format, held_s):
+def test_a_stream_buffers_little(audio_format, held_s):
     encoder, sent, held = open_encoder(audio_format, 22050, 22050, streamed=True), b"", []
     for given in range(8192, 8192 + 3000, 600):
         sent += encoder.encode(NOISE[given - 600 if sent else 0 : given])
-        found, rate_hz = by_ffmpeg(sent)
+        found, rate_hz = decode_ffmpeg(sent)
         held.append(given / 22050 - (found.size - encoder.delay_samples) / rate_hz)
     encoder.close()
 
     assert max(held) < held_s, held
 
 
-def test_a_whole_mp3_tells_players_its_length_and_what_to_leave_out():
-    content = written(open_encoder("mp3", 22050, 22050, streamed=False), uneven(NOISE))
+def test_a_whole_mp3_has_its_length_and_the_padding_to_skip():
+    content = encode_all(open_encoder("mp3", 22050, 22050, streamed=False), uneven_windows(NOISE))
 
-    # A frame that is silent but for this, with the bytes that were sent, itself included.
+    # The header frame is silent; it contains the number of bytes, itself included.
     at = content.index(b"Info")
     frames, size = (int.from_bytes(content[at + 8 + 4 * place :][:4], "big") for place in (0, 1))
     delays = int.from_bytes(content[at + 141 :][:3], "big")
@@ -120,15 +120,15 @@ def test_a_whole_mp3_tells_players_its_length_and_what_to_leave_out():
 
 
 def test_a_streamed_mp3_is_frames_from_the_first_byte():
-    content = written(open_encoder("mp3", 22050, 22050, streamed=True), uneven(NOISE))
+    content = encode_all(open_encoder("mp3", 22050, 22050, streamed=True), uneven_windows(NOISE))
 
     assert content[0] == 0xFF and content[1] & 0xE0 == 0xE0
     assert b"Info" not in content and b"Xing" not in content
 
 
-def test_a_whole_flac_says_how_long_it_is_and_a_streamed_one_does_not():
+def test_a_whole_flac_has_its_length_and_a_streamed_one_has_none():
     whole, streamed = (
-        written(open_encoder("flac", 22050, 22050, streamed), uneven(NOISE)) for streamed in (False, True)
+        encode_all(open_encoder("flac", 22050, 22050, streamed), uneven_windows(NOISE)) for streamed in (False, True)
     )
 
     assert NOISE.size == soundfile.info(io.BytesIO(whole)).frames
@@ -136,8 +136,8 @@ def test_a_whole_flac_says_how_long_it_is_and_a_streamed_one_does_not():
     assert 0 == int.from_bytes(streamed[18:26], "big") & (1 << 36) - 1
 
 
-def test_aac_is_frames_of_adts_and_nothing_else():
-    content = written(open_encoder("aac", 22050, 22050, streamed=True), uneven(NOISE))
+def test_aac_is_a_sequence_of_adts_frames():
+    content = encode_all(open_encoder("aac", 22050, 22050, streamed=True), uneven_windows(NOISE))
 
     at, frames = 0, 0
     while at < len(content):
@@ -148,8 +148,8 @@ def test_aac_is_frames_of_adts_and_nothing_else():
 
 
 @pytest.mark.parametrize("audio_format", FORMS)
-def test_files_are_of_the_size_of_speech(audio_format):
-    content = written(open_encoder(audio_format, 22050, 22050, streamed=True), uneven(np.tile(NOISE, 4)))
+def test_files_have_the_size_expected_of_speech(audio_format):
+    content = encode_all(open_encoder(audio_format, 22050, 22050, streamed=True), uneven_windows(np.tile(NOISE, 4)))
 
-    # Noise is the hardest there is for FLAC; the others are told how much to spend.
+    # Noise is the worst case for FLAC; the others have a fixed bit rate.
     assert 8 * len(content) / (4 * NOISE.size / 22050) < {"flac": 360_000}.get(audio_format, 80_000)

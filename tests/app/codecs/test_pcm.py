@@ -1,4 +1,4 @@
-"""app.codecs.registry, WAV and PCM: headers where they belong, and no file that its header cannot describe."""
+"""app.codecs.registry, WAV and PCM: headers of files and streams, and speech that is too long for a header."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from loader.wav import wav_header
 TEN = np.zeros(10, np.float32)
 
 
-def test_a_streams_header_comes_first_and_once():
+def test_the_header_of_a_stream_comes_first_and_once():
     encoder = PlainEncoder(has_header=True, sample_rate_hz=22050, streamed=True)
 
     assert wav_header(22050, None) + bytes(20) == encoder.encode(TEN)
@@ -28,7 +28,7 @@ def test_bare_pcm_has_no_header():
     assert {b""} == {whole.finish(), whole.head(), streamed.finish(), streamed.head()}
 
 
-def test_more_than_a_header_can_say_is_refused_with_the_remedy():
+def test_more_data_than_the_header_can_describe_is_refused_with_a_remedy():
     def encode(has_header, streamed):
         encoder = PlainEncoder(has_header, 22050, streamed, max_data_bytes=40)
         return [encoder.encode(TEN) for _window in range(3)]

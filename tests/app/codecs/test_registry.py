@@ -1,4 +1,4 @@
-"""app.codecs.registry: every format, whole and streamed, says when decoded again what the voice said."""
+"""app.codecs.registry: every format, whole and streamed, decodes to the samples of the voice."""
 
 import io
 import wave
@@ -12,27 +12,27 @@ from app.codecs.registry import FORMATS, content_type, open_encoder
 from loader.voices.voice import SpeechOptions
 from loader.wav import pcm16, wav_header
 from tests.app.codecs.sound import (
-    Likeness,
-    by_ffmpeg,
-    by_libsndfile,
-    by_program,
-    likeness,
-    uneven,
-    written,
+    Similarity,
+    decode_ffmpeg,
+    decode_libsndfile,
+    decode_program,
+    encode_all,
+    similarity,
+    uneven_windows,
 )
 from tests.loader.children import answer_of
 
 COMPRESSED = ("mp3", "opus", "aac", "flac")
 STREAMED = {"whole": False, "streamed": True}
-#: What each format must reach at least (at most, of the error). Measured on this speech: mp3 15 to 22 dB and 26 dB and
-#: 0.026, opus 5 and 19 and 0.08, aac 23 to 28 and 39 to 46 and 0.017.
+#: Minimum ratios and maximum error of each format. Measured on this speech: mp3 15 to 22 dB, 26 dB and 0.026;
+#: opus 5 dB, 19 dB and 0.08; aac 23 to 28 dB, 39 to 46 dB and 0.017.
 BOUNDS = {
-    "mp3": Likeness(12, 22, 0.06),
-    "opus": Likeness(3, 16, 0.16),
-    "aac": Likeness(18, 34, 0.05),
-    "flac": Likeness(50, 55, 1e-3),
-    "wav": Likeness(50, 55, 1e-3),
-    "pcm": Likeness(50, 55, 1e-3),
+    "mp3": Similarity(12, 22, 0.06),
+    "opus": Similarity(3, 16, 0.16),
+    "aac": Similarity(18, 34, 0.05),
+    "flac": Similarity(50, 55, 1e-3),
+    "wav": Similarity(50, 55, 1e-3),
+    "pcm": Similarity(50, 55, 1e-3),
 }
 TEXT = "The quick brown fox jumps over the lazy dog. How much wood would a woodchuck chuck, if it could chuck wood?"
 
@@ -44,7 +44,7 @@ def voice(catalogue):
 
 @pytest.fixture(scope="module")
 def speech(voice):
-    """Five seconds and more of speech that end where it is loud, so that no end is lost unnoticed."""
+    """More than five seconds of speech that end at a loud sample, so that a lost end is noticed."""
     samples = np.concatenate(list(voice.speak(TEXT, SpeechOptions(7))))
     tail = samples[-voice.sample_rate_hz :]
     return samples[: samples.size - tail.size + int(np.argmax(np.abs(tail)))]
@@ -52,13 +52,13 @@ def speech(voice):
 
 def encoded(audio_format, samples, rate_hz=22050, streamed=False, voice_rate_hz=22050):
     encoder = open_encoder(audio_format, voice_rate_hz, rate_hz, streamed)
-    return encoder, written(encoder, uneven(samples))
+    return encoder, encode_all(encoder, uneven_windows(samples))
 
 
 def decoded(audio_format, content, rate_hz):
     if audio_format == "pcm":
         return np.frombuffer(content, "<i2") / 32767
-    found, found_hz = by_ffmpeg(content)
+    found, found_hz = decode_ffmpeg(content)
     assert rate_hz == found_hz
     return found
 
@@ -67,8 +67,8 @@ def at_rate(samples, rate_hz):
     return samples if rate_hz == 22050 else soxr.resample(samples, 22050, rate_hz, quality="VHQ")
 
 
-def require_alike(audio_format, found, expected, rate_hz):
-    alike, bounds = likeness(found, expected, rate_hz), BOUNDS[audio_format]
+def require_similar(audio_format, found, expected, rate_hz):
+    alike, bounds = similarity(found, expected, rate_hz), BOUNDS[audio_format]
     assert alike.worst_db > bounds.worst_db and alike.median_db > bounds.median_db, alike
     assert alike.largest_error < bounds.largest_error, alike
 
@@ -76,12 +76,12 @@ def require_alike(audio_format, found, expected, rate_hz):
 @pytest.mark.parametrize("rate_hz", [8000, 16000, 22050, 24000, 44100, 48000])
 @pytest.mark.parametrize("streamed", STREAMED.values(), ids=STREAMED)
 @pytest.mark.parametrize("audio_format", FORMATS)
-def test_what_is_encoded_is_heard_again(audio_format, streamed, rate_hz, speech):
+def test_encoded_speech_decodes_to_the_same_sound(audio_format, streamed, rate_hz, speech):
     encoder, content = encoded(audio_format, speech, rate_hz, streamed)
     found = decoded(audio_format, content, encoder.sample_rate_hz)
 
     expected = at_rate(speech, encoder.sample_rate_hz)
-    require_alike(audio_format, found[encoder.delay_samples :], expected, encoder.sample_rate_hz)
+    require_similar(audio_format, found[encoder.delay_samples :], expected, encoder.sample_rate_hz)
     assert (48000 if audio_format == "opus" else rate_hz) == encoder.sample_rate_hz
 
 
@@ -104,25 +104,24 @@ def _late(found, rate_hz):
 
 @pytest.mark.parametrize("damage", [_click, _gap, _swapped, _late])
 @pytest.mark.parametrize("audio_format", FORMATS)
-def test_damage_would_be_noticed(audio_format, damage, speech):
+def test_the_comparison_detects_damage(audio_format, damage, speech):
     encoder, content = encoded(audio_format, speech)
     found = decoded(audio_format, content, encoder.sample_rate_hz)[encoder.delay_samples :].copy()
     damage(found, encoder.sample_rate_hz)
 
     with pytest.raises(AssertionError, match="worst_db"):
-        require_alike(audio_format, found, at_rate(speech, encoder.sample_rate_hz), encoder.sample_rate_hz)
+        require_similar(audio_format, found, at_rate(speech, encoder.sample_rate_hz), encoder.sample_rate_hz)
 
 
-#: A decoder may not play less than was said; this is how much silence may follow, in samples. Of MP3 and AAC the
-#: codec's last frame, and of an MP3 stream two.
+#: Samples of silence that may follow the decoded speech: the last frame of the codec for AAC, and two for an MP3 stream.
 _SILENCE_AFTER = {("mp3", True): 2 * 576, ("aac", True): 1024, ("aac", False): 1024}
 
 
 @pytest.mark.parametrize("streamed", STREAMED.values(), ids=STREAMED)
 @pytest.mark.parametrize("audio_format", COMPRESSED)
-def test_no_sample_is_lost_or_added_whatever_the_length(audio_format, streamed, speech):
+def test_no_sample_is_lost_or_added_at_any_length(audio_format, streamed, speech):
     added = set()
-    # Some lengths for every position within the codecs' frames of 480 to 2304 samples.
+    # Lengths for every position within the codecs' frames of 480 to 2304 samples.
     for size in (*range(50, 60), *range(30_000, 32_400, 61), speech.size):
         encoder, content = encoded(audio_format, speech[:size], 24000, streamed, voice_rate_hz=24000)
         found = decoded(audio_format, content, encoder.sample_rate_hz)
@@ -131,17 +130,17 @@ def test_no_sample_is_lost_or_added_whatever_the_length(audio_format, streamed, 
     assert 0 <= min(added) <= max(added) <= _SILENCE_AFTER.get((audio_format, streamed), 0), added
 
 
-# libsndfile cannot read a FLAC that does not say how long it is.
+# libsndfile cannot read a FLAC file without its length.
 @pytest.mark.parametrize(
     ("audio_format", "streamed"), [("mp3", False), ("mp3", True), ("opus", False), ("opus", True), ("flac", False)]
 )
 def test_other_decoders_agree(audio_format, streamed, speech):
     encoder, content = encoded(audio_format, speech, 24000, streamed)
-    found, found_hz = by_libsndfile(content)
+    found, found_hz = decode_libsndfile(content)
 
-    # It plays Opus at the rate that the codec was given.
+    # libsndfile decodes Opus at the rate of the encoder's input.
     assert 24000 == found_hz
-    require_alike(audio_format, found[encoder.delay_samples :], at_rate(speech, 24000), 24000)
+    require_similar(audio_format, found[encoder.delay_samples :], at_rate(speech, 24000), 24000)
     if (audio_format, streamed) != ("mp3", True):
         assert round(speech.size * 24000 / 22050) == found.size
 
@@ -150,25 +149,25 @@ def test_other_decoders_agree(audio_format, streamed, speech):
 @pytest.mark.parametrize("audio_format", COMPRESSED)
 def test_the_ffmpeg_program_agrees(audio_format, streamed, speech):
     encoder, content = encoded(audio_format, speech, 24000, streamed)
-    found = by_program(content, encoder.sample_rate_hz)
+    found = decode_program(content, encoder.sample_rate_hz)
 
     expected = at_rate(speech, encoder.sample_rate_hz)
-    require_alike(audio_format, found[encoder.delay_samples :], expected, encoder.sample_rate_hz)
+    require_similar(audio_format, found[encoder.delay_samples :], expected, encoder.sample_rate_hz)
 
 
 @pytest.mark.parametrize("streamed", STREAMED.values(), ids=STREAMED)
-def test_flac_holds_exactly_what_pcm_holds(streamed, speech):
+def test_flac_has_exactly_the_samples_of_pcm(streamed, speech):
     _encoder, content = encoded("flac", speech, streamed=streamed)
-    found, _rate_hz = by_ffmpeg(content)
+    found, _rate_hz = decode_ffmpeg(content)
 
     assert pcm16(speech) == (found * 32768).astype("<i2").tobytes()
 
 
-def test_pcm_is_the_samples_and_nothing_else(speech):
+def test_pcm_is_the_bare_samples(speech):
     assert pcm16(speech) == encoded("pcm", speech)[1] == encoded("pcm", speech, streamed=True)[1]
 
 
-def test_a_whole_wav_has_exact_sizes_and_a_streamed_one_says_that_nobody_knows(speech):
+def test_a_whole_wav_has_exact_sizes_and_a_streamed_one_has_unknown_sizes(speech):
     _encoder, whole = encoded("wav", speech)
     _encoder, streamed = encoded("wav", speech, streamed=True)
 
@@ -181,7 +180,7 @@ def test_a_whole_wav_has_exact_sizes_and_a_streamed_one_says_that_nobody_knows(s
 @pytest.mark.parametrize("streamed", STREAMED.values(), ids=STREAMED)
 @pytest.mark.parametrize("audio_format", FORMATS)
 @pytest.mark.parametrize("size", [1, 2, 100])
-def test_hardly_any_samples_are_still_a_file(audio_format, streamed, size, speech):
+def test_very_few_samples_are_a_valid_file(audio_format, streamed, size, speech):
     encoder, content = encoded(audio_format, speech[30_000 : 30_000 + size], streamed=streamed)
 
     assert decoded(audio_format, content, encoder.sample_rate_hz).size >= size
@@ -197,7 +196,7 @@ def test_silence_stays_silent(audio_format):
 
 
 @pytest.mark.parametrize("audio_format", FORMATS)
-def test_what_is_too_loud_is_clipped_and_never_wraps(audio_format):
+def test_samples_beyond_full_scale_are_clipped(audio_format):
     tone = 4 * np.sin(2 * np.pi * 200 / 22050 * np.arange(22050, dtype=np.float32))
     encoder, content = encoded(audio_format, tone)
     found = decoded(audio_format, content, encoder.sample_rate_hz)[encoder.delay_samples :]
@@ -223,7 +222,7 @@ def test_the_same_samples_give_the_same_bytes_in_any_thread(audio_format, speech
         ("flac", 12345, 12345), ("wav", 12345, 12345), ("pcm", 47999, 47999),
     ],
 )  # fmt: skip
-def test_a_rate_that_the_format_does_not_know_becomes_the_next_one(audio_format, wanted_hz, sent_hz, speech):
+def test_a_rate_that_the_format_does_not_support_becomes_the_next_higher_one(audio_format, wanted_hz, sent_hz, speech):
     encoder, content = encoded(audio_format, speech[:60_000], wanted_hz)
 
     assert sent_hz == encoder.sample_rate_hz
@@ -232,7 +231,7 @@ def test_a_rate_that_the_format_does_not_know_becomes_the_next_one(audio_format,
 
 @pytest.mark.parametrize("voice_rate_hz", [8000, 11025, 16000, 24000, 48000, 96000])
 @pytest.mark.parametrize("audio_format", FORMATS)
-def test_voices_of_any_rate_are_heard_at_their_speed(audio_format, voice_rate_hz, speech):
+def test_voices_of_any_rate_keep_their_speed(audio_format, voice_rate_hz, speech):
     encoder, content = encoded(audio_format, speech, min(voice_rate_hz, 48000), voice_rate_hz=voice_rate_hz)
     found = decoded(audio_format, content, encoder.sample_rate_hz)[encoder.delay_samples :]
 
@@ -262,5 +261,5 @@ print(json.dumps([imported("wav", 22050), imported("pcm", 22050), imported("pcm"
 """
 
 
-def test_nothing_heavy_is_imported_before_it_is_needed():
+def test_codecs_import_heavy_libraries_at_their_first_use():
     assert [[], [], ["soxr"], ["soxr", "av"]] == answer_of(IMPORTED)

@@ -1,4 +1,4 @@
-"""app.scheduling.admission: which requests have a turn, which wait, which are refused."""
+"""app.scheduling.admission: which requests get a turn, which wait, and which are refused."""
 
 import threading
 
@@ -17,7 +17,7 @@ STAYS = Client(lambda: False, 0.0)
 
 
 class Gate:
-    """An admission on a board of its own, and requests that have their turn until they are told to end."""
+    """An admission on its own scoreboard, and requests that keep their turn until the test ends them."""
 
     def __init__(self, places=1, queue=8, wait_s=30.0, board=None):
         self.board = board or Scoreboard(2)
@@ -30,7 +30,7 @@ class Gate:
         self.threads = []
 
     def begin(self, name, client=STAYS):
-        """Ask for a turn in a thread; returns an event that ends the turn, once the request has it or waits."""
+        """Ask for a turn in a thread; return an event that ends the turn, once the request has it or is queued."""
         end = threading.Event()
         before = int(self.slot.row["active"])
 
@@ -64,7 +64,7 @@ def gate():
         assert (0, 0) == (each.slot.row["active"], each.slot.row["waiting"])
 
 
-def test_requests_have_their_turns_in_the_order_in_which_they_came(gate):
+def test_requests_get_their_turns_in_order_of_arrival(gate):
     busy = gate()
     ends = [busy.begin(number) for number in range(5)]
     assert (5, 4) == (busy.slot.row["active"], busy.slot.row["waiting"])
@@ -74,7 +74,7 @@ def test_requests_have_their_turns_in_the_order_in_which_they_came(gate):
         end.set()
 
 
-def test_so_many_have_their_turn_at_the_same_time_as_there_are_places(gate):
+def test_as_many_requests_run_at_a_time_as_there_are_places(gate):
     busy = gate(places=3)
     ends = [busy.begin(number) for number in range(3)]
     until(lambda: len(busy.served) == 3)
@@ -84,21 +84,21 @@ def test_so_many_have_their_turn_at_the_same_time_as_there_are_places(gate):
         end.set()
 
 
-def test_one_more_than_may_wait_is_told_at_once_when_to_come_back(gate):
+def test_a_request_is_refused_at_once_with_retry_after_if_the_queue_is_full(gate):
     busy = gate(queue=2)
     ends = [busy.begin(number) for number in range(3)]
     busy.slot.set_gauges(service_s=2.5)
     with pytest.raises(OverloadedError, match="try again in 8 s") as refused, busy.admission.turn(STAYS):
         pass
 
-    # Three turns of 2.5 s, one after the other: the two that wait, and its own.
+    # Three turns of 2.5 s, one after the other: the two in the queue, and its own.
     assert (503, 8) == (refused.value.status, refused.value.retry_after_s)
     assert 1 == snapshot(busy.board).totals.refusals["queue_full"]
     for end in ends:
         end.set()
 
 
-def test_the_queue_is_one_for_all_workers(gate):
+def test_all_workers_share_one_queue_limit(gate):
     first = gate(queue=2)
     second = gate(queue=2, board=first.board)
     ends = [first.begin(1), first.begin(2), second.begin(3), second.begin(4)]
@@ -108,7 +108,7 @@ def test_the_queue_is_one_for_all_workers(gate):
         end.set()
 
 
-def test_a_client_is_told_to_come_back_no_later_than_in_two_minutes(gate):
+def test_retry_after_is_at_most_two_minutes(gate):
     busy = gate(queue=0)
     end = busy.begin(1)
     busy.slot.set_gauges(service_s=3600.0)
@@ -119,7 +119,7 @@ def test_a_client_is_told_to_come_back_no_later_than_in_two_minutes(gate):
     assert 120 == refused.value.retry_after_s
 
 
-def test_whoever_waited_as_long_as_may_be_is_refused_and_leaves_the_queue(gate):
+def test_a_request_that_has_waited_for_wait_s_is_refused_and_leaves_the_queue(gate):
     busy = gate(wait_s=5.0)
     end = busy.begin(1)
     busy.begin(2)
@@ -131,7 +131,7 @@ def test_whoever_waited_as_long_as_may_be_is_refused_and_leaves_the_queue(gate):
     end.set()
 
 
-def test_a_client_may_be_less_patient(gate):
+def test_a_client_can_set_a_shorter_wait(gate):
     busy = gate()
     end = busy.begin(1)
     busy.begin(2, Client(lambda: False, 0.0, deadline_s=1.0))
@@ -142,7 +142,7 @@ def test_a_client_may_be_less_patient(gate):
     assert isinstance(busy.served[1], WaitedTooLongError)
 
 
-def test_a_request_that_is_too_old_when_it_comes_costs_nothing_though_there_is_a_place(gate):
+def test_a_request_that_arrives_too_old_is_refused_though_there_is_a_free_place(gate):
     idle = gate(wait_s=5.0)
     idle.now_s = 100.0
     with pytest.raises(WaitedTooLongError), idle.admission.turn(Client(lambda: False, arrived_s=95.0)):
@@ -152,7 +152,7 @@ def test_a_request_that_is_too_old_when_it_comes_costs_nothing_though_there_is_a
         assert 1 == idle.slot.row["active"]
 
 
-def test_a_client_that_leaves_while_it_waits_leaves_the_queue(gate):
+def test_a_client_that_disconnects_while_it_waits_leaves_the_queue(gate):
     busy, left = gate(), threading.Event()
     end = busy.begin(1)
     busy.begin(2, Client(left.is_set, 0.0))
@@ -163,7 +163,7 @@ def test_a_client_that_leaves_while_it_waits_leaves_the_queue(gate):
     assert isinstance(busy.served[1], ClientDisconnectedError)
 
 
-def test_a_turn_that_comes_to_a_client_that_has_left_is_the_next_ones(gate):
+def test_the_turn_of_a_disconnected_client_goes_to_the_next_request(gate):
     busy, left = gate(), threading.Event()
     first = busy.begin(1)
     busy.begin(2, Client(left.is_set, 0.0))
@@ -176,14 +176,14 @@ def test_a_turn_that_comes_to_a_client_that_has_left_is_the_next_ones(gate):
     assert [1, 3] == [each for each in busy.served if not isinstance(each, Exception)]
 
 
-def test_a_request_that_fails_gives_its_turn_back(gate):
+def test_a_request_that_fails_returns_its_turn(gate):
     failing = gate()
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), failing.admission.turn(STAYS):
             raise ZeroDivisionError
 
 
-def test_how_long_a_request_took_is_remembered_recent_ones_most(gate):
+def test_service_time_is_a_moving_average_and_times_are_recorded(gate):
     measured = gate()
     for seconds in (2.0, 4.0):
         with measured.admission.turn(Client(lambda: False, measured.now_s - 1.0)) as turn:

@@ -9,8 +9,8 @@ from app.scheduling.client_socket import ClientSocket, SlowClientError, SocketTi
 
 
 @pytest.fixture
-def hasty():
-    """A connection with timeouts of a moment; made non-blocking and blocking again, as in a worker."""
+def short_timeouts():
+    """A connection with timeouts of milliseconds; made non-blocking and blocking again, as in a worker."""
     server, client = socket.socketpair()
     clock = [100.0]
     taken = ClientSocket.wrap(server, SocketTimeouts(silence_s=0.02, stuck_s=0.02), lambda: clock[0])
@@ -21,8 +21,8 @@ def hasty():
     client.close()
 
 
-def test_a_client_that_sends_nothing_more_of_its_request_times_out(hasty):
-    server, client, _ = hasty
+def test_a_client_that_stops_sending_its_request_times_out(short_timeouts):
+    server, client, _ = short_timeouts
     client.sendall(b"GET /")
 
     assert b"GET /" == server.recv(100)
@@ -30,8 +30,8 @@ def test_a_client_that_sends_nothing_more_of_its_request_times_out(hasty):
         server.recv(100)
 
 
-def test_a_non_blocking_read_does_not_time_out(hasty):
-    server, _, _ = hasty
+def test_a_non_blocking_read_does_not_time_out(short_timeouts):
+    server, _, _ = short_timeouts
     server.setblocking(False)
 
     with pytest.raises(BlockingIOError):
@@ -39,24 +39,24 @@ def test_a_non_blocking_read_does_not_time_out(hasty):
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n"])
-def test_a_client_that_takes_nothing_of_its_answer_times_out(hasty, head):
-    server, client, _ = hasty
+def test_a_client_that_stops_reading_its_answer_times_out(short_timeouts, head):
+    server, client, _ = short_timeouts
     server.sendall(head)
 
     with pytest.raises(SlowClientError, match="the client took nothing of the answer for"):
         server.sendall(bytes(50_000_000))
 
 
-def test_a_client_that_takes_a_little_again_and_again_does_not_time_out(hasty):
-    server, client, _ = hasty
+def test_a_client_that_keeps_reading_a_little_does_not_time_out(short_timeouts):
+    server, client, _ = short_timeouts
     taken = []
 
     @contextmanager
-    def a_little_is_taken(_connection):
+    def read_a_little(_connection):
         taken.append(len(client.recv(65_536)))
         yield
 
-    server.while_waiting = a_little_is_taken
+    server.while_waiting = read_a_little
     server.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
     server.sendall(bytes(2_000_000))
 
@@ -64,8 +64,8 @@ def test_a_client_that_takes_a_little_again_and_again_does_not_time_out(hasty):
     assert (2_000_019, 2_000_019) == (server.handed_bytes, server.sent_bytes)
 
 
-def test_a_non_blocking_send_does_not_wait_for_the_client(hasty):
-    server, _, _ = hasty
+def test_a_non_blocking_send_does_not_wait_for_the_client(short_timeouts):
+    server, _, _ = short_timeouts
     server.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
     server.setblocking(False)
     server.while_waiting = None
@@ -74,17 +74,17 @@ def test_a_non_blocking_send_does_not_wait_for_the_client(hasty):
         server.sendall(bytes(50_000_000))
 
 
-def test_the_time_waited_for_a_client_is_known_during_a_wait_too(hasty):
-    server, _, clock = hasty
+def test_the_time_waited_for_a_client_includes_the_current_wait(short_timeouts):
+    server, _, clock = short_timeouts
     seen = []
 
     @contextmanager
-    def a_second_passes(connection):
+    def pass_a_second(connection):
         clock[0] += 1.0
         seen.append(connection.waited_s())
         yield
 
-    server.while_waiting = a_second_passes
+    server.while_waiting = pass_a_second
     server.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
     with pytest.raises(SlowClientError):
         server.sendall(bytes(50_000_000))
@@ -123,14 +123,14 @@ def test_an_answer_of_known_length_is_sent_in_one_piece(pair):
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"])
-def test_a_stream_is_sent_as_it_comes(pair, head):
+def test_a_stream_is_sent_unbuffered(pair, head):
     server, client = pair
     for piece in (head, b"3\r\nabc\r\n", b"0\r\n\r\n"):
         server.sendall(piece)
         assert piece == read(client)
 
 
-def test_a_head_without_its_body_is_sent_when_the_connection_is_shut_down(pair):
+def test_a_buffered_head_without_a_body_is_sent_at_shutdown(pair):
     server, client = pair
     server.sendall(HEAD)
     server.shutdown(socket.SHUT_WR)
@@ -138,7 +138,7 @@ def test_a_head_without_its_body_is_sent_when_the_connection_is_shut_down(pair):
     assert HEAD == read(client)
 
 
-def test_the_rest_of_a_long_answer_follows_in_pieces(pair):
+def test_the_rest_of_a_long_answer_is_sent_in_pieces(pair):
     server, client = pair
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 400000\r\n\r\n"
     server.sendall(head)

@@ -1,4 +1,4 @@
-"""app.scheduling.cpu: shares of the cores, threads per request, turns at the cores, and which worker stalls."""
+"""app.scheduling.cpu: core shares, threads per request, turns at the cores, and the stall deadline of a worker."""
 
 import itertools
 import threading
@@ -12,7 +12,7 @@ from app.scoreboard.board import Scoreboard
 from tests.support.waiting import until
 
 
-def made(cores, workers=1, **options):
+def make_budget(cores, workers=1, **options):
     """Return the budget of a board's first worker, and the board."""
     board = Scoreboard(workers)
     return CpuBudget(board, board.take_slot(), cores, **options), board
@@ -23,28 +23,28 @@ def made(cores, workers=1, **options):
     [(4, 0, 4), (4, 1, 4), (4, 2, 2), (4, 3, 1), (4, 9, 1), (1, 0, 1), (3, 2, 1), (64, 1, 4), (64, 20, 3)],
 )
 def test_requests_share_the_cores(cores, speaking, allowed):
-    budget, board = made(cores, workers=2)
+    budget, board = make_budget(cores, workers=2)
     board.take_slot().set_gauges(speaking=speaking)
 
     assert allowed == budget.threads_per_request()
 
 
-def test_without_parallel_work_each_request_has_one_thread():
-    assert 1 == made(4, parallel=False)[0].threads_per_request()
+def test_each_request_has_one_thread_without_parallel_decoding():
+    assert 1 == make_budget(4, parallel=False)[0].threads_per_request()
 
 
 @pytest.mark.parametrize(
     "cores, own, others, at_a_time",
     [
-        pytest.param(2, 4, 4, 1, id="all workers speak as many as they may"),
+        pytest.param(2, 4, 4, 1, id="all workers are busy"),
         pytest.param(2, 4, 0, 2, id="the other worker is idle"),
-        pytest.param(2, 1, 3, 1, id="one request has a core, whatever the others do"),
-        pytest.param(8, 6, 2, 6, id="there are cores for all"),
+        pytest.param(2, 1, 3, 1, id="one request has a core though the others are busy"),
+        pytest.param(8, 6, 2, 6, id="there are enough cores"),
         pytest.param(1, 3, 0, 1, id="there is one core"),
     ],
 )
-def test_a_workers_requests_work_on_its_share_of_the_cores_and_wait_for_it_unwatched(cores, own, others, at_a_time):
-    budget, board = made(cores, workers=2)
+def test_the_requests_of_a_worker_run_on_its_share_of_the_cores_and_queued_ones_have_no_deadline(cores, own, others, at_a_time):
+    budget, board = make_budget(cores, workers=2)
     working, over = threading.Semaphore(0), threading.Event()
     board.take_slot().set_gauges(speaking=others)
 
@@ -67,8 +67,8 @@ def test_a_workers_requests_work_on_its_share_of_the_cores_and_wait_for_it_unwat
             request.result()
 
 
-def test_a_request_counts_while_it_speaks_and_no_longer():
-    budget, _ = made(2)
+def test_a_request_counts_only_while_it_speaks():
+    budget, _ = make_budget(2)
     with pytest.raises(ZeroDivisionError), budget.piece(), budget.piece():
         assert 1 == budget.threads_per_request()
         raise ZeroDivisionError
@@ -76,9 +76,9 @@ def test_a_request_counts_while_it_speaks_and_no_longer():
     assert 2 == budget.threads_per_request()
 
 
-def test_a_worker_stalls_by_the_oldest_piece_it_works_on():
+def test_the_stall_deadline_is_that_of_the_oldest_piece():
     clock = itertools.count(100.0)
-    budget, _ = made(2, stall_s=30.0, now=lambda: next(clock))
+    budget, _ = make_budget(2, stall_s=30.0, now=lambda: next(clock))
     row = budget._slot.row
     with budget.piece():
         assert (100.0, 130.0) == (row["request_since_s"], row["stalls_s"])
@@ -90,8 +90,8 @@ def test_a_worker_stalls_by_the_oldest_piece_it_works_on():
     assert (0, 0.0, 0.0) == (row["speaking"], row["request_since_s"], row["stalls_s"])
 
 
-def test_a_whole_utterance_has_ten_times_as_long_as_a_window():
-    budget, _ = made(2, stall_s=30.0, now=lambda: 100.0)
+def test_a_whole_utterance_has_ten_times_the_stall_deadline_of_a_window():
+    budget, _ = make_budget(2, stall_s=30.0, now=lambda: 100.0)
     with budget.piece(whole=True):
         assert 400.0 == budget._slot.row["stalls_s"]
         with budget.piece():
@@ -99,8 +99,8 @@ def test_a_whole_utterance_has_ten_times_as_long_as_a_window():
         assert 400.0 == budget._slot.row["stalls_s"]
 
 
-def test_who_waits_for_anothers_utterance_is_not_watched_meanwhile():
-    (budget, _), waits = made(4, stall_s=30.0), threading.Event()
+def test_a_request_that_waits_for_another_utterance_has_no_stall_deadline():
+    (budget, _), waits = make_budget(4, stall_s=30.0), threading.Event()
     with ThreadPoolExecutor(1) as pool:
 
         def wait_for_turn():
@@ -117,9 +117,9 @@ def test_who_waits_for_anothers_utterance_is_not_watched_meanwhile():
         assert second.result()
 
 
-def test_progress_that_is_not_heard_begins_the_watch_anew():
+def test_progress_without_audio_renews_the_stall_deadline():
     clock = itertools.count(100.0, 10.0)
-    budget, _ = made(1, stall_s=60.0, now=lambda: next(clock))
+    budget, _ = make_budget(1, stall_s=60.0, now=lambda: next(clock))
 
     with budget.piece() as renew:
         stalls_s = [budget._slot.row["stalls_s"]]
@@ -128,8 +128,8 @@ def test_progress_that_is_not_heard_begins_the_watch_anew():
     assert [160.0, 170.0] == stalls_s
 
 
-def test_progress_after_a_piece_watches_nothing():
-    budget, _ = made(1)
+def test_progress_after_the_piece_sets_no_deadline():
+    budget, _ = make_budget(1)
     with budget.piece() as renew:
         pass
 
@@ -141,8 +141,8 @@ def test_progress_after_a_piece_watches_nothing():
         assert 1 == budget._turns._running
 
 
-def test_progress_in_a_further_thread_keeps_the_turn():
-    budget, _ = made(1)
+def test_progress_in_another_thread_keeps_the_turn():
+    budget, _ = make_budget(1)
     with budget.piece() as renew, ThreadPoolExecutor(1) as pool:
         pool.submit(renew).result()
 
@@ -152,21 +152,21 @@ def test_progress_in_a_further_thread_keeps_the_turn():
 @pytest.mark.parametrize(
     "needs, cores, shares",
     [
-        pytest.param([4, 4], 2, [1, 1], id="all workers speak as many as they may"),
-        pytest.param([4, 3], 2, [1, 1], id="one has a request less"),
-        pytest.param([4, 0], 2, [2, 1], id="the other is idle, and may begin"),
-        pytest.param([1, 3], 2, [1, 1], id="one request has a core, whatever the others do"),
-        pytest.param([6, 2], 8, [6, 2], id="there are cores for all"),
-        pytest.param([2, 2, 1], 4, [2, 1, 1], id="what rounding leaves over goes to the first of those that lost most"),
-        pytest.param([1, 2, 7], 4, [1, 1, 2], id="each has one, and the rest go to who has most to do"),
+        pytest.param([4, 4], 2, [1, 1], id="all workers are busy"),
+        pytest.param([4, 3], 2, [1, 1], id="one has one request less"),
+        pytest.param([4, 0], 2, [2, 1], id="the idle worker keeps one core"),
+        pytest.param([1, 3], 2, [1, 1], id="one request has a core though the others are busy"),
+        pytest.param([6, 2], 8, [6, 2], id="there are enough cores"),
+        pytest.param([2, 2, 1], 4, [2, 1, 1], id="the core lost by rounding goes to the first of the workers that lost most"),
+        pytest.param([1, 2, 7], 4, [1, 1, 2], id="each has one and the busiest has the rest"),
         pytest.param([3], 1, [1], id="there is one core"),
     ],
 )
-def test_workers_share_the_cores_by_their_requests(needs, cores, shares):
+def test_workers_share_the_cores_in_proportion_to_their_requests(needs, cores, shares):
     assert shares == [core_share(place, np.array(needs), cores) for place in range(len(needs))]
 
 
-def test_no_core_is_left_over_while_requests_wait():
+def test_all_cores_are_used_while_requests_wait():
     draw = np.random.default_rng(1)
     for _ in range(500):
         cores, needs = int(draw.integers(1, 65)), draw.integers(0, 9, draw.integers(1, 65))
@@ -174,8 +174,8 @@ def test_no_core_is_left_over_while_requests_wait():
         assert min(cores, needs.sum()) <= sum(shares) <= max(cores, np.count_nonzero(needs)) + np.count_nonzero(needs)
 
 
-class Work:
-    """Requests in threads of their own, each of which works until it is told to end."""
+class Workload:
+    """Requests in threads, each of which works until the test ends it."""
 
     def __init__(self, cores):
         self._cores = cores
@@ -209,8 +209,8 @@ class Work:
         self.ends[name].result(60)
 
 
-def test_as_many_work_at_a_time_as_there_is_a_share_for_and_the_others_in_the_order_they_asked():
-    work = Work(CoreTurns(lambda: 2))
+def test_requests_up_to_the_share_run_and_the_others_follow_in_order():
+    work = Workload(CoreTurns(lambda: 2))
     for name in "abcd":
         work.begin(name)
     assert work.works("a") and work.works("b") and work.waits("c") and work.waits("d")
@@ -222,9 +222,9 @@ def test_as_many_work_at_a_time_as_there_is_a_share_for_and_the_others_in_the_or
     assert list("abcd") == work.order
 
 
-def test_a_larger_share_is_taken_by_those_who_wait_when_the_next_one_ends():
+def test_queued_requests_take_a_larger_share_at_the_next_end():
     shares = {"now": 1}
-    work = Work(CoreTurns(lambda: shares["now"]))
+    work = Workload(CoreTurns(lambda: shares["now"]))
     for name in "abcd":
         work.begin(name)
     shares["now"] = 3
@@ -235,14 +235,14 @@ def test_a_larger_share_is_taken_by_those_who_wait_when_the_next_one_ends():
         work.end(name)
 
 
-def test_nobody_waits_for_ever_for_one_that_hangs():
-    work = Work(CoreTurns(lambda: 1, max_wait_s=0.01))
+def test_a_hung_request_delays_the_others_by_max_wait_s_only():
+    work = Workload(CoreTurns(lambda: 1, max_wait_s=0.01))
     work.begin("hangs")
     work.begin("goes on")
     assert work.works("goes on")
 
     work.end("goes on")
-    work.begin("third")  # the share is used up by the one that hangs, and it waits as long
+    work.begin("third")  # the hung request uses up the share, so this one waits max_wait_s too
     assert work.works("third")
     work.end("third")
     work.end("hangs")
@@ -251,7 +251,7 @@ def test_nobody_waits_for_ever_for_one_that_hangs():
     work.end("last")
 
 
-def test_a_piece_of_work_that_fails_gives_its_core_back():
+def test_a_piece_that_fails_returns_its_core():
     cores = CoreTurns(lambda: 1, max_wait_s=3600)
     for _ in range(2):
         try:
@@ -263,7 +263,7 @@ def test_a_piece_of_work_that_fails_gives_its_core_back():
         pass
 
 
-def test_one_that_passes_its_core_on_has_it_again_after_those_that_waited():
+def test_a_request_that_passes_its_core_on_gets_it_back_after_the_queued_ones():
     cores, order, waits = CoreTurns(lambda: 1), [], threading.Event()
 
     def other(name):
@@ -285,7 +285,7 @@ def test_one_that_passes_its_core_on_has_it_again_after_those_that_waited():
     assert 0 == cores._running
 
 
-def test_passing_on_costs_nothing_if_no_request_waits():
+def test_passing_on_keeps_the_core_if_the_queue_is_empty():
     cores = CoreTurns(lambda: 1)
     with cores.hold():
         cores.pass_on()

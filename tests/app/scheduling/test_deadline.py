@@ -1,4 +1,4 @@
-"""app.scheduling.deadline: clients that disconnect or stop waiting, and proxies whose clocks are wrong."""
+"""app.scheduling.deadline: client disconnects, client deadlines, and wrong proxy clocks."""
 
 import math
 import socket
@@ -17,7 +17,7 @@ def pair():
     theirs.close()
 
 
-def test_a_client_that_waits_has_not_disconnected(pair):
+def test_a_client_that_keeps_its_connection_open_has_not_disconnected(pair):
     ours, theirs = pair
     has_disconnected = client_of({"gunicorn.socket": ours}).has_disconnected
     assert not has_disconnected()
@@ -38,32 +38,32 @@ def test_a_client_that_closed_has_disconnected(pair, sent):
     assert has_disconnected()
 
 
-def test_without_a_socket_no_client_disconnects():
+def test_a_request_without_a_socket_never_counts_as_disconnected():
     assert not client_of({}).has_disconnected()
 
 
-def asked(waited_s=0.0, **headers):
+def client_with(waited_s=0.0, **headers):
     return client_of({PROXY_WAIT_KEY: waited_s, **{f"HTTP_{name}": value for name, value in headers.items()}}, now=lambda: 50.0)
 
 
-def test_a_request_is_as_old_as_its_proxy_had_it():
+def test_the_age_of_a_request_includes_its_wait_in_the_proxy():
     assert 50.0 == client_of({}, now=lambda: 50.0).arrived_s
-    assert 48.5 == asked(1.5).arrived_s
+    assert 48.5 == client_with(1.5).arrived_s
 
 
-def test_a_client_may_say_how_long_it_waits():
-    assert math.inf == asked().deadline_s
-    assert 52.5 == asked(X_REQUEST_TIMEOUT="2.5").deadline_s
-    assert 51.0 == asked(1.5, X_REQUEST_TIMEOUT="2.5").deadline_s
+def test_a_client_can_set_a_deadline():
+    assert math.inf == client_with().deadline_s
+    assert 52.5 == client_with(X_REQUEST_TIMEOUT="2.5").deadline_s
+    assert 51.0 == client_with(1.5, X_REQUEST_TIMEOUT="2.5").deadline_s
 
 
-@pytest.mark.parametrize("said", ["", "0", "-1", "nan", "inf", "soon", "86401", "1e999"])
-def test_what_is_no_time_to_wait_is_refused_with_its_bounds(said):
+@pytest.mark.parametrize("text", ["", "0", "-1", "nan", "inf", "soon", "86401", "1e999"])
+def test_an_invalid_timeout_is_refused_with_its_bounds(text):
     with pytest.raises(BadRequestError, match="more than 0 and at most 86400"):
-        asked(X_REQUEST_TIMEOUT=said)
+        client_with(X_REQUEST_TIMEOUT=text)
 
 
-def test_work_stops_when_the_client_disconnected_or_its_deadline_is_over():
+def test_work_stops_if_the_client_disconnected_or_its_deadline_has_passed():
     Client(lambda: False, 0.0, deadline_s=9.0).require_waiting(now=lambda: 9.0)
     with pytest.raises(ClientDisconnectedError):
         Client(lambda: True, 0.0).require_waiting()
@@ -76,20 +76,20 @@ WALL_S = 1_700_000_000.0
 
 @pytest.fixture
 def clock():
-    """A proxy's clock, the time it is told, and how often it was not believed."""
+    """A proxy clock, the time it reads, and a list with one entry for each time it was distrusted."""
     now, distrusted = [1000.0], []
     return ProxyClock(lambda: distrusted.append(1), lambda: now[0]), now, distrusted
 
 
-def seen(proxy, *seem_s):
-    """Return how long requests are taken to have waited that seem to have waited so long."""
+def waits_s(proxy, *seem_s):
+    """Return the waits that the clock computes for requests whose timestamps are this many seconds old."""
     return [round(proxy.wait_s(f"t={WALL_S - each:.3f}", WALL_S), 3) for each in seem_s]
 
 
-def test_a_request_is_as_old_as_its_proxy_says(clock):
+def test_the_wait_is_computed_from_the_timestamp_of_the_proxy(clock):
     proxy, _, distrusted = clock
 
-    assert [1.5, 0.0, 10.0] == seen(proxy, 1.5, 0.0, MAX_PROXY_WAIT_S)
+    assert [1.5, 0.0, 10.0] == waits_s(proxy, 1.5, 0.0, MAX_PROXY_WAIT_S)
     assert not distrusted
 
 
@@ -101,56 +101,56 @@ def test_the_wait_is_measured_once(clock):
     assert 1 == len(clock[2])
 
 
-@pytest.mark.parametrize("said", ["", "t=", "t=yesterday", "1700000000.000", "t=1700000000.5;", "t=-1.000", "t=1700000000.0000"])
-def test_what_is_no_time_says_nothing(clock, said):
+@pytest.mark.parametrize("text", ["", "t=", "t=yesterday", "1700000000.000", "t=1700000000.5;", "t=-1.000", "t=1700000000.0000"])
+def test_a_malformed_timestamp_is_ignored(clock, text):
     proxy, _, distrusted = clock
 
-    assert 0.0 == proxy.wait_s(said, WALL_S)
+    assert 0.0 == proxy.wait_s(text, WALL_S)
     assert not distrusted
 
 
 @pytest.mark.parametrize("off_s", [10.5, 31.0, 3600.0, 7e8, -1.5, -31.0])
-def test_a_clock_that_is_far_off_makes_no_request_old_and_is_counted(clock, caplog, off_s):
+def test_a_clock_that_is_far_off_is_ignored_counted_and_logged_once_a_minute(clock, caplog, off_s):
     proxy, now, distrusted = clock
 
-    assert [0.0] * 3 == seen(proxy, off_s, off_s, off_s)
+    assert [0.0] * 3 == waits_s(proxy, off_s, off_s, off_s)
     assert 3 == len(distrusted)
     now[0] += 59.0
-    seen(proxy, off_s)
+    waits_s(proxy, off_s)
     assert ["proxy.clock_distrusted"] == [record.msg["event"] for record in caplog.records]
     now[0] += 1.0
-    seen(proxy, off_s)
+    waits_s(proxy, off_s)
     assert [round(off_s, 3)] * 2 == [record.msg["behind_s"] for record in caplog.records]
 
 
 @pytest.mark.parametrize("off_s", [8.0, 0.4, -0.6])
-def test_a_clock_that_is_off_by_less_is_corrected_once_enough_requests_say_so(clock, off_s):
+def test_a_smaller_clock_offset_is_corrected_after_ten_requests(clock, off_s):
     proxy, _, distrusted = clock
-    seen(proxy, *[off_s + 0.002] * 9)
+    waits_s(proxy, *[off_s + 0.002] * 9)
 
-    assert [0.0, 1.5, 0.1] == seen(proxy, off_s + 0.002, off_s + 1.502, off_s + 0.102)
+    assert [0.0, 1.5, 0.1] == waits_s(proxy, off_s + 0.002, off_s + 1.502, off_s + 0.102)
     assert not distrusted
 
 
-def test_a_right_clock_is_believed_while_most_requests_wait(clock):
+def test_a_correct_clock_is_trusted_while_most_requests_wait(clock):
     proxy, _, _ = clock
-    seen(proxy, 0.001, *[4.0] * 20)
+    waits_s(proxy, 0.001, *[4.0] * 20)
 
-    assert [5.0] == seen(proxy, 5.001)
+    assert [5.0] == waits_s(proxy, 5.001)
 
 
-def test_a_clock_that_was_set_right_or_wrong_is_known_after_two_minutes(clock):
+def test_a_clock_change_is_detected_after_two_minutes(clock):
     proxy, now, _ = clock
-    seen(proxy, *[0.001] * 10)
-    assert [6.0] == seen(proxy, 6.001)
+    waits_s(proxy, *[0.001] * 10)
+    assert [6.0] == waits_s(proxy, 6.001)
     now[0] += 120.0
 
-    assert [6.001] * 9 + [0.0] == seen(proxy, *[6.001] * 10)
+    assert [6.001] * 9 + [0.0] == waits_s(proxy, *[6.001] * 10)
 
 
-def test_requests_of_the_minute_before_count(clock):
+def test_the_offset_includes_requests_of_the_previous_minute(clock):
     proxy, now, _ = clock
-    seen(proxy, *[8.0] * 10)
+    waits_s(proxy, *[8.0] * 10)
     now[0] += 60.0
 
-    assert [0.5] == seen(proxy, 8.5)
+    assert [0.5] == waits_s(proxy, 8.5)

@@ -1,4 +1,4 @@
-"""app.scheduling.slow_clients: answers that wait without a turn, what they need meanwhile, and which one is cut for the next."""
+"""app.scheduling.slow_clients: answers that wait without a turn, and which one is disconnected for the next."""
 
 import math
 import socket
@@ -17,12 +17,12 @@ from tests.support.waiting import until
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 RATE_HZ = 1000
-#: More than a socket's buffer takes.
+#: More than the buffer of a socket.
 MUCH = bytes(2_000_000)
 
 
 class NeverCalled:
-    """An alarm of `IdleHeap` that is never due."""
+    """A timer of `IdleHeap` that never fires."""
 
     def __init__(self, _wait_s, _call):
         pass
@@ -35,23 +35,23 @@ class NeverCalled:
 
 
 class Answer:
-    """A speech on its way to a client that takes nothing by itself, sent in a thread."""
+    """A speech response in a thread, and its client, which reads only if the test reads for it."""
 
     def __init__(self, lot, audio_s=0.0, timeouts=SocketTimeouts()):
         server, self.client = socket.socketpair()
         self.now_s = 0.0
         self.connection = ClientSocket.wrap(server, timeouts, lambda: self.now_s)
-        self.turns_given_back = 0
-        self.delivery = Delivery(lot.parking, self.connection, "id", Turn(self._give_back))
+        self.turns_returned = 0
+        self.delivery = Delivery(lot.parking, self.connection, "id", Turn(self._return_turn))
         self.failure = None
         self._audio_s = audio_s
         self._thread = None
 
-    def _give_back(self):
-        self.turns_given_back += 1
+    def _return_turn(self):
+        self.turns_returned += 1
 
     def send(self, data=MUCH):
-        """Make a piece of audio and begin to send so many bytes; they are more than the client's buffer takes."""
+        """Make a piece of audio and start to send these bytes, more than the socket's buffer by default."""
         with self.delivery.making():
             self.delivery.add_audio(self._audio_s)
         self.connection.sendall(HEAD)
@@ -64,13 +64,13 @@ class Answer:
         except OSError as error:
             self.failure = error
 
-    def take(self, size_bytes):
-        """Have the client take so many bytes."""
+    def read(self, size_bytes):
+        """Read this number of bytes as the client."""
         left = size_bytes
         while left and (piece := self.client.recv(left)):
             left -= len(piece)
 
-    def waits(self):
+    def is_waiting(self):
         return self.connection._waits_since_s is not None
 
     def end(self):
@@ -82,7 +82,7 @@ class Answer:
 
 
 class Lot:
-    """A parking of a board of its own, and answers in it."""
+    """A parking lot on its own scoreboard, and answers in it."""
 
     def __init__(self, max_parked=4, places=1):
         self.board = Scoreboard(1)
@@ -98,7 +98,7 @@ class Lot:
         return answer
 
     def parked(self, answer):
-        """Have an answer wait for its client; it is to be parked."""
+        """Send the answer until it is parked, and return it."""
         before = int(self.slot.row["parked"])
         answer.send()
         until(lambda: self.slot.row["parked"] > before)
@@ -122,32 +122,32 @@ def lot():
         assert (0, 0) == (each.slot.row["parked"], each.heap._busy)
 
 
-def test_a_stream_whose_client_takes_all_keeps_its_turn(lot):
+def test_a_stream_whose_client_keeps_up_keeps_its_turn(lot):
     answer = lot().answer(audio_s=1.0)
     answer.send(b"all")
-    answer.take(len(HEAD) + 3)
+    answer.read(len(HEAD) + 3)
 
-    assert 0 == answer.turns_given_back
+    assert 0 == answer.turns_returned
 
 
-def test_a_stream_whose_client_does_not_take_what_is_made_waits_without_a_turn_and_without_the_heap(lot):
+def test_a_stream_whose_client_falls_behind_waits_without_a_turn_and_does_not_keep_the_heap_busy(lot):
     busy = lot()
     answer = busy.parked(busy.answer(audio_s=1.0))
     until(lambda: busy.heap._busy == 0)
 
-    assert 1 == answer.turns_given_back
+    assert 1 == answer.turns_returned
 
 
-def test_a_parked_stream_goes_on_when_its_client_does_and_stays_parked(lot):
+def test_a_parked_stream_resumes_with_its_client_and_stays_parked(lot):
     busy = lot()
     answer = busy.parked(busy.answer(audio_s=1.0))
-    answer.take(len(HEAD) + len(MUCH))
+    answer.read(len(HEAD) + len(MUCH))
     answer._thread.join(30)
 
-    assert (None, 1, 1) == (answer.failure, answer.turns_given_back, busy.slot.row["parked"])
+    assert (None, 1, 1) == (answer.failure, answer.turns_returned, busy.slot.row["parked"])
 
 
-def test_parked_streams_make_so_many_pieces_at_a_time_as_there_are_places(lot):
+def test_parked_streams_make_as_many_pieces_at_a_time_as_there_are_places(lot):
     busy = lot(places=1)
     answers = [busy.parked(busy.answer(audio_s=1.0)) for _ in range(2)]
     in_piece, go_on, order = threading.Event(), threading.Event(), []
@@ -177,34 +177,34 @@ def test_parked_streams_make_so_many_pieces_at_a_time_as_there_are_places(lot):
     assert ["first", "second"] == order
 
 
-def test_a_whole_answer_gives_its_turn_back_before_it_is_sent(lot):
+def test_a_whole_answer_returns_its_turn_before_it_is_sent(lot):
     busy = lot()
     answer = busy.answer(audio_s=1.0)
     answer.delivery.complete(len(MUCH))
 
-    assert (1, 1) == (answer.turns_given_back, busy.slot.row["parked"])
+    assert (1, 1) == (answer.turns_returned, busy.slot.row["parked"])
 
 
-def test_whole_answers_of_more_bytes_than_may_wait_keep_their_turns(lot):
+def test_whole_answers_above_the_limit_of_unsent_bytes_keep_their_turns(lot):
     busy = lot()
     answers = [busy.answer(audio_s=1.0) for _ in range(3)]
     answers[0].delivery.complete(MAX_UNSENT_BYTES + 1)
     answers[1].delivery.complete(MAX_UNSENT_BYTES)
     answers[2].delivery.complete(1)
 
-    assert [0, 1, 0] == [each.turns_given_back for each in answers]
+    assert [0, 1, 0] == [each.turns_returned for each in answers]
 
 
-def test_for_one_more_than_may_be_parked_the_one_that_is_furthest_below_real_time_is_cut(lot):
+def test_if_the_lot_is_full_the_stream_furthest_below_real_time_is_disconnected(lot):
     busy = lot(max_parked=2)
     slow, slowest = (busy.parked(busy.answer(audio_s=100.0)) for _ in range(2))
-    slow.take(600_000)
-    until(lambda: slow.connection.taken_bytes() >= 500_000 and slow.waits())
+    slow.read(600_000)
+    until(lambda: slow.connection.taken_bytes() >= 500_000 and slow.is_waiting())
     slow.now_s = slowest.now_s = 1000.0
     assert slowest.delivery.speed() < slow.delivery.speed() < 0.5
     next_one = busy.answer(audio_s=1.0)
     next_one.send()
-    until(lambda: next_one.turns_given_back)
+    until(lambda: next_one.turns_returned)
     slowest._thread.join(30)
 
     assert isinstance(slowest.failure, BrokenPipeError)
@@ -212,21 +212,21 @@ def test_for_one_more_than_may_be_parked_the_one_that_is_furthest_below_real_tim
     assert {"too_slow": 1, "stuck": 0} == busy.cuts()
 
 
-def test_a_client_that_takes_half_of_real_time_is_not_cut_and_one_more_keeps_its_turn(lot):
+def test_a_client_at_half_of_real_time_is_not_disconnected_and_the_next_answer_keeps_its_turn(lot):
     busy = lot(max_parked=1)
     player = busy.parked(busy.answer(audio_s=100.0))
-    player.take(1_200_000)
-    until(lambda: player.connection.taken_bytes() >= 1_000_000 and player.waits())
+    player.read(1_200_000)
+    until(lambda: player.connection.taken_bytes() >= 1_000_000 and player.is_waiting())
     player.now_s = 90.0
     assert 0.5 < player.delivery.speed() < 0.8
     one_more = busy.answer(audio_s=1.0)
     one_more.delivery.complete(1)
 
-    assert (0, 1) == (one_more.turns_given_back, busy.slot.row["parked"])
+    assert (0, 1) == (one_more.turns_returned, busy.slot.row["parked"])
     assert {"too_slow": 0, "stuck": 0} == busy.cuts()
 
 
-def test_a_client_is_not_judged_before_it_was_waited_for_some_seconds(lot):
+def test_a_client_is_judged_only_after_some_seconds_of_waiting(lot):
     busy = lot(max_parked=1)
     waited = busy.parked(busy.answer(audio_s=1.0))
     waited.now_s = MIN_WAITED_S - 0.1
@@ -237,23 +237,23 @@ def test_a_client_is_not_judged_before_it_was_waited_for_some_seconds(lot):
     late = busy.answer(audio_s=1.0)
     late.delivery.complete(1)
 
-    assert (0, 1) == (early.turns_given_back, late.turns_given_back)
+    assert (0, 1) == (early.turns_returned, late.turns_returned)
 
 
-def test_a_stream_that_found_no_room_asks_again_while_it_waits(lot):
+def test_a_stream_that_could_not_be_parked_tries_again_while_it_waits(lot):
     busy = lot(max_parked=1)
     first = busy.parked(busy.answer(audio_s=1.0))
     second = busy.answer(audio_s=1.0)
     second.send()
-    until(second.waits)
-    assert 0 == second.turns_given_back
+    until(second.is_waiting)
+    assert 0 == second.turns_returned
     first.now_s = 1000.0
-    until(lambda: second.turns_given_back)
+    until(lambda: second.turns_returned)
 
     assert {"too_slow": 1, "stuck": 0} == busy.cuts()
 
 
-def test_a_client_that_takes_nothing_is_counted_as_stuck(lot):
+def test_a_client_that_reads_nothing_is_counted_as_stuck(lot):
     busy = lot()
     answer = busy.answer(audio_s=1.0, timeouts=SocketTimeouts(stuck_s=0.02))
     answer.send()
@@ -263,7 +263,7 @@ def test_a_client_that_takes_nothing_is_counted_as_stuck(lot):
     assert {"too_slow": 0, "stuck": 1} == busy.cuts()
 
 
-def test_answers_that_are_no_speech_are_parked_while_they_wait_and_may_be_cut(lot):
+def test_answers_without_speech_are_parked_while_they_wait_and_can_be_disconnected(lot):
     busy = lot(max_parked=1)
     page = Answer(busy)
     page.connection.while_waiting = busy.parking.waiting

@@ -1,4 +1,4 @@
-"""app.scoreboard.board: slots are taken and released, totals only grow, and every process reads what the others wrote."""
+"""app.scoreboard.board: slots are taken and released, totals only grow, and every process sees the others' values."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.support.waiting import until
 
 
 def in_child(work):
-    """Run `work` in a forked process, to its end or to its death; returns its wait status."""
+    """Run `work` in a forked process until its end or death; return its wait status."""
     child = os.fork()
     if child == 0:
         work()
@@ -26,7 +26,7 @@ def killed():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_every_process_reads_what_the_others_wrote():
+def test_every_process_sees_the_values_of_the_others():
     board = Scoreboard(3)
     for slot in [board.take_slot() for _ in range(3)]:
         in_child(lambda slot=slot: slot.set_gauges(speaking=2))
@@ -34,7 +34,7 @@ def test_every_process_reads_what_the_others_wrote():
     assert 6 == board.speaking()
 
 
-def test_a_worker_that_was_killed_counts_no_more_once_its_slot_is_released():
+def test_a_killed_worker_is_not_counted_after_its_slot_is_released():
     board = Scoreboard(1)
     slot = board.take_slot()
     in_child(lambda: (slot.set_gauges(speaking=5), killed()))
@@ -45,7 +45,7 @@ def test_a_worker_that_was_killed_counts_no_more_once_its_slot_is_released():
     assert 0 == board.take_slot().number
 
 
-def test_what_a_worker_did_stays_when_its_slot_is_anothers():
+def test_totals_stay_when_a_slot_goes_to_another_worker():
     board = Scoreboard(2)
     for ending in ("killed", "stopped", "stalled"):
         slot = board.take_slot()
@@ -58,8 +58,8 @@ def test_what_a_worker_did_stays_when_its_slot_is_anothers():
     assert (3, pytest.approx(0.3)) == (totals.histograms["rtf"].count, totals.histograms["rtf"].sum)
 
 
-def test_totals_never_fall_while_workers_are_killed_in_mid_write():
-    """Each child writes as fast as it can until it is killed, at whatever instruction that finds it."""
+def test_totals_never_fall_if_workers_are_killed_in_mid_write():
+    """Each child writes as fast as it can until it is killed, at any instruction."""
     board, before = Scoreboard(1), None
     for _ in range(60):
         slot = board.take_slot()
@@ -85,12 +85,12 @@ def test_totals_never_fall_while_workers_are_killed_in_mid_write():
                 pairs = zip(histogram.counts, before.histograms[name].counts, strict=True)
                 assert all(after >= earlier for after, earlier in pairs)
         before = now
-        # Of the words that are written one after the other, each kill may lose what one speech adds.
+        # Each kill may lose one speech from the words that are written later than others.
         assert abs(now.audio_s - now.outcomes["done"]) <= now.forks
         assert abs(now.histograms["request_s"].count - now.outcomes["done"]) <= now.forks
 
 
-def test_a_worker_without_a_free_slot_has_one_of_its_own_that_is_not_counted():
+def test_a_worker_without_a_free_slot_has_an_unlisted_one():
     board = Scoreboard(1)
     board.take_slot()
     slot = board.take_slot()
@@ -102,12 +102,12 @@ def test_a_worker_without_a_free_slot_has_one_of_its_own_that_is_not_counted():
     assert 0 == snapshot(board).totals.endings["stopped"]
 
 
-def test_a_board_is_found_by_the_process_that_has_it_and_cannot_be_written_from_outside():
+def test_a_board_is_found_by_pid_and_is_read_only_for_other_processes():
     make = (
         "from app.scoreboard.board import Scoreboard; from app.scoreboard.layout import State\n"
         "board = Scoreboard(2); board.take_slot().set_gauges(pid=4711, state=State.READY); print(flush=True); input()"
     )
-    # A process of its own: this one may still have the boards of other tests.
+    # A separate process: this one may still have the boards of other tests.
     with subprocess.Popen([sys.executable, "-c", make], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         child.stdout.readline()
         found = Scoreboard.of_process(child.pid)
@@ -127,7 +127,7 @@ def test_a_process_without_a_board_has_none():
 
 
 @pytest.mark.parametrize("content", [b"", NAME.encode().ljust(24, b"\0") + (FORMAT + 1).to_bytes(8, "little") + bytes(1001)])
-def test_a_board_of_another_version_or_one_that_is_being_made_is_none(content):
+def test_a_board_of_another_version_or_one_in_construction_is_ignored(content):
     make = f"import os; os.write(os.memfd_create({NAME!r}), {content!r}); print(flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", make], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         child.stdout.readline()
@@ -140,7 +140,7 @@ def test_a_board_of_another_version_or_one_that_is_being_made_is_none(content):
             child.stdin.flush()
 
 
-def test_only_one_worker_at_a_time_may_recycle_itself_and_a_dead_one_does_not_keep_the_turn():
+def test_one_worker_at_a_time_may_recycle_itself_and_a_dead_one_releases_the_turn():
     board = Scoreboard(2)
     reader, writer = os.pipe()
     go, stop = os.pipe()
@@ -182,7 +182,7 @@ def test_a_snapshot_shows_what_each_worker_is_doing():
     assert (1, True) == (seen.failures[0].slot, seen.failures[0].what.startswith("it broke: ü"))
 
 
-def test_a_histogram_tells_the_bound_below_which_most_values_are():
+def test_a_quantile_is_the_bound_of_its_bucket():
     board = Scoreboard(1)
     slot = board.take_slot()
     assert snapshot(board).totals.histograms["request_s"].quantile(0.95) is None

@@ -1,4 +1,4 @@
-"""app.serving.arbiter: rolling restart and deadline check, with a master that records what it is asked to do."""
+"""app.serving.arbiter: rolling restart and deadline check, with a master that records its calls."""
 
 import itertools
 import math
@@ -29,7 +29,7 @@ class Worker:
 
 
 class RecordingMaster:
-    """Takes the place of gunicorn's arbiter: forks workers that are objects only, and records how long it was to wait."""
+    """Takes the place of gunicorn's arbiter: its workers are plain objects, and it records the timeout of each wait."""
 
     def __init__(self, workers=0):
         self.cfg = SimpleNamespace(timeout=30)
@@ -92,7 +92,7 @@ def test_a_restart_ends_with_the_old_workers_if_a_new_one_ends_before_it_is_read
     assert ([1, 2], []) == (list(master.WORKERS), master.stopping())
 
 
-def test_a_worker_whose_successor_was_killed_is_restarted_by_the_next_restart():
+def test_a_worker_whose_replacement_was_killed_is_restarted_by_the_next_restart():
     master = RecordingMaster(workers=1)
     RollingRestart(master)
     master.handle_hup()
@@ -107,7 +107,7 @@ def test_a_worker_whose_successor_was_killed_is_restarted_by_the_next_restart():
     assert [1] == master.stopping()
 
 
-def test_a_second_restart_includes_the_workers_that_the_first_has_forked():
+def test_a_second_restart_includes_the_workers_forked_by_the_first():
     master = RecordingMaster(workers=1)
     RollingRestart(master)
     master.handle_hup()
@@ -141,10 +141,10 @@ def worker(stalls_s=0.0, aborted=False):
     return Worker(slot, aborted)
 
 
-def checked(*workers, timeout=30, now=lambda: NOW_S):
+def master_after_check(*workers, timeout=30, now=lambda: NOW_S):
     """Return a master that has waited once, with the deadline check of these workers."""
     master = RecordingMaster()
-    master.WORKERS = dict(enumerate(workers, 1_000_000_000))  # no process has such a pid
+    master.WORKERS = dict(enumerate(workers, 1_000_000_000))  # above every valid pid
     master.cfg.timeout = timeout
     DeadlineCheck(master, now)
     assert ["a signal"] == master.wait_for_signals(timeout=1.0)
@@ -161,27 +161,27 @@ def checked(*workers, timeout=30, now=lambda: NOW_S):
         pytest.param([Worker(Slot.unlisted())], id="no slot"),
     ],
 )
-def test_the_master_waits_a_second_as_gunicorn_does_if_no_deadline_is_near(workers):
-    assert 1.0 == checked(*workers).waited_s
+def test_the_master_waits_one_second_if_no_deadline_is_near(workers):
+    assert 1.0 == master_after_check(*workers).waited_s
 
 
-def test_it_waits_until_just_after_the_next_deadline():
-    master = checked(worker(NOW_S + 60), worker(NOW_S + 0.25), worker(NOW_S + 0.5), worker())
+def test_the_master_waits_until_just_after_the_next_deadline():
+    master = master_after_check(worker(NOW_S + 60), worker(NOW_S + 0.25), worker(NOW_S + 0.5), worker())
     assert 0.25 < master.waited_s < 0.26
 
 
-def test_it_does_not_wait_if_a_deadline_has_passed():
-    assert 0.0 == checked(worker(NOW_S - 5)).waited_s
+def test_the_master_does_not_wait_if_a_deadline_has_passed():
+    assert 0.0 == master_after_check(worker(NOW_S - 5)).waited_s
 
 
-def test_no_worker_is_ended_with_gunicorns_timeout_of_nought():
+def test_stalled_workers_are_kept_if_gunicorns_timeout_is_0():
     stalled = worker(NOW_S - 5)
 
-    assert 1.0 == checked(stalled, timeout=0).waited_s
+    assert 1.0 == master_after_check(stalled, timeout=0).waited_s
     assert not stalled.aborted
 
 
-def test_a_stalled_worker_is_aborted_and_if_it_is_still_there_killed_a_second_later(caplog):
+def test_a_stalled_worker_is_aborted_and_killed_a_second_later_if_it_is_still_alive(caplog):
     program = "import signal; signal.signal(signal.SIGABRT, signal.SIG_IGN); print(flush=True); signal.pause()"
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
         process.stdout.readline()

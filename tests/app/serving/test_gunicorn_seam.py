@@ -1,4 +1,4 @@
-"""The undocumented names of gunicorn that app/serving uses: each must exist, and be called or set as it was in 27.0.1.
+"""The undocumented names of gunicorn that app/serving uses: each must exist and behave as in 27.0.1.
 
 A failure says which name changed and which module depends on it; the list is in app/serving/__init__.py.
 """
@@ -56,12 +56,12 @@ def written_answer():
 
 
 def wakes_between_signals_and_workers():
-    """Whether the master's loop waits, handles the signals, checks the heartbeats and manages the workers, in this order."""
+    """Whether the master's loop waits, handles signals, checks heartbeats and manages workers, in this order."""
     steps = re.findall(r"self\.(wait_for_signals|murder_workers|manage_workers)\(", source(Arbiter.run))
     return ["manage_workers", "wait_for_signals", "murder_workers", "manage_workers"] == steps
 
 
-#: Each name: the module that uses it, and what must be true.
+#: Each name: the module that uses it, and the condition that must hold.
 SEAM = {
     "Arbiter.WORKERS": ("arbiter.py", lambda: "self.WORKERS[pid] = worker" in source(Arbiter.spawn_worker)),
     "Arbiter.num_workers": ("arbiter.py", lambda: "while len(workers) > self.num_workers" in source(Arbiter.manage_workers)
@@ -98,7 +98,7 @@ def parse_errors():
 
 
 @pytest.mark.parametrize("name", SEAM)
-def test_gunicorn_has_what_the_server_depends_on(name):
+def test_gunicorn_still_has_the_name(name):
     module, is_as_known = SEAM[name]
     try:
         is_same = is_as_known()

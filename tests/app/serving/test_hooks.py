@@ -1,4 +1,4 @@
-"""app.serving.hooks: the hooks around a fork, with a master that records what it is asked to do."""
+"""app.serving.hooks: the hooks around a fork, with a master that records its calls."""
 
 import gc
 import os
@@ -72,7 +72,7 @@ def test_a_worker_collects_garbage_but_not_the_frozen_heap():
 
 
 class WorkerToBe:
-    """What gunicorn passes to the hook before a fork."""
+    """The argument of the hook before a fork."""
 
     pid = 4711
     aborted = False
@@ -98,7 +98,7 @@ def test_a_worker_has_a_slot_until_it_ends(monkeypatch):
 
 
 class Worker:
-    """What gunicorn passes to the hook of a worker that ends."""
+    """The argument of the hook of a worker that ends."""
 
     has_finished = True
 
@@ -115,7 +115,7 @@ class Worker:
         self.abandoned += 1
 
 
-def test_a_worker_that_could_not_get_ready_ends_with_its_exit_status():
+def test_a_worker_that_failed_to_become_ready_ends_with_its_exit_status():
     with pytest.raises(SystemExit) as ended:
         hooks.worker_exit(None, Worker(os.getpid(), 75))
 
@@ -130,7 +130,7 @@ def test_a_worker_that_was_ready_ends_without_an_exit_status_and_abandons_its_wa
 
 
 @pytest.mark.parametrize("has_finished, ending", [(True, "stopped"), (False, "failed")])
-def test_a_worker_whose_event_loop_failed_has_not_stopped(has_finished, ending):
+def test_a_worker_whose_event_loop_failed_is_not_reported_as_stopped(has_finished, ending):
     worker = Worker(os.getpid(), 0)
     worker.has_finished = has_finished
     hooks.worker_exit(None, worker)
@@ -138,21 +138,21 @@ def test_a_worker_whose_event_loop_failed_has_not_stopped(has_finished, ending):
     assert ending == ENDINGS[int(worker.slot.row["ending"]) - 1]
 
 
-def test_the_master_does_not_exit_if_gunicorn_calls_the_hook_there():
+def test_the_hook_does_not_end_the_master_if_gunicorn_calls_it_there():
     worker = Worker(os.getppid(), 75)
     hooks.worker_exit(None, worker)
 
     assert 0 == worker.abandoned
 
 
-def test_no_error_has_an_exit_status_with_which_gunicorn_ends_the_server():
+def test_no_exit_status_of_an_error_makes_gunicorn_end_the_server():
     def below(kind):
         return {kind}.union(*(below(child) for child in kind.__subclasses__()))
 
     assert not {kind.__name__ for kind in below(LoaderError) if kind.exit_status in (0, 3, 4)}
 
 
-#: A parent that forks, has its child ask the kernel for a signal, and is killed; the child prints what it got.
+#: A parent that forks, has its child ask the kernel for a signal at its death, and is killed; the child prints the signal.
 PARENT = """
 import os, signal
 from app.serving.hooks import signal_on_parent_death

@@ -1,4 +1,4 @@
-"""app.serving.request_buffer: the end of a request in pieces of any size, and what is refused before its end."""
+"""app.serving.request_buffer: when a request is complete, and which requests are refused before their end."""
 
 import pytest
 
@@ -36,7 +36,7 @@ COMPLETE = {
 
 
 @pytest.mark.parametrize("name", COMPLETE)
-def test_a_request_is_complete_with_its_last_byte_and_not_before(name):
+def test_a_request_is_complete_exactly_at_its_last_byte(name):
     request = buffer()
 
     assert [False] * (len(COMPLETE[name]) - 1) + [True] == [request.add(bytes([byte]), 100.0) for byte in COMPLETE[name]]
@@ -51,7 +51,7 @@ def test_a_request_is_complete_with_its_last_byte_and_not_before(name):
         b"Content-Length: 1001\r\n\r\n", b"Transfer-Encoding: identity\r\n\r\n",
     ],
 )  # fmt: skip
-def test_the_body_is_not_awaited_if_the_head_will_be_refused(rest):
+def test_a_request_whose_head_will_be_refused_is_complete_without_its_body(rest):
     assert buffer().add(POST + rest, 100.0)
 
 
@@ -59,7 +59,7 @@ def test_the_body_is_not_awaited_if_the_head_will_be_refused(rest):
     "body",
     [b"zz\r\n", b"-5\r\n", b"\r\n", b"5\r\nhello!!", b"3e9\r\n" + b"x" * 1001, b"0\r\nX: y\n", b"5;\x00\r\nhello\r\n0\r\n\r\n"],
 )
-def test_the_rest_is_not_awaited_if_the_chunks_will_be_refused(body):
+def test_a_request_whose_chunks_will_be_refused_is_complete_without_the_rest(body):
     assert buffer().add(CHUNKED + body, 100.0)
 
 
@@ -92,7 +92,7 @@ def test_malformed_bytes_are_refused_before_their_end(error, sent):
     assert len(request.data) < MAX_HEAD_BYTES + 4096
 
 
-def test_a_request_times_out_ten_seconds_after_its_last_byte_and_a_minute_after_its_first():
+def test_a_request_times_out_ten_seconds_after_its_latest_byte_and_a_minute_after_its_first():
     request = buffer()
     assert 105.0 == request.ends_s
     request.add(b"GET ", 104.0)
@@ -103,7 +103,7 @@ def test_a_request_times_out_ten_seconds_after_its_last_byte_and_a_minute_after_
     assert "the head did not arrive in time: the request was not complete after 60 s" == request.overdue(160.0).message
 
 
-def test_an_error_names_the_part_that_is_missing():
+def test_a_timeout_names_the_missing_part():
     request = buffer()
     request.add(POST, 100.0)
     assert "the request's head was complete" in request.closed().message
@@ -112,7 +112,7 @@ def test_an_error_names_the_part_that_is_missing():
     assert "the body did not arrive in time" in request.overdue(110.0).message
 
 
-def test_100_continue_is_sent_once_and_not_by_gunicorn():
+def test_100_continue_is_sent_once_and_not_again_by_gunicorn():
     request = buffer()
     request.add(POST + b"Expect: 100-Continue\r\nContent-Length: 5\r\nX: y\r\n\r\n", 100.0)
 
@@ -122,7 +122,7 @@ def test_100_continue_is_sent_once_and_not_by_gunicorn():
 
 
 @pytest.mark.parametrize("size", range(1, 40))
-def test_it_is_sent_once_if_chunks_come_with_the_head_in_pieces_of_any_size(size):
+def test_100_continue_is_sent_once_if_chunks_arrive_with_the_head_in_pieces_of_any_size(size):
     chunks = b"5\r\nhello\r\n3\r\nyou\r\n0\r\nX: y\r\n\r\n"
     sent = POST + b"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
     request, are_complete = buffer(), []
@@ -142,7 +142,7 @@ def test_it_is_sent_once_if_chunks_come_with_the_head_in_pieces_of_any_size(size
         POST.replace(b"1.1", b"1.0") + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n", POST + b"Content-Length: 5\r\n\r\n",
     ],
 )  # fmt: skip
-def test_no_other_client_is_sent_100_continue(sent):
+def test_clients_that_did_not_ask_get_no_100_continue(sent):
     request = buffer()
     request.add(sent, 100.0)
 
@@ -158,5 +158,5 @@ def test_no_other_client_is_sent_100_continue(sent):
         (b"\x16\x03", ("GET", "")), (b"", ("GET", "")),
     ],
 )  # fmt: skip
-def test_method_and_path_are_parsed_if_the_rest_is_malformed(sent, target):
+def test_method_and_path_are_parsed_though_the_rest_is_malformed(sent, target):
     assert target == parse_target(sent)

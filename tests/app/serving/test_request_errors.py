@@ -1,4 +1,4 @@
-"""app.serving.request_errors: each of gunicorn's parse errors has an answer of ours, which quotes nothing."""
+"""app.serving.request_errors: each of gunicorn's parse errors has a response of ours, which quotes nothing of the request."""
 
 import inspect
 
@@ -16,7 +16,7 @@ PARSE_ERRORS = {
 
 
 @pytest.mark.parametrize("name", sorted(set(PARSE_ERRORS) - set(OURS)))
-def test_each_is_a_4xx_that_quotes_nothing(name):
+def test_each_parse_error_is_a_4xx_that_quotes_nothing(name):
     kind = PARSE_ERRORS[name]
     try:
         refused = refusal_of(kind("secret text"))
@@ -28,15 +28,15 @@ def test_each_is_a_4xx_that_quotes_nothing(name):
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_an_error_of_the_application_is_not_the_clients_fault(name):
+def test_an_error_of_the_application_is_not_a_parse_error(name):
     assert refusal_of(PARSE_ERRORS[name]("x")) is None
 
 
-def test_another_error_is_not_the_clients_fault():
+def test_an_unknown_error_is_not_a_parse_error():
     assert refusal_of(ValueError("x")) is None
 
 
-def test_the_application_answers_a_request_that_was_not_parsed():
+def test_the_application_answers_a_request_that_failed_to_parse():
     seen = {}
 
     def application(environ, start_response):

@@ -15,7 +15,7 @@ from loader.errors import ConfigError
 SETTINGS = SimpleNamespace(path=Path("tts_config.yaml"))
 
 
-def refusal(path, environment=()):
+def bind_error(path, environment=()):
     try:
         require_socket_paths([("127.0.0.1", 80), str(path)], SETTINGS, dict(environment))
     except ConfigError as error:
@@ -24,32 +24,32 @@ def refusal(path, environment=()):
     return None
 
 
-def test_a_file_that_has_the_path_of_a_socket_is_named(tmp_path):
+def test_a_regular_file_at_the_path_of_a_socket_is_named_in_the_error(tmp_path):
     (tmp_path / "file").touch()
 
-    assert f"bind: {tmp_path / 'file'}: not a socket; remove it, or bind another path" == refusal(tmp_path / "file")
-    assert f"bind: {tmp_path}: not a socket; remove it, or bind another path" == refusal(tmp_path)
-    assert f"bind: {tmp_path / 'none'}: no such folder; make it, or bind another path" == refusal(tmp_path / "none" / "socket")
-    assert f"bind: {tmp_path / 'file' / 'socket'}: Not a directory" == refusal(tmp_path / "file" / "socket")
+    assert f"bind: {tmp_path / 'file'}: not a socket; remove it, or bind another path" == bind_error(tmp_path / "file")
+    assert f"bind: {tmp_path}: not a socket; remove it, or bind another path" == bind_error(tmp_path)
+    assert f"bind: {tmp_path / 'none'}: no such folder; make it, or bind another path" == bind_error(tmp_path / "none" / "socket")
+    assert f"bind: {tmp_path / 'file' / 'socket'}: Not a directory" == bind_error(tmp_path / "file" / "socket")
 
 
 def test_the_path_of_an_old_socket_and_a_free_path_are_accepted(tmp_path):
     with socket.socket(socket.AF_UNIX) as before:
         before.bind(str(tmp_path / "socket"))
 
-    assert refusal(tmp_path / "socket") is None
-    assert refusal(tmp_path / "free") is None
+    assert bind_error(tmp_path / "socket") is None
+    assert bind_error(tmp_path / "free") is None
 
 
-def test_a_folder_without_permission_is_named(tmp_path, monkeypatch):
+def test_a_directory_without_permission_is_named_in_the_error(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
 
-    assert f"bind: {tmp_path}: user {os.geteuid()} may not write there" == refusal(tmp_path / "socket")
+    assert f"bind: {tmp_path}: user {os.geteuid()} may not write there" == bind_error(tmp_path / "socket")
 
 
 @pytest.mark.parametrize("name", ["LISTEN_FDS", "GUNICORN_FD"])
 def test_inherited_listeners_need_no_path(tmp_path, name):
-    assert refusal(tmp_path / "none" / "socket", {name: "1"}.items()) is None
+    assert bind_error(tmp_path / "none" / "socket", {name: "1"}.items()) is None
 
 
 ANSWER = b"HTTP/1.1 413 Too Large\r\n\r\n"
@@ -76,7 +76,7 @@ def lingering(clock):
 
 @pytest.fixture
 def connect():
-    """Connect a client to a server, as often as it is called; TCP, as only that resets."""
+    """Return a function that connects a client to a server; over TCP, because only TCP resets connections."""
     listening, made = socket.create_server(("127.0.0.1", 0)), []
 
     def connect():
@@ -90,7 +90,7 @@ def connect():
         each.close()
 
 
-def drained(lingering, client):
+def drain_and_read(lingering, client):
     """Drain as the worker does until the client has closed its end; return what the client reads."""
     while len(lingering):
         select.select([lingering], [], [], 30)
@@ -98,7 +98,7 @@ def drained(lingering, client):
     return client.recv(1000)
 
 
-def test_a_client_that_sends_megabytes_after_its_answer_reads_the_answer(lingering, connect):
+def test_a_client_that_sends_megabytes_after_its_answer_can_read_the_answer(lingering, connect):
     server, client = connect()
     server.sendall(ANSWER)
     lingering.add(server)
@@ -110,10 +110,10 @@ def test_a_client_that_sends_megabytes_after_its_answer_reads_the_answer(lingeri
         lingering.drain()
     client.shutdown(socket.SHUT_WR)
 
-    assert ANSWER == drained(lingering, client)
+    assert ANSWER == drain_and_read(lingering, client)
 
 
-def test_a_connection_is_closed_once_its_client_has_closed_it(lingering, connect):
+def test_a_connection_is_closed_once_its_client_closes_it(lingering, connect):
     server, client = connect()
     lingering.add(server)
     lingering.drain()
@@ -133,7 +133,7 @@ def test_the_client_reads_the_end_of_the_answer_at_once(lingering, connect):
     assert b"" == client.recv(1)
 
 
-def test_a_silent_client_has_two_seconds_and_one_that_sends_on_thirty(lingering, connect, clock):
+def test_a_silent_client_is_drained_for_two_seconds_and_a_sending_one_for_thirty(lingering, connect, clock):
     (silent, _), (talkative, client) = connect(), connect()
     lingering.add(silent)
     lingering.add(talkative)
@@ -152,7 +152,7 @@ def test_a_silent_client_has_two_seconds_and_one_that_sends_on_thirty(lingering,
     assert {"silent": 2, "talkative": 30} == left_s
 
 
-def test_a_connection_that_is_gone_is_closed(lingering, connect):
+def test_a_reset_connection_is_closed(lingering, connect):
     server, client = connect()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     client.close()
@@ -164,7 +164,7 @@ def test_a_connection_that_is_gone_is_closed(lingering, connect):
     assert -1 == server.fileno()
 
 
-def test_the_oldest_of_too_many_is_closed(lingering, connect, monkeypatch):
+def test_the_oldest_connection_is_closed_above_the_limit(lingering, connect, monkeypatch):
     monkeypatch.setattr(app.serving.sockets, "MAX_LINGERING", 2)
     servers = [connect()[0] for _ in range(3)]
     for each in servers:
@@ -173,7 +173,7 @@ def test_the_oldest_of_too_many_is_closed(lingering, connect, monkeypatch):
     assert [True, False, False] == [each.fileno() == -1 for each in servers]
 
 
-def test_a_worker_that_ends_drains_for_two_more_seconds(lingering, connect, clock):
+def test_a_stopping_worker_drains_for_two_more_seconds(lingering, connect, clock):
     (closing, client), (open_, _) = connect(), connect()
     lingering.add(closing)
     lingering.add(open_)

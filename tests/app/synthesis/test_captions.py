@@ -1,4 +1,4 @@
-"""app.synthesis.captions: what was said when, as JSON, as events and as subtitles that a reader of subtitles reads."""
+"""app.synthesis.captions: the spoken text with its times as JSON, as events and as subtitles."""
 
 import html
 import io
@@ -14,8 +14,8 @@ from loader.timing.timings import Mark, Timing
 RATE_HZ = 16000
 
 
-def said(text, start_s=0.0, sentence=0, word_s=0.25):
-    """Return a sentence of which every word takes as long, with half as long before the first and after the last."""
+def timed(text, start_s=0.0, sentence=0, word_s=0.25):
+    """Return the timings of a sentence with words of equal length, and half of that before the first and after the last."""
     at = [round(RATE_HZ * (start_s + word_s * (0.5 + count))) for count in range(len(text.split()) + 1)]
     words = [Mark(word.strip('“”",.;:!?'), *span) for word, span in zip(text.split(), itertools.pairwise(at), strict=True)]
     end = at[-1] + round(RATE_HZ * word_s / 2)
@@ -23,18 +23,18 @@ def said(text, start_s=0.0, sentence=0, word_s=0.25):
     return Timing(sentence, text, round(RATE_HZ * start_s), end, tuple(words), sounds)
 
 
-SPEECH = [said("Hello, you."), said("“How are", 1.0, 1), said("you?”", 1.75, 1), said("Fine.", 3.0, 2)]
+SPEECH = [timed("Hello, you."), timed("“How are", 1.0, 1), timed("you?”", 1.75, 1), timed("Fine.", 3.0, 2)]
 
 
-def read_back(text, subtitle_format):
+def parse_subtitles(text, subtitle_format):
     return list(webvtt.from_buffer(io.StringIO(text), format=subtitle_format))
 
 
 def subtitles(timings):
-    """Return what both formats hold, read back and compared: the text of each cue, and its times in seconds."""
+    """Return the text and the times in seconds of each cue, equal in both formats."""
     held = []
     for text, subtitle_format in ((vtt(timings, RATE_HZ), "vtt"), (srt(timings, RATE_HZ), "srt")):
-        captions = read_back(text, subtitle_format)
+        captions = parse_subtitles(text, subtitle_format)
         unescaped = html.unescape if subtitle_format == "vtt" else str
         held.append([(unescaped(each.raw_text), each.start, each.end) for each in captions])
     assert held[0] == held[1]
@@ -49,8 +49,8 @@ def test_a_sentence_is_a_cue():
     ] == subtitles(SPEECH)
 
 
-def test_nothing_said_is_still_a_file():
-    assert [] == read_back(vtt([], RATE_HZ), "vtt")
+def test_subtitles_of_no_speech_are_a_valid_file():
+    assert [] == parse_subtitles(vtt([], RATE_HZ), "vtt")
     assert "" == srt([], RATE_HZ)
 
 
@@ -58,14 +58,14 @@ LONG = (
     "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness, "
     "it was the epoch of belief, it was the epoch of incredulity."
 )
-#: One word wider than any line, with times of its own.
+#: One word that is wider than a line, with its own times.
 ENDLESS = "See https://example.com/" + "a" * 120 + " there."
 
 
 @pytest.mark.parametrize("text", [LONG, ENDLESS, "word " * 500, "a " * 90, "x" * 500, "Aa, " * 60, "今天天气很好，" * 30])
-def test_a_long_sentence_is_cut_into_cues_of_two_lines(text):
+def test_a_long_sentence_is_split_into_cues_of_two_lines(text):
     text = text.strip()
-    cues = subtitles([said(text, 1.0)])
+    cues = subtitles([timed(text, 1.0)])
 
     assert "".join(text.split()) == "".join("".join(cue.split()) for cue, _, _ in cues)
     for cue, start, end in cues:
@@ -76,8 +76,8 @@ def test_a_long_sentence_is_cut_into_cues_of_two_lines(text):
     assert "00:00:01.000" == cues[0][1]
 
 
-def test_cues_are_cut_after_clauses_and_at_words():
-    cues = [cue.replace("\n", " ") for cue, _, _ in subtitles([said(LONG)])]
+def test_cues_end_after_clauses_and_between_words():
+    cues = [cue.replace("\n", " ") for cue, _, _ in subtitles([timed(LONG)])]
 
     assert [
         "It was the best of times, it was the worst of times,",
@@ -86,27 +86,27 @@ def test_cues_are_cut_after_clauses_and_at_words():
     ] == cues
 
 
-def test_a_cue_begins_with_its_first_word():
-    timing = said(LONG)
+def test_a_cue_starts_with_its_first_word():
+    timing = timed(LONG)
     _, second, *_ = subtitles([timing])
 
     assert 12 == LONG[: LONG.index("it was the age of wisdom")].count(" ")
     assert f"00:00:{timing.words[12].start_samples / RATE_HZ:06.3f}" == second[1]
 
 
-def test_lines_of_a_cue_are_of_like_length():
-    (cue,) = (cue for cue, _, _ in subtitles([said("It was the best of times, it was the worst of times.")]))
+def test_the_lines_of_a_cue_have_similar_lengths():
+    (cue,) = (cue for cue, _, _ in subtitles([timed("It was the best of times, it was the worst of times.")]))
 
     assert ["It was the best of times,", "it was the worst of times."] == cue.split("\n")
 
 
-def test_a_wide_character_takes_the_place_of_two():
-    cues = subtitles([said("今天天气很好" * 10)])
+def test_a_wide_character_counts_as_two_columns():
+    cues = subtitles([timed("今天天气很好" * 10)])
 
     assert [21, 21, 18] == [len(line) for cue, _, _ in cues for line in cue.split("\n")]
 
 
-def test_without_words_a_sentence_is_cut_in_proportion():
+def test_a_sentence_without_words_is_split_in_proportion():
     cues = subtitles([Timing(0, LONG, 0, len(LONG) * 160)])
 
     assert LONG == " ".join(cue.replace("\n", " ") for cue, _, _ in cues)
@@ -121,21 +121,21 @@ def test_without_words_a_sentence_is_cut_in_proportion():
         "\u202eleft\u202c", "a\u2028b\x85c",
     ],
 )  # fmt: skip
-def test_a_text_is_read_back_as_it_was_whatever_it_holds(text):
-    assert [" ".join(text.split())] == [cue.replace("\n", " ") for cue, _, _ in subtitles([said(text)])]
+def test_any_text_is_unchanged_when_subtitles_are_parsed(text):
+    assert [" ".join(text.split())] == [cue.replace("\n", " ") for cue, _, _ in subtitles([timed(text)])]
 
 
-def test_an_arrow_of_times_in_a_text_ends_no_cue():
-    timing = said("a --> b")
+def test_an_arrow_in_the_text_ends_no_cue():
+    timing = timed("a --> b")
 
-    (in_vtt,) = read_back(vtt([timing], RATE_HZ), "vtt")
-    (in_srt,) = read_back(srt([timing], RATE_HZ), "srt")
+    (in_vtt,) = parse_subtitles(vtt([timing], RATE_HZ), "vtt")
+    (in_srt,) = parse_subtitles(srt([timing], RATE_HZ), "srt")
     assert ("a --> b", "a → b") == (html.unescape(in_vtt.raw_text), in_srt.raw_text)
 
 
 @pytest.mark.parametrize("texts", [["9" * 100, ""], ["", "9" * 100], ["9" * 100, "", "", "1"], ["", "9" * 100, "", "1", ""]])
-def test_a_part_without_a_text_lengthens_the_part_before_it(texts):
-    """A number of many digits is one word, and more than one utterance."""
+def test_a_part_without_text_extends_the_part_before_it(texts):
+    """A number of many digits is one word in several utterances."""
     spans = [(second * RATE_HZ, (second + 1) * RATE_HZ) for second in range(len(texts))]
     parts = [Timing(0, text, *span, (Mark(text, *span),) * bool(text)) for text, span in zip(texts, spans, strict=True)]
     cues = subtitles(parts)
@@ -146,20 +146,20 @@ def test_a_part_without_a_text_lengthens_the_part_before_it(texts):
     assert " ".join(text for text in texts if text) == captions_json(parts, RATE_HZ, RATE_HZ, (), 1)["sentences"][0]["text"]
 
 
-def test_a_sentence_without_a_text_has_no_cue():
+def test_a_sentence_without_text_has_no_cue():
     silent = Timing(0, "", 0, RATE_HZ)
 
     assert "" == srt([silent], RATE_HZ)
     assert "WEBVTT\n" == vtt([silent], RATE_HZ)
 
 
-def test_hours_are_counted():
+def test_times_above_an_hour_have_hours():
     timing = Timing(0, "Late.", 3_599_999 * RATE_HZ // 1000, 360_000 * RATE_HZ)
 
     assert "00:59:59,999 --> 100:00:00,000" in srt([timing], RATE_HZ)
 
 
-def test_the_document_has_each_sentence_with_what_is_asked_of_it():
+def test_the_document_has_each_sentence_with_the_requested_marks():
     document = captions_json(SPEECH, RATE_HZ, 4 * RATE_HZ, {"word"}, seed=9)
 
     assert (9, RATE_HZ, 4.0) == (document["seed"], document["sample_rate"], document["duration_s"])
@@ -175,8 +175,8 @@ def test_the_document_has_each_sentence_with_what_is_asked_of_it():
     assert document == json.loads(json.dumps(document))
 
 
-def test_parts_of_a_sentence_in_a_script_without_spaces_are_joined_without():
-    parts = [said("今天天气很好，"), said("我们去公园吧。", 1.0)]
+def test_parts_of_a_sentence_in_a_script_without_spaces_are_joined_without_a_space():
+    parts = [timed("今天天气很好，"), timed("我们去公园吧。", 1.0)]
 
     assert "今天天气很好，我们去公园吧。" == captions_json(parts, RATE_HZ, RATE_HZ, (), 1)["sentences"][0]["text"]
     assert ["今天天气很好，我们去公园吧。"] == [cue.replace("\n", "") for cue, _, _ in subtitles(parts)]

@@ -1,6 +1,6 @@
-"""Captions of any text: no text is a fault of the server, and what was written is shown once and in order.
+"""Captions of any text: the server never fails, and the captions contain the text once and in order.
 
-`CHORUS_CAPTION_CASES=10000` asks for that many random texts instead of 500, other ones with every run.
+`CHORUS_CAPTION_CASES=10000` runs that many random texts instead of 500, different ones in each run.
 """
 
 import html
@@ -24,10 +24,10 @@ from loader.text.sentences import UTTERANCE_PHONEMES, split_first_clause, split_
 from tests.conftest import CACHE
 from tests.support.checkpoints import LANGUAGES
 
-#: What runs unless somebody asks for more: the same texts every time.
+#: The default number of texts, which are the same in every run.
 CASES = 500
 ASKED = int(os.environ.get("CHORUS_CAPTION_CASES", CASES))
-#: Bytes of a text in UTF-8. What the voice's language has no letter for is spelt out, in a second of audio or more each.
+#: Bytes of a text in UTF-8. Characters that the voice's language does not have are spelt out, in a second of audio or more each.
 LONGEST_BYTES = 128
 #: Letters and digits that each voice here reads.
 LETTERS = frozenset(string.ascii_letters)
@@ -68,7 +68,7 @@ texts = st.lists(st.tuples(a_piece, st.sampled_from(["", " ", " ", ". "])), min_
 
 @pytest.fixture(scope="module")
 def application(artifact_of, embedded_artifact, tmp_path_factory):
-    """A whole server in this process: the embedded voice, which reads phonemes, and one that reads letters of three languages."""
+    """A whole application: the embedded voice, which reads phonemes, and one that reads the letters of three languages."""
     configuration = tmp_path_factory.mktemp("any_text") / "tts_config.yaml"
     configuration.write_text(
         f"cache_dir: {CACHE}\nvoices:\n  - {{name: joe, model_path: embedded/joe}}\n"
@@ -83,8 +83,8 @@ def application(artifact_of, embedded_artifact, tmp_path_factory):
 
 
 @st.composite
-def asked(draw):
-    """A body of a request for captions, valid in every field."""
+def caption_requests(draw):
+    """A valid body of a request for captions."""
     body = {
         "input": draw(texts),
         "caption_format": draw(st.sampled_from(["json", "srt", "vtt"])),
@@ -103,30 +103,30 @@ def asked(draw):
     return body
 
 
-def without_space(text):
+def without_spaces(text):
     return "".join(text.split())
 
 
 def spoken_sentences(application, body):
-    """Return the readings of each sentence, one of each of its pieces that make a sound."""
+    """Return the readings of each sentence, one for each piece that makes a sound."""
     voice = application.extensions["chorus"].warm_up.catalogue.voice(body["voice"], None)
     front_end, language = voice.open().front_end, voice.manifest.voice.languages[voice.language_row(body.get("language"))]
     sentences = []
     for sentence in split_sentences(body["input"], without_region(language)):
         parts = (sentence,) if sentences else split_first_clause(sentence)
         readings = [reading for part in parts for reading in front_end.utterances(part, language) if reading]
-        # Parts of one piece have the same phonemes, not only equal ones.
+        # Parts of one piece share the phonemes object; equal phonemes of two pieces are two objects.
         if pieces := {id(reading.phonemes): reading for reading in readings}:
             sentences.append(list(pieces.values()))
     return sentences
 
 
 def text_of(readings):
-    return without_space("".join(reading.text for reading in readings))
+    return without_spaces("".join(reading.text for reading in readings))
 
 
 def require_order(times, end_s):
-    """Check that each of the ranges ends after it begins and before the next one does, and the last one by `end_s`."""
+    """Check that each range ends after its start and before the next one starts, and the last one by `end_s`."""
     places = [place for span in times for place in span]
     assert places == sorted(places)
     assert all(start < end for start, end in times)
@@ -136,13 +136,13 @@ def require_order(times, end_s):
 def require_document(answer, body, sentences):
     document = answer.json
     shown = document["sentences"]
-    assert [text_of(sentence) for sentence in sentences] == [without_space(sentence["text"]) for sentence in shown]
+    assert [text_of(sentence) for sentence in sentences] == [without_spaces(sentence["text"]) for sentence in shown]
     require_order([(each["start_s"], each["end_s"]) for each in shown], document["duration_s"])
     for readings, sentence in zip(sentences, shown, strict=True):
         place = 0
         for word in sentence.get("words", ()):
             place = sentence["text"].index(word["text"], place) + len(word["text"])
-        # espeak leaves out what follows some 1,000 phonemes of one clause, so words may be missing from long ones.
+        # espeak leaves out what follows about 1,000 phonemes of one clause, so long clauses may miss words.
         is_read_whole = all(len(reading.phonemes) <= UTTERANCE_PHONEMES for reading in readings)
         if "words" in sentence and body["voice"] == "joe" and is_read_whole:
             assert letters(sentence["text"], body) == letters("".join(word["text"] for word in sentence["words"]), body)
@@ -155,8 +155,8 @@ def require_subtitles(answer, body, sentences, end_s):
     form = body["caption_format"]
     cues = list(webvtt.from_buffer(io.StringIO(answer.text), format=form))
     texts = [html.unescape(cue.raw_text) if form == "vtt" else cue.raw_text for cue in cues]
-    # SubRip knows no escape, so an arrow of times is written as one character there, unless a line ends within it.
-    assert with_one_arrow("".join(map(text_of, sentences))) == with_one_arrow(without_space("".join(texts)))
+    # SubRip has no escape for an arrow of times, so it becomes one character there, unless a line ends within it.
+    assert with_one_arrow("".join(map(text_of, sentences))) == with_one_arrow(without_spaces("".join(texts)))
     require_order([(seconds(cue.start), seconds(cue.end)) for cue in cues], end_s)
 
 
@@ -170,24 +170,24 @@ def with_one_arrow(text):
 
 
 def letters(text, body):
-    """Return the letters and digits that the voice reads; one with a mark over it is another letter."""
+    """Return the letters and digits that the voice reads; a letter with a combining mark is another letter."""
     read = READ if body["voice"] == "joe" else LETTERS
-    return [character for character in unicodedata.normalize("NFC", without_space(text)) if character in read]
+    return [character for character in unicodedata.normalize("NFC", without_spaces(text)) if character in read]
 
 
 def require_captions(application, body):
-    """Ask for captions, and check that they are of this text or that the client is told why there are none."""
+    """Request captions, and check that they match this text, or that the error says why there are none."""
     answer = application.test_client().post("/v1/audio/captions", json=body)
     assert answer.status_code < 500, answer.text
     if "cannot be read" in answer.text and answer.status_code == 400:
-        return  # a part of it ends espeak-ng; which ones do is a matter of other tests
+        return  # a part of the text crashes espeak-ng; other tests cover that
     if answer.status_code != 200:
         assert "nothing in the text can be spoken" in answer.text or "is blank" in answer.text
         assert not letters(body["input"], body)
         return
     sentences = spoken_sentences(application, body)
     assert letters(body["input"], body) == letters("".join(map(text_of, sentences)), body)
-    written = iter(without_space(body["input"]))
+    written = iter(without_spaces(body["input"]))
     assert all(character in written for character in "".join(map(text_of, sentences))), "out of order, or more than once"
     if body["caption_format"] == "json":
         require_document(answer, body, sentences)
@@ -196,9 +196,9 @@ def require_captions(application, body):
 
 
 def audio_s(application, body):
-    """Return how long the audio is. It is another request, so not for every case."""
-    asked = {**body, "caption_format": "json", "timestamp_granularities": []}
-    return application.test_client().post("/v1/audio/captions", json=asked).json["duration_s"]
+    """Return the duration of the audio. This is a further request, so not made for every case."""
+    caption_requests = {**body, "caption_format": "json", "timestamp_granularities": []}
+    return application.test_client().post("/v1/audio/captions", json=caption_requests).json["duration_s"]
 
 
 @pytest.mark.timeout(0)
@@ -206,8 +206,8 @@ def audio_s(application, body):
     max_examples=ASKED, derandomize=ASKED == CASES, database=None, deadline=None, print_blob=True,
     suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink],
 )  # fmt: skip
-@given(body=asked())
-def test_captions_of_any_text_hold_its_words_once_and_in_order(application, body):
+@given(body=caption_requests())
+def test_captions_of_any_text_contain_its_words_once_and_in_order(application, body):
     require_captions(application, body)
 
 

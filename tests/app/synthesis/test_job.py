@@ -1,4 +1,4 @@
-"""app.synthesis.job: every job is timed, logged and counted, however it ends; speech and captions have one policy."""
+"""app.synthesis.job: every job is timed, logged and counted, for each way to end; speech and captions have one policy."""
 
 import itertools
 import logging
@@ -32,7 +32,7 @@ LONG = "One sentence. And another one. And a third one."
 
 
 class Bench:
-    """A worker's scoreboard, and jobs on it."""
+    """The scoreboard of a worker, and jobs on it."""
 
     def __init__(self, catalogue):
         self.voice = catalogue.default
@@ -65,7 +65,7 @@ def events(caplog):
     return [record.msg["event"] for record in caplog.records if isinstance(record.msg, dict)]
 
 
-def test_a_job_that_is_taken_to_its_end_is_logged_and_counted_as_done(bench, caplog):
+def test_a_finished_job_is_logged_and_counted_as_done(bench, caplog):
     with bench.job(client=Client(lambda: False, 90.0), now=steps()) as job:
         chunks = list(job)
 
@@ -89,7 +89,7 @@ def test_audio_counts_on_the_scoreboard_as_it_is_made(bench):
 
 @pytest.mark.parametrize("chunks", [0, 1, 2])
 @pytest.mark.parametrize("begins", [False, True])
-def test_a_job_that_is_left_early_is_logged_and_counted_as_abandoned_whatever_was_taken(bench, caplog, begins, chunks):
+def test_a_job_that_is_closed_early_is_logged_and_counted_as_abandoned(bench, caplog, begins, chunks):
     with bench.job(LONG) as job:
         if begins:
             job.begin()
@@ -110,7 +110,7 @@ def test_a_job_that_is_left_early_is_logged_and_counted_as_abandoned_whatever_wa
         (LONG, Client(lambda: False, 0.0, deadline_s=1.0), LIMITS, DeadlineError, "abandoned"),
     ],
 )
-def test_speech_and_captions_end_alike(bench, caplog, audible, noun, text, client, limits, error, outcome):
+def test_speech_and_captions_have_the_same_outcomes(bench, caplog, audible, noun, text, client, limits, error, outcome):
     with pytest.raises(error), bench.job(text, client, audible=audible, limits=limits) as job:
         list(job)
 
@@ -145,7 +145,7 @@ def test_a_voice_that_fails_after_its_first_chunk_ends_the_job(bench, caplog, mo
     assert (["speech.failed"], {"failed": 1}) == (events(caplog), bench.outcomes())
 
 
-def test_a_defect_in_what_takes_the_chunks_is_a_failure(bench, caplog):
+def test_an_exception_of_the_consumer_is_a_failure(bench, caplog):
     with pytest.raises(ZeroDivisionError), bench.job(LONG) as job:
         next(job)
         raise ZeroDivisionError
@@ -154,8 +154,8 @@ def test_a_defect_in_what_takes_the_chunks_is_a_failure(bench, caplog):
 
 
 @pytest.mark.parametrize("made_of", [_stream, stream_events])
-def test_a_codec_that_fails_in_a_stream_is_a_failure(bench, caplog, made_of):
-    """The server closes a stream without the error that ended it."""
+def test_an_exception_of_the_codec_in_a_stream_is_a_failure(bench, caplog, made_of):
+    """The server closes a failed stream without passing the exception on."""
 
     class BrokenEncoder(PlainEncoder):
         def encode(self, samples):
@@ -172,7 +172,7 @@ def test_a_codec_that_fails_in_a_stream_is_a_failure(bench, caplog, made_of):
 
 
 @pytest.mark.parametrize("cores", [2, 3])
-def test_further_threads_do_not_change_the_audio(bench, cores):
+def test_more_threads_do_not_change_the_audio(bench, cores):
     text = "One sentence, of some length, so that there is more than one window to it. And another one! And a third."
     alone, together = (list(bench.job(text, cores=each)) for each in (1, cores))
 
@@ -200,7 +200,7 @@ def test_captions_have_the_times_of_the_audio(bench):
     assert ["On", "the", "3rd", "of", "May", "it", "cost", "$3.50"] == [word.text for word in timings[0].words]
 
 
-def test_captions_are_logged_and_no_speech_is_counted(bench, caplog):
+def test_captions_are_logged_and_not_counted_as_speech(bench, caplog):
     with bench.job(audible=False) as job:
         assert [0] == [chunk.samples.size for chunk in job]
 
@@ -211,7 +211,7 @@ def test_captions_are_logged_and_no_speech_is_counted(bench, caplog):
 
 
 @pytest.mark.parametrize("audible", [True, False])
-def test_a_client_that_disconnects_ends_the_reading_of_a_text_without_sound(bench, audible):
+def test_a_disconnect_ends_the_processing_of_a_text_without_sound(bench, audible):
     checks = itertools.count()
     client = Client(lambda: next(checks) >= 10, 0.0)
 
@@ -221,7 +221,7 @@ def test_a_client_that_disconnects_ends_the_reading_of_a_text_without_sound(benc
     assert 11 == next(checks)
 
 
-def test_reading_a_text_without_sound_is_progress(bench):
+def test_processing_a_text_without_sound_is_progress(bench):
     clock = itertools.count(100.0, 1.0)
     overdue = []
     client = Client(lambda: bool(overdue.append(next(clock) > bench.slot.row["stalls_s"])), 0.0)
@@ -233,7 +233,7 @@ def test_reading_a_text_without_sound_is_progress(bench):
     assert 300 == len(overdue) and not any(overdue)
 
 
-def test_a_stream_that_began_in_time_has_no_deadline(bench):
+def test_a_stream_that_started_in_time_has_no_deadline(bench):
     client = Client(lambda: False, 0.0, deadline_s=time.monotonic() + 3600)
     streamed, whole = (bench.job(LONG, client, stream=stream) for stream in (True, False))
     for job in (streamed, whole):

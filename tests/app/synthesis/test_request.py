@@ -1,4 +1,4 @@
-"""app.synthesis.request: what is refused before anything is made."""
+"""app.synthesis.request: which requests are refused before synthesis starts."""
 
 import pytest
 
@@ -11,17 +11,17 @@ LIMITS = Limits(text_characters=20, body_bytes=1024)
 
 
 @pytest.mark.parametrize("text", ["a", " a ", "two\nlines\tand\r\ntabs", "Straße", "日本語", "👩‍👩‍👧", "\ufeffBOM", "x" * 20])
-def test_text_is_let_in_as_it_is(text):
+def test_valid_text_is_accepted_unchanged(text):
     assert text == require_text(text, LIMITS, "input")
 
 
-def test_text_at_the_limit_is_let_in_and_one_more_is_not():
+def test_text_at_the_limit_is_accepted_and_one_character_more_is_refused():
     with pytest.raises(TextTooLongError, match="input is 21 characters, limit 20"):
         require_text("x" * 21, LIMITS, "input")
 
 
 @pytest.mark.parametrize("character", ["\0", "\x07", "\x1b", "\x7f", "\x85", "\ud800", "\udfff"])
-def test_what_is_not_text_is_named_with_its_place(character):
+def test_an_invalid_character_is_named_with_its_position(character):
     with pytest.raises(BadRequestError, match=rf"U\+{ord(character):04X} at position 2"):
         require_text(f"ab{character}", LIMITS, "input")
 
@@ -29,7 +29,7 @@ def test_what_is_not_text_is_named_with_its_place(character):
 @pytest.mark.parametrize(
     "sentence_pause_s, sentences, is_refused", [(10, 361, False), (10, 362, True), (0.45, 3000, False), (0, 5000, False)]
 )
-def test_silence_between_sentences_is_bounded_before_anything_is_spoken(catalogue, sentence_pause_s, sentences, is_refused):
+def test_the_silence_between_sentences_is_bounded_before_synthesis(catalogue, sentence_pause_s, sentences, is_refused):
     options = SpeechOptions(9, sentence_pause_s=sentence_pause_s)
     request = SpeechRequest("A! " * sentences, catalogue.default, options, "wav", "id-1")
     if is_refused:

@@ -1,4 +1,4 @@
-"""app.synthesis.voices: whom a client means that knows only OpenAI's names, or can name but one thing."""
+"""app.synthesis.voices: which voice a request means if its client knows only OpenAI's names or has only one field."""
 
 import pytest
 import yaml
@@ -13,7 +13,7 @@ from tests.conftest import CACHE
 
 @pytest.fixture(scope="module")
 def catalogue(artifact_of, embedded_artifact, tmp_path_factory):
-    """Three voices, of which the second has taken one of OpenAI's names, and the third a name that divides."""
+    """Three voices: the second has one of OpenAI's names as an alias, and the third a name that contains `#`."""
     path = tmp_path_factory.mktemp("naming") / "tts_config.yaml"
     voices = [
         {"name": "joe", "model_path": str(embedded_artifact)},
@@ -25,14 +25,14 @@ def catalogue(artifact_of, embedded_artifact, tmp_path_factory):
     return open_catalog(settings, locate_all(settings))
 
 
-def who(catalogue, voice=None, model=None, speaker=None, language=None):
+def resolved(catalogue, voice=None, model=None, speaker=None, language=None):
     found = resolve_voice(catalogue, voice, model, speaker, language)
     return format_voice(found.voice.name, found.voice.speakers[found.speaker] if found.voice.speakers else None)
 
 
 @pytest.mark.parametrize("name", sorted(set(STOCK_VOICES) - {"nova"}))
-def test_openais_own_voices_are_the_default_one(catalogue, name):
-    assert "joe" == who(catalogue, name) == who(catalogue, name, model="tts-1") == who(catalogue)
+def test_openais_voices_are_the_default_voice(catalogue, name):
+    assert "joe" == resolved(catalogue, name) == resolved(catalogue, name, model="tts-1") == resolved(catalogue)
 
 
 @pytest.mark.parametrize(
@@ -62,33 +62,33 @@ def test_openais_own_voices_are_the_default_one(catalogue, name):
         ("ANNA", None, "choir#2"),
     ],
 )
-def test_a_voice_of_ours_decides_and_then_a_model_that_is_one(catalogue, voice, model, expected):
-    assert expected.replace("nova#", "choir#") == who(catalogue, voice, model)
+def test_a_configured_voice_has_precedence_over_a_model_that_names_one(catalogue, voice, model, expected):
+    assert expected.replace("nova#", "choir#") == resolved(catalogue, voice, model)
 
 
-def test_a_speaker_of_its_own_goes_before_the_names(catalogue):
-    assert "choir#walter" == who(catalogue, "choir#Ada", speaker="walter")
+def test_the_speaker_field_has_precedence_over_a_speaker_in_the_voice_name(catalogue):
+    assert "choir#walter" == resolved(catalogue, "choir#Ada", speaker="walter")
 
 
-def test_the_language_decides_where_no_name_does(catalogue):
-    assert "choir#2" == who(catalogue, "alloy", "tts-1", language="eo")
-    assert "choir#walter" == who(catalogue, "alloy", "choir", language="fr")
+def test_the_language_selects_the_voice_if_no_name_does(catalogue):
+    assert "choir#2" == resolved(catalogue, "alloy", "tts-1", language="eo")
+    assert "choir#walter" == resolved(catalogue, "alloy", "choir", language="fr")
     with pytest.raises(UnknownLanguageRequestedError):
-        who(catalogue, "alloy", "choir", language="eo")
+        resolved(catalogue, "alloy", "choir", language="eo")
 
 
 @pytest.mark.parametrize("voice", ["nobody", "nobody#Ada", "Alloy", "#", "joe ", "../joe", "anna", "anna#Ada"])
-def test_an_unknown_voice_is_refused_whatever_the_model(catalogue, voice):
+def test_an_unknown_voice_is_refused_with_any_model(catalogue, voice):
     with pytest.raises(UnknownVoiceRequestedError, match="known voices: ANNA, Anna, choir, choir#2, joe, nova, tts-1-hd"):
-        who(catalogue, voice, "choir")
+        resolved(catalogue, voice, "choir")
 
 
 def test_an_unknown_speaker_of_a_known_voice_is_refused(catalogue):
     with pytest.raises(UnknownSpeakerRequestedError):
-        who(catalogue, "choir#nobody")
+        resolved(catalogue, "choir#nobody")
 
 
-def test_nothing_is_nobodys_name(catalogue):
+def test_an_empty_name_is_not_known(catalogue):
     assert [None] * 4 == [find_voice(catalogue, name) for name in (None, "", "#", "alloy")]
 
 
@@ -99,5 +99,5 @@ def test_a_voice_is_resolved_to_the_rows_of_its_speaker_and_language(catalogue):
     assert "fr" in found.voice.languages[found.language]
 
 
-def test_engines_say_what_they_can_do(catalogue):
+def test_engines_report_their_capabilities(catalogue):
     assert [Capabilities()] == list({voice.capabilities for voice in catalogue.voices})

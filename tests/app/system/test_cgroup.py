@@ -9,7 +9,7 @@ MIB = 2**20
 
 @pytest.fixture
 def groups(tmp_path):
-    """Write the groups of a process that is in /pod/box, by either version."""
+    """Write the control groups of a process that is in /pod/box, in either version."""
 
     def write(version, files):
         (tmp_path / "cgroup").write_text({1: "4:memory:/pod/box\n3:cpu,cpuacct:/pod/box\n", 2: "0::/pod/box\n"}[version])
@@ -40,7 +40,7 @@ both_versions = pytest.mark.parametrize("version", [1, 2])
 
 @both_versions
 @pytest.mark.parametrize(("cores", "used"), [(2, 2), (1.5, 2), (0.25, 1), (3.01, 4), (64, 8), (None, 8)])
-def test_the_smaller_of_quota_and_affinity_is_used_and_a_fraction_is_rounded_up(groups, version, cores, used):
+def test_the_smaller_of_quota_and_affinity_is_used_and_fractions_are_rounded_up(groups, version, cores, used):
     assert UsableCpu(8, cores, used) == cpu_budget(groups(version, quota(version, cores)), affinity=8)
 
 
@@ -54,7 +54,7 @@ def test_the_smallest_quota_of_nested_groups_counts(groups, version):
 
 
 @pytest.mark.parametrize("text", ["", "100000\n", "0 0\n", "much 100000\n"])
-def test_a_quota_that_cannot_be_read_is_none(groups, text):
+def test_an_unreadable_quota_is_ignored(groups, text):
     assert UsableCpu(4, None, 4) == cpu_budget(groups(2, {"pod/box/cpu.max": text}), affinity=4)
 
 
@@ -62,11 +62,11 @@ def test_a_system_without_control_groups_has_the_cores_of_its_affinity(tmp_path)
     assert UsableCpu(2, None, 2) == cpu_budget(Groups(tmp_path, tmp_path), affinity=2)
 
 
-def test_file_pages_that_were_not_used_lately_do_not_count(groups):
+def test_inactive_file_pages_are_not_part_of_the_working_set(groups):
     assert GroupMemory(512 * MIB, 300 * MIB) == fullest_group(groups(2, version_2(512 * MIB, 400, 100)))
 
 
-def test_version_1_has_the_same_under_other_names(groups):
+def test_version_1_has_the_same_values_in_other_files(groups):
     files = {
         "pod/box/memory.limit_in_bytes": f"{512 * MIB}\n", "pod/box/memory.usage_in_bytes": f"{400 * MIB}\n",
         "pod/box/memory.stat": f"inactive_file 0\ntotal_inactive_file {100 * MIB}\n",
@@ -74,14 +74,14 @@ def test_version_1_has_the_same_under_other_names(groups):
     assert GroupMemory(512 * MIB, 300 * MIB) == fullest_group(groups(1, files))
 
 
-def test_the_group_nearest_to_its_limit_counts(groups):
+def test_the_group_nearest_to_its_limit_is_returned(groups):
     files = {**version_2(200 * MIB, 50, 0), **version_2(1000 * MIB, 900, 0, "pod")}
 
     assert GroupMemory(1000 * MIB, 900 * MIB) == fullest_group(groups(2, files))
 
 
 @pytest.mark.parametrize("version, limit", [(2, "max"), (2, ""), (2, "0"), (1, "9223372036854771712")])
-def test_without_a_limit_there_is_no_group(groups, version, limit):
+def test_without_a_limit_no_group_is_returned(groups, version, limit):
     name = "memory.max" if version == 2 else "memory.limit_in_bytes"
 
     assert fullest_group(groups(version, {f"pod/box/{name}": f"{limit}\n"})) is None

@@ -1,4 +1,4 @@
-"""app.system.heap: freed pages return to the system."""
+"""app.system.heap: freed pages are returned to the system while a worker is idle."""
 
 import subprocess
 import sys
@@ -48,8 +48,8 @@ def test_memory_freed_by_any_thread_is_returned():
     assert after_mib < kept_mib / 4
 
 
-class SilentAlarm:
-    """An alarm that rings when the test says so."""
+class ManualAlarm:
+    """A timer that fires when the test calls `ring`."""
 
     def __init__(self, made):
         self.made = made
@@ -68,21 +68,21 @@ class SilentAlarm:
 
 @pytest.fixture
 def heap():
-    given_back, alarms = [], []
-    made = IdleHeap(lambda: given_back.append(True), lambda seconds, ring: SilentAlarm(alarms)(seconds, ring))
-    made.given_back, made.alarms = given_back, alarms
+    trims, alarms = [], []
+    made = IdleHeap(lambda: trims.append(True), lambda seconds, ring: ManualAlarm(alarms)(seconds, ring))
+    made.trims, made.alarms = trims, alarms
     return made
 
 
-def test_memory_is_returned_when_a_worker_is_idle(heap):
+def test_memory_is_returned_when_a_worker_becomes_idle(heap):
     heap.work_begins()
     heap.work_ends()
     (alarm,) = heap.alarms
-    before = list(heap.given_back)
+    before = list(heap.trims)
     alarm.ring()
 
     assert (True, []) == (alarm.is_set, before)
-    assert [True] == heap.given_back
+    assert [True] == heap.trims
 
 
 def test_memory_is_kept_during_another_request(heap):
@@ -101,4 +101,4 @@ def test_the_next_request_cancels_the_alarm(heap):
     alarm.ring()
 
     assert alarm.is_cancelled
-    assert [] == heap.given_back, "not even by an alarm that was already ringing"
+    assert [] == heap.trims, "an alarm that was already ringing trimmed the heap"

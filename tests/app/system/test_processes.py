@@ -33,13 +33,13 @@ def test_a_process_that_has_ended_has_no_memory():
         process.stdout.read()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         with pytest.raises(OSError):
-            memory_of(process.pid)  # not waited for yet: a zombie
+            memory_of(process.pid)  # still a zombie
     assert [] == children_of(process.pid)
     with pytest.raises(OSError):
         memory_of(process.pid)
 
 
-def test_private_pages_are_clean_and_dirty_ones(tmp_path):
+def test_uss_is_the_sum_of_clean_and_dirty_private_pages(tmp_path):
     (tmp_path / "7").mkdir()
     sizes = {"Rss": 900, "Pss": 400, "Shared_Clean": 500, "Private_Clean": 30, "Private_Dirty": 70}
     lines = "".join(f"{name}: {size} kB\n" for name, size in sizes.items())
@@ -48,11 +48,11 @@ def test_private_pages_are_clean_and_dirty_ones(tmp_path):
     assert ProcessMemory(900 * 1024, 400 * 1024, 100 * 1024) == memory_of(7, tmp_path)
 
 
-def test_sums_are_of_each_figure():
+def test_the_sum_has_each_figure():
     assert ProcessMemory(4, 6, 8) == sum_of([ProcessMemory(1, 2, 3), ProcessMemory(3, 4, 5)])
 
 
-def test_samples_are_taken_until_the_process_ends():
+def test_sampling_stops_when_the_process_ends():
     values = iter([3, 9, 5])
 
     def read():

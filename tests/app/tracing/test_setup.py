@@ -1,4 +1,4 @@
-"""app.tracing.setup: OpenTelemetry is there for whoever asks, and for nobody else."""
+"""app.tracing.setup: OpenTelemetry is imported only if its variables are set."""
 
 import subprocess
 import sys
@@ -30,7 +30,7 @@ def test_the_standard_variables_switch_it_on_and_off(environment, enabled):
 
 
 @pytest.mark.parametrize("environment, loaded, threads", [({}, False, 1), (SOMEWHERE, True, 1)])
-def test_the_master_imports_it_only_where_it_is_enabled_and_has_one_thread_still(environment, loaded, threads):
+def test_the_master_imports_it_only_if_it_is_enabled_and_stays_single_threaded(environment, loaded, threads):
     program = (
         "import os, sys, app.serving.hooks, app.wsgi; from app.tracing import setup; "
         f"setup.prepare({environment}); print('opentelemetry' in sys.modules, app.serving.hooks.task_count())"

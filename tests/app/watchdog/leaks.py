@@ -1,4 +1,4 @@
-"""Work that seems to leak and does not; the leaks themselves are in `ops.benchmarks.faults`."""
+"""Work that seems to leak and does not; `ops.benchmarks.faults` has the leaks."""
 
 import random
 from collections import OrderedDict
@@ -12,7 +12,7 @@ MIB = 1024 * KIB
 
 
 class LongerTexts(Leak):
-    """Every request takes more than the one before, and gives it back."""
+    """Every request allocates more than the one before, and frees it."""
 
     def serve(self, number):
         samples = np.ones(1000 + 200 * number, np.float32)
@@ -20,7 +20,7 @@ class LongerTexts(Leak):
 
 
 class FillingCache(Leak):
-    """A cache of a bounded number of entries, some of them hit."""
+    """A bounded cache with some hits."""
 
     ENTRIES = 200
 
@@ -41,7 +41,7 @@ class FillingCache(Leak):
 
 
 class Fragmentation(Leak):
-    """Blocks of all sizes, freed in another order than they were taken, so that the heap has holes."""
+    """Blocks of all sizes, freed in another order than they were allocated, so that the heap has holes."""
 
     def __init__(self):
         super().__init__()
@@ -66,7 +66,7 @@ class OneHugeRequest(Leak):
 
 
 class Cycles(Leak):
-    """Garbage that only the collector can free, 100 objects a request."""
+    """Garbage that only the collector can free, 100 objects per request."""
 
     def serve(self, number):
         for _ in range(100):
@@ -75,7 +75,7 @@ class Cycles(Leak):
 
 
 class Steps(Leak):
-    """A buffer that grows to the largest request so far: ever more seldom, by ever more."""
+    """A buffer that grows to the size of the largest request so far: less and less often, by more and more."""
 
     def serve(self, number):
         self.held[:] = [bytes(1 << (10 + number.bit_length()))]

@@ -1,4 +1,4 @@
-"""Alert: the requests that are left at the rate of a leak, on the machine or in a container."""
+"""app.watchdog.alert: the requests that are left at the rate of a leak, on the machine or in a container."""
 
 import resource
 from dataclasses import replace
@@ -15,12 +15,12 @@ NOW = MemorySample(1000, None, None, 0, None, 0, 24, 8, None, None)
 
 
 @pytest.fixture
-def room(tmp_path):
-    """Return what is left where the machine has 900 MiB, and the groups of a process in /pod/box say these things."""
+def headroom_mib(tmp_path):
+    """Return the memory left if the machine has 900 MiB and the groups of a process in /pod/box have these limits."""
     (tmp_path / "meminfo").write_text("MemTotal: 2097152 kB\nMemAvailable: 921600 kB\n")
     (tmp_path / "cgroup").write_text("0::/pod/box\n")
 
-    def room(**groups):
+    def headroom_mib(**groups):
         for name, (limit, used_mib, idle_mib) in groups.items():
             folder = tmp_path / "mount" / {"box": "pod/box", "pod": "pod"}[name]
             folder.mkdir(parents=True, exist_ok=True)
@@ -29,19 +29,19 @@ def room(tmp_path):
             (folder / "memory.stat").write_text(f"inactive_file {idle_mib * MIB}\n")
         return memory_headroom_bytes(tmp_path / "meminfo", Groups(tmp_path, tmp_path / "mount")) / MIB
 
-    return room
+    return headroom_mib
 
 
-def test_without_a_limit_it_is_what_the_machine_has(room):
-    assert 900 == room(box=("max", 100, 0))
+def test_without_a_limit_the_headroom_is_that_of_the_machine(headroom_mib):
+    assert 900 == headroom_mib(box=("max", 100, 0))
 
 
-def test_a_cache_of_files_that_nobody_uses_is_room(room):
-    assert 300 == room(box=(512 * MIB, 500, 288))
+def test_inactive_file_pages_count_as_headroom(headroom_mib):
+    assert 300 == headroom_mib(box=(512 * MIB, 500, 288))
 
 
-def test_a_tighter_group_above_counts(room):
-    assert 50 == room(box=(512 * MIB, 100, 0), pod=(256 * MIB, 206, 0))
+def test_a_tighter_group_above_is_used(headroom_mib):
+    assert 50 == headroom_mib(box=(512 * MIB, 100, 0), pod=(256 * MIB, 206, 0))
 
 
 def test_descriptors_last_until_their_limit():
@@ -52,11 +52,11 @@ def test_descriptors_last_until_their_limit():
     assert 0 == requests_left(signal, 0.5, replace(NOW, descriptors=soft + 1))
 
 
-def test_of_threads_nobody_knows():
+def test_the_headroom_of_threads_is_unknown():
     assert requests_left(Signal("threads", "threads", "threads", 0.02), 1.0, NOW) is None
 
 
-def test_of_what_stood_still_of_late_nobody_knows():
+def test_requests_left_are_unknown_without_recent_growth():
     signal = Signal("device_bytes", "device", "bytes", 512)
 
     assert requests_left(signal, 0.0, NOW) is None

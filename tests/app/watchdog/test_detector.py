@@ -1,4 +1,4 @@
-"""Detector: growth that goes on after the tracing is a leak; and looking for it imports nothing."""
+"""app.watchdog.detector: growth that continues after the tracing is a leak; and the detector imports nothing while it looks."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ print(*sorted(set(sys.modules) - before))
 FREE_LISTS = """
 import gc, sys
 
-from app.watchdog.detector import Suspicion
+from app.watchdog.detector import Investigation
 from app.watchdog.sampler import Gauges
 from app.watchdog.trend import Trend, signals
 from ops.benchmarks.faults import PythonLeak
@@ -34,7 +34,7 @@ gauges, leak, known = Gauges(), PythonLeak(64 * KIB), signals(LEAK_BYTES)
 per_request = 64 * KIB // 248
 before = sys.getallocatedblocks()
 suspected = Trend(per_request, per_request, per_request, 1.0, (-200, 0), (before - 200 * per_request, before))
-suspicion, requests, is_over = Suspicion({blocks: suspected}, known, lambda: 0.0), 0, False
+investigation, requests, is_over = Investigation({blocks: suspected}, known, lambda: 0.0), 0, False
 while not is_over:
     for _ in range(5):
         requests += 1
@@ -44,23 +44,23 @@ while not is_over:
             assert [tuple(range(length)) for length in range(1, 11) for _ in range(600)]
         if requests == int(sys.argv[1]):
             gc.collect()
-    is_over = suspicion.add(gauges.sample(requests))
-print(suspicion.verdict(LEAK_BYTES).kind)
+    is_over = investigation.add(gauges.sample(requests))
+print(investigation.result(LEAK_BYTES).kind)
 """
 
 
 def run(script, *arguments):
-    """Run `script` in a process of its own: what other tests leave to the collector would count as blocks that were freed."""
+    """Run `script` in its own process: garbage of other tests, collected here, would count as freed blocks."""
     done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False)
     return done.returncode, done.stderr, done.stdout
 
 
 @pytest.mark.parametrize("collected_at", [75, 80, 85])
-def test_free_lists_that_are_emptied_do_not_hide_objects_that_stay(collected_at):
-    """Tracing has just ended, and the next collection comes while it is looked whether the objects go on growing."""
+def test_emptied_free_lists_do_not_hide_objects_that_stay(collected_at):
+    """Tracing has just ended, and a collection runs while the detector checks whether the objects still grow."""
     assert (0, "", "python\n") == run(FREE_LISTS, str(collected_at))
 
 
 def test_looking_for_growth_imports_nothing():
-    """`numpy.median` did: `numpy.ma`, 6,000 blocks when the first points were looked at."""
+    """`numpy.median` imported `numpy.ma`: 6,000 blocks at the first look."""
     assert (0, "", "\n") == run(WITHOUT_GROWTH)

@@ -1,9 +1,10 @@
-"""app.watchdog: what grows with every request is found, and who holds it; what only seems to grow is not."""
+"""app.watchdog: memory that grows with every request is found and attributed; apparent growth is not."""
 
 import gc
 import logging
 import os
 import random
+import re
 import threading
 import tracemalloc
 from collections import deque
@@ -31,7 +32,7 @@ class Worker:
 
     settings: WatchdogSettings = SETTINGS
     device_bytes: object = lambda: None
-    #: The last one; all of them would be a leak.
+    #: Only the last one: keeping all of them would be a leak.
     samples: deque = field(default_factory=lambda: deque(maxlen=1))
     alerts: list = field(default_factory=list)
     replaced: list = field(default_factory=list)
@@ -61,14 +62,14 @@ class Worker:
                 return
 
     def work(self):
-        """Do a little of what speaking does: take arrays of some length, and give them back."""
+        """Allocate arrays of random length and free them, as synthesis does."""
         samples = np.ones(self.random.randrange(10_000, 100_000), np.float32)
         assert [str(len(samples)) for _ in range(50)]
 
 
 @pytest.fixture(autouse=True)
 def frozen_heap():
-    """As in a worker: what was there before is none of the collector's business."""
+    """Freeze what exists, so that the garbage collector ignores it, as in a worker."""
     gc.collect()
     gc.freeze()
     yield
@@ -77,7 +78,7 @@ def frozen_heap():
 
 @pytest.fixture
 def held():
-    """Leaks, which are over when the test is."""
+    """Register leaks, which are freed at the end of the test."""
     made = []
     yield lambda leak: made.append(leak) or leak
     for leak in made:
@@ -95,7 +96,7 @@ SIZES = [KIB, 64 * KIB, MIB]
 
 @pytest.mark.parametrize("size_bytes", SIZES)
 @pytest.mark.parametrize("make", [faults.PythonLeak, faults.BytesLeak, faults.NumpyLeak])
-def test_what_python_holds_is_found_with_the_line_that_took_it(make, size_bytes, held, caplog):
+def test_memory_held_by_python_is_reported_with_the_line_that_allocated_it(make, size_bytes, held, caplog):
     worker = Worker()
     worker.serve(500, held(make(size_bytes)).serve)
 
@@ -106,7 +107,7 @@ def test_what_python_holds_is_found_with_the_line_that_took_it(make, size_bytes,
 
 
 @pytest.mark.parametrize("size_bytes", SIZES)
-def test_tensors_are_found_by_their_shape(size_bytes, held, caplog):
+def test_tensors_are_reported_by_shape(size_bytes, held, caplog):
     worker = Worker()
     worker.serve(500, held(faults.TensorLeak(size_bytes)).serve)
 
@@ -117,7 +118,7 @@ def test_tensors_are_found_by_their_shape(size_bytes, held, caplog):
 
 
 @pytest.mark.parametrize("size_bytes", SIZES)
-def test_memory_that_no_python_object_knows_is_native(size_bytes, held, caplog):
+def test_memory_without_a_python_object_is_native(size_bytes, held, caplog):
     worker = Worker()
     worker.serve(500, held(faults.HeapLeak(size_bytes)).serve)
 
@@ -128,16 +129,16 @@ def test_memory_that_no_python_object_knows_is_native(size_bytes, held, caplog):
     assert size_bytes <= line["bytes_per_request_high"] < 2 * size_bytes
 
 
-def test_descriptors_are_found_by_what_they_are(held, caplog):
+def test_descriptors_are_reported_by_path(held, caplog):
     worker = Worker()
     worker.serve(500, held(faults.DescriptorLeak()).serve)
 
     line = alert(caplog)
     assert ("descriptors", 1.0) == (line["kind"], line["descriptors_per_request"])
-    assert faults.__file__ in line["descriptor_kinds"]
+    assert re.sub(r"\d+", "N", faults.__file__) in line["descriptor_kinds"]
 
 
-def test_threads_are_found_by_their_name(held, caplog):
+def test_threads_are_reported_by_name(held, caplog):
     worker = Worker()
     worker.serve(500, held(faults.ThreadLeak()).serve)
 
@@ -146,7 +147,7 @@ def test_threads_are_found_by_their_name(held, caplog):
     assert line["thread_names"].startswith("Thread-N (forgotten) +")
 
 
-def test_memory_of_the_device_is_told_apart(held, caplog):
+def test_memory_of_the_device_is_a_kind_of_its_own(held, caplog):
     worker = Worker(device_bytes=lambda: 10**9 + 4096 * worker.served)
     worker.serve(500)
 
@@ -154,7 +155,7 @@ def test_memory_of_the_device_is_told_apart(held, caplog):
     assert ("device", 4096.0) == (line["kind"], line["bytes_per_request"])
 
 
-def test_a_leak_that_begins_late_is_found_as_soon(held):
+def test_a_leak_that_starts_late_is_found_as_soon(held):
     worker = Worker()
     worker.serve(2000)
     worker.serve(500, held(faults.HeapLeak(KIB)).serve)
@@ -170,7 +171,7 @@ NO_LEAKS = [
 
 
 @pytest.mark.parametrize("make", NO_LEAKS)
-def test_what_only_seems_to_grow_is_no_leak(make, held, caplog):
+def test_apparent_growth_is_not_a_leak(make, held, caplog):
     worker = Worker()
     worker.serve(10_000, held(make()).serve)
 
@@ -178,7 +179,7 @@ def test_what_only_seems_to_grow_is_no_leak(make, held, caplog):
     assert not caplog.records
 
 
-def test_slow_growth_of_the_device_is_found_as_the_article_does(caplog):
+def test_slow_growth_of_the_device_is_found_by_the_rule_of_sustained_growth(caplog):
     settings = replace(SETTINGS, every=100, leak_bytes=MIB)
     worker = Worker(settings, device_bytes=lambda: 10**6 + 600 * worker.served)
     worker.serve(1000)
@@ -187,15 +188,15 @@ def test_slow_growth_of_the_device_is_found_as_the_article_does(caplog):
     assert ("device", 600.0) == (line["kind"], line["bytes_per_request"])
 
 
-def test_slow_growth_of_the_device_is_found_whatever_window_of_tracing_is_open(caplog):
-    """So often that a window is open whenever the device is sampled."""
+def test_slow_growth_of_the_device_is_found_while_a_tracing_window_is_open(caplog):
+    """The windows are so frequent that one is open whenever the device is sampled."""
     worker = Worker(replace(SETTINGS, every=10, leak_bytes=MIB), device_bytes=lambda: 10**6 + 6000 * worker.served)
     worker.serve(1000)
 
     assert "device" == alert(caplog)["kind"]
 
 
-def test_voices_that_begin_to_speak_on_the_device_one_after_the_other_are_no_growth():
+def test_voices_that_start_to_use_the_device_in_turn_are_not_growth():
     settings = replace(SETTINGS, every=100, leak_bytes=MIB)
     worker = Worker(settings, device_bytes=lambda: 10**6 * (1 + worker.served // 100))
     for voice in range(8):
@@ -205,7 +206,7 @@ def test_voices_that_begin_to_speak_on_the_device_one_after_the_other_are_no_gro
     assert [] == worker.alerts
 
 
-def test_slow_growth_of_what_is_traced_is_found_as_the_article_does(held, caplog):
+def test_slow_growth_of_traced_memory_is_found_by_the_rule_of_sustained_growth(held, caplog):
     tracemalloc.start()
     try:
         worker = Worker(replace(SETTINGS, trace=True, every=100, growth=0.001, leak_bytes=MIB))
@@ -216,8 +217,8 @@ def test_slow_growth_of_what_is_traced_is_found_as_the_article_does(held, caplog
         tracemalloc.stop()
 
 
-def test_windows_of_tracing_find_a_leak_of_python_by_the_articles_rule_alone(held, caplog):
-    """No slope can be an alert here: it would have to be over 1 MiB a request."""
+def test_tracing_windows_alone_find_a_python_leak(held, caplog):
+    """No slope can raise an alert here: it would have to be above 1 MiB per request."""
     worker = Worker(replace(SETTINGS, leak_bytes=MIB))
     worker.serve(10_000, held(faults.PythonLeak(KIB)).serve)
 
@@ -227,7 +228,7 @@ def test_windows_of_tracing_find_a_leak_of_python_by_the_articles_rule_alone(hel
     assert line["lines"].startswith("ops/benchmarks/faults.py:")
 
 
-def test_windows_of_tracing_are_a_small_part_of_all_requests():
+def test_tracing_windows_cover_a_small_part_of_all_requests():
     worker, traced = Worker(), 0
     for _ in range(3000):
         worker.serve(1)
@@ -237,7 +238,7 @@ def test_windows_of_tracing_are_a_small_part_of_all_requests():
     assert worker.samples[-1].traced_bytes
 
 
-def test_with_tracing_always_on_a_leak_is_found_and_tracing_goes_on(held, caplog):
+def test_with_tracing_always_on_a_leak_is_found_and_tracing_stays_on(held, caplog):
     tracemalloc.start()
     try:
         worker = Worker(replace(SETTINGS, trace=True))
@@ -249,13 +250,13 @@ def test_with_tracing_always_on_a_leak_is_found_and_tracing_goes_on(held, caplog
         tracemalloc.stop()
 
 
-def test_tracing_ends_with_the_suspicion(held):
+def test_tracing_ends_after_the_alert(held):
     Worker().serve(500, held(faults.NumpyLeak(64 * KIB)).serve)
 
     assert not tracemalloc.is_tracing()
 
 
-def test_a_leak_that_goes_on_is_said_again_ever_more_seldom(held):
+def test_a_continuing_leak_is_reported_at_growing_intervals(held):
     worker = Worker()
     worker.serve(4000, held(faults.HeapLeak(KIB)).serve, until_alert=False)
 
@@ -264,7 +265,7 @@ def test_a_leak_that_goes_on_is_said_again_ever_more_seldom(held):
     assert all(later >= 2 * earlier for earlier, later in pairwise(found_at))
 
 
-def test_a_worker_that_leaks_waits_for_its_turn_to_be_replaced(held):
+def test_a_leaking_worker_waits_for_its_turn_to_be_replaced(held):
     worker = Worker(replace(SETTINGS, action="replace"), may_be_replaced=False)
     worker.serve(500, held(faults.HeapLeak(KIB)).serve)
     worker.serve(20, until_alert=False)
@@ -276,7 +277,7 @@ def test_a_worker_that_leaks_waits_for_its_turn_to_be_replaced(held):
     assert 1 == len(worker.replaced)
 
 
-def test_where_an_alert_is_to_trim_free_memory_goes_back_to_the_system(held):
+def test_the_trim_action_returns_free_memory_to_the_system(held):
     freed_mib = {}
     for action in ("log", "trim"):
         worker = Worker(replace(SETTINGS, action=action))
@@ -292,7 +293,7 @@ def test_where_an_alert_is_to_trim_free_memory_goes_back_to_the_system(held):
 
 
 @pytest.mark.parametrize("action", ["log", "trim"])
-def test_a_worker_is_replaced_only_where_that_is_asked_for(action, held):
+def test_a_worker_is_replaced_only_if_the_action_is_replace(action, held):
     worker = Worker(replace(SETTINGS, action=action))
     worker.serve(500, held(faults.HeapLeak(KIB)).serve)
 
@@ -300,7 +301,7 @@ def test_a_worker_is_replaced_only_where_that_is_asked_for(action, held):
     assert [] == worker.replaced
 
 
-def test_every_sample_says_what_the_process_holds():
+def test_every_sample_has_the_memory_of_the_process():
     worker = Worker()
     worker.serve(STRIDE)
     (sample,) = worker.samples
@@ -315,7 +316,7 @@ def test_every_sample_says_what_the_process_holds():
     assert (None, None) == (sample.device_bytes, sample.traced_bytes)
 
 
-def test_the_thread_takes_a_sample_at_once_and_after_work_and_ends_when_it_is_told_to():
+def test_the_thread_samples_at_once_and_after_work_and_ends_when_stopped():
     samples, came = [], threading.Semaphore(0)
     watchdog = Watchdog(
         SETTINGS, lambda sample: (samples.append(sample), came.release()), lambda kind: None, lambda: True, lambda: None
@@ -330,7 +331,7 @@ def test_the_thread_takes_a_sample_at_once_and_after_work_and_ends_when_it_is_to
     assert "watchdog" not in [thread.name for thread in threading.enumerate()]
 
 
-def test_a_look_that_fails_is_said_and_the_next_one_is_taken(monkeypatch, caplog):
+def test_a_failed_look_is_logged_and_the_next_one_is_taken(monkeypatch, caplog):
     monkeypatch.setattr(app.watchdog.watchdog, "_FAILED_S", 0.0)
     came, failed, failures = threading.Semaphore(0), threading.Event(), iter([None, OSError("no descriptor is left")])
 
@@ -353,7 +354,7 @@ def test_a_look_that_fails_is_said_and_the_next_one_is_taken(monkeypatch, caplog
     assert "no descriptor is left" in str(record.exc_info[1])
 
 
-def test_a_watchdog_that_fails_says_so_and_harms_nothing(caplog):
+def test_a_failing_watchdog_is_logged_and_does_no_harm(caplog):
     def note(sample):
         raise OSError("the board is gone")
 

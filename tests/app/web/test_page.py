@@ -1,4 +1,4 @@
-"""The files of the page: content types, security headers, caching, and references only among themselves."""
+"""The files of the page: content types, security headers, caching, and references among themselves only."""
 
 import re
 
@@ -65,7 +65,7 @@ def test_every_reference_is_to_a_file_of_the_page(name):
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text)
 
 
-def test_no_script_or_style_is_inline():
+def test_scripts_and_styles_are_never_inline():
     text = (FOLDER / "index.html").read_text()
 
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", text)

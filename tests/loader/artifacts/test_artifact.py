@@ -1,4 +1,4 @@
-"""loader.artifacts.artifact: only sealed bytes are used; weights are mapped, shared and read-only."""
+"""loader.artifacts.artifact: only sealed bytes are opened; weights are mapped shared and read-only."""
 
 import hashlib
 import importlib.metadata
@@ -39,7 +39,7 @@ NETWORK = {"vits": {"samples_per_frame": 256}}
 
 @pytest.fixture
 def directory(tmp_path):
-    """A sealed artifact whose files are opaque: opening must not look into them."""
+    """A sealed artifact whose files have no meaning: opening must not parse them."""
     directory = tmp_path / "artifact"
     directory.mkdir()
     for name, content in FILES.items():
@@ -49,7 +49,7 @@ def directory(tmp_path):
 
 
 def here(engine):
-    """What this machine is, as far as these artifacts are concerned."""
+    """The platform of these artifacts, in place of this machine's."""
     assert "onnx" == engine
     return HERE
 
@@ -60,7 +60,7 @@ def rewrite(path, content):
 
 
 def reseal(directory, change):
-    """Change the manifest and seal it again."""
+    """Change the manifest and seal the artifact again."""
     document = json.loads((directory / MANIFEST).read_bytes())
     del document["seal"]
     change(document)
@@ -70,7 +70,7 @@ def reseal(directory, change):
 
 
 @pytest.mark.parametrize("map_files", [True, False])
-def test_what_was_sealed_opens(directory, map_files):
+def test_a_sealed_artifact_opens(directory, map_files):
     artifact = open_artifact(directory, map_files, here)
 
     assert FILES == {name: bytes(content) for name, content in artifact.buffers.items()}
@@ -79,7 +79,7 @@ def test_what_was_sealed_opens(directory, map_files):
     assert map_files == isinstance(artifact.buffers["decode.bin"], mmap.mmap)
 
 
-def test_every_byte_that_is_hashed_is_reported_block_by_block(embedded_artifact):
+def test_hashed_bytes_are_reported_block_by_block(embedded_artifact):
     sizes: list[int] = []
     artifact = open_artifact(embedded_artifact, hashed=sizes.append)
 
@@ -91,7 +91,7 @@ def test_sealed_files_are_not_writable(directory):
     assert {0o444} == {path.stat().st_mode & 0o777 for path in directory.iterdir()}
 
 
-def test_a_folder_without_a_manifest_is_no_artifact(directory, tmp_path):
+def test_a_folder_without_a_manifest_is_not_an_artifact(directory, tmp_path):
     assert is_artifact(directory)
     assert not is_artifact(tmp_path)
     with pytest.raises(ArtifactError, match="cannot be read .FileNotFoundError"):
@@ -117,7 +117,7 @@ def test_one_flipped_bit_is_refused(directory, name, position, map_files):
 @pytest.mark.parametrize("name, content", [
     ("decode.bin", FILES["decode.bin"][:-1]), ("decode.bin", b""), ("decode.onnx", b"a graph!"), ("empty.bin", b"\0"),
 ])  # fmt: skip
-def test_another_size_is_refused(directory, name, content):
+def test_a_changed_size_is_refused(directory, name, content):
     rewrite(directory / name, content)
 
     with pytest.raises(IntegrityError) as caught:
@@ -156,7 +156,7 @@ def test_a_manifest_with_any_byte_changed_is_refused(directory):
             assert MANIFEST in str(error)
         else:
             document = json.loads(changed)
-            assert json.loads(sound) == document, f"byte {position} went unnoticed"
+            assert json.loads(sound) == document, f"a change of byte {position} was accepted"
 
 
 def test_a_truncated_manifest_is_refused(directory):
@@ -168,7 +168,7 @@ def test_a_truncated_manifest_is_refused(directory):
 
 
 @pytest.mark.parametrize("content", [b"[]", b"5", b"null", b'{"seal": ""}', b"\xff", b"[" * 10_000, b"9" * 5000])
-def test_a_manifest_that_is_something_else_is_refused(directory, content):
+def test_an_invalid_manifest_is_refused(directory, content):
     rewrite(directory / MANIFEST, content)
 
     with pytest.raises(IntegrityError, match="expected a sealed manifest, found another content"):
@@ -183,17 +183,17 @@ def test_another_format_is_refused(directory):
 
 
 @pytest.mark.parametrize(
-    "other, said",
+    "other, named",
     [
         (Platform("onnxruntime 1.33.0", HERE.cpu_level), "onnxruntime 1.33.0"),
         (Platform(HERE.runtime, "x86-64-v4"), "x86-64-v4"),
     ],
 )
-def test_another_platform_is_refused(directory, other, said):
+def test_another_platform_is_refused(directory, other, named):
     with pytest.raises(ArtifactError) as caught:
         open_artifact(directory, platform_of=lambda engine: other)
 
-    for each in (str(directory), "onnxruntime 1.32.0 on x86-64-v3", said, "bake the voice again"):
+    for each in (str(directory), "onnxruntime 1.32.0 on x86-64-v3", named, "bake the voice again"):
         assert each in str(caught.value)
 
 
@@ -213,7 +213,7 @@ def test_another_platform_is_refused(directory, other, said):
         lambda document: document["files"].update({"../artifact/decode.bin": document["files"]["decode.bin"]}),
     ],
 )
-def test_a_manifest_that_is_sealed_but_makes_no_sense_is_refused(directory, change):
+def test_a_sealed_manifest_with_invalid_content_is_refused(directory, change):
     reseal(directory, change)
 
     with pytest.raises(ArtifactError, match=MANIFEST):
@@ -221,7 +221,7 @@ def test_a_manifest_that_is_sealed_but_makes_no_sense_is_refused(directory, chan
 
 
 @pytest.mark.parametrize("part", ["engine", "source", "runtime", "cpu_level"])
-def test_the_key_depends_on_everything_that_shapes_the_files(part):
+def test_the_key_depends_on_everything_that_determines_the_files(part):
     source, platform = {"hashes": {"model_file.pth": "0"}}, HERE
     other = {
         "engine": ("pytorch", source, HERE),
@@ -234,7 +234,7 @@ def test_the_key_depends_on_everything_that_shapes_the_files(part):
     assert artifact_key("onnx", source, platform) != artifact_key(*other)
 
 
-def test_only_the_graphs_are_tied_to_a_processor_and_to_one_version_of_their_runtime():
+def test_only_graphs_depend_on_the_processor_and_the_version_of_onnxruntime():
     platforms = {engine: this_platform(engine) for engine in ENGINES}
 
     assert f"onnxruntime {importlib.metadata.version('onnxruntime')}" == platforms["onnx"].runtime
@@ -244,7 +244,7 @@ def test_only_the_graphs_are_tied_to_a_processor_and_to_one_version_of_their_run
     assert cpu.feature_level() == platforms["onnx"].cpu_level != "any"
 
 
-def test_naming_this_platform_imports_no_library():
+def test_the_platform_is_determined_without_importing_a_library():
     assert [] == answer_of("""
         import json, sys
         from loader.artifacts.artifact import ENGINES, this_platform
@@ -253,15 +253,15 @@ def test_naming_this_platform_imports_no_library():
         """)
 
 
-def test_a_voice_whose_engine_reads_text_its_own_way_has_no_text_facts(tmp_path):
+def test_a_voice_whose_engine_reads_text_itself_has_no_text_facts(tmp_path):
     platform = Platform("coqui-tts 0.28.0", "any")
     write_manifest(tmp_path, Manifest("0" * 32, "coqui", "fp32", platform, {}, VOICE, None, {}))
 
     assert open_artifact(tmp_path, platform_of=lambda engine: platform).manifest.text is None
 
 
-def test_a_mapped_file_costs_nothing_until_it_is_read(embedded_artifact):
-    """Every byte was hashed by then; the pages went back to the system."""
+def test_a_mapped_file_uses_no_memory_until_it_is_read(embedded_artifact):
+    """Every byte has been hashed by then; the pages were returned to the system."""
     resident_kib, size_bytes = answer_of("""
         import json, sys
         from pathlib import Path
@@ -306,8 +306,8 @@ def test_a_write_to_the_mapping_fails(directory):
         memoryview(weights)[0] = 0
 
 
-def test_a_stray_native_write_ends_the_process_and_leaves_the_file(directory):
-    """What no Python object forbids, the kernel does."""
+def test_a_native_write_ends_the_process_and_leaves_the_file_unchanged(directory):
+    """Python objects refuse writes themselves; native code is stopped by the kernel."""
     done = run_program("""
         import ctypes, sys
         from pathlib import Path
@@ -326,11 +326,11 @@ def test_a_stray_native_write_ends_the_process_and_leaves_the_file(directory):
 
 @pytest.fixture
 def copied(embedded_artifact, tmp_path):
-    """The embedded voice's artifact, to be spoilt."""
+    """A copy of the embedded voice's artifact, to be damaged."""
     return Path(shutil.copytree(embedded_artifact, tmp_path / "copied"))
 
 
-def test_a_tampered_weight_file_of_a_real_voice_is_refused_before_anything_is_parsed(copied):
+def test_a_damaged_weight_file_of_a_real_voice_is_refused_before_anything_is_parsed(copied):
     for path in sorted(copied.iterdir()):
         if path.name == MANIFEST:
             continue
@@ -351,7 +351,7 @@ def test_a_tampered_weight_file_of_a_real_voice_is_refused_before_anything_is_pa
     open_artifact(copied)
 
 
-def test_a_process_that_refuses_an_artifact_has_not_even_imported_the_runtime(copied):
+def test_a_damaged_artifact_is_refused_before_onnxruntime_is_imported(copied):
     rewrite(copied / "flow.bin", (copied / "flow.bin").read_bytes()[:-1] + b"\x55")
     configuration = copied.parent / "tts_config.yaml"
     configuration.write_text(f"model_path: {copied}\n")
@@ -372,7 +372,7 @@ def test_a_process_that_refuses_an_artifact_has_not_even_imported_the_runtime(co
     assert [] == loaded
 
 
-def test_the_health_command_names_the_tampered_file_and_exits_with_65(copied, tmp_path):
+def test_the_health_command_names_the_damaged_file_and_exits_with_65(copied, tmp_path):
     rewrite(copied / "encode.bin", (copied / "encode.bin").read_bytes()[:-1] + b"\x55")
     (tmp_path / "tts_config.yaml").write_text(f"model_path: {copied}\n")
 
@@ -386,7 +386,7 @@ def test_the_health_command_names_the_tampered_file_and_exits_with_65(copied, tm
     assert "Traceback" not in done.stderr
 
 
-def test_a_system_without_open_files_is_not_taken_for_a_damaged_artifact(embedded_artifact):
+def test_a_lack_of_descriptors_is_not_reported_as_a_damaged_artifact(embedded_artifact):
     status, message = answer_of("""
         import json, resource, sys
         from pathlib import Path

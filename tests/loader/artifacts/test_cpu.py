@@ -24,10 +24,10 @@ def level(tmp_path):
 @pytest.mark.parametrize("flags, expected", [
     (V4, "x86-64-v4"), (V3, "x86-64-v3"), ("fpu sse4_2", "x86-64-v2"), ("", "x86-64-v2"),
     (V4.replace(" avx512vl", ""), "x86-64-v3"), (V3.replace(" fma", ""), "x86-64-v2"),
-    # Names that only begin alike are other features.
+    # Flags that only start with the name of a feature are other features.
     (V3.replace(" avx2", " avx2x"), "x86-64-v2"),
 ])  # fmt: skip
-def test_the_level_is_the_highest_whose_every_feature_is_there(level, flags, expected):
+def test_the_level_is_the_highest_with_all_features(level, flags, expected):
     assert expected == level(flags)
 
 
@@ -37,7 +37,7 @@ def test_a_machine_without_flags_has_the_lowest_level(tmp_path):
     assert "x86-64-v2" == feature_level(tmp_path / "cpuinfo", "x86_64")
 
 
-def test_another_architecture_is_its_own_level(level):
+def test_another_architecture_is_a_level_of_its_own(level):
     assert "aarch64" == level(V4, machine="aarch64")
 
 

@@ -9,7 +9,7 @@ from loader.artifacts.fs import exclusive, flush_tree, write_aside
 from tests.loader.children import answer_of, run_program
 
 
-def test_content_is_replaced_and_nothing_else_left(tmp_path):
+def test_a_write_replaces_the_content_and_leaves_no_other_file(tmp_path):
     for content in (b"first", b"", b"third"):
         write_aside(tmp_path / "file", content)
 
@@ -27,7 +27,7 @@ def test_a_write_that_fails_keeps_the_old_content(tmp_path):
     assert ["file"] == os.listdir(tmp_path)
 
 
-def test_a_file_larger_than_allowed_keeps_the_old_content(tmp_path):
+def test_a_file_above_the_limit_keeps_the_old_content(tmp_path):
     write_aside(tmp_path / "file", b"old")
 
     names = answer_of("""
@@ -46,8 +46,8 @@ def test_a_file_larger_than_allowed_keeps_the_old_content(tmp_path):
     assert b"old" == (tmp_path / "file").read_bytes()
 
 
-def test_a_reader_never_sees_half_of_a_file(tmp_path):
-    """Two writers of two contents, read all the while."""
+def test_a_reader_never_sees_a_partial_file(tmp_path):
+    """Two processes write two contents while this one reads."""
     sizes = answer_of("""
         import json, os, sys
         from pathlib import Path
@@ -84,8 +84,8 @@ def test_a_tree_with_unwritable_files_can_be_flushed(tmp_path):
     flush_tree(tmp_path)
 
 
-def test_a_lock_is_held_by_one_and_freed_by_death(tmp_path):
-    """Four children count in turns; each leaves by another door, one of them by kill -9 within the lock."""
+def test_a_lock_is_exclusive_and_freed_by_death(tmp_path):
+    """Four children increment a counter in turn; each exits in another way, one by kill -9 while it holds the lock."""
     done = run_program("""
         import json, os, signal, sys
         from pathlib import Path

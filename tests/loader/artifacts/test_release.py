@@ -1,4 +1,4 @@
-"""loader.artifacts.release: a model directory is read only if it matches its hashes."""
+"""loader.artifacts.release: a model directory is opened only if it matches its hashes."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ CHECKPOINT, CONFIG = b"weights " * 1000, b'{"model": "vits"}'
 
 @pytest.fixture
 def directory(tmp_path):
-    """A sealed release whose files are opaque: this module must not look into them."""
+    """A sealed release whose files have no meaning: this module must not parse them."""
     directory = tmp_path / "voice"
     directory.mkdir()
     (directory / "model_file.pth").write_bytes(CHECKPOINT)
@@ -27,19 +27,19 @@ def directory(tmp_path):
 
 
 @pytest.fixture
-def refused(directory):
-    """Return the error that opening `directory` ends with, which must name `path`."""
+def error_of(directory):
+    """Return the error of opening `directory`, which must name the file."""
 
-    def refused(name, kind=IntegrityError, **options):
+    def error_of(name, kind=IntegrityError, **options):
         with pytest.raises(kind) as caught:
             open_release(directory, **options)
         assert str(directory / name) in str(caught.value)
         return caught.value
 
-    return refused
+    return error_of
 
 
-def test_a_sound_release_opens(directory):
+def test_an_intact_release_opens(directory):
     release = open_release(directory, "1.2")
 
     assert "1.2" == release.version
@@ -47,7 +47,7 @@ def test_a_sound_release_opens(directory):
     assert hashlib.sha256(CONFIG).hexdigest() == release.hashes["config.json"]
 
 
-def test_what_sha256sum_writes_is_understood(directory):
+def test_the_output_of_sha256sum_is_accepted(directory):
     digests = {name: sha256_of(directory / name) for name in ("config.json", "model_file.pth")}
     for form in ("{1}  {0}", "{1} *{0}", "{1}  ./{0}", "\n{1}  {0}\n", "{1}\t{0}", "{1}  {0}\r"):
         lines = [form.format(name, digest) for name, digest in digests.items()]
@@ -57,13 +57,13 @@ def test_what_sha256sum_writes_is_understood(directory):
 
 
 @pytest.mark.parametrize("name", ["config.json", "model_file.pth"])
-def test_a_changed_file_is_named_with_what_was_expected_and_found(directory, refused, name):
+def test_a_changed_file_is_named_with_expected_and_found_hash(directory, error_of, name):
     content = bytearray((directory / name).read_bytes())
     expected = hashlib.sha256(content).hexdigest()
     content[-1] ^= 1
     (directory / name).write_bytes(content)
 
-    error = refused(name)
+    error = error_of(name)
 
     assert directory / name == error.path
     assert f"sha256 {expected}" == error.expected
@@ -72,13 +72,13 @@ def test_a_changed_file_is_named_with_what_was_expected_and_found(directory, ref
 
 
 @pytest.mark.parametrize("content", [b"", CHECKPOINT[:-1], CHECKPOINT + b"\0"])
-def test_a_truncated_empty_or_grown_checkpoint_is_refused(directory, refused, content):
+def test_a_truncated_empty_or_grown_checkpoint_is_refused(directory, error_of, content):
     (directory / "model_file.pth").write_bytes(content)
 
-    assert f"{len(content)} bytes" in refused("model_file.pth").found
+    assert f"{len(content)} bytes" in error_of("model_file.pth").found
 
 
-def test_every_byte_that_is_hashed_is_reported(directory):
+def test_hashed_bytes_are_reported(directory):
     sizes: list[int] = []
     release = open_release(directory, hashed=sizes.append)
 
@@ -86,36 +86,36 @@ def test_every_byte_that_is_hashed_is_reported(directory):
 
 
 @pytest.mark.parametrize("name", ["config.json", "model_file.pth", "version.txt", "hash.sha256"])
-def test_a_missing_file_is_refused(directory, refused, name):
+def test_a_missing_file_is_refused(directory, error_of, name):
     (directory / name).unlink()
 
-    assert "FileNotFoundError" in refused(name).found
+    assert "FileNotFoundError" in error_of(name).found
 
 
 @pytest.mark.parametrize("name", ["config.json", "model_file.pth", "version.txt", "hash.sha256"])
-def test_a_directory_in_place_of_a_file_is_refused(directory, refused, name):
+def test_a_directory_in_place_of_a_file_is_refused(directory, error_of, name):
     (directory / name).unlink()
     (directory / name).mkdir()
 
-    assert "IsADirectoryError" in refused(name).found
+    assert "IsADirectoryError" in error_of(name).found
 
 
-def test_a_link_to_nowhere_is_refused(directory, refused):
+def test_a_dangling_link_is_refused(directory, error_of):
     (directory / "model_file.pth").unlink()
     (directory / "model_file.pth").symlink_to("absent")
 
-    assert "FileNotFoundError" in refused("model_file.pth").found
+    assert "FileNotFoundError" in error_of("model_file.pth").found
 
 
 @pytest.mark.parametrize("content", ["", "\n", "1\n2\n"])
-def test_a_version_is_one_line(directory, refused, content):
+def test_a_version_of_several_lines_or_none_is_refused(directory, error_of, content):
     (directory / "version.txt").write_text(content)
 
-    assert "one line of text" == refused("version.txt").expected
+    assert "one line of text" == error_of("version.txt").expected
 
 
-def test_another_version_than_configured_is_refused(refused):
-    error = refused("version.txt", expected_version="1.3")
+def test_another_version_than_configured_is_refused(error_of):
+    error = error_of("version.txt", expected_version="1.3")
 
     assert ("version 1.3", "version 1.2") == (error.expected, error.found)
 
@@ -124,50 +124,50 @@ def test_another_version_than_configured_is_refused(refused):
     "name",
     ["../voice/model_file.pth", "/etc/passwd", "sub/model_file.pth", "..", ".", "", "a\\b", "model\0.pth", "a\x1bb"],
 )
-def test_a_name_that_is_not_of_this_folder_is_refused(directory, refused, name):
+def test_a_name_outside_the_folder_is_refused(directory, error_of, name):
     listed = (directory / "hash.sha256").read_text()
     (directory / "hash.sha256").write_text(listed + f"{sha256_of(directory / 'model_file.pth')}  {name}\n")
 
-    assert "<sha256>  <file name>" == refused("hash.sha256").expected
+    assert "<sha256>  <file name>" == error_of("hash.sha256").expected
 
 
 @pytest.mark.parametrize(
     "line", ["hello", "abc  model_file.pth", "g" * 64 + "  model_file.pth", "0" * 64, "0" * 63 + "  model_file.pth"]
 )
-def test_a_line_that_is_no_hash_is_refused(directory, refused, line):
+def test_an_invalid_line_of_the_hash_list_is_refused(directory, error_of, line):
     (directory / "hash.sha256").write_text(line)
 
-    assert repr(line)[:40] in refused("hash.sha256").found
+    assert repr(line)[:40] in error_of("hash.sha256").found
 
 
-def test_hashes_that_are_no_text_are_refused(directory, refused):
+def test_a_binary_hash_list_is_refused(directory, error_of):
     (directory / "hash.sha256").write_bytes(b"\xff" * 80)
 
-    assert "UnicodeDecodeError" == refused("hash.sha256").found
+    assert "UnicodeDecodeError" == error_of("hash.sha256").found
 
 
-def test_an_empty_list_of_hashes_is_refused_with_the_command_that_makes_one(directory, refused):
+def test_an_empty_hash_list_is_refused_with_the_command_that_makes_one(directory, error_of):
     (directory / "hash.sha256").write_text("")
 
-    assert "sha256sum *" in str(refused("hash.sha256", kind=ModelNotFoundError))
+    assert "sha256sum *" in str(error_of("hash.sha256", kind=ModelNotFoundError))
 
 
 @pytest.mark.parametrize("unlisted, kind", [("config.json", IntegrityError), ("model_file.pth", ModelNotFoundError)])
-def test_a_file_that_is_not_listed_is_not_used(directory, refused, unlisted, kind):
+def test_a_model_file_that_is_not_listed_is_refused(directory, error_of, unlisted, kind):
     lines = (directory / "hash.sha256").read_text().splitlines()
     (directory / "hash.sha256").write_text("\n".join(line for line in lines if unlisted not in line))
 
-    refused("hash.sha256", kind=kind)
+    error_of("hash.sha256", kind=kind)
 
 
-def test_a_directory_that_is_not_there_is_refused(tmp_path):
+def test_a_missing_directory_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     for name in ("absent", "file"):
         with pytest.raises(ModelNotFoundError, match="no such model directory; check model_path"):
             open_release(tmp_path / name)
 
 
-def test_a_checkpoint_may_have_coquis_other_names(directory):
+def test_the_checkpoint_can_have_any_of_coquis_names(directory):
     for name in ("best_model.pth", "checkpoint_1000.pth"):
         shutil.copyfile(directory / "model_file.pth", directory / name)
         seal_release(directory, "1", ["config.json", name])
@@ -190,7 +190,7 @@ def forge_hash_of_content(memory: Path, path: Path) -> None:
 
 
 def test_an_unchanged_file_is_not_hashed_again(directory, memory):
-    """Proven by a file whose bytes are wrong, which only a memory that claims to know it lets pass."""
+    """The file has wrong bytes, so that it opens only if the memory is used."""
     open_release(directory, memory=memory)
     (directory / "model_file.pth").write_bytes(b"X" * len(CHECKPOINT))
     forge_hash_of_content(memory, directory / "model_file.pth")
@@ -201,7 +201,7 @@ def test_an_unchanged_file_is_not_hashed_again(directory, memory):
         open_release(directory)
 
 
-def test_a_file_changed_in_place_is_noticed_though_size_and_time_are_the_same(directory, memory, refused):
+def test_a_file_changed_in_place_is_detected_though_size_and_time_are_the_same(directory, memory, error_of):
     path = directory / "model_file.pth"
     open_release(directory, memory=memory)
     before = after = path.stat()
@@ -211,10 +211,10 @@ def test_a_file_changed_in_place_is_noticed_though_size_and_time_are_the_same(di
         after = path.stat()
 
     assert (before.st_size, before.st_mtime_ns, before.st_ino) == (after.st_size, after.st_mtime_ns, after.st_ino)
-    refused("model_file.pth", memory=memory)
+    error_of("model_file.pth", memory=memory)
 
 
-def test_a_file_replaced_by_another_of_the_same_size_and_time_is_noticed(directory, memory, refused):
+def test_a_file_replaced_by_another_of_the_same_size_and_time_is_detected(directory, memory, error_of):
     path = directory / "model_file.pth"
     open_release(directory, memory=memory)
     before = path.stat()
@@ -222,25 +222,25 @@ def test_a_file_replaced_by_another_of_the_same_size_and_time_is_noticed(directo
     os.utime(directory / "other", ns=(before.st_atime_ns, before.st_mtime_ns))
     (directory / "other").rename(path)
 
-    refused("model_file.pth", memory=memory)
+    error_of("model_file.pth", memory=memory)
 
 
-def test_a_new_hash_in_the_list_is_checked_though_the_file_is_known(directory, memory, refused):
+def test_a_new_hash_in_the_list_is_checked_though_the_file_is_known(directory, memory, error_of):
     open_release(directory, memory=memory)
     listed = (directory / "hash.sha256").read_text()
     (directory / "hash.sha256").write_text(listed.replace(sha256_of(directory / "model_file.pth"), "0" * 64))
 
-    assert f"sha256 {'0' * 64}" == refused("model_file.pth", memory=memory).expected
+    assert f"sha256 {'0' * 64}" == error_of("model_file.pth", memory=memory).expected
 
 
-def test_a_refused_file_is_not_remembered(directory, memory, refused):
+def test_a_refused_file_is_not_remembered(directory, memory, error_of):
     (directory / "model_file.pth").write_bytes(b"X" * len(CHECKPOINT))
     for _ in range(2):
-        refused("model_file.pth", memory=memory)
+        error_of("model_file.pth", memory=memory)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "5", "null", '["a"]', '{"a": 1}', "\udcff", "[" * 10_000])
-def test_a_memory_that_makes_no_sense_is_forgotten(directory, memory, content):
+def test_an_invalid_memory_is_discarded(directory, memory, content):
     memory.parent.mkdir()
     memory.write_text(content, errors="surrogateescape")
 
@@ -249,7 +249,7 @@ def test_a_memory_that_makes_no_sense_is_forgotten(directory, memory, content):
     assert str(directory / "model_file.pth") in json.loads(memory.read_text())
 
 
-def test_a_memory_that_cannot_be_kept_costs_time_only(directory, tmp_path):
+def test_a_memory_that_cannot_be_written_is_no_error(directory, tmp_path):
     (tmp_path / "file").write_text("")
     (tmp_path / "folder" / "verified.json").mkdir(parents=True)
 
@@ -257,8 +257,8 @@ def test_a_memory_that_cannot_be_kept_costs_time_only(directory, tmp_path):
         assert "1.2" == open_release(directory, memory=memory).version
 
 
-def test_every_refusal_is_an_error_of_the_loader(directory):
-    """One random byte changed anywhere in the two lists: refused, or of no consequence, and never another error."""
+def test_every_refusal_is_a_loader_error(directory):
+    """Change one byte anywhere in the two lists: the release opens, or a `LoaderError` names its directory."""
     for name in ("version.txt", "hash.sha256"):
         sound = (directory / name).read_bytes()
         for position in range(len(sound)):

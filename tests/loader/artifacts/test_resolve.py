@@ -17,7 +17,7 @@ from tests.loader.children import answer_of
 
 @pytest.fixture
 def configured(tmp_path):
-    """Settings of one voice with a cache of their own."""
+    """Return settings of one voice with their own cache."""
 
     def configured(model_path, extra=""):
         path = tmp_path / "tts_config.yaml"
@@ -27,7 +27,7 @@ def configured(tmp_path):
     return configured
 
 
-def test_an_artifact_is_taken_as_it_is(configured, embedded_artifact, tmp_path):
+def test_a_configured_artifact_is_returned_unchanged(configured, embedded_artifact, tmp_path):
     settings = configured(embedded_artifact)
 
     assert embedded_artifact == locate_artifact(settings.voices[0], settings)
@@ -41,15 +41,15 @@ def test_a_baked_voice_is_found_again_without_a_write(settings, embedded_artifac
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
-def test_the_artifact_of_a_release_is_named_by_all_that_shapes_it(embedded_release, embedded_artifact):
+def test_the_key_of_an_artifact_depends_on_all_facts_of_its_source(embedded_release, embedded_artifact):
     facts = source_facts(open_release(embedded_release))
 
     assert artifact_key("onnx", facts, this_platform("onnx")) == embedded_artifact.name
     assert artifact_key("onnx", {**facts, "coqui_tts": "0.0.1"}, this_platform("onnx")) != embedded_artifact.name
 
 
-def test_a_tampered_release_is_refused_though_its_artifact_is_there(embedded_release, embedded_artifact, tmp_path):
-    """A copy of the release and of the cache, so that only the release differs."""
+def test_a_damaged_release_is_refused_though_its_artifact_exists(embedded_release, embedded_artifact, tmp_path):
+    """With copies of the release and of the cache, so that only the release is changed."""
     copy = Path(shutil.copytree(embedded_release, tmp_path / "release"))
     path = tmp_path / "tts_config.yaml"
     path.write_text(f"model_path: {copy}\ncache_dir: {tmp_path / 'cache'}\n")
@@ -74,21 +74,21 @@ def test_another_version_than_configured_is_refused(configured, embedded_release
 
 
 @pytest.mark.parametrize("name", ["embedded/nobody", "embedded/", "embedded/../joe"])
-def test_the_embedded_voices_are_known_by_name(configured, name):
+def test_embedded_voices_are_known_by_name(configured, name):
     settings = configured(name)
 
     with pytest.raises(ModelNotFoundError, match="the only embedded voice is embedded/joe"):
         locate_artifact(settings.voices[0], settings)
 
 
-def test_a_directory_that_is_not_there_is_refused(configured, tmp_path):
+def test_a_missing_directory_is_refused(configured, tmp_path):
     settings = configured("absent")
 
     with pytest.raises(ModelNotFoundError, match="no such model directory; check model_path"):
         locate_artifact(settings.voices[0], settings)
 
 
-def test_opening_a_baked_voice_imports_nothing_that_bakes(settings, embedded_artifact):
+def test_opening_a_baked_voice_imports_no_module_of_the_bake(settings, embedded_artifact):
     loaded = answer_of("""
         import json, sys
         from loader.config.settings import load_settings
@@ -103,7 +103,7 @@ def test_opening_a_baked_voice_imports_nothing_that_bakes(settings, embedded_art
 
 @pytest.fixture
 def baked_for(monkeypatch, tiny_release, tmp_path, configured):
-    """Return the engine that a release of that family would be baked for; the bake itself writes a manifest and no more."""
+    """Return the engine that a release of that family would be baked for; the fake bake writes a manifest only."""
     engines = []
 
     def run_bake(command, source, folder, engine):
@@ -137,7 +137,7 @@ def test_vits_is_baked_for_the_engine_of_the_device_unless_one_is_named(baked_fo
 
 
 @pytest.mark.parametrize("extra", ["", "device: cuda", "engine: coqui"])
-def test_every_other_family_is_baked_for_coquis_own_classes(baked_for, extra):
+def test_other_families_are_baked_for_the_coqui_engine(baked_for, extra):
     assert "coqui" == baked_for({"model": "tacotron2"}, extra)
 
 
@@ -149,11 +149,11 @@ def test_an_engine_that_speaks_vits_only_is_refused_for_another_family(baked_for
     assert 69 == caught.value.exit_status
 
 
-def test_a_voices_own_engine_is_stronger_than_the_servers(tmp_path, tiny_release, monkeypatch):
-    asked = []
+def test_the_engine_of_a_voice_overrides_the_engine_of_the_server(tmp_path, tiny_release, monkeypatch):
+    baked_engines = []
 
     def run_bake(command, source, folder, engine):
-        asked.append(engine)
+        baked_engines.append(engine)
         (folder / "manifest.json").write_text("{}")
 
     monkeypatch.setattr(resolve, "run_bake", run_bake)
@@ -164,12 +164,12 @@ def test_a_voices_own_engine_is_stronger_than_the_servers(tmp_path, tiny_release
 
     directories = {locate_artifact(voice, settings) for voice in settings.voices}
 
-    assert ["pytorch", "onnx"] == asked
+    assert ["pytorch", "onnx"] == baked_engines
     assert 2 == len(directories)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "[" * 10_000, '{"a": ' + "9" * 5000 + "}"])
-def test_a_description_that_cannot_be_read_says_nothing(tmp_path, content):
+def test_an_unreadable_description_is_an_empty_one(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
 
     assert {} == read_json(tmp_path / "config.json")

@@ -11,7 +11,7 @@ from loader.artifacts.store import Store
 from loader.errors import StoreError
 from tests.loader.children import ROOT, run_program
 
-#: What a whole folder holds, the proof last.
+#: Content of a complete folder, the proof last.
 FILES = {f"{name}.bin": name.encode() * 3000 for name in "abcdef"} | {"proof": b"whole"}
 
 PUBLISH = """
@@ -50,7 +50,7 @@ def names_in(directory):
     return {path.name for path in directory.iterdir()}
 
 
-def test_what_was_published_is_found(store, tmp_path):
+def test_a_published_folder_is_found(store, tmp_path):
     assert store.find("key") is None
 
     published = store.publish("key", write_files)
@@ -59,11 +59,11 @@ def test_what_was_published_is_found(store, tmp_path):
     assert is_whole(published)
 
 
-def test_what_was_published_can_be_read_by_other_users(store):
+def test_a_published_folder_can_be_read_by_other_users(store):
     assert 0o755 == store.publish("key", write_files).stat().st_mode & 0o777
 
 
-def test_what_is_there_is_not_made_again(store):
+def test_an_existing_folder_is_not_made_again(store):
     store.publish("key", write_files)
 
     def refuse(folder):
@@ -72,14 +72,14 @@ def test_what_is_there_is_not_made_again(store):
     assert is_whole(store.publish("key", refuse))
 
 
-def test_anew_replaces_what_is_there(store):
+def test_anew_replaces_an_existing_folder(store):
     store.publish("key", lambda folder: (folder / "proof").write_bytes(b"old"))
     store.publish("key", write_files, anew=True)
 
     assert is_whole(store.find("key"))
 
 
-def test_an_error_while_it_is_made_leaves_nothing(store, tmp_path):
+def test_an_error_while_a_folder_is_made_leaves_nothing(store, tmp_path):
     def fail(folder):
         write_files(folder)
         raise RuntimeError("in the middle")
@@ -92,7 +92,7 @@ def test_an_error_while_it_is_made_leaves_nothing(store, tmp_path):
         assert {".key.lock"} == names_in(tmp_path / "store")
 
 
-def test_an_error_while_it_is_made_anew_leaves_the_old_one(store):
+def test_an_error_while_a_folder_is_made_anew_leaves_the_old_one(store):
     store.publish("key", write_files)
 
     def fail(folder):
@@ -111,8 +111,8 @@ def test_a_folder_without_its_proof_is_replaced(store, tmp_path):
     assert is_whole(store.publish("key", write_files))
 
 
-def test_what_another_key_is_making_is_left_alone(store, tmp_path):
-    """One key may be the beginning of another: `v1` and `v1.5`."""
+def test_a_folder_that_another_key_is_making_is_kept(store, tmp_path):
+    """A key may be a prefix of another: `v1` and `v1.5`."""
 
     def make_while_the_shorter_key_is_published(folder):
         write_files(folder)
@@ -122,7 +122,7 @@ def test_what_another_key_is_making_is_left_alone(store, tmp_path):
     assert is_whole(store.find("v1"))
 
 
-def test_a_store_that_cannot_be_written_is_a_clear_error(tmp_path):
+def test_an_unwritable_store_is_an_error_with_a_remedy(tmp_path):
     (tmp_path / "file").write_text("")
 
     with pytest.raises(StoreError, match="set cache_dir") as caught:
@@ -132,8 +132,8 @@ def test_a_store_that_cannot_be_written_is_a_clear_error(tmp_path):
 
 
 @pytest.mark.parametrize("anew", [False, True], ids=["first time", "anew"])
-def test_kill_9_before_every_single_step_leaves_all_or_nothing(tmp_path, anew):
-    """Python announces every file it opens, renames and removes: the child kills itself at the nth announcement."""
+def test_kill_9_before_any_step_leaves_a_complete_folder_or_none(tmp_path, anew):
+    """Python audits every file it opens, renames and removes: the child kills itself at the nth of these events."""
     source = PUBLISH + """
     directory, anew = sys.argv[1], sys.argv[2] == "True"
 
@@ -179,12 +179,12 @@ def test_kill_9_before_every_single_step_leaves_all_or_nothing(tmp_path, anew):
 
     assert 0 == done.returncode, done.stderr
     status, killed, found_whole = json.loads(done.stdout)
-    assert 0 == status, "the last child was to finish"
+    assert 0 == status, "no child completed"
     assert killed > (30 if anew else 20)
     assert found_whole > (20 if anew else 0)
 
 
-def test_kill_9_from_outside_at_any_progress_leaves_all_or_nothing(store, tmp_path):
+def test_kill_9_at_any_time_leaves_a_complete_folder_or_none(store, tmp_path):
     source = PUBLISH + """
     def make_and_tell(folder):
         make(folder)
@@ -208,7 +208,7 @@ def test_kill_9_from_outside_at_any_progress_leaves_all_or_nothing(store, tmp_pa
     assert {"key", ".key.lock"} == names_in(tmp_path / "store")
 
 
-def test_of_several_processes_that_publish_one_key_one_makes_it(tmp_path):
+def test_of_several_processes_that_publish_one_key_one_makes_the_folder(tmp_path):
     source = PUBLISH + """
     def make_and_sign(folder):
         with open(sys.argv[2], "a") as made:
@@ -234,7 +234,7 @@ def test_of_several_processes_that_publish_one_key_one_makes_it(tmp_path):
     assert is_whole(tmp_path / "store" / "key")
 
 
-def test_a_waiting_publisher_takes_over_when_the_first_is_killed(tmp_path):
+def test_a_waiting_publisher_takes_over_if_the_first_is_killed(tmp_path):
     first = PUBLISH + """
     def make_for_ever(folder):
         make(folder)
@@ -263,8 +263,8 @@ def test_a_waiting_publisher_takes_over_when_the_first_is_killed(tmp_path):
     assert {"key", ".key.lock"} == names_in(tmp_path / "store")
 
 
-def test_a_full_disk_leaves_all_or_nothing_and_no_litter(tmp_path):
-    """Grows a real file system's room page by page until the folder fits."""
+def test_a_full_disk_leaves_a_complete_folder_or_none_and_no_temporary_files(tmp_path):
+    """The file system grows page by page until the folder fits."""
     source = PUBLISH + """
     from loader.errors import StoreError
     mount = sys.argv[1]
@@ -299,4 +299,4 @@ def test_a_full_disk_leaves_all_or_nothing_and_no_litter(tmp_path):
     assert 0 == done.returncode, done.stderr
     outcomes = json.loads(done.stdout)
     assert {"full", "published"} == set(outcomes)
-    assert sorted(outcomes) == outcomes, "once it fits it always fits"
+    assert sorted(outcomes) == outcomes, "it did not fit on a larger disk than one on which it fitted"

@@ -1,4 +1,4 @@
-"""A thin voice that bakes in seconds, in as many spoilt copies as tests ask for."""
+"""A small voice that bakes in seconds, and copies of it that tests may damage."""
 
 import shutil
 import subprocess
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.loader.children import PATIENCE_S, ROOT
+from tests.loader.children import ROOT, TIMEOUT_S
 
 
 @pytest.fixture
 def release(tiny_release, tmp_path):
-    """A copy of the thin release, to be spoilt."""
+    """A copy of the small release, which the test may damage."""
     return Path(shutil.copytree(tiny_release, tmp_path / "release"))
 
 
@@ -24,6 +24,6 @@ def bake(release, tmp_path):
 
     def bake(*options):
         words = [sys.executable, "-m", "loader.bake", *options, "voice", release, target, "onnx"]
-        return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
 
     return bake

@@ -1,8 +1,7 @@
-"""Coqui's own VITS speaking, with noise it is given: `python -m tests.loader.bake.native RELEASE SEED OUTPUT [CHOICES]`.
+"""Coqui's own VITS with given noise: `python -m tests.loader.bake.native RELEASE SEED OUTPUT [CHOICES]`.
 
-Nothing of this project but the import of Coqui takes part: its configuration reader, its
-model, its `load_checkpoint`, its tokenizer and its `inference`. CHOICES is a JSON list of
-pairs of speaker and language, as `BaseTTS.synthesize` takes them.
+Only the import of Coqui is code of this project: configuration, model, `load_checkpoint`, tokenizer and
+`inference` are Coqui's. CHOICES is a JSON list of pairs of speaker and language, as `BaseTTS.synthesize` takes them.
 """
 
 import json
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 TEXT = "The quick brown fox jumps over the lazy dog, and nobody minds."
-#: Files that a configuration names where it was trained; Coqui's downloader changes these paths as it unpacks.
+#: Files that a configuration names by their paths at the training; Coqui's downloader changes these paths as it unpacks.
 _NAMED_FILES = ("speakers_file", "d_vector_file", "language_ids_file")
 
 
@@ -57,7 +56,7 @@ def _fairseq(release: Path) -> Any:
 
 
 def _spoken(model: Any, seed: int, speaker: str | None, language: str | None) -> dict[str, Any]:
-    """Do what `BaseTTS.synthesize` does, with noise from our seed."""
+    """Do the same as `BaseTTS.synthesize`, with noise from our seed."""
     import numpy as np
     import torch
 
@@ -74,7 +73,7 @@ def _spoken(model: Any, seed: int, speaker: str | None, language: str | None) ->
     ids = model.tokenizer.text_to_ids(TEXT, language=language)
     speaker_id, d_vector = model._get_speaker_id_or_dvector(speaker)
     if not model.args.use_sdp:
-        # Ours draws the noise of the rhythm whether there is use for it or not.
+        # Our engine draws the noise of the durations even if it is not used.
         random.standard_normal((1, 2, len(ids)), dtype=np.float32)
     torch.randn = noise
     torch.randn_like = lambda like, **_options: noise(*like.shape)

@@ -1,4 +1,4 @@
-"""loader.bake.checkpoint: Coqui's files are read as data, and only what the release sealed."""
+"""loader.bake.checkpoint: Coqui's files are read as data only, and only if the release sealed them."""
 
 import shutil
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from loader.artifacts.release import seal_release
-from tests.loader.bake.spoilt import answers_to, become, configure, said
+from tests.loader.bake.damaged import configure, error_line, errors_of_loading, set_keys
 from tests.loader.children import run_program
 
 NAMES = ["config.json", "model_file.pth"]
@@ -24,15 +24,15 @@ CONFIGURATIONS = {
     "deep JSON": ('{"model": ' + "[" * 100_000, "Coqui cannot read it"),
     "long number": ('{"model": "vits", "epochs": ' + "9" * 5000 + "}", "Coqui cannot read it"),
     "speakers elsewhere": (
-        become(model_args__speakers_file="/home/trainer/speakers.pth"),
+        set_keys(model_args__speakers_file="/home/trainer/speakers.pth"),
         "speakers_file names speakers.pth, which hash.sha256 does not list; add it and seal again",
     ),
     "vectors elsewhere": (
-        become(model_args__d_vector_file=["../../etc/vectors.json"]),
+        set_keys(model_args__d_vector_file=["../../etc/vectors.json"]),
         "d_vector_file names vectors.json, which hash.sha256 does not list",
     ),
     "languages elsewhere": (
-        become(model_args__language_ids_file="language_ids.json"),
+        set_keys(model_args__language_ids_file="language_ids.json"),
         "language_ids_file names language_ids.json, which hash.sha256 does not list",
     ),
 }
@@ -40,7 +40,7 @@ CONFIGURATIONS = {
 
 @pytest.fixture(scope="module")
 def refusals(tiny_release, tmp_path_factory):
-    """What the bake says to every foreign file, all tried in one child."""
+    """The errors of the bake for all foreign files, tried in one child."""
     base = tmp_path_factory.mktemp("foreign")
     for name, content in CHECKPOINTS.items():
         directory = Path(shutil.copytree(tiny_release, base / name))
@@ -53,11 +53,11 @@ def refusals(tiny_release, tmp_path_factory):
             seal_release(directory, "1", NAMES)
         else:
             configure(directory, change)
-    return base, answers_to(base)
+    return base, errors_of_loading(base)
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
-def test_what_is_no_checkpoint_is_refused(refusals, name):
+def test_a_file_that_is_not_a_checkpoint_is_refused(refusals, name):
     base, answers = refusals
     status, message = answers[name]
 
@@ -108,5 +108,5 @@ def test_code_in_a_checkpoint_is_never_run(release, bake, tmp_path, form):
     done = bake()
 
     assert 70 == done.returncode
-    assert "torch cannot read it" in said(done)
+    assert "torch cannot read it" in error_line(done)
     assert not canary.exists()

@@ -1,4 +1,4 @@
-"""loader.bake.coqui: the required files of every family, and that no code in them is run."""
+"""loader.bake.coqui: the required files of every family, none of whose code is run."""
 
 import pickle
 import shutil
@@ -20,41 +20,41 @@ BAKE = """
     from loader.bake.coqui import bake
     from loader.errors import LoaderError
     from loader.artifacts.release import open_release
-    said = []
+    errors = []
     for source in sys.argv[1:]:
         with tempfile.TemporaryDirectory() as target:
             try:
-                said.append(repr(bake(open_release(Path(source)), Path(target), lambda title: nullcontext()).network))
+                errors.append(repr(bake(open_release(Path(source)), Path(target), lambda title: nullcontext()).network))
             except LoaderError as error:
-                said.append(f"{type(error).__name__}: {error}")
-    print(json.dumps(said))
+                errors.append(f"{type(error).__name__}: {error}")
+    print(json.dumps(errors))
 """
 
 
 @pytest.fixture
-def spoilt(tmp_path):
-    """Return a copy of a family's release after `spoil` changed its files, sealed again."""
+def damaged(tmp_path):
+    """Return a copy of a family's release that `damage` has changed, sealed again."""
 
-    def spoilt(family, spoil):
+    def damaged(family, damage):
         directory = tmp_path / f"{family}-{len(list(tmp_path.iterdir()))}"
         shutil.copytree(family_releases()[family], directory)
-        spoil(directory)
+        damage(directory)
         names = {path.name for path in directory.iterdir()} - {VERSION_FILE, HASH_FILE}
-        seal_release(directory, "spoilt", sorted(names))
+        seal_release(directory, "damaged", sorted(names))
         return directory
 
-    return spoilt
+    return damaged
 
 
 def replaced(name, old, new):
-    """Return a way to spoil one file of text."""
+    """Return a function that changes one text file."""
 
-    def spoil(directory):
+    def damage(directory):
         text = (directory / name).read_text()
         assert old in text
         (directory / name).write_text(text.replace(old, new))
 
-    return spoil
+    return damage
 
 
 class Malice:
@@ -67,7 +67,7 @@ class Malice:
         return open, (str(self._path), "w")
 
 
-def test_what_cannot_be_spoken_is_refused_with_the_file_and_the_reason(spoilt, tmp_path):
+def test_an_unusable_file_is_refused_with_its_name_and_the_reason(damaged, tmp_path):
     cases = {
         "ModelNotFoundError: .*a vocoder is one vocoder": ("overflow", lambda d: (d / "vocoder_config.json").unlink()),
         "UnsupportedModelError: .*vocoder_config.json: vocoder 'wavegrad'": (
@@ -88,16 +88,16 @@ def test_what_cannot_be_spoken_is_refused_with_the_file_and_the_reason(spoilt, t
             "xtts", lambda d: (d / "speaker_tone.wav").write_bytes(b"RIFF")),
     }  # fmt: skip
 
-    said = answer_of(BAKE, *(spoilt(family, spoil) for family, spoil in cases.values()))
+    found_errors = answer_of(BAKE, *(damaged(family, damage) for family, damage in cases.values()))
 
-    for expected, found in zip(cases, said, strict=True):
+    for expected, found in zip(cases, found_errors, strict=True):
         start, _, rest = expected.partition(".*")
         assert found.startswith(start) and rest in found, found
 
 
-def test_what_is_not_finite_is_refused_by_name(spoilt):
+def test_values_that_are_not_finite_are_refused_by_name(damaged):
     def in_weights(name, row):
-        def spoil(directory):
+        def damage(directory):
             done = run_program("""
                 import sys
                 import torch
@@ -109,27 +109,27 @@ def test_what_is_not_finite_is_refused_by_name(spoilt):
                 """, directory / name, row)
             assert 0 == done.returncode, done.stderr
 
-        return spoil
+        return damage
 
     def in_statistics(directory):
         statistics = np.load(directory / "scale_stats.npy", allow_pickle=True).item()
         statistics["mel_mean"] = np.full_like(statistics["mel_mean"], np.inf)
         np.save(directory / "scale_stats.npy", statistics, allow_pickle=True)
 
-    said = answer_of(
+    found_errors = answer_of(
         BAKE,
-        spoilt("tacotron2", in_weights("model_file.pth", "decoder.")),
-        spoilt("tacotron2", in_weights("model_file.pth", "running_var")),
-        spoilt("overflow", in_weights("vocoder.pth", "conv_pre.bias")), spoilt("tacotron2", in_statistics),
-        spoilt("xtts", in_weights("model.pth", "hifigan_decoder.")),
+        damaged("tacotron2", in_weights("model_file.pth", "decoder.")),
+        damaged("tacotron2", in_weights("model_file.pth", "running_var")),
+        damaged("overflow", in_weights("vocoder.pth", "conv_pre.bias")), damaged("tacotron2", in_statistics),
+        damaged("xtts", in_weights("model.pth", "hifigan_decoder.")),
     )  # fmt: skip
 
     files = ["model_file.pth", "model_file.pth", "vocoder.pth", "scale_stats.npy", "model.pth"]
-    for file, found in zip(files, said, strict=True):
+    for file, found in zip(files, found_errors, strict=True):
         assert found.startswith("IntegrityError: ") and f"{file}: expected finite weights, found " in found, found
 
 
-def test_statistics_and_speakers_that_would_run_code_are_refused_and_do_not_run_it(spoilt, tmp_path):
+def test_code_in_statistics_and_speakers_is_refused_and_not_run(damaged, tmp_path):
     ran = tmp_path / "ran"
 
     def in_statistics(directory):
@@ -138,10 +138,10 @@ def test_statistics_and_speakers_that_would_run_code_are_refused_and_do_not_run_
     def in_speakers(directory):
         (directory / "speakers_xtts.pth").write_bytes(pickle.dumps(Malice(ran)))
 
-    said = answer_of(BAKE, spoilt("tacotron2", in_statistics), spoilt("xtts", in_speakers))
+    found_errors = answer_of(BAKE, damaged("tacotron2", in_statistics), damaged("xtts", in_speakers))
 
-    assert "scale_stats.npy: not a statistics file of Coqui" in said[0]
-    assert "speakers_xtts.pth: torch cannot read it" in said[1]
+    assert "scale_stats.npy: not a statistics file of Coqui" in found_errors[0]
+    assert "speakers_xtts.pth: torch cannot read it" in found_errors[1]
     assert not ran.exists()
 
 
@@ -152,7 +152,7 @@ def test_the_reduction_comes_from_the_checkpoint():
 @pytest.mark.parametrize(
     "files", [["vocoder.pth"], ["vocoder_config.json"], ["vocoder.pth", "vocoder_2.pth", "vocoder_config.json"]]
 )
-def test_half_a_vocoder_or_two_are_refused(tmp_path, files):
+def test_half_a_vocoder_or_two_vocoders_are_refused(tmp_path, files):
     names = ["config.json", "model_file.pth", *files]
     for name in names:
         (tmp_path / name).write_bytes(b"{}")
@@ -162,7 +162,7 @@ def test_half_a_vocoder_or_two_are_refused(tmp_path, files):
         print(open_release(tmp_path).vocoder_path)
 
 
-def test_a_vocoder_is_never_taken_for_the_model(tmp_path):
+def test_a_vocoder_is_not_mistaken_for_the_model(tmp_path):
     names = ["checkpoint_9.pth", "config.json", "vocoder.pth", "vocoder_config.json"]
     for name in names:
         (tmp_path / name).write_bytes(b"{}")
@@ -172,7 +172,7 @@ def test_a_vocoder_is_never_taken_for_the_model(tmp_path):
     assert ("checkpoint_9.pth", "vocoder.pth") == (release.checkpoint_path.name, release.vocoder_path.name)
 
 
-def test_a_fetched_model_brings_the_vocoder_it_is_heard_through(tmp_path):
+def test_a_fetched_model_comes_with_its_vocoder(tmp_path):
     for folder, names in {"model": ["model_file.pth", "scale_stats.npy"], "vocoder": ["model.pth", "scale_stats.npy"]}.items():
         (tmp_path / folder).mkdir()
         for name in [*names, "config.json"]:

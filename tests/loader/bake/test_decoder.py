@@ -1,4 +1,4 @@
-"""loader.bake.decoder: the rewritten layers compute the same, and the margin is large enough."""
+"""loader.bake.decoder: the rewritten layers compute the same, and the margin covers the receptive field."""
 
 import pytest
 
@@ -35,10 +35,10 @@ REACH = """
 
 
 @pytest.mark.parametrize("fixture", ["tiny_release", "embedded_release"])
-def test_the_margin_covers_how_far_one_frame_is_heard(request, fixture):
+def test_the_margin_covers_the_receptive_field(request, fixture):
     margin, before, after = answer_of(REACH, request.getfixturevalue(fixture))
 
-    assert margin - 2 <= max(before, after) <= margin, "as far as needed, and hardly further"
+    assert margin - 2 <= max(before, after) <= margin, "margin too small, or larger than needed"
 
 
 UPSAMPLING = """
@@ -75,7 +75,7 @@ def test_the_rewritten_upsampling_is_the_transposed_convolution():
 
 
 def test_the_rewritten_decoder_is_coquis_decoder(tiny_release):
-    """In double precision, so that only one rounding is left: of the weights that were divided in single precision."""
+    """In double precision, so that the only rounding left is that of the weights, which were divided in single precision."""
     error = answer_of("""
         import copy, json, sys
         from pathlib import Path

@@ -1,4 +1,4 @@
-"""loader.bake.embedded: a Coqui model directory that Coqui itself loads and speaks."""
+"""loader.bake.embedded: a Coqui model directory that Coqui itself can load and use."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from tests.loader.children import answer_of
 
 @pytest.fixture(scope="module")
 def spoken(embedded_release, tmp_path_factory):
-    """What Coqui says to the embedded voice: its own reader, its own strict load_checkpoint, its own synthesis."""
+    """Coqui's output for the embedded voice: its own reader, strict `load_checkpoint` and synthesis."""
     output = tmp_path_factory.mktemp("coqui") / "spoken.npy"
     answer = answer_of("""
         import json, sys
@@ -38,7 +38,7 @@ def spoken(embedded_release, tmp_path_factory):
     return answer, np.load(output)
 
 
-def test_its_files_are_what_its_release_says(embedded_release):
+def test_the_files_match_the_release(embedded_release):
     release = open_release(embedded_release, EMBEDDED_VERSION)
 
     assert {"config.json", "model_file.pth"} == set(release.hashes)
@@ -51,7 +51,7 @@ def test_coqui_loads_every_weight_strictly(spoken):
     assert 0 == differing
 
 
-def test_coqui_speaks_it(spoken):
+def test_coqui_speaks_with_it(spoken):
     answer, samples = spoken
 
     assert 22050 == answer["rate"]
@@ -60,8 +60,8 @@ def test_coqui_speaks_it(spoken):
     assert np.sqrt(np.square(samples).mean()) > 0.02
 
 
-def test_no_weight_that_speaking_needs_was_left_at_zero(spoken):
-    """The posterior encoder and the duration predictor's `post_` half only train, and were not in the package."""
+def test_every_weight_needed_for_speech_is_set(spoken):
+    """The posterior encoder and the `post_` half of the duration predictor are for training, and not in the package."""
     needed = [
         key for key in spoken[0]["untrained"]
         if not key.startswith(("posterior_encoder.", "duration_predictor.post_", "duration_predictor.flows.1."))

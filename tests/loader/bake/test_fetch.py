@@ -1,4 +1,4 @@
-"""loader.bake.fetch: a model by Coqui's name, or an error of one line."""
+"""loader.bake.fetch: fetch a model by Coqui's name, or print an error of one line."""
 
 import functools
 import http.server
@@ -16,9 +16,9 @@ from loader.artifacts.release import open_release
 from loader.artifacts.resolve import locate_artifact
 from loader.config.settings import load_settings
 from loader.errors import ModelNotFoundError
-from tests.loader.children import PATIENCE_S, ROOT, run_program
+from tests.loader.children import ROOT, TIMEOUT_S, run_program
 
-#: Port 9 of this machine, without a listener, is an unreachable network.
+#: Port 9 of this machine has no listener, as if there were no network.
 NO_NETWORK = {f"{scheme}_proxy": "http://127.0.0.1:9" for scheme in ("http", "https")} | {"no_proxy": ""}
 
 
@@ -27,12 +27,12 @@ def fetch(name, target, **environment):
     return subprocess.run(
         [sys.executable, "-m", "loader.bake", "fetch", name, target], cwd=ROOT,
         env={**os.environ, "TTS_HOME": str(target.parent / "home"), **environment},
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["tts_models/en/ljspeech/vits", "tts_models/multilingual/multi-dataset/xtts_v2"])
-def test_without_a_network_one_line_says_so_and_nothing_is_left(tmp_path, name):
+def test_without_a_network_the_error_is_one_line_and_nothing_is_left(tmp_path, name):
     done = fetch(name, tmp_path / "target", **NO_NETWORK)
 
     assert 69 == done.returncode, done.stderr
@@ -50,7 +50,7 @@ def test_a_server_without_a_network_exits_with_69_and_keeps_nothing(tmp_path):
 
     done = subprocess.run(
         [sys.executable, "-m", "app.health"], cwd=ROOT, env={**os.environ, **NO_NETWORK, "CHORUS_CONFIG": str(path)},
-        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+        capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
     )  # fmt: skip
 
     assert 69 == done.returncode, done.stderr
@@ -59,7 +59,7 @@ def test_a_server_without_a_network_exits_with_69_and_keeps_nothing(tmp_path):
     assert [".tts_models--en--ljspeech--vits.lock"] == [path.name for path in (tmp_path / "cache/releases").iterdir()]
 
 
-def test_a_name_coqui_does_not_list_is_refused(tmp_path):
+def test_a_name_that_coqui_does_not_list_is_refused(tmp_path):
     done = fetch("tts_models/en/nobody/vits", tmp_path / "target", **NO_NETWORK)
 
     assert 66 == done.returncode
@@ -67,7 +67,7 @@ def test_a_name_coqui_does_not_list_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["tts_models/vits", "tts_models/en/ljspeech/vits/5", "tts_models/../../etc"])
-def test_what_is_no_name_is_refused_before_a_child_is_started(tmp_path, name):
+def test_an_invalid_name_is_refused_before_a_child_is_started(tmp_path, name):
     path = tmp_path / "tts_config.yaml"
     path.write_text(f"model_path: {name}\ncache_dir: {tmp_path / 'cache'}\n")
     settings = load_settings(path)
@@ -79,7 +79,7 @@ def test_what_is_no_name_is_refused_before_a_child_is_started(tmp_path, name):
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves one folder and logs nothing."""
+    """Serves a folder without logging."""
 
     def log_message(self, *arguments):
         pass
@@ -87,7 +87,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def served(tmp_path):
-    """A folder that a real HTTP server serves, and its address."""
+    """A folder served by a real HTTP server, and its address."""
     folder = tmp_path / "served"
     folder.mkdir()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
@@ -99,7 +99,7 @@ def served(tmp_path):
 
 
 def fetch_from(address, folder, target):
-    """Fetch as the command does, with a list of models that names `address`."""
+    """Fetch as the command does, with a list of models that points to `address`."""
     target.mkdir()
     entry = {"github_rls_url": f"{address}/voice.zip", "license": "CC0"}
     (folder / "models.json").write_text(json.dumps({"tts_models": {"en": {"test": {"vits": entry}}}}))

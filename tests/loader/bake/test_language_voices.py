@@ -1,4 +1,4 @@
-"""A voice of several phonemizers, from a Coqui checkpoint to samples; and its bake where a package is missing."""
+"""A voice of several phonemizers, from a Coqui checkpoint to samples; and its bake without a required package."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from loader.engines import onnx
 from loader.text.espeak import Espeak
 from loader.voices.catalog import open_parts
 from loader.voices.voice import SpeechOptions, Voice
-from tests.loader.children import PATIENCE_S, ROOT
+from tests.loader.children import ROOT, TIMEOUT_S
 from tests.loader.conftest import with_espeak, with_segmenter  # noqa: F401  its fixtures
 from tests.loader.text.programs import run_module
 from tests.loader.text.text_voices import voices
@@ -23,7 +23,7 @@ SPEECH = SpeechSettings(sentence_pause_s=0.0, length_scale=None, noise_scale=Non
 
 @pytest.fixture(scope="session")
 def release(with_segmenter, tmp_path_factory):  # noqa: F811
-    """A thin random voice of five languages."""
+    """A small random voice of five languages."""
     directory = tmp_path_factory.mktemp("several")
     run_module("tests.loader.text.several_release", directory, env=with_segmenter)
     return directory
@@ -32,13 +32,13 @@ def release(with_segmenter, tmp_path_factory):  # noqa: F811
 def bake(release, target, environment):
     return subprocess.run(
         [sys.executable, "-m", "loader.bake", "voice", release, target, "onnx"],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
     )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def voice(release, with_segmenter, tmp_path_factory):  # noqa: F811
-    """That voice, baked and opened."""
+    """The voice, baked and opened."""
     target = tmp_path_factory.mktemp("target")
     done = bake(release, target, with_segmenter)
     assert done.returncode == 0, done.stderr
@@ -50,23 +50,23 @@ def voice(release, with_segmenter, tmp_path_factory):  # noqa: F811
 
 
 @pytest.mark.parametrize("language", TEXTS)
-def test_every_language_of_a_voice_is_spoken(voice, language):
+def test_a_voice_speaks_each_of_its_languages(voice, language):
     window = next(voice.speak(TEXTS[language][0], SpeechOptions(1, soon=True, language=voice.language_row(language))))
 
     assert window.size
     assert np.isfinite(window).all()
 
 
-def test_languages_are_those_of_the_checkpoint_in_the_order_of_their_rows(voice):
+def test_languages_are_those_of_the_checkpoint_in_row_order(voice):
     assert list(reversed(TEXTS)) == list(voice.languages)
 
 
 @pytest.mark.parametrize(("module", "extra"), [("fugashi", "ja"), ("ko_speech_tools", "ko"), ("pypinyin", "zh")])
-def test_a_voice_whose_package_is_missing_is_not_baked(release, with_segmenter, tmp_path, module, extra):  # noqa: F811
+def test_a_voice_is_not_baked_if_a_package_is_missing(release, with_segmenter, tmp_path, module, extra):  # noqa: F811
     hidden, target = tmp_path / "hidden", tmp_path / "target"
     hidden.mkdir()
     target.mkdir()
-    # Python imports it at its start, and so before anything can import the package.
+    # Python imports it at start, before anything can import the package.
     (hidden / "sitecustomize.py").write_text(f"import sys\nsys.modules[{module!r}] = None\n")
 
     done = bake(release, target, {**with_segmenter, "PYTHONPATH": str(hidden)})

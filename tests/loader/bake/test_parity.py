@@ -1,4 +1,4 @@
-"""A baked voice has the samples of Coqui's own VITS, given the same noise."""
+"""A baked voice has the samples of Coqui's own VITS for the same noise."""
 
 from dataclasses import astuple
 
@@ -10,11 +10,11 @@ from loader.artifacts.resolve import locate_artifact
 from loader.config.settings import load_settings
 from loader.engines.vits import VitsFacts
 from tests.conftest import CACHE
-from tests.loader.bake.spoken import MIN_DECIBELS, Asked, decibels, native_speech, our_speech, trained
+from tests.loader.bake.speech import MIN_DECIBELS, Speech, decibels, native_speech, our_speech, trained
 
-#: What speaks VITS voices.
+#: The engines of VITS voices.
 ENGINES = ["onnx", "pytorch"]
-#: Factors of the noise of the sound and of the rhythm: either is one that Coqui was not given.
+#: Factors of the noise scales of sound and durations, as proof that the comparison can fail.
 OTHER_NOISE = [(1.01, 1.0), (1.0, 1.2)]
 
 
@@ -28,7 +28,7 @@ def native(request, tmp_path_factory):
 
 @pytest.fixture(scope="module", params=ENGINES)
 def voices(request, native, tmp_path_factory):
-    """Coqui's own samples, and ours from the artifact baked from the same checkpoint: whole, soon, and with other noise."""
+    """Coqui's samples, and ours from an artifact of the same checkpoint: whole, with short windows first, with other noise."""
     release, native = native
     folder = tmp_path_factory.mktemp(request.param)
     (folder / "tts_config.yaml").write_text(f"{{model_path: {release}, cache_dir: {CACHE}, engine: {request.param}}}\n")
@@ -37,12 +37,12 @@ def voices(request, native, tmp_path_factory):
     manifest = open_artifact(artifact).manifest
     assert request.param == manifest.engine
     length, noise, duration = trained(manifest.voice)
-    asked = [Asked(native.ids, (length, noise, duration), soon=soon) for soon in (False, True)]
-    asked += [Asked(native.ids, (length, noise * own, duration * rhythm)) for own, rhythm in OTHER_NOISE]
+    asked = [Speech(native.ids, (length, noise, duration), soon=soon) for soon in (False, True)]
+    asked += [Speech(native.ids, (length, noise * own, duration * rhythm)) for own, rhythm in OTHER_NOISE]
     return native, our_speech(artifact, folder / "ours.npz", asked), manifest
 
 
-def test_coqui_draws_the_noise_we_draw_and_no_other(voices):
+def test_coqui_draws_exactly_the_noise_that_we_draw(voices):
     native, _, manifest = voices
     facts = VitsFacts(**manifest.network["vits"])
     frames = native.samples.size // facts.samples_per_frame
@@ -50,26 +50,26 @@ def test_coqui_draws_the_noise_we_draw_and_no_other(voices):
     assert [(1, 2, len(native.ids)), (1, facts.latent_channels, frames)] == native.shapes
 
 
-def test_the_trained_prosody_is_coquis(voices):
+def test_the_trained_prosody_is_that_of_coqui(voices):
     native, _, manifest = voices
 
     assert astuple(native.prosody) == (*trained(manifest.voice), 1.0)
 
 
 @pytest.mark.parametrize("soon", [False, True])
-def test_our_samples_are_coquis(voices, soon):
+def test_our_samples_are_those_of_coqui(voices, soon):
     native, spoken, manifest = voices
 
     ours = spoken[soon]
 
     assert native.samples.size == ours.size > manifest.voice.sample_rate_hz
-    assert np.abs(ours).max() > 0.01, "silence is no proof"
+    assert np.abs(ours).max() > 0.01, "silence proves nothing"
     figure = decibels(native.samples, ours)
     assert figure >= MIN_DECIBELS, f"{figure:.1f} dB"
 
 
 @pytest.mark.parametrize("number", range(len(OTHER_NOISE)))
-def test_a_little_more_noise_would_be_seen(voices, number):
+def test_a_little_more_noise_would_be_noticed(voices, number):
     """The bound above can fail."""
     native, spoken, _ = voices
 

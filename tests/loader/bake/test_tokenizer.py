@@ -14,7 +14,7 @@ class Symbols:
 
 
 class Reader:
-    """A phonemizer that Coqui built."""
+    """A phonemizer made by Coqui."""
 
     def __init__(self, name, language):
         self._name = name
@@ -42,7 +42,7 @@ class Languages:
 
 
 class Model:
-    """What of Coqui's model is looked at."""
+    """The parts of Coqui's model that are used."""
 
     def __init__(self, phonemizer, *languages):
         self.tokenizer = Tokenizer(phonemizer)
@@ -53,7 +53,7 @@ def test_a_voice_of_characters_has_no_phonemizer():
     assert {} == text_facts(Model(None, "en")).phonemizers
 
 
-def test_one_phonemizer_reads_every_language_as_its_own():
+def test_a_single_phonemizer_reads_every_language():
     facts = text_facts(Model(Reader("espeak", "en-us"), "en", "fr-fr"))
 
     assert {"en": ("espeak", "en-us"), "fr-fr": ("espeak", "en-us")} == facts.phonemizers
@@ -66,23 +66,23 @@ def test_each_language_has_its_own_of_several_phonemizers():
     assert {"ja-jp": ("ja_jp_phonemizer", "ja-jp"), "de": ("espeak", "de")} == facts.phonemizers
 
 
-def test_a_voice_whose_maker_named_no_language_still_has_its_phonemizer():
+def test_a_voice_without_a_named_language_has_its_phonemizer():
     assert {"": ("espeak", "en-us")} == text_facts(Model(Reader("espeak", "en-us"))).phonemizers
 
 
-def test_a_language_without_a_phonemizer_is_refused_with_those_that_have_one():
+def test_a_language_without_a_phonemizer_is_refused_with_the_languages_that_have_one():
     with pytest.raises(BakeError, match="language 'fr-fr' has no phonemizer.*datasets.*de"):
         text_facts(Model(Several(de=Reader("espeak", "de")), "de", "fr-fr"))
 
 
-def test_a_phonemizer_of_java_is_refused_with_the_reason():
+def test_a_java_phonemizer_is_refused_with_the_reason():
     with pytest.raises(UnsupportedModelError, match="be_phonemizer.*Java"):
         text_facts(Model(Reader("be_phonemizer", "be"), "be"))
 
 
 @pytest.fixture
 def segmenter_home(tmp_path, monkeypatch):
-    """Where the segmenter looks for its model: an empty folder."""
+    """An empty folder in which the segmenter looks for its model."""
     from spacy_pkuseg.config import config
 
     home = tmp_path / "home"
@@ -91,7 +91,7 @@ def segmenter_home(tmp_path, monkeypatch):
     return home
 
 
-def test_the_segmenters_model_is_taken_along(segmenter_home, tmp_path):
+def test_the_segmenters_model_is_copied_into_the_artifact(segmenter_home, tmp_path):
     run_module("tests.loader.text.segmenter", segmenter_home)
     target = tmp_path / "target"
     target.mkdir()
@@ -105,7 +105,7 @@ def test_the_segmenters_model_is_taken_along(segmenter_home, tmp_path):
 def test_a_model_that_cannot_be_downloaded_is_an_error_with_its_address(segmenter_home, tmp_path, monkeypatch):
     from spacy_pkuseg.config import config
 
-    # No name, no port: refused before anything is sent.
+    # An address without a name and port: refused before anything is sent.
     monkeypatch.setitem(config.model_urls, "spacy_ontonotes", "http://[::1]:0/spacy_ontonotes.zip")
 
     with pytest.raises(FetchError, match="cannot be downloaded.*unpack http.*spacy_ontonotes.zip into"):

@@ -1,4 +1,4 @@
-"""Every kind of VITS: several speakers, several languages, characters, plain durations, fairseq's directories."""
+"""Every kind of VITS: several speakers, several languages, characters, deterministic durations, directories of fairseq."""
 
 import itertools
 
@@ -10,11 +10,11 @@ from loader.artifacts.artifact import open_artifact
 from loader.text.espeak import Espeak
 from loader.voices.catalog import open_parts
 from tests.loader.bake.native import TEXT
-from tests.loader.bake.spoken import MIN_DECIBELS, Asked, decibels, native_speech, our_speech, trained
+from tests.loader.bake.speech import MIN_DECIBELS, Speech, decibels, native_speech, our_speech, trained
 from tests.loader.bake.test_parity import ENGINES
 from tests.support.checkpoints import LANGUAGES, MMS, SPEAKERS
 
-#: Who speaks each variant, and in which languages; None where there is nothing to choose.
+#: Speakers and languages of each variant; None if there is nothing to choose.
 NOBODY = [None]
 CHOICES = {
     "speakers": (SPEAKERS, NOBODY),
@@ -28,13 +28,13 @@ CHOICES = {
 
 
 def every_choice_once(speakers, languages):
-    """Return all speakers in one language, and one of them in all others."""
+    """Return all speakers in one language, and one speaker in all other languages."""
     return [(speaker, languages[0]) for speaker in speakers] + [(speakers[0], language) for language in languages[1:]]
 
 
 @pytest.fixture(scope="module", params=CHOICES)
 def native(request, release_of, tmp_path_factory):
-    """A variant's release, what may be chosen, and what Coqui says to each choice."""
+    """A variant's release, its choices, and Coqui's speech for each choice."""
     release = release_of(request.param)
     choices = every_choice_once(*map(list, CHOICES[request.param]))
     spoken = native_speech(release, tmp_path_factory.mktemp("native") / "spoken.npz", choices)
@@ -43,36 +43,36 @@ def native(request, release_of, tmp_path_factory):
 
 @pytest.fixture(scope="module", params=ENGINES)
 def variant(request, native, tmp_path_factory):
-    """What Coqui says, what our engine says, and our artifact, baked by the code as it is now."""
+    """Coqui's speech, our engine's speech, and our artifact, baked by the current code."""
     release, spoken = native
     target = tmp_path_factory.mktemp(request.param)
     resolve.run_bake("voice", release, target, request.param)
     facts = open_artifact(target).manifest.voice
     asked = [
-        Asked(
-            said.ids, trained(facts),
+        Speech(
+            theirs.ids, trained(facts),
             0 if speaker is None else list(facts.speakers).index(speaker),
             0 if language is None else list(facts.languages).index(language),
         )
-        for (speaker, language), said in spoken.items()
+        for (speaker, language), theirs in spoken.items()
     ]  # fmt: skip
     ours = our_speech(target, tmp_path_factory.mktemp("ours") / "spoken.npz", asked)
     return spoken, dict(zip(spoken, ours, strict=True)), target
 
 
-def test_our_samples_are_coquis_for_every_speaker_and_language(variant):
+def test_our_samples_are_those_of_coqui_for_every_speaker_and_language(variant):
     native, ours, _ = variant
 
     assert native.keys() == ours.keys()
-    for choice, said in native.items():
-        assert said.samples.size == ours[choice].size > 5_000
-        assert np.abs(ours[choice]).max() > 0.001, "silence is no proof"
-        figure = decibels(said.samples, ours[choice])
+    for choice, theirs in native.items():
+        assert theirs.samples.size == ours[choice].size > 5_000
+        assert np.abs(ours[choice]).max() > 0.001, "silence proves nothing"
+        figure = decibels(theirs.samples, ours[choice])
         assert figure >= MIN_DECIBELS, f"{choice}: {figure:.1f} dB"
 
 
 def test_another_speaker_or_language_gives_other_samples(variant):
-    """By far more than the test above lets pass."""
+    """By far more than the tolerance of the test above."""
     _, ours, _ = variant
 
     if len(ours) == 1:
@@ -82,19 +82,19 @@ def test_another_speaker_or_language_gives_other_samples(variant):
         assert decibels(one[:size], other[:size]) < MIN_DECIBELS - 30
 
 
-def test_our_ids_are_coquis(variant):
+def test_our_ids_are_those_of_coqui(variant):
     native, _, directory = variant
     artifact = open_artifact(directory)
     if artifact.manifest.engine != "onnx":
         pytest.skip("the same text facts in every engine's artifact; opening this one would import torch here")
     front_end = open_parts(artifact, Espeak()).front_end
 
-    for (_speaker, language), said in native.items():
+    for (_speaker, language), theirs in native.items():
         named = language or artifact.manifest.voice.languages[0]
-        assert [said.ids] == [reading.ids for reading in front_end.utterances(TEXT, named)]
+        assert [theirs.ids] == [reading.ids for reading in front_end.utterances(TEXT, named)]
 
 
-def test_its_speakers_and_languages_are_those_of_the_files_it_came_with(variant):
+def test_speakers_and_languages_are_those_of_the_source_files(variant):
     native, _, directory = variant
     facts = open_artifact(directory).manifest.voice
 

@@ -1,4 +1,4 @@
-"""python -m loader.bake: a valid checkpoint becomes an artifact; else there is an error, a status and no folder."""
+"""python -m loader.bake: a valid checkpoint becomes an artifact; otherwise there is an error, a status and no folder."""
 
 import hashlib
 import os
@@ -12,13 +12,13 @@ from loader.artifacts.artifact import open_artifact
 from loader.artifacts.resolve import locate_artifact
 from loader.config.settings import load_settings
 from loader.errors import BakeError, IntegrityError, MissingPackageError, ModelNotFoundError
-from tests.loader.bake.spoilt import become, configure, said
-from tests.loader.children import PATIENCE_S, ROOT, answer_of
+from tests.loader.bake.damaged import configure, error_line, set_keys
+from tests.loader.children import ROOT, TIMEOUT_S, answer_of
 
 
 @pytest.fixture
 def settings(release, tmp_path):
-    """A configuration of `release` with a cache of its own."""
+    """A configuration of `release` with its own cache."""
     path = tmp_path / "tts_config.yaml"
     path.write_text(f"model_path: {release}\ncache_dir: {tmp_path / 'cache'}\n")
     return load_settings(path)
@@ -28,13 +28,13 @@ def names_in(settings):
     return sorted(path.name for path in (settings.cache_dir / "artifacts").iterdir() if path.suffix != ".lock")
 
 
-def test_the_command_says_the_same_in_its_last_line_and_leaves_its_status(release, bake):
-    configure(release, become(model_args__encoder_sample_rate=11025))
+def test_the_error_is_the_last_line_and_sets_the_exit_status(release, bake):
+    configure(release, set_keys(model_args__encoder_sample_rate=11025))
 
     done = bake()
 
     assert 69 == done.returncode
-    assert "encoder_sample_rate is set" in said(done)
+    assert "encoder_sample_rate is set" in error_line(done)
 
 
 def test_a_changed_file_is_refused_before_torch_is_imported(release, bake):
@@ -44,12 +44,12 @@ def test_a_changed_file_is_refused_before_torch_is_imported(release, bake):
     done = bake()
 
     assert 65 == done.returncode
-    assert f"{release / 'model_file.pth'}: expected sha256 " in said(done)
+    assert f"{release / 'model_file.pth'}: expected sha256 " in error_line(done)
     assert "starting torch" not in done.stderr
 
 
-def test_a_failed_bake_leaves_nothing_and_carries_the_childs_status(settings, release, capfd):
-    configure(release, become(model_args__encoder_sample_rate=11025))
+def test_a_failed_bake_leaves_nothing_and_has_the_status_of_the_child(settings, release, capfd):
+    configure(release, set_keys(model_args__encoder_sample_rate=11025))
 
     with pytest.raises(BakeError, match="ended with status 69; its last line above says why") as caught:
         locate_artifact(settings.voices[0], settings)
@@ -59,17 +59,17 @@ def test_a_failed_bake_leaves_nothing_and_carries_the_childs_status(settings, re
     assert [] == names_in(settings)
 
 
-def test_a_server_that_cannot_bake_exits_with_the_childs_status_and_no_traceback(settings, release):
-    configure(release, become(model_args__hidden_channels=16))
+def test_a_server_that_cannot_bake_exits_with_the_status_of_the_child_and_without_a_traceback(settings, release):
+    configure(release, set_keys(model_args__hidden_channels=16))
 
     done = subprocess.run(
         [sys.executable, "-m", "app.health"], cwd=ROOT, env={**os.environ, "CHORUS_CONFIG": str(settings.path)},
-        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+        capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
     )  # fmt: skip
 
     assert 70 == done.returncode
     assert "its weights do not fit config.json" in done.stderr
-    assert "ended with status 70" in said(done)
+    assert "ended with status 70" in error_line(done)
     assert [] == names_in(settings)
 
 
@@ -93,14 +93,14 @@ BAKE = """
 
 
 def test_kill_9_of_a_real_bake_leaves_nothing_and_the_next_one_succeeds(settings):
-    """The server that bakes is killed; its child must not bake on, into a folder that another process sweeps."""
+    """The server is killed during the bake; its child must not continue in a folder that another process removes."""
     words = [sys.executable, "-c", "\n".join(line.strip() for line in BAKE.splitlines()), settings.path]
     artifacts = settings.cache_dir / "artifacts"
     with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as server:
         while not list(artifacts.glob(".*.tmp/encode.bin")):
             assert server.poll() is None, server.stderr.read()
         server.kill()
-        # The pipe ends when its last writer is gone: the bake child, too.
+        # The pipe ends when its last writer has ended: the bake child, too.
         written = server.stderr.read()
 
     assert b"exporting" in written and b"sealing" not in written
@@ -113,7 +113,7 @@ def test_kill_9_of_a_real_bake_leaves_nothing_and_the_next_one_succeeds(settings
 
 
 def test_a_killed_bake_child_is_an_error_that_names_the_signal(settings, tmp_path):
-    """The kernel ends the largest process when memory is short."""
+    """The kernel kills the largest process if memory is short."""
     answer = answer_of("""
         import json, os, signal, subprocess, sys
         from loader.config.settings import load_settings
@@ -135,16 +135,16 @@ def test_a_killed_bake_child_is_an_error_that_names_the_signal(settings, tmp_pat
     assert [] == names_in(settings)
 
 
-def test_two_servers_that_start_at_once_bake_once_and_a_third_not_at_all(settings, release, capfd):
+def test_two_servers_that_start_together_bake_once_and_a_third_does_not_bake(settings, release, capfd):
     words = [sys.executable, "-c", "\n".join(line.strip() for line in BAKE.splitlines()), settings.path]
     servers = [
         subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
     ]
-    outputs = [server.communicate(timeout=PATIENCE_S) for server in servers]
+    outputs = [server.communicate(timeout=TIMEOUT_S) for server in servers]
 
     assert [0, 0] == [server.returncode for server in servers], outputs
     assert 1 == len({out for out, _ in outputs})
-    assert "[]" == outputs[0][0].splitlines()[-1], "who asks for a bake imports nothing that bakes"
+    assert "[]" == outputs[0][0].splitlines()[-1], "the parent of a bake imported a module of the bake"
     silent, written = sorted((err for _, err in outputs), key=len)
     assert "" == silent
     for stage in ("verifying", "loading the checkpoint", "exporting and optimizing", "sealing"):
@@ -162,7 +162,7 @@ def test_two_servers_that_start_at_once_bake_once_and_a_third_not_at_all(setting
 
 
 def health_on_a_disk_of(size, model_path, tmp_path):
-    """Run the health check with a cache folder on a disk of that size, then list what is left there."""
+    """Run the health check with a cache on a disk of that size, then list the files left there."""
     mount = tmp_path / "mount"
     mount.mkdir()
     (mount.parent / "tts_config.yaml").write_text(f"model_path: {model_path}\ncache_dir: {mount}\n")
@@ -172,34 +172,34 @@ def health_on_a_disk_of(size, model_path, tmp_path):
         ["unshare", "-rm", "sh", "-c", f'mount -t tmpfs -o size={size} tmpfs "$1" && "$2" -m app.health; status=$?; '
          'find "$1" -type f; exit $status', "sh", mount, sys.executable],
         cwd=ROOT, env={**os.environ, "CHORUS_CONFIG": str(tmp_path / "tts_config.yaml")},
-        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+        capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
     )  # fmt: skip
 
 
-# What is full is told by Python, by ONNX Runtime as it writes weights, and by ONNX Runtime as it writes a graph.
+# The error comes from Python, from ONNX Runtime writing weights, or from ONNX Runtime writing a graph.
 @pytest.mark.parametrize("size", ["1m", "3m", "5000k"])
-def test_a_bake_on_a_full_disk_says_so_and_leaves_nothing(release, tmp_path, size):
+def test_a_bake_on_a_full_disk_is_an_error_and_leaves_nothing(release, tmp_path, size):
     done = health_on_a_disk_of(size, release, tmp_path)
 
     assert 74 == done.returncode, done.stderr
     reason = f"{tmp_path}/mount/artifacts: No space left on device; make room there, or set cache_dir to another folder"
     assert f"chorus: {reason}" in done.stderr.splitlines()
-    assert "ended with status 74" in said(done)
+    assert "ended with status 74" in error_line(done)
     left = {line.rpartition("/")[2].split(".")[-1] for line in done.stdout.splitlines()}
-    assert {"lock", "json"} == left, "the lock, and the memory of verified files"
+    assert {"lock", "json"} == left, "only the lock and the memory of verified files may be left"
 
 
-def test_an_embedded_voice_that_does_not_fit_says_so_and_leaves_nothing(tmp_path):
+def test_an_embedded_voice_that_does_not_fit_is_an_error_and_leaves_nothing(tmp_path):
     done = health_on_a_disk_of("20m", "embedded/joe", tmp_path)
 
     assert 74 == done.returncode, done.stderr
     reason = f"{tmp_path}/mount/releases: No space left on device; make room there, or set cache_dir to another folder"
     assert f"chorus: {reason}" in done.stderr.splitlines()
-    assert "ended with status 74" in said(done)
+    assert "ended with status 74" in error_line(done)
     assert [".embedded-joe-1.0.0.lock"] == [line.rpartition("/")[2] for line in done.stdout.splitlines()]
 
 
-def test_the_bake_child_ends_when_its_parent_is_already_gone(bake):
+def test_the_bake_child_ends_if_its_parent_has_already_ended(bake):
     done = bake("--parent", "1" if os.getpid() != 1 else "2")
 
     assert done.returncode != 0
@@ -215,7 +215,7 @@ def test_an_unknown_embedded_voice_is_refused(tmp_path):
         locate_artifact(settings.voices[0], settings)
 
 
-def test_without_coqui_installed_a_server_says_what_to_install(monkeypatch):
+def test_a_server_without_coqui_names_the_package_to_install(monkeypatch):
     monkeypatch.setattr(sys, "path", [])
 
     with pytest.raises(MissingPackageError, match="install the `bake` extra"):

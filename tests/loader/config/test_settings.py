@@ -1,4 +1,4 @@
-"""loader.config.settings: every problem of a file at once, each with its key's path."""
+"""loader.config.settings: all problems of a file are reported at once, each with the path of its key."""
 
 import os
 import subprocess
@@ -54,7 +54,7 @@ def test_the_keys_of_the_article_load_unchanged(load, device, backend):
     assert Quantization(True, backend) == settings.quantization
 
 
-def test_one_key_is_enough(load, tmp_path):
+def test_only_the_model_path_is_required(load, tmp_path):
     settings = load("model_path: voices/mine")
 
     assert str(tmp_path / "voices/mine") == settings.voices[0].model_path
@@ -63,7 +63,7 @@ def test_one_key_is_enough(load, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["embedded/joe", "tts_models/en/ljspeech/vits"])
-def test_names_are_not_taken_for_paths(load, name):
+def test_model_names_are_not_resolved_as_paths(load, name):
     assert name == load(f"model_path: {name}").voices[0].model_path
 
 
@@ -78,7 +78,7 @@ def test_several_voices_keep_their_order_and_aliases(load):
     assert (("alloy", "nova"), "2") == (settings.voices[0].aliases, settings.voices[0].version)
 
 
-def test_a_voice_may_have_an_engine_a_speaker_a_language_and_scales_of_its_own(load):
+def test_a_voice_can_have_its_own_engine_speaker_language_and_scales(load):
     first, second = load("""
         voices:
           - {name: choir, model_path: /a, engine: pytorch, speaker: 12, language: de, preload: true,
@@ -103,7 +103,7 @@ def test_a_tilde_with_an_unknown_user_is_a_plain_path(load, tmp_path):
     assert tmp_path / "~no-such-user/cache" == load("{model_path: a, cache_dir: ~no-such-user/cache}").cache_dir
 
 
-def test_every_problem_is_reported_at_once_with_its_path(problems):
+def test_all_problems_are_reported_at_once_with_their_paths(problems):
     found = problems("""
         model_path: /a
         colour: red
@@ -139,7 +139,7 @@ def test_every_problem_is_reported_at_once_with_its_path(problems):
         "voices.1.model_path: missing",
         "voices.2.aliases.0: expected text, found 5",
         "voices.2.name: 'alba' is already voices.1.name",
-        "model_path: cannot stand beside voices; move it into the list",
+        "model_path: cannot be combined with voices; move it into the list",
     } == set(found)
     assert len(found) == len(set(found))
 
@@ -188,7 +188,7 @@ def test_a_bad_list_of_voices_is_refused(problems, voices, problem):
         ("device: cpu", "model_path: missing, and no voices are listed; name a model directory or embedded/joe"),
         ("voices: []", "model_path: missing, and no voices are listed; name a model directory or embedded/joe"),
         ("{version: '1', voices: [{name: a, model_path: /a}]}",
-         "version: cannot stand beside voices; move it into the list"),
+         "version: cannot be combined with voices; move it into the list"),
         ("model_path: ''", "model_path: expected text, found ''"),
         ("{model_path: /a, version: [1]}", "version: expected text, found [1]"),
         ("{model_path: /a, version: true}", "version: expected text, found True"),
@@ -209,13 +209,13 @@ def test_an_unusable_file_is_refused(problems, text, problem):
 
 
 @pytest.mark.parametrize("keys", ["{}", "{sha256: []}", "{public_listings: false}"])
-def test_an_empty_list_of_keys_is_refused_since_it_would_let_every_client_in(problems, keys):
+def test_an_empty_list_of_keys_is_refused(problems, keys):
     (problem,) = problems(f"{{model_path: /a, api_keys: {keys}}}")
 
     assert problem.startswith("api_keys.sha256: no key is listed, so every client would be let in")
 
 
-def test_keys_are_known_by_their_hashes_in_lower_case(load):
+def test_keys_are_accepted_by_their_hashes_in_lower_case(load):
     settings = load(f"{{model_path: /a, api_keys: {{sha256: [{'AB' * 32}]}}}}")
 
     assert ApiKeys(("ab" * 32,), public_listings=True) == settings.api_keys
@@ -225,7 +225,7 @@ def test_keys_are_known_by_their_hashes_in_lower_case(load):
 @pytest.mark.parametrize(
     "text", ["model_path: [", "a: b: c", "model_path: !!python/object:os.system {}", "{[a]: b}", "\t- x"]
 )
-def test_a_file_that_is_no_yaml_is_refused(problems, text):
+def test_invalid_yaml_is_refused(problems, text):
     (problem,) = problems(text)
 
     assert problem.startswith("not YAML: ") and "\n" not in problem
@@ -236,7 +236,7 @@ def test_a_missing_file_is_refused(tmp_path):
         load_settings(tmp_path / "absent.yaml")
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path):
+def test_a_binary_file_is_refused(tmp_path):
     (tmp_path / "binary.yaml").write_bytes(b"model_path: \xff\xfe")
 
     for path in (tmp_path, tmp_path / "binary.yaml"):
@@ -256,7 +256,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
           "limits.text_characters: expected a whole number from 1 to 1000000, found 'none'"]),
     ],
 )  # fmt: skip
-def test_a_process_with_a_bad_file_prints_its_problems_and_exits_with_78(tmp_path, command, text, expected):
+def test_an_invalid_file_prints_its_problems_and_exits_with_78(tmp_path, command, text, expected):
     path = tmp_path / "tts_config.yaml"
     if text is not None:
         path.write_text(text)
@@ -284,8 +284,8 @@ def test_an_address_that_gunicorn_can_bind_is_accepted(tmp_path, address):
 @pytest.mark.parametrize("text, key", [
     ("model_path: a\nmodel_path: b\n", "model_path"), ("model_path: a\nspeech: {parallel: true, parallel: false}\n", "parallel"),
 ])  # fmt: skip
-def test_a_key_that_stands_twice_is_refused(tmp_path, text, key):
+def test_a_duplicate_key_is_refused(tmp_path, text, key):
     path = tmp_path / "tts_config.yaml"
     path.write_text(text)
-    with pytest.raises(ConfigError, match=f"the key '{key}' stands here twice"):
+    with pytest.raises(ConfigError, match=f"duplicate key '{key}'"):
         load_settings(path)

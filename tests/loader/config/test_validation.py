@@ -12,7 +12,7 @@ from loader.config.validation import Digest, Label, keys_of, validate
 
 @dataclass(frozen=True)
 class Inner:
-    """A section."""
+    """A nested section."""
 
     size: Annotated[int, Meta(ge=1, le=5)] = 3
 
@@ -35,7 +35,7 @@ def problems(value, **options):
     return list(map(str, found[1]))
 
 
-def test_what_is_declared_is_accepted_and_defaults_are_filled_in():
+def test_valid_values_are_accepted_and_defaults_are_filled_in():
     expected = Outer("7", Inner(5), (Inner(1), Inner()), 1.0, "blue")
     document = {"name": 7, "inner": {"size": 5}, "items": [{"size": 1}, {}], "scale": 1, "colour": "blue"}
 
@@ -70,20 +70,20 @@ def test_a_secret_is_not_quoted(value):
     assert "hunter2" not in "".join(problems({"name": "a", "secrets": value}))
 
 
-def test_unknown_keys_are_ignored_at_the_top_only_on_request():
+def test_unknown_keys_are_ignored_only_at_the_top_and_on_request():
     assert (Outer("a"), []) == validate(Outer, {"name": "a", "new": 1}, ignore_unknown=True)
     assert ["inner.new: unknown key"] == problems({"name": "a", "inner": {"new": 1}}, ignore_unknown=True)
 
 
-def sections(kind):
+def sections_of(kind):
     found = [kind]
     for key in keys_of(kind).values():
-        found += sections(key.declaration.type) if is_dataclass(key.declaration.type) else []
+        found += sections_of(key.declaration.type) if is_dataclass(key.declaration.type) else []
     return found
 
 
-def test_every_default_satisfies_its_own_declaration():
-    for kind in sections(Settings):
+def test_every_default_satisfies_its_own_bounds():
+    for kind in sections_of(Settings):
         for name, key in keys_of(kind).items():
             if not is_dataclass(key.declaration.type):
                 written = list(key.default) if isinstance(key.default, tuple) else key.default
@@ -91,13 +91,13 @@ def test_every_default_satisfies_its_own_declaration():
                 assert [] == problems_of_key, name
 
 
-def test_every_field_of_the_settings_but_the_files_path_is_a_key_with_a_meaning():
-    for kind in sections(Settings):
+def test_every_field_of_the_settings_is_a_documented_key():
+    for kind in sections_of(Settings):
         described = [key.field for key in keys_of(kind).values() if key.declaration.constraint("description")]
         assert [field.name for field in fields(kind) if field.name != "path"] == described
 
 
-def test_keys_and_bounds_are_there_for_documents_and_the_tuner():
+def test_keys_and_bounds_are_available_to_documents_and_the_tuner():
     by_name = {key.name: key for key in keys()}
 
     assert by_name["voices[].name"].is_required and not by_name["cache_dir"].is_required

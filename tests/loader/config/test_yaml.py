@@ -1,4 +1,4 @@
-"""loader.config.yaml: bad files are refused at the line that exceeds a bound, before anything large is built."""
+"""loader.config.yaml: a bad file is refused with the line that exceeds a bound, before anything large is built."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ MERGED = "a0: &a0 {k0: 1}\n" + "".join(
 
 @pytest.fixture
 def read(tmp_path):
-    """What a file of those bytes, or of that text, holds."""
+    """Parse a file with this content, bytes or text."""
 
     def read(content):
         path = tmp_path / "tts_config.yaml"
@@ -33,7 +33,7 @@ def read(tmp_path):
 
 @pytest.fixture
 def problem(read):
-    """The one problem of a file."""
+    """The only problem of a file."""
 
     def problem(content):
         with pytest.raises(ConfigError) as caught:
@@ -50,24 +50,24 @@ def test_anchors_that_multiply_are_refused(problem, text, line):
     assert f"line {line}: expected at most {MAX_NODES} values in the file" in problem(text)
 
 
-def test_more_values_than_any_configuration_has_are_refused(problem, read):
+def test_too_many_values_are_refused(problem, read):
     assert problem("[" + "1, " * MAX_NODES + "]").startswith(f"line 1: expected at most {MAX_NODES} values")
     assert MAX_NODES - 1 == len(read("[" + "1, " * (MAX_NODES - 1) + "]"))
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
-def test_nesting_is_refused_however_it_is_written(problem, opening):
+def test_deep_nesting_is_refused_in_every_notation(problem, opening):
     found = problem("model_path: a\ndevice:\n " + opening * 10_000)
 
     assert f"line 3: expected at most {MAX_DEPTH} levels of lists and keys, found more" == found
 
 
-def test_the_last_level_is_read(read):
+def test_the_deepest_allowed_level_is_read(read):
     assert read("[" * MAX_DEPTH + "]" * MAX_DEPTH)
 
 
 def test_an_alias_inside_its_own_anchor_is_refused(problem):
-    assert "line 2: the alias 'b' stands inside its own anchor" == problem("model_path: a\nvoices: &b [*b]")
+    assert "line 2: the alias 'b' is inside its own anchor" == problem("model_path: a\nvoices: &b [*b]")
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 5000, "1." + "9" * 5000, "-" + "1_" * 2500, "5:" * 2500 + "5"])
@@ -77,20 +77,20 @@ def test_numbers_of_thousands_of_digits_are_refused(problem, number):
     assert expected == problem(f"model_path: a\nthreads: {number}")
 
 
-@pytest.mark.parametrize("written, meant", [("012", "octal"), ("-012", "octal"), ("1:30:00", "base 60"), ("1:30.5", "base 60")])
-def test_numbers_that_yaml_reads_in_another_base_are_refused(problem, read, written, meant):
-    expected = f"line 1: '{written}' is a number in {meant} in YAML; write it in base 10, or text in quotes"
+@pytest.mark.parametrize("literal, base", [("012", "octal"), ("-012", "octal"), ("1:30:00", "base 60"), ("1:30.5", "base 60")])
+def test_numbers_that_yaml_reads_in_another_base_are_refused(problem, read, literal, base):
+    expected = f"line 1: '{literal}' is a number in {base} in YAML; write it in base 10, or text in quotes"
 
-    assert expected == problem(f"request_timeout_s: {written}")
-    assert {"version": written} == read(f"version: '{written}'")
+    assert expected == problem(f"request_timeout_s: {literal}")
+    assert {"version": literal} == read(f"version: '{literal}'")
 
 
 @pytest.mark.parametrize(
-    "written, value",
+    "literal, value",
     [("0", 0), ("-7", -7), ("1_000", 1000), ("0x10", 16), ("0b11", 3), ("0.5", 0.5), ("00.5", 0.5), ("1.0e+999", float("inf"))],
 )
-def test_other_numbers_are_read_as_they_look(read, written, value):
-    assert {"a": value} == read(f"a: {written}")
+def test_other_numbers_are_read_as_they_look(read, literal, value):
+    assert {"a": value} == read(f"a: {literal}")
 
 
 @pytest.mark.parametrize("date", ["2026-11-30", "2026-13-45", "2026-11-30 10:00:00"])
@@ -102,7 +102,7 @@ def test_a_date_is_refused_with_the_remedy(problem, date):
     "value, kind",
     [("!!int x", "int"), ("!!float x", "float"), ("!!bool x", "bool"), ("0x_", "int"), ("0b_", "int"), ("!!int ''", "int")],
 )
-def test_values_that_are_not_of_their_kind_are_refused(problem, value, kind):
+def test_values_of_another_type_are_refused(problem, value, kind):
     assert problem(f"a: 1\nb: {value}").startswith(f"line 2: expected a value of the kind '{kind}', found ")
 
 
@@ -116,8 +116,8 @@ def test_values_that_are_not_of_their_kind_are_refused(problem, value, kind):
         ("? {a: 1,\n a: 2}\n: b", "a", (2, 1)),
     ],
 )
-def test_a_key_that_stands_twice_is_refused_with_both_lines(problem, text, key, lines):
-    assert f"line {lines[0]}: the key '{key}' stands here twice, first in line {lines[1]}; join the two" == problem(text)
+def test_a_duplicate_key_is_refused_with_both_lines(problem, text, key, lines):
+    assert f"line {lines[0]}: duplicate key '{key}', first in line {lines[1]}; join the two" == problem(text)
 
 
 def test_merged_keys_may_be_overridden_in_any_order(read):
@@ -145,15 +145,15 @@ def test_aliases_are_read(read):
     ],
     ids=["documents", "alias", "tag", "long tag", "tab", "nul", "latin-1", "utf-16", "bytes"],
 )
-def test_a_file_that_is_no_yaml_is_refused_in_one_short_line(problem, content, expected):
+def test_invalid_yaml_is_refused_in_one_short_line(problem, content, expected):
     assert problem(content).startswith(expected)
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_key(read):
+def test_a_byte_order_mark_is_not_part_of_the_first_key(read):
     assert {"a": 1} == read("\ufeffa: 1")
 
 
-def test_something_that_is_no_file_is_refused_at_once(tmp_path):
+def test_a_path_that_is_not_a_file_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     found = {}
     for path in (tmp_path, tmp_path / "pipe", "/dev/zero", tmp_path / "x\0y"):
@@ -166,7 +166,7 @@ def test_something_that_is_no_file_is_refused_at_once(tmp_path):
     assert "embedded null byte" in found["x\0y"]
 
 
-def test_a_file_that_may_not_be_read_is_refused(tmp_path):
+def test_an_unreadable_file_is_refused(tmp_path):
     path = tmp_path / "tts_config.yaml"
     path.write_text("model_path: a")
     path.chmod(0)
@@ -174,7 +174,7 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path):
     setpriv = shutil.which("setpriv")
     if os.getuid() == 0 and setpriv is None:
         pytest.skip("root reads any file, and setpriv is not on this machine")
-    # Without the capabilities by which root reads any file.
+    # Without the capabilities that let root read any file.
     words = [setpriv, "--bounding-set=-all", "--inh-caps=-all"] if os.getuid() == 0 else []
     done = subprocess.run(
         [*words, sys.executable, "-c", program, str(path)], cwd=ROOT, capture_output=True, text=True, check=False
@@ -185,7 +185,7 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path):
 
 @pytest.mark.parametrize("command", [["-m", "app.cli", "show-config"], ["-m", "gunicorn", "-c", "gunicorn.conf.py"]])
 @pytest.mark.parametrize("text", [MULTIPLIED, "a: " + "[" * 10_000, "threads: " + "9" * 5000, "a: 1\na: 2"])
-def test_a_process_ends_with_one_line_and_78(tmp_path, command, text):
+def test_a_bad_file_prints_one_line_and_exits_with_78(tmp_path, command, text):
     path = tmp_path / "tts_config.yaml"
     path.write_text(text)
     done = subprocess.run(

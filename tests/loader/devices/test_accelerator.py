@@ -1,4 +1,4 @@
-"""loader.devices.accelerator: entering, leaving and losing a device, with a device that fails by plan."""
+"""loader.devices.accelerator: entering, leaving and losing a device, with a device that fails as planned."""
 
 import os
 import threading
@@ -17,7 +17,7 @@ def marker(tmp_path):
 
 
 class Copies:
-    """Stands where a placement would, and knows when it was told to drop its copy."""
+    """Stands in for a placement, and counts how often its copy was dropped."""
 
     dropped = 0
 
@@ -31,7 +31,7 @@ def entered(marker, device):
     return accelerator
 
 
-def test_before_it_is_entered_nothing_is_touched(marker):
+def test_the_device_is_not_used_before_it_is_entered(marker):
     accelerator = Accelerator(FakeDevice(), marker)
 
     assert not accelerator.begin_use()
@@ -39,7 +39,7 @@ def test_before_it_is_entered_nothing_is_touched(marker):
     assert {} == accelerator._device.calls
 
 
-def test_entered_it_may_be_used_and_is_opened_once(marker):
+def test_an_entered_device_can_be_used_and_is_opened_once(marker):
     accelerator = entered(marker, FakeDevice())
     accelerator.enter()
 
@@ -47,7 +47,7 @@ def test_entered_it_may_be_used_and_is_opened_once(marker):
     assert 1 == accelerator._device.calls["open"]
 
 
-def test_a_fork_of_one_that_entered_is_outside(marker):
+def test_a_forked_process_has_not_entered_the_device(marker):
     accelerator = entered(marker, FakeDevice())
     child = os.fork()
     if child == 0:
@@ -57,7 +57,7 @@ def test_a_fork_of_one_that_entered_is_outside(marker):
     assert accelerator.begin_use()
 
 
-def test_a_marker_keeps_everyone_out_without_a_call(marker):
+def test_with_a_marker_the_device_is_not_called(marker):
     marker.write("full", "cuda:0", 1)
     accelerator = entered(marker, FakeDevice())
 
@@ -67,7 +67,7 @@ def test_a_marker_keeps_everyone_out_without_a_call(marker):
     assert {} == accelerator._device.calls
 
 
-def test_a_device_that_is_full_when_it_is_opened_is_left_with_all_four_facts(marker, tmp_path):
+def test_a_device_that_is_full_at_opening_is_left_with_a_marker(marker, tmp_path):
     accelerator = entered(Marker(tmp_path, clock=lambda: 5.0), FakeDevice({"open": ([1], FullError)}))
 
     fallback = Marker(tmp_path).read()
@@ -76,18 +76,18 @@ def test_a_device_that_is_full_when_it_is_opened_is_left_with_all_four_facts(mar
     assert fallback.free_bytes is None
 
 
-def test_without_a_usable_device_this_process_speaks_on_the_cpu_and_says_why(marker, tmp_path, caplog):
+def test_without_a_usable_device_this_process_speaks_on_the_cpu_and_logs_the_reason(marker, tmp_path, caplog):
     accelerator = entered(marker, FakeDevice({"open": (ALWAYS, NoDeviceError)}))
 
     assert State.FALLEN_BACK is accelerator.state
     assert not accelerator.begin_use()
     assert ("open number 1 fails by plan", "cpu:0") == (accelerator.fallback.why, accelerator.fallback.device)
     assert "device cpu:0 is not usable, the CPU is used instead: open number 1 fails by plan" in caplog.text
-    # A restarted server tries again: nothing is left on the disk.
+    # A restarted server tries again: there is no marker.
     assert Marker(tmp_path).read() is None
 
 
-def test_a_device_that_refuses_again_and_again_is_left_for_the_cpu(marker):
+def test_a_device_that_cannot_be_opened_repeatedly_is_left_for_the_cpu(marker):
     accelerator = Accelerator(FakeDevice({"open": (ALWAYS, DeviceError)}), marker)
     for _ in range(MAX_REFUSALS):
         with pytest.raises(DeviceError):
@@ -113,7 +113,7 @@ def test_one_process_logs_that_the_device_is_not_usable(marker, caplog):
     assert "is not usable" not in caplog.text
 
 
-def test_a_device_that_was_not_usable_is_tried_again_after_its_time(tmp_path):
+def test_an_unusable_device_is_tried_again_after_a_time(tmp_path):
     now_s = [100.0]
     accelerator = entered(Marker(tmp_path, 60, lambda: now_s[0]), FakeDevice({"open": ([1], NoDeviceError)}))
     before = accelerator.begin_use()
@@ -122,7 +122,7 @@ def test_a_device_that_was_not_usable_is_tried_again_after_its_time(tmp_path):
     assert (False, True) == (before, accelerator.begin_use())
 
 
-def test_a_device_that_cannot_be_opened_says_so_and_can_be_tried_again(marker):
+def test_a_device_that_cannot_be_opened_raises_and_can_be_entered_again(marker):
     accelerator = Accelerator(FakeDevice({"open": ([1], OSError)}), marker)
 
     with pytest.raises(OSError):
@@ -132,7 +132,7 @@ def test_a_device_that_cannot_be_opened_says_so_and_can_be_tried_again(marker):
     assert State.IN_USE is accelerator.state
 
 
-def test_falling_back_drops_copies_gives_memory_back_and_writes_the_marker(marker):
+def test_falling_back_drops_copies_frees_memory_and_writes_the_marker(marker):
     accelerator, copies = entered(marker, FakeDevice(capacity_bytes=77)), Copies()
     accelerator.adopt(copies)
     accelerator.fall_back("full")
@@ -143,7 +143,7 @@ def test_falling_back_drops_copies_gives_memory_back_and_writes_the_marker(marke
     assert (1, 1) == (copies.dropped, accelerator._device.calls["release"])
 
 
-def test_another_process_leaves_before_its_next_use(marker, tmp_path):
+def test_other_processes_leave_the_device_before_their_next_use(marker, tmp_path):
     accelerator, copies = entered(marker, FakeDevice()), Copies()
     accelerator.adopt(copies)
     child = os.fork()
@@ -158,7 +158,7 @@ def test_another_process_leaves_before_its_next_use(marker, tmp_path):
     assert "full over there" == marker.read().why
 
 
-def test_after_a_reset_it_is_used_again(marker):
+def test_after_a_reset_the_device_is_used_again(marker):
     accelerator = entered(marker, FakeDevice())
     accelerator.fall_back("full")
     marker.reset()
@@ -167,7 +167,7 @@ def test_after_a_reset_it_is_used_again(marker):
     assert State.IN_USE is accelerator.state
 
 
-def test_after_its_time_is_over_it_is_used_again(tmp_path):
+def test_after_its_expiry_the_device_is_used_again(tmp_path):
     now_s = [100.0]
     accelerator = entered(Marker(tmp_path, 60, lambda: now_s[0]), FakeDevice())
     accelerator.fall_back("full")
@@ -189,7 +189,7 @@ def test_a_device_that_cannot_be_entered_again_is_left_without_an_error(marker, 
     assert "open number 2 fails by plan" in marker.read().why
 
 
-def test_the_last_user_frees_its_memory(marker):
+def test_memory_is_freed_by_the_last_user(marker):
     accelerator = entered(marker, FakeDevice())
     accelerator.begin_use()
     accelerator.begin_use()
@@ -202,7 +202,7 @@ def test_the_last_user_frees_its_memory(marker):
     assert [1, 2] == released
 
 
-def test_poisoned_it_is_never_touched_again_and_wants_another_process(marker):
+def test_a_poisoned_device_is_not_used_again_and_the_process_asks_for_replacement(marker):
     accelerator, copies, called = entered(marker, FakeDevice()), Copies(), []
     accelerator.adopt(copies)
     accelerator.when_poisoned(lambda: called.append(1))
@@ -220,7 +220,7 @@ def test_poisoned_it_is_never_touched_again_and_wants_another_process(marker):
     assert (0, before["open"]) == (copies.dropped, accelerator._device.calls["open"])
 
 
-def test_memory_that_cannot_be_given_back_is_no_error(marker, caplog):
+def test_memory_that_cannot_be_freed_is_not_an_error(marker, caplog):
     accelerator = entered(marker, FakeDevice({"release": (ALWAYS, LostError)}))
     accelerator.fall_back("full")
 
@@ -228,7 +228,7 @@ def test_memory_that_cannot_be_given_back_is_no_error(marker, caplog):
     assert "full" == marker.read().why
 
 
-def test_many_threads_fall_back_once(marker):
+def test_many_threads_fall_back_together(marker):
     accelerator, barrier = entered(marker, FakeDevice()), threading.Barrier(8)
 
     def use():
@@ -248,7 +248,7 @@ def test_many_threads_fall_back_once(marker):
     assert 1 == accelerator._device.calls["open"]
 
 
-def test_what_it_holds_is_known_only_while_it_is_used(marker):
+def test_the_memory_held_is_known_only_while_the_device_is_in_use(marker):
     device = FakeDevice(capacity_bytes=100)
     accelerator = entered(marker, device)
     device.used_bytes = 33

@@ -32,7 +32,7 @@ NEITHER = [
 ]
 
 
-def test_a_torch_without_cuda_is_named_and_no_retry_can_help():
+def test_a_torch_without_cuda_is_named_and_the_error_is_permanent():
     assert [False, "NoDeviceError", True, 69, False] == answer_of(OPENED + """
     try:
         device.open()
@@ -66,7 +66,7 @@ CUDA_STAND_IN = OPENED + """
 """
 
 
-def test_opening_makes_the_context_in_full_precision():
+def test_opening_creates_the_context_in_full_precision():
     assert [["init", "zeros on cuda:0", "synchronize cuda:0"], False, False] == answer_of(CUDA_STAND_IN + """
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     device.open()
@@ -77,7 +77,7 @@ def test_opening_makes_the_context_in_full_precision():
 @pytest.mark.parametrize(
     "text, expected", [("CUDA error: out of memory", "RuntimeError"), ("Found no NVIDIA driver", "DeviceError")]
 )
-def test_a_driver_that_refuses_is_named_and_a_full_device_stays_a_full_device(text, expected):
+def test_a_driver_error_is_named_and_out_of_memory_stays_out_of_memory(text, expected):
     assert expected == answer_of(CUDA_STAND_IN + """
     def refuse(*size, device): raise RuntimeError(sys.argv[1])
     torch.zeros = refuse
@@ -88,7 +88,7 @@ def test_a_driver_that_refuses_is_named_and_a_full_device_stays_a_full_device(te
     """, text)
 
 
-def test_a_machine_without_a_driver_has_no_device_and_no_retry_can_help():
+def test_a_machine_without_a_driver_has_no_device_and_the_error_is_permanent():
     message = "device cuda:0: this machine has 0 CUDA devices, numbered from 0: Found no NVIDIA driver"
     assert ["NoDeviceError", message] == answer_of(CUDA_STAND_IN + """
     def refuse(): raise RuntimeError("Found no NVIDIA driver")
@@ -100,7 +100,7 @@ def test_a_machine_without_a_driver_has_no_device_and_no_retry_can_help():
     """)
 
 
-def test_a_device_that_is_not_there_is_named_with_how_many_there_are():
+def test_a_missing_device_is_named_with_the_number_of_devices():
     assert ["NoDeviceError", "device cuda:3: this machine has 1 CUDA devices, numbered from 0"] == answer_of(CUDA_STAND_IN + """
     try:
         CudaDevice("cuda:3").open()

@@ -23,12 +23,12 @@ def clock():
     return Clock()
 
 
-def test_where_nothing_happened_there_is_no_marker(tmp_path):
+def test_there_is_no_marker_at_first(tmp_path):
     assert Marker(tmp_path).read() is None
     assert Marker(tmp_path / "none").read() is None
 
 
-def test_it_says_why_when_on_what_device_and_how_much_was_free(tmp_path, clock):
+def test_a_marker_has_reason_time_device_and_free_memory(tmp_path, clock):
     Marker(tmp_path / "cache", clock=clock).write("CUDA out of memory", "cuda:1", 4096)
 
     document = json.loads((tmp_path / "cache" / MARKER).read_text())
@@ -42,7 +42,7 @@ def test_it_says_why_when_on_what_device_and_how_much_was_free(tmp_path, clock):
     assert ("CUDA out of memory", "cuda:1", NOON_S, 4096) == (read.why, read.device, read.at_s, read.free_bytes)
 
 
-def test_another_process_reads_it(tmp_path):
+def test_another_process_reads_the_marker(tmp_path):
     Marker(tmp_path).write("full", "cuda:0", None)
 
     assert ["full", "cuda:0", None] == answer_of("""
@@ -64,14 +64,14 @@ def test_a_reader_sees_the_marker_set_changed_and_reset(tmp_path):
     assert [None, "first", "second", None] == [*seen, watching.read()]
 
 
-def test_unchanged_it_is_looked_at_but_not_read_again(tmp_path):
+def test_an_unchanged_marker_is_checked_without_reading_it_again(tmp_path):
     marker = Marker(tmp_path)
     marker.write("full", "cuda:0", 1)
 
     assert marker.read() is marker.read()
 
 
-def test_it_lasts_until_it_expires(tmp_path, clock):
+def test_a_marker_lasts_until_it_expires(tmp_path, clock):
     marker = Marker(tmp_path, retry_after_s=600, clock=clock)
     marker.write("full", "cuda:0", 1)
     clock.now_s = NOON_S + 599
@@ -84,7 +84,7 @@ def test_it_lasts_until_it_expires(tmp_path, clock):
     assert "again" == marker.read().why
 
 
-def test_without_an_expiry_it_lasts(tmp_path, clock):
+def test_a_marker_without_an_expiry_lasts(tmp_path, clock):
     marker = Marker(tmp_path, clock=clock)
     marker.write("full", "cuda:0", 1)
     clock.now_s = NOON_S * 2
@@ -92,7 +92,7 @@ def test_without_an_expiry_it_lasts(tmp_path, clock):
     assert "full" == marker.read().why
 
 
-def test_resetting_says_what_was_forgotten(tmp_path):
+def test_a_reset_returns_the_removed_marker(tmp_path):
     marker = Marker(tmp_path)
     marker.write("full", "cuda:0", 1)
 
@@ -101,7 +101,7 @@ def test_resetting_says_what_was_forgotten(tmp_path):
     assert [] == os.listdir(tmp_path)
 
 
-def test_where_it_cannot_be_written_this_process_remembers_it(tmp_path, caplog):
+def test_a_marker_that_cannot_be_written_is_kept_by_this_process(tmp_path, caplog):
     in_the_way = tmp_path / "cache"
     in_the_way.write_text("not a folder")
     marker = Marker(in_the_way)
@@ -113,7 +113,7 @@ def test_where_it_cannot_be_written_this_process_remembers_it(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"why": "x"}', b"\xff", b'{"why": "x", "device": "y", "at_s": []}'])
-def test_one_that_cannot_be_understood_still_forbids(tmp_path, content):
+def test_an_unreadable_marker_still_forbids_the_device(tmp_path, content):
     (tmp_path / MARKER).write_bytes(content)
 
     assert "cannot be read" in Marker(tmp_path).read().why

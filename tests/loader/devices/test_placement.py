@@ -24,7 +24,7 @@ class Model:
 
 
 class Copy(Model):
-    """Doubles a number on the device, taking memory for its input and its output, in so many parts."""
+    """Doubles a number on the device, allocating memory for its input and output in `parts` parts."""
 
     where = "device"
 
@@ -56,7 +56,7 @@ def marker(tmp_path):
 
 @pytest.fixture
 def placed(marker):
-    """Place a model on an entered fake device of a plan."""
+    """Place a model on an entered fake device with a plan of failures."""
 
     def place(plan=None, **options):
         accelerator = Accelerator(FakeDevice(plan, **options), marker)
@@ -70,25 +70,25 @@ def double(number, parts=1):
     return lambda model: model.double(number, parts)
 
 
-def test_without_an_accelerator_it_is_the_model_itself():
+def test_without_an_accelerator_the_model_itself_is_used():
     assert (6, "cpu") == Placement(Model(), None, pytest.fail).run(double(3))
 
 
-def test_before_the_device_is_entered_it_works_on_the_cpu(marker):
+def test_before_the_device_is_entered_the_cpu_is_used(marker):
     accelerator = Accelerator(FakeDevice(), marker)
 
     assert (6, "cpu") == copied(Model(), accelerator).run(double(3))
     assert {} == accelerator._device.calls
 
 
-def test_it_is_copied_once_and_works_there(placed):
+def test_the_model_is_copied_once_and_used_on_the_device(placed):
     placement, accelerator = placed()
 
     assert [(6, "device"), (8, "device")] == [placement.run(double(3)), placement.run(double(4))]
     assert WEIGHTS_BYTES == accelerator._device.used_bytes
 
 
-def test_what_does_not_fit_is_done_smaller_and_the_device_is_kept(placed, marker):
+def test_work_that_does_not_fit_is_done_in_smaller_parts_on_the_device(placed, marker):
     placement, accelerator = placed()
 
     assert (1000, "device") == placement.run(double(500), double(500, parts=2))
@@ -96,7 +96,7 @@ def test_what_does_not_fit_is_done_smaller_and_the_device_is_kept(placed, marker
     assert (6, "device") == placement.run(double(3))
 
 
-def test_without_anything_smaller_the_same_is_tried_once_more(placed, marker):
+def test_without_a_smaller_alternative_the_same_work_is_tried_once_more(placed, marker):
     placement, accelerator = placed({"double": ([1], FullError)})
 
     assert (6, "device") == placement.run(double(3))
@@ -104,7 +104,7 @@ def test_without_anything_smaller_the_same_is_tried_once_more(placed, marker):
     assert marker.read() is None
 
 
-def test_what_does_not_fit_twice_is_done_on_the_cpu_and_the_device_is_left_empty(placed, marker):
+def test_work_that_does_not_fit_twice_is_done_on_the_cpu_and_the_device_is_emptied(placed, marker):
     placement, accelerator = placed()
 
     assert (1800, "cpu") == placement.run(double(900), double(900, parts=1))
@@ -114,8 +114,8 @@ def test_what_does_not_fit_twice_is_done_on_the_cpu_and_the_device_is_left_empty
     assert (6, "cpu") == placement.run(double(3))
 
 
-def test_memory_held_by_a_failed_try_is_free_before_the_next(placed):
-    """400 of weights and 450 of input fit, 450 of output then do not; the input must be gone when halves are tried."""
+def test_memory_of_a_failed_attempt_is_freed_before_the_next(placed):
+    """400 bytes of weights and 450 of input fit, 450 of output do not; the input must be freed before the halves are tried."""
     placement, accelerator = placed()
     gc.disable()
     try:
@@ -133,7 +133,7 @@ def test_a_model_that_does_not_fit_at_all_stays_on_the_cpu(placed, marker):
     assert (State.FALLEN_BACK, WEIGHTS_BYTES - 1) == (accelerator.state, marker.read().free_bytes)
 
 
-def test_every_model_leaves_when_one_does(placed):
+def test_if_one_model_falls_back_all_leave_the_device(placed):
     first, accelerator = placed()
     second = copied(Model(), accelerator)
     second.run(double(3))
@@ -143,7 +143,7 @@ def test_every_model_leaves_when_one_does(placed):
     assert (6, "cpu") == second.run(double(3))
 
 
-def test_on_a_poisoned_device_the_cpu_finishes_and_nothing_is_remembered(placed, marker):
+def test_on_a_poisoned_device_the_cpu_finishes_the_work_and_no_marker_is_written(placed, marker):
     placement, accelerator = placed({"double": ([2], LostError)})
 
     assert [(2, "device"), (4, "cpu"), (6, "cpu")] == [placement.run(double(number)) for number in (1, 2, 3)]
@@ -151,14 +151,14 @@ def test_on_a_poisoned_device_the_cpu_finishes_and_nothing_is_remembered(placed,
     assert 2 == accelerator._device.calls["double"]
 
 
-def test_poisoned_while_trying_smaller_is_poisoned(placed, marker):
+def test_a_device_poisoned_by_the_smaller_attempt_is_poisoned(placed, marker):
     placement, accelerator = placed({"double": ([2], LostError)})
 
     assert (1000, "cpu") == placement.run(double(500), double(500, parts=2))
     assert (True, None) == (accelerator.wants_replacement, marker.read())
 
 
-def test_errors_that_are_none_of_the_devices_are_the_callers(placed, marker):
+def test_errors_of_the_work_itself_are_raised(placed, marker):
     placement, accelerator = placed({"double": ([1], ZeroDivisionError)})
 
     with pytest.raises(ZeroDivisionError):
@@ -166,7 +166,7 @@ def test_errors_that_are_none_of_the_devices_are_the_callers(placed, marker):
     assert (State.IN_USE, None, 0) == (accelerator.state, marker.read(), accelerator._using)
 
 
-def test_the_cpus_own_errors_are_the_callers_too(placed):
+def test_errors_of_the_cpu_are_raised_too(placed):
     placement, accelerator = placed({"double": (ALWAYS, FullError)})
 
     def work(model):
@@ -179,7 +179,7 @@ def test_the_cpus_own_errors_are_the_callers_too(placed):
     assert 0 == accelerator._using
 
 
-def test_after_a_reset_it_is_copied_anew(placed, marker):
+def test_after_a_reset_the_model_is_copied_again(placed, marker):
     placement, accelerator = placed({"double": ([1, 2], FullError)})
     before = placement.run(double(3))
     marker.reset()
@@ -188,7 +188,7 @@ def test_after_a_reset_it_is_copied_anew(placed, marker):
     assert WEIGHTS_BYTES == accelerator._device.used_bytes
 
 
-def test_a_model_that_is_forgotten_takes_its_copy_with_it(placed):
+def test_deleting_a_model_frees_its_copy(placed):
     placement, accelerator = placed()
     placement.run(double(3))
     del placement
@@ -197,8 +197,8 @@ def test_a_model_that_is_forgotten_takes_its_copy_with_it(placed):
     assert 0 == accelerator._device.used_bytes
 
 
-def test_work_in_flight_ends_well_while_another_thread_falls_back(placed):
-    """One thread is in the middle of its work on the device while another finds it full."""
+def test_running_work_finishes_while_another_thread_falls_back(placed):
+    """One thread works on the device while another finds it full."""
     placement, accelerator = placed()
     inside, go_on = threading.Event(), threading.Event()
 
@@ -223,7 +223,7 @@ def test_work_in_flight_ends_well_while_another_thread_falls_back(placed):
     assert (0, 0) == (accelerator._device.used_bytes, accelerator._device.cached_bytes)
 
 
-def test_a_copy_that_is_made_while_another_thread_falls_back_is_not_kept(placed):
+def test_a_copy_made_while_another_thread_falls_back_is_dropped(placed):
     placement, accelerator = placed()
     copying, go_on = threading.Event(), threading.Event()
 
@@ -249,7 +249,7 @@ def test_a_copy_that_is_made_while_another_thread_falls_back_is_not_kept(placed)
     assert (6, "cpu") == slow.run(double(3))
 
 
-def test_nothing_is_copied_to_a_device_that_was_left_a_moment_ago(marker):
+def test_nothing_is_copied_to_a_device_that_was_just_left(marker):
     class LeftAtOnce(Accelerator):
         def begin_use(self):
             may = super().begin_use()
@@ -261,10 +261,10 @@ def test_nothing_is_copied_to_a_device_that_was_left_a_moment_ago(marker):
     placement = copied(Model(), accelerator)
 
     assert (6, "cpu") == placement.run(double(3))
-    assert (0, 0) == (accelerator._device.calls["take"], accelerator._using)
+    assert (0, 0) == (accelerator._device.calls["allocate"], accelerator._using)
 
 
-def test_many_threads_on_a_device_that_fills_up_all_get_their_result(placed):
+def test_all_of_many_threads_get_a_result_if_the_device_fills_up(placed):
     placement, accelerator = placed(capacity_bytes=WEIGHTS_BYTES + 300)
     barrier = threading.Barrier(8)
 

@@ -1,6 +1,6 @@
-"""Every family through our engine and through Coqui's own classes, in one process that imports torch and TTS once.
+"""Every family with our engine and with Coqui's own classes, in one process that imports torch and TTS once.
 
-`python -m tests.loader.engines.families DIRECTORY FAMILY=ARTIFACT=RELEASE ...` prints what it found as JSON.
+`python -m tests.loader.engines.families DIRECTORY FAMILY=ARTIFACT=RELEASE ...` prints the results as JSON.
 """
 
 import gc
@@ -26,7 +26,7 @@ TEXT = "Hello from one of many workers."
 
 
 class Draws:
-    """A stream of chance that an engine asks for its seed."""
+    """A random stream that an engine draws its seed from."""
 
     def integers(self, high):
         return SEED
@@ -37,7 +37,7 @@ def threads():
 
 
 def opened(path):
-    """Open one artifact as a master does, and say what that did beside."""
+    """Open an artifact as a master does, and record the side effects."""
     import torch
 
     before = torch.random.get_rng_state()
@@ -76,7 +76,7 @@ def spoken(artifact, engine, ids, speed=1.0, speaker=0, noise=None):
 
 
 def in_forks(artifact, engine, ids, count=4):
-    """Speak in `count` forked children; return for each its samples' digest, and what of the mapping it owns."""
+    """Speak in `count` forked children; return for each the digest of its samples, and the private bytes of the mapping."""
     pipes = []
     for _ in range(count):
         reading, writing = os.pipe()
@@ -158,7 +158,7 @@ def speakers_of(artifact):
 
 
 def native(family, release, artifact, ids):
-    """Speak the same ids with the same seed by Coqui's own classes, its own checkpoint readers and its own order."""
+    """Speak the same ids with the same seed with Coqui's own classes, checkpoint readers and order of calls."""
     import torch
 
     speaker = speakers_of(artifact)[-1]
@@ -179,7 +179,7 @@ def native(family, release, artifact, ids):
     torch.manual_seed(SEED)
     np.random.seed(SEED)
     done = synthesizer.tts_model.synthesize(TEXT, speaker=speaker, use_griffin_lim=by_phases)
-    assert done["text_inputs"][0].tolist() == ids, "the two sides read the text differently"
+    assert done["text_inputs"][0].tolist() == ids, "Coqui and the engine read the text differently"
     if by_phases:
         return done["wav"]
     return synthesizer._run_vocoder(done["outputs"]["model_outputs"][0], "cpu").squeeze().cpu().numpy()
@@ -238,7 +238,7 @@ def _refuse(*arguments, **options):
 
 
 def _watch_unpickling():
-    """Return the set in which the packages of whatever is unpickled from now on appear."""
+    """Return the set that collects the packages of everything unpickled from now on."""
     made = set()
 
     def note(event, arguments):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.loader.children import answer_of
 
-#: Distribution, module, attribute (or "" for the module itself), and the module of ours that depends on it.
+#: Distribution, module, attribute ("" for the module itself), and our module that depends on it.
 INTERNALS = [
     ("torch", "torch._meta_registrations", "", "torch_imports leaves it out of `import torch`"),
     ("torchaudio", "torchaudio._extension", "_IS_TORCHAUDIO_EXT_AVAILABLE", "torch_imports replaces it"),
@@ -30,8 +30,8 @@ INTERNALS = [
 ]
 
 
-def test_the_internals_that_compat_depends_on_are_there():
-    """Read from the sources: torchaudio's extension does not load beside a CPU build of torch."""
+def test_the_internals_that_compat_depends_on_exist():
+    """From the sources: torchaudio's extension does not load beside a CPU build of torch."""
     changed = [
         f"{package} {version(package)} changed {module} {name}: {use}"
         for package, module, name, use in INTERNALS
@@ -41,7 +41,7 @@ def test_the_internals_that_compat_depends_on_are_there():
     assert not changed, "\n".join(changed)
 
 
-def test_an_internal_that_is_gone_is_noticed():
+def test_a_missing_internal_would_be_noticed():
     assert "load_audio_file" not in _names_of("coqui-tts", "TTS.tts.models.xtts")
     with pytest.raises(FileNotFoundError):
         _names_of("torch", "torch._no_such_module")
@@ -57,7 +57,7 @@ def _names_of(package, module):
     return names | {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
 
 
-def test_a_stochastic_predictor_has_the_parts_that_only_training_uses():
+def test_a_stochastic_predictor_has_the_parts_for_training_only():
     kept = answer_of("""
         import json
         import torch
@@ -76,7 +76,7 @@ def test_a_stochastic_predictor_has_the_parts_that_only_training_uses():
     assert {"pre", "convs", "proj", "flows"} <= set(kept[1]), said
 
 
-def test_warnings_after_the_import_of_coqui_are_seen():
+def test_warnings_after_the_import_of_coqui_are_shown():
     seen = answer_of("""
         import json, warnings
         from loader.engines import coqui

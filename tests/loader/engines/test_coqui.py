@@ -7,12 +7,12 @@ import sys
 import pytest
 
 from loader.artifacts.artifact import open_artifact
-from tests.loader.children import PATIENCE_S, ROOT, answer_of, run_program
+from tests.loader.children import ROOT, TIMEOUT_S, answer_of, run_program
 from tests.support.family_checkpoints import FAMILIES, SPEAKERS, family_artifacts, family_releases
 
-#: What numba reads its own compiled code with. A checkpoint would name torch.
+#: The modules with which numba unpickles its own compiled code. A checkpoint would need torch.
 _NOT_CHECKPOINTS = {"builtins", "collections", "copyreg", "numba", "numpy"}
-#: Families whose sound varies by chance on request.
+#: Families whose sound varies with a random number on request.
 VARIED = {"glow_tts", "neuralhmm_tts", "overflow", "xtts"}
 
 
@@ -24,7 +24,7 @@ def artifacts(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(artifacts):
-    """What one process found that spoke with every family by our engine, in forks of it, and by Coqui's classes."""
+    """The results of one process that spoke with every family: with our engine, in forks, and with Coqui's classes."""
     import json
 
     releases = family_releases()
@@ -32,7 +32,7 @@ def found(artifacts):
     done = subprocess.run(
         [sys.executable, "-m", "tests.loader.engines.families", *triples], cwd=ROOT, check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-        capture_output=True, text=True, timeout=PATIENCE_S,
+        capture_output=True, text=True, timeout=TIMEOUT_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout.splitlines()[-1])
@@ -45,7 +45,7 @@ def family(request):
 
 @pytest.fixture
 def voice(found, family):
-    """What was found of one family."""
+    """The results of one family."""
     return found["families"][family]
 
 
@@ -54,11 +54,11 @@ def test_the_samples_are_those_of_coquis_own_classes(voice):
     assert voice["decibels"] >= 90, voice["decibels"]
 
 
-def test_every_parameter_lies_in_the_mapping(voice):
+def test_every_parameter_is_in_the_mapping(voice):
     assert [] == voice["elsewhere"]
 
 
-def test_forked_workers_say_the_same_and_own_no_byte_of_the_weights(voice):
+def test_forked_workers_make_the_same_samples_and_own_no_copy_of_the_weights(voice):
     assert 4 == len(voice["forks"])
     assert {voice["digest"]} == {fork["digest"] for fork in voice["forks"]}
     for fork in voice["forks"]:
@@ -67,7 +67,7 @@ def test_forked_workers_say_the_same_and_own_no_byte_of_the_weights(voice):
         assert 0 == fork["mapped_dirty_bytes"]
 
 
-def test_workers_own_less_than_a_large_voice_weighs(found):
+def test_workers_own_less_memory_than_the_weights_of_a_large_voice(found):
     tacotron = found["families"]["tacotron2"]
 
     assert tacotron["weights_bytes"] > 100e6
@@ -82,26 +82,26 @@ def test_half_the_speed_takes_about_twice_as_long(voice):
     assert 1.7 < voice["slower"] < 2.3
 
 
-def test_variation_is_the_requests_where_the_family_has_it(voice, family):
+def test_the_noise_scale_of_a_request_has_an_effect_in_families_that_support_it(voice, family):
     assert (family in VARIED) == voice["without_noise"]
 
 
-def test_every_speaker_sounds_otherwise(voice, family):
+def test_every_speaker_has_other_samples(voice, family):
     expected = {"glow_tts": len(SPEAKERS), "fast_pitch": len(SPEAKERS), "xtts": 2}.get(family, 1)
 
     assert expected == voice["speakers"]
 
 
-def test_a_copy_for_another_device_says_the_same(voice):
+def test_a_copy_for_another_device_makes_the_same_samples(voice):
     assert voice["copied"]
 
 
-def test_opening_and_speaking_start_no_thread_and_building_draws_nothing(found, voice):
+def test_opening_and_speaking_start_no_thread_and_building_draws_no_random_numbers(found, voice):
     assert 1 == found["threads_imported"] == voice["threads_opened"] == voice["threads_spoken"]
     assert not voice["drawn"]
 
 
-def test_nothing_is_unpickled_but_numbas_own_cache(found):
+def test_nothing_is_unpickled_except_numbas_own_cache(found):
     assert set(found["unpickled"]) <= _NOT_CHECKPOINTS
 
 
@@ -115,14 +115,14 @@ def test_the_manifest_has_the_speakers_and_the_sample_rate(artifacts):
     assert {name: rates.get(name, 22050) for name in facts} == {name: each.sample_rate_hz for name, each in facts.items()}
 
 
-def test_no_artifact_holds_a_pickle_or_names_a_file_of_another_machine(artifacts):
+def test_no_artifact_contains_a_pickle_or_a_path_of_another_machine(artifacts):
     for path in artifacts.values():
         assert {".json", ".safetensors"} == {each.suffix for each in path.iterdir() if each.suffix != ".py"}
         for each in path.glob("*config.json"):
             assert "/home/" not in each.read_text() and str(ROOT) not in each.read_text()
 
 
-def test_durations_that_no_memory_could_hold_are_refused_before_they_are_laid_out(artifacts):
+def test_durations_beyond_any_memory_are_refused_before_allocation(artifacts):
     said = answer_of(
         """
         import json, os, sys
@@ -155,7 +155,7 @@ def test_durations_that_no_memory_could_hold_are_refused_before_they_are_laid_ou
     assert all("the duration predictor returned" in error and "limit 17226" in error for errors in said for error in errors)
 
 
-def test_a_decoder_that_never_ends_is_cut_and_logged(artifacts):
+def test_a_decoder_that_does_not_stop_is_cut_and_logged(artifacts):
     done = run_program(
         """
         import logging, sys
@@ -178,7 +178,7 @@ def test_a_decoder_that_never_ends_is_cut_and_logged(artifacts):
     assert "an utterance was cut after 60 frames: the model did not end it" in done.stderr
 
 
-def test_xtts_reads_text_as_coquis_tokenizer_does_in_pieces_that_it_can_hold(artifacts):
+def test_xtts_tokenizes_as_coqui_does_in_pieces_that_fit_its_model(artifacts):
     found = answer_of(
         """
         import json, sys
@@ -210,7 +210,7 @@ def test_xtts_reads_text_as_coquis_tokenizer_does_in_pieces_that_it_can_hold(art
 
 
 @pytest.mark.parametrize("family_with_wide_kernels", ["fast_pitch", "speedy_speech", "align_tts"])
-def test_a_text_of_one_letter_is_spoken_where_coqui_fails_over_it(artifacts, family_with_wide_kernels):
+def test_a_text_of_one_letter_is_spoken_though_coqui_fails_on_it(artifacts, family_with_wide_kernels):
     sizes = answer_of("""
         import json, sys
         from pathlib import Path

@@ -45,7 +45,7 @@ OPEN = """
 
 @pytest.fixture(scope="session")
 def trivial_graph(tmp_path_factory):
-    """An ONNX graph that adds two numbers: what a session costs without weights."""
+    """An ONNX graph that adds two numbers: the cost of a session without weights."""
     path = tmp_path_factory.mktemp("graph") / "trivial.onnx"
     subprocess.run(
         [sys.executable, "-c", """if True:
@@ -66,7 +66,7 @@ def weight_bytes(artifact):
 
 
 def test_opening_sessions_costs_little_beside_the_weights(large_artifact, trivial_graph):
-    """Measured 13.0 MiB of 107.9, nearly all of it nodes of the graphs: the embedded voice's cost 11.9 MiB."""
+    """Measured 13.0 MiB of 107.9, nearly all for nodes of the graphs: 11.9 MiB with the embedded voice."""
     grown = answer_of(OPEN + """
     runtime = onnx.import_onnxruntime()
     trivial = runtime.InferenceSession(sys.argv[2], onnx.session_options(runtime), providers=["CPUExecutionProvider"])
@@ -102,8 +102,8 @@ WEIGHTS_ON_THE_HEAP = OPEN + """
 
 
 @pytest.mark.parametrize("fixture", ["embedded_artifact", "large_artifact"])
-def test_no_weight_is_found_in_private_memory(request, fixture):
-    """Every 64th pair of weights is looked for in all memory that is this process's own, after a run."""
+def test_private_memory_contains_no_weights(request, fixture):
+    """After a run, every 64th pair of weights is searched for in all private memory of this process."""
     found = answer_of(WEIGHTS_ON_THE_HEAP, request.getfixturevalue(fixture), True)
 
     assert {"encode.bin", "flow.bin", "decode.bin"} == set(found)
@@ -111,14 +111,14 @@ def test_no_weight_is_found_in_private_memory(request, fixture):
 
 
 def test_weights_in_private_memory_would_be_found(embedded_artifact):
-    """The search above can fail: with `mmap: false` it finds every one."""
+    """The search above can fail: with `mmap: false` it finds them all."""
     found = answer_of(WEIGHTS_ON_THE_HEAP, embedded_artifact, False)
 
     assert min(found.values()) > 0.99, found
 
 
 @pytest.mark.parametrize("map_files", [True, False])
-def test_one_task_after_import_open_and_run(embedded_artifact, map_files):
+def test_import_opening_and_a_run_start_no_thread(embedded_artifact, map_files):
     counted = answer_of(OPEN + """
     counted = [tasks()]
     onnx.import_onnxruntime()
@@ -133,8 +133,8 @@ def test_one_task_after_import_open_and_run(embedded_artifact, map_files):
     assert [1, 1, 1, 1] == counted
 
 
-def test_two_threads_in_a_session_would_be_seen_as_tasks(embedded_artifact):
-    """What the guard before a fork counts is there to be counted."""
+def test_a_session_with_two_threads_would_be_noticed(embedded_artifact):
+    """The tasks that the guard before a fork counts include native threads."""
     before, after = answer_of(OPEN + """
     own = onnx.session_options
     def with_two_threads(runtime):
@@ -175,7 +175,7 @@ def test_no_graph_draws_its_own_noise(embedded_artifact, large_artifact):
         assert not [kind for kind in found if "Random" in kind or "Multinomial" in kind or "Bernoulli" in kind], path
 
 
-def test_the_same_inputs_give_the_same_outputs_mapped_or_not(embedded_artifact):
+def test_the_same_inputs_give_the_same_outputs_with_and_without_mapping(embedded_artifact):
     rng = np.random.default_rng(3)
     ids = rng.integers(1, 60, (1, 30))
     noise = rng.standard_normal((1, 2, 30), dtype=np.float32)
@@ -209,8 +209,8 @@ def test_a_catalogue_without_mapping_speaks_and_maps_nothing(tmp_path, embedded_
     assert [] == mapped
 
 
-def test_fifty_children_forked_from_opened_sessions_run_and_exit(embedded_artifact):
-    """Inherited thread pools would hang them, or crash them as they exit."""
+def test_fifty_children_forked_with_open_sessions_run_and_exit(embedded_artifact):
+    """Inherited thread pools would hang them, or crash them at exit."""
     statuses = answer_of(OPEN + """
     import hashlib
     artifact, networks = opened(sys.argv[1])
@@ -266,26 +266,22 @@ SPEAK_IN_FOUR = """
         os.close(end_out)
         children.append((pid, spoke_out, end_in))
     assert all(os.read(spoke, 1) == b"!" for _, spoke, _ in children)
-    # The parent speaks too, so that everybody has touched every page.
+    # The parent speaks too, so that all five processes have touched every page.
     list(voice.speak("Hello world, how are you?", SpeechOptions(seed=1)))
     seen = [mappings(pid) for pid, _, _ in children]
-    rollups = []
-    for pid, _, _ in children:
-        fields = dict(line.split()[:2] for line in list(open(f"/proc/{pid}/smaps_rollup"))[1:])
-        rollups.append(int(fields["Private_Dirty:"]) + int(fields["Private_Clean:"]))
     for pid, _, end in children:
         os.close(end)
     statuses = [os.waitpid(pid, 0)[1] for pid, _, _ in children]
-    print(json.dumps([seen, rollups, statuses]))
+    print(json.dumps([seen, statuses]))
 """
 
 
-def test_four_forked_speakers_share_one_copy_of_the_weights(tmp_path, embedded_artifact):
+def test_four_forked_workers_share_one_copy_of_the_weights(tmp_path, embedded_artifact):
     path = tmp_path / "tts_config.yaml"
     path.write_text(f"model_path: {embedded_artifact}\n")
     before = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in embedded_artifact.iterdir()}
 
-    seen, private_kib, statuses = answer_of(SPEAK_IN_FOUR, path)
+    seen, statuses = answer_of(SPEAK_IN_FOUR, path)
 
     assert [0] * 4 == statuses
     for mappings in seen:
@@ -293,9 +289,8 @@ def test_four_forked_speakers_share_one_copy_of_the_weights(tmp_path, embedded_a
         for name, kib in mappings.items():
             assert kib["Rss"] * 1024 > 0.9 * (embedded_artifact / name).stat().st_size, f"{name} was not used"
             assert 0 == kib["Private_Dirty"] == kib["Anonymous"]
-            # Five share it; other runs of the suite at the same time only lower the share.
+            # Five processes share it; other runs of the suite at the same time only lower the share.
             assert kib["Pss"] <= kib["Rss"] / 5 * 1.05
-    print(f"private memory of a child that spoke: {[round(kib / 1024, 1) for kib in private_kib]} MiB")
     assert before == {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in embedded_artifact.iterdir()}
 
 

@@ -20,12 +20,8 @@ from loader.engines.vits import (
 )
 from loader.engines.windows import Latent, plan_windows
 from loader.errors import SynthesisError
+from tests.loader.bake.speech import decibels
 from tests.loader.engines.speaking import windows_of
-
-
-def decibels(reference, candidate):
-    error = np.square(reference.astype(np.float64) - candidate).sum()
-    return 10 * np.log10(np.square(reference.astype(np.float64)).sum() / error) if error else np.inf
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +36,7 @@ def test_a_duration_is_rounded_up_and_scaled():
 
 
 @pytest.mark.parametrize("speed", [0.25, 0.5, 0.9, 1.1, 1.7, 2.0, 3.0, 4.0])
-def test_a_speed_is_what_a_listener_measures(speed):
+def test_the_speed_of_an_utterance_is_exact(speed):
     log_durations = np.random.default_rng(1).normal(0.0, 0.7, (1, 1, 300)).astype(np.float32)
     plain, paced = (frames_per_id(log_durations, 1.0, each) for each in (1.0, speed))
 
@@ -48,7 +44,7 @@ def test_a_speed_is_what_a_listener_measures(speed):
     assert paced.min() >= 0
 
 
-def test_a_speed_that_can_leaves_every_sound_a_frame():
+def test_at_any_speed_every_sound_has_a_frame_if_possible():
     log_durations = np.random.default_rng(1).normal(0.5, 0.7, (1, 1, 300)).astype(np.float32)
 
     assert frames_per_id(log_durations, 1.0, 1.5).min() == 1
@@ -77,7 +73,7 @@ def test_windowed_decoding_equals_one_pass(networks, opened_embedded, frames):
 
 
 def test_a_margin_below_the_receptive_field_is_audible(networks, opened_embedded):
-    """The bound above can fail: two thirds of the margin already do."""
+    """The bound above can fail: two thirds of the margin are already too small."""
     facts = VitsFacts(**opened_embedded.manifest.network["vits"])
     latent = np.random.default_rng(1).standard_normal((1, facts.latent_channels, 611), dtype=np.float32)
 
@@ -89,15 +85,15 @@ def test_a_margin_below_the_receptive_field_is_audible(networks, opened_embedded
 def test_an_inner_margin_below_the_reach_of_the_later_stages_is_audible(networks, opened_embedded):
     facts = VitsFacts(**opened_embedded.manifest.network["vits"])
     latent = np.random.default_rng(1).standard_normal((1, facts.latent_channels, 611), dtype=np.float32)
-    spoilt = OnnxNetworks(opened_embedded)
-    spoilt._facts = dataclasses.replace(facts, inner_margin_frames=facts.inner_margin_frames - 1)
+    damaged = OnnxNetworks(opened_embedded)
+    damaged._facts = dataclasses.replace(facts, inner_margin_frames=facts.inner_margin_frames - 1)
 
-    assert decibels(networks.decode(latent, Condition()), windowed(spoilt, latent, facts.margin_frames)) < 100
+    assert decibels(networks.decode(latent, Condition()), windowed(damaged, latent, facts.margin_frames)) < 100
 
 
 @pytest.mark.parametrize("frames", [30, 76, 77, 400, 1300])
 @pytest.mark.parametrize("first", [(), (44,)])
-def test_a_latent_in_chunks_is_the_latent_of_one_pass(networks, opened_embedded, frames, first):
+def test_a_latent_in_chunks_equals_the_latent_of_one_pass(networks, opened_embedded, frames, first):
     facts = VitsFacts(**opened_embedded.manifest.network["vits"])
     prior = np.random.default_rng(frames).standard_normal((1, facts.latent_channels, frames), dtype=np.float32)
     made = in_chunks(networks, prior, facts.flow_margin_frames, first)
@@ -105,7 +101,7 @@ def test_a_latent_in_chunks_is_the_latent_of_one_pass(networks, opened_embedded,
     assert decibels(networks.flow(prior, Condition()), made) >= 110
 
 
-def test_a_flow_margin_below_its_reach_is_found_out(networks, opened_embedded):
+def test_a_flow_margin_below_its_reach_would_be_noticed(networks, opened_embedded):
     facts = VitsFacts(**opened_embedded.manifest.network["vits"])
     prior = np.random.default_rng(1).standard_normal((1, facts.latent_channels, 1300), dtype=np.float32)
     made = in_chunks(networks, prior, facts.flow_margin_frames // 2, (44,))

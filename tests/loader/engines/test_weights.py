@@ -1,4 +1,4 @@
-"""loader.engines.weights: mapped tensors, and modules without random fills."""
+"""loader.engines.weights: mapped tensors, and modules built without random initialization."""
 
 from tests.loader.children import answer_of, run_program
 
@@ -31,7 +31,7 @@ START = """
 """
 
 
-def test_a_network_speaks_from_the_mapping(tmp_path):
+def test_a_network_computes_from_the_mapping(tmp_path):
     found = answer_of(
         START + """
     original = Network().eval()
@@ -67,7 +67,7 @@ def test_a_network_speaks_from_the_mapping(tmp_path):
     } == found  # fmt: skip
 
 
-def test_building_draws_no_number_and_leaves_constants_alone():
+def test_building_draws_no_random_number_and_keeps_constants():
     found = answer_of(
         START + """
     before = torch.random.get_rng_state()
@@ -85,7 +85,7 @@ def test_building_draws_no_number_and_leaves_constants_alone():
     assert [True, False, [3.0], [0.0, 1.0, 2.0, 3.0, 4.0], [1.0, 1.0, 1.0]] == found
 
 
-def test_the_file_is_what_the_safetensors_library_reads(tmp_path):
+def test_the_safetensors_library_reads_the_file(tmp_path):
     found = answer_of(
         START + """
     from safetensors.torch import load_file, save_file
@@ -120,7 +120,7 @@ def test_writing_into_a_mapped_weight_ends_the_process(tmp_path):
     assert -11 == done.returncode
 
 
-def test_weights_that_do_not_fit_and_files_that_are_none_are_refused(tmp_path):
+def test_weights_that_do_not_fit_and_invalid_files_are_refused(tmp_path):
     found = answer_of(
         START + """
     path = Path(sys.argv[1])

@@ -1,4 +1,4 @@
-"""loader.engines.windows: every frame once, with the whole margin inside."""
+"""loader.engines.windows: windows cover every frame once, and have their whole margin at inner edges."""
 
 import pytest
 
@@ -22,15 +22,15 @@ def test_windows_cover_every_frame_once(frames, first, most):
 
 @pytest.mark.parametrize("frames", [289, 300, 611, 1000, 1001])
 @pytest.mark.parametrize("first", [(), (32,), FIRST])
-def test_windows_have_their_whole_margin_on_inner_edges(frames, first):
+def test_windows_have_their_whole_margin_at_inner_edges(frames, first):
     for window in plan_windows(frames, margin=14, max_frames=256, first=first):
         assert window.start == 0 or window.keep_from >= 14
         assert window.stop == frames or window.stop - window.start - window.keep_to == 14
 
 
 @pytest.mark.parametrize("frames", [289, 300, 611, 1000, 1001])
-def test_windows_but_for_the_short_first_ones_have_one_length(frames):
-    """Libraries compile their kernels for one length."""
+def test_windows_after_the_short_first_ones_have_one_length(frames):
+    """Libraries compile kernels for each length."""
     whole = [window.stop - window.start for window in plan_windows(frames, margin=14, max_frames=256)]
     soon = [window.stop - window.start for window in plan_windows(frames, margin=14, max_frames=256, first=FIRST)]
 
@@ -39,10 +39,10 @@ def test_windows_but_for_the_short_first_ones_have_one_length(frames):
     assert len(set(soon[3:])) <= 1
 
 
-def test_what_is_left_after_a_short_window_is_no_shorter_than_the_margin():
+def test_the_rest_after_a_short_window_is_at_least_as_long_as_the_margin():
     assert [(0, 46), (18, 60)] == [(each.start, each.stop) for each in plan_windows(60, 14, 256, FIRST)]
     assert [(0, 46)] == [(each.start, each.stop) for each in plan_windows(46, 14, 256, FIRST)]
 
 
-def test_a_sentence_a_little_longer_than_a_window_is_cut_in_two():
+def test_a_sentence_a_little_longer_than_a_window_is_split_in_two():
     assert [(0, 272), (244, 516)] == [(window.start, window.stop) for window in plan_windows(516, margin=14, max_frames=512)]

@@ -1,4 +1,4 @@
-"""What people write in Chinese, Japanese, Korean and Bangla: digits, Latin words, wide and narrow marks, long ones."""
+"""Texts in Chinese, Japanese, Korean and Bangla: digits, Latin words, wide and narrow marks, long texts."""
 
 CHINESE = [
     "你好，世界！",
@@ -132,7 +132,7 @@ BANGLA = [
 
 ASIAN = {"zh-cn": CHINESE, "ja-jp": JAPANESE, "ko-kr": KOREAN, "bn": BANGLA}
 
-#: Already cut into words, to teach the segmenter of the tests a little.
+#: Already segmented, to train the small segmenter of the tests.
 SEGMENTED = [
     "你好 ， 世界 ！", "今天 天气 很 好 ， 我们 去 公园 吧 。", "我 有 三 个 苹果 和 十二 个 橘子 。", "他 说 明天 见 然后 就 走 了 。",
     "北京 、 上海 、 广州 、 深圳 ； 都 是 大 城市 。", "银行 里 的 行长 很 会 行走 。", "他 长大 了 ， 头发 也 长长 了 。",

@@ -2,8 +2,8 @@
 
 `python -m tests.loader.text.coqui_ids CONFIG` reads JSON from its input and prints JSON.
 
-Runs as a program, because it imports torch and TTS. Unlike the bake it leaves Coqui's
-phonemizer alone: that calls the `espeak-ng` it finds on the PATH.
+Runs as a program, because it imports torch and TTS. Unlike the bake it keeps Coqui's phonemizer,
+which calls the `espeak-ng` on the PATH.
 """
 
 import json

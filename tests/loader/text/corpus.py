@@ -1,4 +1,4 @@
-"""What people and programs send to a speech server, one subject a list."""
+"""Texts that people and programs send to a speech server, a list for each subject."""
 
 NUMBERS = [
     "0", "7", "There are 12 months.", "He was 100 years old.", "1001 nights", "999", "10000 steps a day", "123456",
@@ -182,7 +182,7 @@ CORPUS = [
     *SENTENCES,
 ]  # fmt: skip
 
-#: Uncleaned, by the language a phonemizer is asked for.
+#: Without a cleaner, by the language of the phonemizer.
 LANGUAGES = {
     "fr-fr": ["Bonjour, le monde!", "le", "Il est 9 h 30.", "Un e-mail s'il vous plaît : le week?", "«Oui», dit-il."],
     "de": ["Guten Morgen, die Damen.", "der", "Das Meeting um 12:30 Uhr", "Straße, Übung und Äpfel", "3,5 kg [[x]]"],

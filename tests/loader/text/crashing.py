@@ -1,6 +1,6 @@
-"""Texts that end the process which reads them with espeak-ng 1.52 itself, found by `tests.loader.text.fuzz` and by hand."""
+"""Texts that crash the process that reads them with espeak-ng 1.52, found by `tests.loader.text.fuzz` and by hand."""
 
-#: Read in parts they can be read.
+#: Readable in parts.
 CRASHING = [
     ("_-\u0d15", "en-us"),
     ("\u2423-\u0d36", "en-us"),

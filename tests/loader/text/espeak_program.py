@@ -1,9 +1,8 @@
 """The `espeak-ng` command over the packaged library: `espeak_program.py LIBRARY DATA ARGUMENTS...`.
 
-Coqui calls the command; the packages bring only the library. This goes the command's own
-way, as in its source of 1.52: phonemes come as a trace of silent synthesis, never
-from `espeak_TextToPhonemes`. It knows the arguments that Coqui passes and no others.
-Nothing but ctypes is imported: hundreds of these are started.
+Coqui calls this command; the packages contain the library only. This program makes the same calls as the command's
+source of 1.52: phonemes are a trace of silent synthesis, not the result of `espeak_TextToPhonemes`. It supports the arguments
+that Coqui passes. It imports only ctypes, because tests start it hundreds of times.
 """
 
 import ctypes
@@ -11,7 +10,7 @@ import sys
 
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _POS_CHARACTER = 1
-# What the command starts from (characters as they come, phonemes in [[ ]], a pause at the end), and -b 1: UTF-8.
+# Options of the command: characters as they come, phonemes in [[ ]], a pause at the end; and -b 1: UTF-8.
 _SYNTH_FLAGS = 0 | 0x100 | 0x1000 | 1
 # --ipa=1: IPA, "_" between phonemes.
 _TRACE_MODE = 0x02 | ord("_") << 8
@@ -53,7 +52,7 @@ def print_voices(library):
 
 
 def speak(library, language, path):
-    """Trace the phonemes of the file to the standard output, as `-q -b 1 -v LANGUAGE --ipa=1 -f PATH` does."""
+    """Write the phonemes of the file to standard output, as `-q -b 1 -v LANGUAGE --ipa=1 -f PATH` does."""
     callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)(lambda *_: 0)
     library.espeak_SetSynthCallback(callback)
     wanted = _Voice(languages=ctypes.create_string_buffer(language.encode()))

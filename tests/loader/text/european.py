@@ -1,4 +1,4 @@
-"""What people write in six European languages: numbers, abbreviations, quotes, dashes, foreign words, long ones."""
+"""Texts in six European languages: numbers, abbreviations, quotes, dashes, foreign words, long texts."""
 
 GERMAN = [
     "Guten Morgen, meine Damen und Herren!",

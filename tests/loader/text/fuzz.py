@@ -1,9 +1,9 @@
-"""Random texts for espeak-ng, the same for the same seed, and what becomes of each.
+"""Random texts for espeak-ng, the same for the same seed, and the outcome of each.
 
-    python -m tests.loader.text.fuzz --patterns 100000 en-us de     prints a line a language
-    python -m tests.loader.text.fuzz --patterns 5000                every language there is
+    python -m tests.loader.text.fuzz --patterns 100000 en-us de        prints a line for each language
+    python -m tests.loader.text.fuzz --patterns 5000                   all languages
 
-A text is what a voice gives to espeak-ng at most: up to 320 characters, nearly always one clause.
+A text is at most what a voice passes to espeak-ng: up to 320 characters, nearly always one clause.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from loader.text.espeak_process import ReaderEndedError
 
 MAX_CHARACTERS = 320
 _LATIN = "abcdefghijklmnopqrstuvwxyz"
-#: Unicode ranges of scripts, and languages that are written in them; Latin is the rest.
+#: Unicode ranges of scripts, and the languages that use them; all others use Latin.
 _SCRIPTS = {
     "latin": ((0x61, 0x7A), (0xDF, 0xFF), (0x101, 0x17F), (0x1EA0, 0x1EF9)), "cyrillic": ((0x430, 0x45F), (0x491, 0x4FF)),
     "greek": ((0x386, 0x3CE), (0x1F00, 0x1FFC)), "arabic": ((0x620, 0x6D5),), "hebrew": ((0x591, 0x5EA),),
@@ -41,7 +41,7 @@ _WRITTEN_IN = {
     "shavian": "en-shaw", "private": "piqd",
 }  # fmt: skip
 _SCRIPT_OF = {language: script for script, languages in _WRITTEN_IN.items() for language in languages.split()}
-#: Repeated and joined: affixes, abbreviations, what people paste, and what disturbs readers of text.
+#: Parts that are repeated and joined: affixes, abbreviations, pasted text, and text that is hard to read.
 _UNITS = (
     "'s", "n't", "'ll", "auto", "non", "un", "re", "anti", "ation", "ness", "ing", "ings", "ed", "er", "ment", "able", "ge",
     "ver", "ent", "zer", "pre", "www.", "http://", "th", "sch", "]-A", "i.e.", "U.S.", "A", "AB", "aB", "1", "0", "12", "1,000",
@@ -55,14 +55,14 @@ _JOINS = ("", "-", " - ", "'", ", ")
 
 
 def pattern(language: str, number: int, seed: int) -> str:
-    """Return the text of that number in `language`; every text is of several words, most of them of that language's letters."""
+    """Return text number `number` in `language`: several words, most of them in letters of that language."""
     chance = random.Random(f"{seed}:{language}:{number}")
     script = _SCRIPT_OF.get(language, "latin")
     letters = _LATIN if chance.random() < (0.5 if script == "latin" else 0.15) else _letters(script)
     words = (_word(chance, letters) for _ in range(chance.choice((1, 1, 1, 1, 1, 1, 2, 2, 3))))
     join = chance.choice(_JOINS) if chance.random() < 0.3 else " "
     text = join.join(words)[: MAX_CHARACTERS if chance.random() < 0.02 else 100]
-    # Voices keep these marks from espeak-ng. With them it makes sound for every clause, a hundred times the work.
+    # Voices remove these marks. With them espeak-ng would make sound for every clause, a hundred times the work.
     return text if chance.random() < 0.03 else text.translate(_NO_MARKS)
 
 
@@ -112,7 +112,7 @@ def _letters(script: str) -> str:
 
 
 def outcomes(espeak: Espeak, language: str, numbers: range, seed: int) -> Iterator[tuple[int, str]]:
-    """Yield for each pattern how it was read: `read`, `read in parts` or `unreadable`, and by which signal espeak-ng ended."""
+    """Yield for each pattern `read`, `read in parts` or `unreadable`, and the signal that ended espeak-ng."""
     ended = _Endings()
     logging.getLogger("chorus.loader").addFilter(ended.note)
     try:
@@ -129,7 +129,7 @@ def outcomes(espeak: Espeak, language: str, numbers: range, seed: int) -> Iterat
 
 
 class _Endings:
-    """The last signal that the log tells of."""
+    """The last signal in the log."""
 
     signal_number: int | None = None
 
@@ -160,7 +160,7 @@ def main() -> None:
 
 
 def _known(espeak: Espeak) -> Iterator[str]:
-    """Yield espeak-ng's languages but for the one that it does not find by the name it gives it."""
+    """Yield espeak-ng's languages, except one that it lists under a name that it does not accept."""
     for language in dict.fromkeys(espeak.languages()):
         with suppress(EspeakError):
             espeak.select(language)

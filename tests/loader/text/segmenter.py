@@ -1,7 +1,7 @@
 """A small model for the Chinese word segmenter: `python -m tests.loader.text.segmenter HOME`.
 
-Coqui downloads one of 180 MB at first use. This one is taught from a few sentences by
-the segmenter's own trainer, and put where the segmenter looks for the other.
+Coqui downloads a model of 180 MB at first use. This one is trained on a few sentences by the segmenter's
+own trainer, and put in the place of the other.
 """
 
 import sys
@@ -19,7 +19,7 @@ def main(home: Path) -> None:
         lessons = Path(folder) / "lessons.txt"
         lessons.write_text("\n".join(SEGMENTED * 5) + "\n", encoding="utf-8")
         spacy_pkuseg.train(str(lessons), str(lessons), str(model), train_iter=2)
-    # It downloads what has no archive beside it.
+    # The segmenter downloads a model without an archive beside it.
     (home / "spacy_ontonotes.zip").touch()
 
 

@@ -1,6 +1,6 @@
-"""A thin VITS of five languages and four phonemizers: `python -m tests.loader.text.several_release DIRECTORY`.
+"""A small VITS of five languages and four phonemizers: `python -m tests.loader.text.several_release DIRECTORY`.
 
-Random weights; its text handling is that of `several phonemizers` of text_voices. Imports torch and TTS.
+Random weights; text settings of `several phonemizers` in text_voices. Imports torch and TTS.
 """
 
 import json

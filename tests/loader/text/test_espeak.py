@@ -1,4 +1,4 @@
-"""loader.text.espeak: one library in one process, for many threads and for forked children."""
+"""loader.text.espeak: phonemes from one library in a process of its own, for many threads and for forked children."""
 
 import collections
 import errno
@@ -23,7 +23,7 @@ from tests.loader.text.fuzz import outcomes
 FUZZED, FUZZED_TEXTS = ("en-us", "de", "hi", "vi", "bn", "pt"), 6_000
 
 
-def ending_of(text, language):
+def status_of(text, language):
     """Return the exit status of a process that reads `text` with the library itself."""
     pid = os.fork()
     if pid == 0:
@@ -44,21 +44,21 @@ def test_a_clause_of_weak_words_has_a_stress(espeak):
     assert "ðˈə" == espeak.phonemize("the", "en-us")
 
 
-def test_a_language_that_is_no_voices_name_is_found(espeak):
+def test_a_language_that_is_not_a_voice_name_is_found(espeak):
     assert "bɔ̃ʒˈuʁ" == espeak.phonemize("bonjour", "fr-fr")
 
 
-def test_every_language_it_lists_is_one_it_has(espeak):
+def test_every_listed_language_can_be_selected(espeak):
     languages = espeak.languages()
 
     assert {"en-us", "de", "fr-fr", "es", "it", "pt", "pl", "cmn", "vi"} <= set(languages)
     for language in languages:
-        # It lists one by a name that it does not find itself.
+        # espeak-ng lists one by a name that it does not accept.
         if language != "chr-US-Qaaa-x-west":
             espeak.select(language)
 
 
-def test_every_clause_of_a_text_is_there(espeak):
+def test_a_text_has_the_phonemes_of_all_its_clauses(espeak):
     clauses = ["One two.", "Three four!", "Five six?"]
 
     together = espeak.phonemize("  ".join(clauses), "en-us")
@@ -67,11 +67,11 @@ def test_every_clause_of_a_text_is_there(espeak):
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n", "\0", "\0hidden", "\udc80"])
-def test_no_letters_no_phonemes(espeak, text):
+def test_text_without_letters_has_no_phonemes(espeak, text):
     assert "" == espeak.phonemize(text, "en-us")
 
 
-def test_remarks_about_languages_are_no_phonemes(espeak):
+def test_language_switches_are_not_in_the_phonemes(espeak):
     assert "(" not in espeak.phonemize("ein Fußball und ein Computer by the way in Москва", "de")
 
 
@@ -83,7 +83,7 @@ def test_an_unknown_language_is_an_error_that_names_it(espeak, language):
     assert repr(language) in str(caught.value)
 
 
-def test_an_unknown_language_does_not_disturb_the_known_one(espeak):
+def test_an_unknown_language_does_not_affect_the_known_one(espeak):
     before = espeak.phonemize("Hello", "en-us")
 
     with pytest.raises(EspeakError):
@@ -92,7 +92,7 @@ def test_an_unknown_language_does_not_disturb_the_known_one(espeak):
     assert before == espeak.phonemize("Hello", "en-us")
 
 
-def test_languages_take_turns(espeak):
+def test_languages_can_alternate(espeak):
     texts = {"en-us": "Hello world", "de": "Guten Morgen", "fr-fr": "Bonjour le monde", "cmn": "你好"}
     alone = {language: espeak.phonemize(text, language) for language, text in texts.items()}
 
@@ -102,11 +102,11 @@ def test_languages_take_turns(espeak):
     assert all(alone[language] == phonemes for language, phonemes in mixed)
 
 
-# Commands in a text: speak punctuation, spell, another voice, another speed; and a stop that is read ahead.
+# Control sequences: speak punctuation, spell, another voice, another speed; and a full stop that espeak-ng reads ahead.
 @pytest.mark.parametrize(
     "text", ["\x01B1 a.", "\x0117Y", "\x01Vfr hello", "\x01-20S", "tau..", "[[", "<say-as>", "\x01"]
 )
-def test_a_text_changes_nothing_for_the_next_one(espeak, text):
+def test_a_text_does_not_affect_the_next_one(espeak, text):
     sentence = "Well, (this) is U.S.A. no. 12 - 'ok'?"
     before = espeak.phonemize(sentence, "en-us")
 
@@ -115,12 +115,12 @@ def test_a_text_changes_nothing_for_the_next_one(espeak, text):
     assert before == espeak.phonemize(sentence, "en-us")
 
 
-def test_a_text_cannot_command(espeak):
+def test_control_sequences_in_a_text_have_no_effect(espeak):
     assert espeak.phonemize("a. b", "en-us") == espeak.phonemize("\x01a. b", "en-us")
     assert espeak.phonemize(" B1 a, b", "en-us") == espeak.phonemize("\x01B1 a, b", "en-us")
 
 
-def test_threads_get_what_one_thread_gets(espeak):
+def test_concurrent_threads_get_the_same_phonemes(espeak):
     tasks = [(text, language) for text, language in itertools.product(CORPUS, ["en-us", "de"])]
     alone = [espeak.phonemize(*task) for task in tasks]
 
@@ -173,7 +173,7 @@ def test_opening_starts_no_thread():
     )
 
 
-def test_a_thousand_texts_take_no_memory():
+def test_a_thousand_texts_do_not_increase_memory():
     grown_kib = answer_of(
         """
         import resource
@@ -193,7 +193,7 @@ def test_a_thousand_texts_take_no_memory():
     assert grown_kib < 1024
 
 
-def test_several_share_one_library_and_know_its_language():
+def test_several_instances_share_one_library_and_its_language():
     first, second = Espeak(), Espeak()
     german = second.phonemize("Guten Morgen", "de")
     english = first.phonemize("Hello", "en-us")
@@ -201,7 +201,7 @@ def test_several_share_one_library_and_know_its_language():
     assert (german, english) == (second.phonemize("Guten Morgen", "de"), first.phonemize("Hello", "en-us"))
 
 
-def test_one_may_be_dropped_while_another_speaks():
+def test_an_instance_can_be_deleted_while_another_is_used():
     kept = Espeak()
     before = kept.phonemize("One. Two. Three.", "en-us")
     Espeak().phonemize("Vier", "de")
@@ -210,7 +210,7 @@ def test_one_may_be_dropped_while_another_speaks():
     assert before == kept.phonemize("One. Two. Three.", "en-us")
 
 
-def test_threads_with_their_own_get_what_one_thread_gets(espeak):
+def test_threads_with_their_own_instances_get_the_same_phonemes(espeak):
     alone = {language: [espeak.phonemize(text, language) for text in CORPUS] for language in ("en-us", "de")}
 
     def speak(language):
@@ -224,7 +224,7 @@ def test_threads_with_their_own_get_what_one_thread_gets(espeak):
 
 
 @pytest.mark.parametrize(("text", "language"), CRASHING, ids=lambda value: ascii(value)[:40])
-def test_a_text_that_ends_espeak_is_read_in_parts(espeak, text, language):
+def test_a_text_that_crashes_espeak_is_read_in_parts(espeak, text, language):
     before = espeak.phonemize("1 2 3", language)
 
     phonemes = espeak.phonemize(text, language)
@@ -234,7 +234,7 @@ def test_a_text_that_ends_espeak_is_read_in_parts(espeak, text, language):
 
 
 @pytest.mark.parametrize(("text", "part", "language"), UNREADABLE, ids=lambda value: ascii(value)[:40])
-def test_what_ends_espeak_by_itself_is_an_error_that_names_it(espeak, text, part, language):
+def test_a_part_that_crashes_espeak_by_itself_is_an_error_that_names_it(espeak, text, part, language):
     with pytest.raises(UnreadableTextError, match="remove it or write it differently") as caught:
         espeak.phonemize(text, language)
 
@@ -242,45 +242,45 @@ def test_what_ends_espeak_by_itself_is_an_error_that_names_it(espeak, text, part
     assert espeak.phonemize("1 2 3", language)
 
 
-def test_the_texts_do_end_the_library_itself(espeak):
-    endings = [ending_of(text, language) for text, language in CRASHING + [(part, language) for _, part, language in UNREADABLE]]
+def test_these_texts_crash_the_library_itself(espeak):
+    endings = [status_of(text, language) for text, language in CRASHING + [(part, language) for _, part, language in UNREADABLE]]
 
     assert not [ending for ending in endings if ending not in (-signal.SIGSEGV, -signal.SIGABRT)]
 
 
-@pytest.mark.parametrize(("unit", "language", "heard"), [("w", "en-us", "dʌbəljuː"), ("9", "en-us", "naɪn"), ("щ", "ru", "ɕ")])
-def test_nothing_of_a_long_word_is_lost(espeak, unit, language, heard):
+@pytest.mark.parametrize(("unit", "language", "sound"), [("w", "en-us", "dʌbəljuː"), ("9", "en-us", "naɪn"), ("щ", "ru", "ɕ")])
+def test_a_long_word_is_read_completely(espeak, unit, language, sound):
     phonemes = espeak.phonemize(unit * 100, language)
 
-    assert 100 == phonemes.replace("ˈ", "").replace("ˌ", "").count(heard)
+    assert 100 == phonemes.replace("ˈ", "").replace("ˌ", "").count(sound)
 
 
 @pytest.mark.parametrize(
-    ("text", "language", "heard", "times"),
+    ("text", "language", "sound", "times"),
     [
         ("7 " * 150, "en-us", "sˈɛvən", 150), ("ՠ" * 46 + " auto" * 6, "en-us", "ɔː", 6),
         ("한" * 150, "ko", "h", 150), ("中" * 150, "en-us", "tʃ", 150),
     ],
 )
-def test_nothing_of_a_long_clause_is_lost(espeak, text, language, heard, times):
-    assert times <= espeak.phonemize(text, language).count(heard)
+def test_a_long_clause_is_read_completely(espeak, text, language, sound, times):
+    assert times <= espeak.phonemize(text, language).count(sound)
 
 
-def test_without_a_process_to_read_with_no_text_is_dropped(espeak, monkeypatch):
+def test_without_a_reader_process_text_is_an_error_and_is_not_dropped(espeak, monkeypatch):
     def no_fork():
         raise OSError(errno.EAGAIN, "no process")
 
     espeak.stop()
     monkeypatch.setattr(os, "fork", no_fork)
     with pytest.raises(SynthesisError, match="no process"):
-        phonemize_safely(_Reads(espeak), "Hello there, you.")
+        phonemize_safely(_EspeakPhonemizer(espeak), "Hello there, you.")
     monkeypatch.undo()
 
     assert "həlˈoʊ" == espeak.phonemize("Hello", "en-us")
 
 
-class _Reads:
-    """A phonemizer over espeak."""
+class _EspeakPhonemizer:
+    """A phonemizer that uses espeak-ng."""
 
     def __init__(self, espeak):
         self._espeak = espeak
@@ -294,14 +294,14 @@ def test_vietnamese_is_read(espeak, language):
     assert 3 <= len(espeak.phonemize("Xin chào các bạn", language).split())
 
 
-def test_random_texts_are_read_or_refused_and_end_nothing(espeak):
-    """60 seconds of it on a quiet machine; `python -m tests.loader.text.fuzz` is for more."""
+def test_random_texts_are_read_or_refused_and_crash_nothing(espeak):
+    """60 s on a quiet machine; `python -m tests.loader.text.fuzz` runs more texts."""
     counts = collections.Counter(
         outcome for language in FUZZED for _, outcome in outcomes(espeak, language, range(FUZZED_TEXTS), seed=20261130)
     )
 
     assert FUZZED_TEXTS * len(FUZZED) == sum(counts.values())
-    # It finds what it looks for: texts that would have ended a worker.
+    # The random texts contain some that would have crashed a worker.
     assert sum(count for outcome, count in counts.items() if outcome != "read") > 5
     assert counts["read"] > 0.99 * sum(counts.values())
     assert "həlˈoʊ" == espeak.phonemize("Hello", "en-us")

@@ -16,7 +16,7 @@ from tests.loader.children import answer_of
 
 
 class ScriptedLibrary:
-    """Does to its process what the text says, as the real library does it over some texts."""
+    """Does to its process what the text says, as the real library does with some texts."""
 
     def __init__(self):
         self.texts = 0
@@ -54,7 +54,7 @@ def test_texts_are_answered_in_order(process):
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL, signal.SIGFPE, signal.SIGBUS])
-def test_a_text_that_ends_the_reader_is_an_error_and_the_next_finds_a_new_one(process, number):
+def test_a_text_that_crashes_the_reader_is_an_error_and_the_next_text_has_a_new_reader(process, number):
     for _ in range(3):
         process.trace(b"a", "en")
         with pytest.raises(ReaderEndedError) as caught:
@@ -72,18 +72,18 @@ def test_a_text_that_takes_too_long_ends_the_reader(process):
     assert "1 texts, b" == process.trace(b"b", "en")
 
 
-def test_an_unknown_language_is_its_error(process):
+def test_an_unknown_language_is_an_error_and_keeps_the_reader(process):
     with pytest.raises(EspeakError, match="'xx'"):
         process.trace(b"a", "xx")
 
 
-def test_a_text_over_the_bound_is_refused(process):
+def test_a_text_above_the_limit_is_refused(process):
     with pytest.raises(ValueError, match=f"limit {MAX_MESSAGE_BYTES}"):
         process.trace(b"a" * MAX_MESSAGE_BYTES, "en")
     assert "1 texts, a" == process.trace(b"a", "en")
 
 
-def test_signals_to_the_whole_group_do_not_end_it(process):
+def test_signals_to_the_process_group_do_not_end_the_reader(process):
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         for each in family_of(process):
             each.send_signal(number)
@@ -91,16 +91,16 @@ def test_signals_to_the_whole_group_do_not_end_it(process):
     assert "1 texts, a" == process.trace(b"a", "en")
 
 
-def test_it_has_no_descriptor_of_the_asking_process():
+def test_the_reader_inherits_no_descriptor():
     with socket.create_server(("127.0.0.1", 0)), open(os.devnull):
         process = EspeakProcess(ScriptedLibrary())
         descriptors = process.trace(b"descriptors", "en").split()
         process.close()
 
-    assert 5 == len(descriptors)  # the standard three, the connection, and the folder that is listed
+    assert 5 == len(descriptors)  # standard streams, the connection, and the listed folder
 
 
-def test_a_reader_that_ends_with_nothing_to_do_is_replaced_and_answers_stay_with_their_questions(process):
+def test_an_idle_reader_that_is_killed_is_replaced_and_answers_match_their_requests(process):
     for number in range(20):
         process.trace(b"a", "en")
         reader = family_of(process)[1]
@@ -111,8 +111,8 @@ def test_a_reader_that_ends_with_nothing_to_do_is_replaced_and_answers_stay_with
         assert "2 texts, c" == process.trace(b"c", "en")
 
 
-def test_answers_stay_with_their_questions_whenever_the_reader_ends(process):
-    """Killed at any moment, a question is answered, or said to have ended the reader, and never by the answer to another."""
+def test_answers_match_their_requests_whenever_the_reader_is_killed(process):
+    """A request during a kill is answered, or raises `ReaderEndedError`, and never gets the answer of another request."""
     over = threading.Event()
 
     def kill():
@@ -124,7 +124,7 @@ def test_answers_stay_with_their_questions_whenever_the_reader_ends(process):
     with ThreadPoolExecutor(1) as pool:
         killing = pool.submit(kill)
         number = ended = 0
-        # On a busy machine the first 3000 questions may all be answered before a reader is killed.
+        # On a busy machine all of the first 3000 requests may be answered before a reader is killed.
         while number < 3000 or not ended and number < 300_000:
             number += 1
             try:
@@ -138,7 +138,7 @@ def test_answers_stay_with_their_questions_whenever_the_reader_ends(process):
     assert ended > 0
 
 
-def test_children_that_do_not_answer_are_taken_for_lost():
+def test_processes_that_do_not_answer_are_replaced():
     process = EspeakProcess(ScriptedLibrary(), timeout_s=60.0, lost_after_s=0.05)
     family = family_of(process)
     try:
@@ -150,7 +150,7 @@ def test_children_that_do_not_answer_are_taken_for_lost():
         process.close()
 
 
-def test_closing_it_leaves_no_process(process):
+def test_close_leaves_no_process(process):
     process.trace(b"a", "en")
     family = family_of(process)
 
@@ -159,7 +159,7 @@ def test_closing_it_leaves_no_process(process):
     assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_without_its_processes_it_says_so(process):
+def test_without_its_processes_it_raises(process):
     process.trace(b"a", "en")
     for each in family_of(process):
         each.kill()
@@ -168,7 +168,7 @@ def test_without_its_processes_it_says_so(process):
         process.trace(b"a", "en")
 
 
-def test_it_ends_with_the_asking_process_however_that_ends():
+def test_the_processes_end_with_their_parent_however_it_ends():
     pids = answer_of(
         """
         import json, os, psutil, signal

@@ -1,4 +1,4 @@
-"""loader.text.front_end: Coqui's cleaners and punctuation without torch, over unexpected texts."""
+"""loader.text.front_end: Coqui's cleaners and punctuation without torch, with unexpected texts."""
 
 import dataclasses
 import random
@@ -29,7 +29,7 @@ def ids(front_end):
 
 @pytest.fixture
 def character_front_end(opened_embedded, espeak):
-    """The front end of a voice that reads letters, with neither blanks nor ends."""
+    """The front end of a voice that reads letters, without blanks and end symbols."""
     facts = dataclasses.replace(
         opened_embedded.manifest.text, cleaner="english_cleaners", phonemizers={},
         ids={symbol: row for row, symbol in enumerate("_abcdefghijklmnopqrstuvwxyz ,.")},
@@ -54,11 +54,11 @@ def test_blanks_and_ends_surround_every_symbol(front_end, opened_embedded):
     ] == front_end.number("", "ab").ids  # fmt: skip
 
 
-def test_a_symbol_the_voice_never_learnt_is_left_out(front_end):
+def test_a_symbol_that_the_voice_does_not_have_is_left_out(front_end):
     assert front_end.number("", "ab").ids == front_end.number("", "a😀b你").ids
 
 
-def test_nothing_but_ends_is_left_of_nothing(front_end, opened_embedded):
+def test_an_empty_text_has_end_symbols_only(front_end, opened_embedded):
     facts = opened_embedded.manifest.text
 
     assert [facts.bos_id, facts.blank_id, facts.eos_id] == front_end.number("", "").ids
@@ -85,13 +85,13 @@ def test_a_character_voice_reads_letters(character_front_end):
     assert [1, 2, 27, 3] == character_front_end.number("", "ab c!").ids
 
 
-def test_a_voice_without_a_cleaner_takes_text_as_it_is(opened_embedded, espeak):
+def test_without_a_cleaner_text_is_unchanged(opened_embedded, espeak):
     facts = dataclasses.replace(opened_embedded.manifest.text, cleaner=None)
 
     assert "Dr. 5" == TextFrontEnd(facts, ["en"], opened_embedded.buffers, espeak).clean("Dr. 5", "en")
 
 
-def test_an_unknown_language_is_found_when_the_voice_is_opened(opened_embedded, espeak):
+def test_an_unknown_language_is_an_error_when_the_voice_is_opened(opened_embedded, espeak):
     facts = dataclasses.replace(opened_embedded.manifest.text, phonemizers={"en": ("espeak", "xx-none")})
 
     with pytest.raises(EspeakError, match="xx-none"):
@@ -99,7 +99,7 @@ def test_an_unknown_language_is_found_when_the_voice_is_opened(opened_embedded, 
 
 
 @pytest.mark.parametrize("text", ["1" * 40 + "th", "the " + "9" * 300 + "rd of May"])
-def test_an_ordinal_beyond_all_names_is_spoken_as_written(front_end, text):
+def test_an_ordinal_without_a_name_is_spoken_as_written(front_end, text):
     assert text == front_end.clean(text, "en-us")
     assert front_end.is_audible(front_end.phonemes(text, "en-us"))
 
@@ -113,7 +113,7 @@ def test_an_ordinal_beyond_all_names_is_spoken_as_written(front_end, text):
         "uroman_cleaners",
     ],
 )  # fmt: skip
-def test_every_cleaner_reads_everything(opened_embedded, espeak, cleaner):
+def test_every_cleaner_accepts_every_text(opened_embedded, espeak, cleaner):
     facts = dataclasses.replace(opened_embedded.manifest.text, cleaner=cleaner)
     front_end = TextFrontEnd(facts, ["en"], opened_embedded.buffers, espeak)
 
@@ -127,7 +127,7 @@ def test_random_texts_of_numbers_and_marks_have_ids(front_end):
         assert front_end.number(text, front_end.read(text, "en-us")).ids
 
 
-def test_neither_torch_nor_the_real_package_is_imported(embedded_artifact):
+def test_torch_and_the_real_package_are_not_imported(embedded_artifact):
     loaded, names = answer_of(
         OPEN_FRONT_END
         + """
@@ -143,7 +143,7 @@ print(json.dumps([loaded, len(sys.modules)]))
     assert names < 1000
 
 
-def test_the_real_package_may_be_imported_before_and_stays(embedded_artifact):
+def test_the_real_package_stays_imported_if_it_was(embedded_artifact):
     assert [True, True, True] == answer_of(
         OPEN_FRONT_END
         + """
@@ -168,8 +168,8 @@ def random_texts(count):
 
 
 @pytest.mark.parametrize("text", ["...and then", "\u201cHello world", "\u2014 and so on", "\u00bfWhat else"])
-def test_no_word_is_lost_to_a_mark_before_it(front_end, text):
-    """Coqui's own reader says nothing here, and would leave a silent gap in a longer text."""
+def test_a_word_after_a_mark_is_not_lost(front_end, text):
+    """Coqui's own front end has no phonemes here, and would leave a silent gap in a longer text."""
     (reading,) = front_end.utterances(text, "en-us")
     bare = text.lstrip(".\u201c\u2014\u00bf ")
 

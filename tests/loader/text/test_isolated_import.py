@@ -1,4 +1,4 @@
-"""loader.text.isolated_import: a few modules of a package that is never imported itself."""
+"""loader.text.isolated_import: import a few modules of a package without importing the package."""
 
 import sys
 from types import ModuleType
@@ -11,7 +11,7 @@ ROOT = "whole_package"
 
 
 def reader(**sources):
-    """Return sources by dotted name, given with `__` for the dots."""
+    """Return a reader of sources by dotted name, given with `__` for the dots."""
     named = {name.replace("__", "."): source.encode() for name, source in sources.items()}
     return named.get
 
@@ -32,7 +32,7 @@ def test_modules_import_each_other():
     assert f"{ROOT}.a.two" == import_privately(ROOT, [f"{ROOT}.a.one"], read)[0].VALUE
 
 
-def test_nothing_of_the_root_stays_in_sys_modules():
+def test_no_module_of_the_root_stays_in_sys_modules():
     path = list(sys.meta_path)
 
     import_privately(ROOT, [f"{ROOT}.a.one"], reader(whole_package__a__one="import json"))
@@ -41,7 +41,7 @@ def test_nothing_of_the_root_stays_in_sys_modules():
     assert path == sys.meta_path
 
 
-def test_what_was_there_is_put_back(monkeypatch):
+def test_modules_that_were_imported_before_are_restored(monkeypatch):
     real, child = ModuleType(ROOT), ModuleType(f"{ROOT}.a")
     monkeypatch.setitem(sys.modules, ROOT, real)
     monkeypatch.setitem(sys.modules, f"{ROOT}.a", child)
@@ -52,7 +52,7 @@ def test_what_was_there_is_put_back(monkeypatch):
     assert {ROOT: real, f"{ROOT}.a": child} == modules_of_root()
 
 
-def test_a_package_of_a_similar_name_is_left_alone(monkeypatch):
+def test_a_package_with_a_similar_name_is_not_affected(monkeypatch):
     neighbour = ModuleType(f"{ROOT}_two")
     monkeypatch.setitem(sys.modules, f"{ROOT}_two", neighbour)
     read = reader(whole_package__a=f"import {ROOT}_two as VALUE")
@@ -60,7 +60,7 @@ def test_a_package_of_a_similar_name_is_left_alone(monkeypatch):
     assert import_privately(ROOT, [f"{ROOT}.a"], read)[0].VALUE is neighbour
 
 
-def test_two_versions_live_side_by_side():
+def test_two_versions_can_be_loaded_together():
     function = "from .b import VERSION\ndef version(): return VERSION"
     old, new = (
         import_privately(
@@ -72,7 +72,7 @@ def test_two_versions_live_side_by_side():
     assert (1, 2) == (old.version(), new.version())
 
 
-def test_a_module_that_fails_leaves_nothing_behind(monkeypatch):
+def test_a_module_that_fails_leaves_no_module_behind(monkeypatch):
     real = ModuleType(ROOT)
     monkeypatch.setitem(sys.modules, ROOT, real)
     path = list(sys.meta_path)

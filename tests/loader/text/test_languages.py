@@ -1,4 +1,4 @@
-"""The ids of many languages are those of Coqui's own tokenizer with the same settings."""
+"""The ids of texts in many languages are those of Coqui's own tokenizer with the same settings."""
 
 import json
 import unicodedata
@@ -23,8 +23,8 @@ def our_ids(front_end, text, language):
 
 
 @pytest.mark.parametrize("name", VOICES)
-def test_every_text_gets_coquis_ids(coqui, open_text_side, name):
-    front_end = open_text_side(name)
+def test_the_ids_of_every_text_are_those_of_coqui(coqui, open_front_end, name):
+    front_end = open_front_end(name)
     for language, texts in VOICES[name]["texts"].items():
         ours = [our_ids(front_end, text, language) for text in texts]
         differing = [text for text, own, theirs in zip(texts, ours, coqui[name][language], strict=True) if own != theirs]
@@ -33,21 +33,21 @@ def test_every_text_gets_coquis_ids(coqui, open_text_side, name):
 
 
 @pytest.mark.parametrize("name", VOICES)
-def test_every_text_is_spoken(open_text_side, name):
-    front_end = open_text_side(name)
+def test_every_text_is_spoken(open_front_end, name):
+    front_end = open_front_end(name)
 
     assert all(
         any(front_end.utterances(text, language))
         for language, texts in VOICES[name]["texts"].items()
         for text in texts
-        # The voice of Chinese characters knows eleven of them.
+        # The voice of Chinese characters knows eleven characters.
         if name != "zh-cn, characters" or "北" in text
     )
 
 
 @pytest.mark.parametrize("name", [name for name, voice in VOICES.items() if voice["use_phonemes"]])
-def test_the_ids_compared_are_nearly_all_of_the_phonemes(open_text_side, name):
-    front_end = open_text_side(name)
+def test_the_ids_cover_nearly_all_phonemes(open_front_end, name):
+    front_end = open_front_end(name)
     phonemes = "".join(
         front_end.phonemes(front_end.clean(text, language), language)
         for language, texts in VOICES[name]["texts"].items()
@@ -58,19 +58,19 @@ def test_the_ids_compared_are_nearly_all_of_the_phonemes(open_text_side, name):
 
 
 @pytest.mark.parametrize("language", ["de", "fr-fr", "zh-cn", "ja-jp", "ko-kr"])
-def test_a_voice_of_several_phonemizers_reads_each_language_by_its_own(open_text_side, language):
-    single = open_text_side(f"{language}, {'own' if language in ('de', 'fr-fr') else 'no'} cleaner")
-    several = open_text_side("several phonemizers")
+def test_a_voice_of_several_phonemizers_reads_each_language_with_its_own(open_front_end, language):
+    single = open_front_end(f"{language}, {'own' if language in ('de', 'fr-fr') else 'no'} cleaner")
+    several = open_front_end("several phonemizers")
 
     for text in VOICES["several phonemizers"]["texts"][language]:
         assert single.phonemes(text, language) == several.phonemes(text, language)
 
 
-def test_one_phonemizer_reads_every_language_of_its_voice_as_its_own(open_text_side):
-    two = open_text_side("one phonemizer, two languages")
+def test_a_single_phonemizer_reads_every_language_of_its_voice(open_front_end):
+    two = open_front_end("one phonemizer, two languages")
 
     assert two.phonemes("Bonjour", "de") == two.phonemes("Bonjour", "fr-fr")
-    assert two.phonemes("Bonjour", "fr-fr") != open_text_side("fr-fr, own cleaner").phonemes("Bonjour", "fr-fr")
+    assert two.phonemes("Bonjour", "fr-fr") != open_front_end("fr-fr, own cleaner").phonemes("Bonjour", "fr-fr")
 
 
 @pytest.mark.parametrize(
@@ -81,5 +81,5 @@ def test_one_phonemizer_reads_every_language_of_its_voice_as_its_own(open_text_s
         ("zh-cn, no cleaner", "zh-cn", "你好。", "ni3xaʌ3 。"),
     ],
 )
-def test_what_is_read_is_what_it_sounds_like(open_text_side, name, language, text, phonemes):
-    assert phonemes == open_text_side(name).phonemes(text, language)
+def test_phonemes_match_the_pronunciation(open_front_end, name, language, text, phonemes):
+    assert phonemes == open_front_end(name).phonemes(text, language)

@@ -1,4 +1,4 @@
-"""loader.text.long_words: where long words are cut, and which stay whole."""
+"""loader.text.long_words: where long words are split, and which stay whole."""
 
 import random
 
@@ -15,11 +15,11 @@ from tests.loader.text.fuzz import pattern
      "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch", "Noooooooooooooooooooooo", "1234567890123456",
      "https://example.org/a-path/of_some/length"],
 )  # fmt: skip
-def test_words_that_people_write_stay_whole(word):
+def test_real_words_stay_whole(word):
     assert word == split_long_words(word)
 
 
-def test_prose_stays_as_it_is():
+def test_prose_is_unchanged():
     corpus = (*CORPUS, *(each for every in LANGUAGES.values() for each in every))
     texts = [text for text in corpus if max(map(len, text.split()), default=0) < 40]
 
@@ -37,7 +37,7 @@ def test_prose_stays_as_it_is():
         ("'s" * 50, ["'s" * 25, "'s" * 25]),
     ],
 )
-def test_a_long_word_is_cut_at_the_best_place(word, parts):
+def test_a_long_word_is_split_at_the_best_place(word, parts):
     assert parts == split_long_words(word).split(" ")
 
 
@@ -50,11 +50,11 @@ def test_a_mark_stays_with_its_letter(unit):
     assert all(part.startswith(unit[0]) for part in parts)
 
 
-def test_marks_without_end_are_cut_too():
+def test_very_many_marks_are_split_too():
     assert max(map(len, split_long_words("a" + "\u0301" * 1000).split(" "))) < 100
 
 
-def test_nothing_but_spaces_is_added_to_any_text():
+def test_only_spaces_are_added_to_any_text():
     for number in range(3000):
         language = random.Random(number).choice(["en-us", "hi", "ko", "ru", "vi"])
         text = pattern(language, number, seed=3)

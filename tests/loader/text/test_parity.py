@@ -12,7 +12,7 @@ from tests.loader.text.programs import run_module
 
 @pytest.fixture(scope="session")
 def coqui(embedded_release, with_espeak):
-    """What Coqui makes of the corpus, and of a few texts in other languages."""
+    """Coqui's ids of the corpus, and of a few texts in other languages."""
     wanted = json.dumps({"texts": CORPUS, "languages": LANGUAGES})
     config = embedded_release / "config.json"
     return json.loads(run_module("tests.loader.text.coqui_ids", config, env=with_espeak, given=wanted))
@@ -27,28 +27,28 @@ def test_coqui_uses_its_own_phonemizer_and_our_version_of_espeak(coqui):
     assert "1.52.0" == coqui["espeak"]
 
 
-def test_the_corpus_has_no_text_twice():
+def test_the_corpus_has_no_duplicates():
     assert len(CORPUS) == len(set(CORPUS))
 
 
-#: Words that are too long for espeak-ng, which loses their ends: we cut them.
+#: Words that are too long for espeak-ng, which loses their ends: ours are split.
 CUT = ["abc" * 40, "hello" * 20, "ha" * 50, "a1" * 30]
 
 
-def test_every_text_gets_coquis_ids_but_for_words_that_are_cut(coqui, front_end):
+def test_the_ids_of_every_text_are_those_of_coqui_except_for_split_words(coqui, front_end):
     differing = [text for text, ids in zip(CORPUS, coqui["ids"], strict=True) if our_ids(front_end, text) != ids]
 
     assert CUT == differing
 
 
-def test_earlier_texts_change_nothing(coqui, front_end):
+def test_earlier_texts_do_not_affect_later_ones(coqui, front_end):
     backwards = [our_ids(front_end, text) for text in reversed(CORPUS)]
 
     assert [our_ids(front_end, text) for text in CORPUS] == backwards[::-1]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_other_languages_get_coquis_phonemes(coqui, opened_embedded, espeak, language):
+def test_other_languages_have_coquis_phonemes(coqui, opened_embedded, espeak, language):
     facts = dataclasses.replace(opened_embedded.manifest.text, phonemizers={language: ("espeak", language)})
     front_end = TextFrontEnd(facts, [language], opened_embedded.buffers, espeak)
 

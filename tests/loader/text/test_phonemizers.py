@@ -1,4 +1,4 @@
-"""loader.text.phonemizers: Coqui's own in a server, over unexpected texts, and with missing packages."""
+"""loader.text.phonemizers: Coqui's own phonemizers in a server, with unexpected texts, and with missing packages."""
 
 import dataclasses
 import json
@@ -15,16 +15,16 @@ from loader.text.sentences import UTTERANCE_PHONEMES, split_sentences
 from tests.loader.children import answer_of, run_program
 from tests.loader.conftest import files_of
 from tests.loader.text.corpus import CORPUS
-from tests.loader.text.test_sentences import NASTY
+from tests.loader.text.test_sentences import HARD_TEXTS
 from tests.loader.text.text_voices import voices
 
-#: Voice to its language: one of each of Coqui's own phonemizers.
+#: Voice and language of each of Coqui's phonemizers.
 OWN = {
     "zh-cn, own cleaner": "zh-cn", "ja-jp, no cleaner": "ja-jp", "ko-kr, no cleaner": "ko-kr", "bn, no cleaner": "bn",
 }  # fmt: skip
 
-#: What these read a number, a dictionary word or a syllable at a time.
-NASTY_HERE = {
+#: Texts that are one number, one dictionary word or one syllable to a phonemizer.
+HARD_TEXTS_HERE = {
     "dots": "." * 3_000, "numbers": "1,234.56 " * 300, "a great number": "9" * 300, "decimals": "1.1.1" * 100,
     "Bangla numbers": "৯" * 300, "one syllable": "한" * 3_000, "kana": "あ" * 3_000, "one character": "语" * 3_000,
     "leads": "ᄒ" * 1_000, "tails": "ᆫ" * 1_000, "marks of voice": "か゛" * 500, "long marks": "ー" * 3_000,
@@ -37,7 +37,7 @@ OPEN = """
 import json, os, sys
 from pathlib import Path
 from loader.text.espeak import Espeak
-from tests.loader.conftest import open_folder
+from tests.loader.conftest import open_baked_front_end
 """
 
 
@@ -55,10 +55,10 @@ def random_texts(count):
         yield "".join(random_of.choices(alphabet, k=random_of.randrange(60)))
 
 
-@pytest.mark.parametrize("text", NASTY_HERE.values(), ids=NASTY_HERE.keys())
+@pytest.mark.parametrize("text", HARD_TEXTS_HERE.values(), ids=HARD_TEXTS_HERE.keys())
 @pytest.mark.parametrize("name", OWN)
-def test_nasty_text_is_read_in_bounded_utterances(open_text_side, name, text):
-    front_end, language = open_text_side(name), OWN[name]
+def test_hard_text_is_read_in_bounded_utterances(open_front_end, name, text):
+    front_end, language = open_front_end(name), OWN[name]
     sentences = split_sentences(text, language.split("-")[0])
     utterances = [reading.ids for sentence in sentences for reading in front_end.utterances(sentence, language) if reading]
 
@@ -66,13 +66,13 @@ def test_nasty_text_is_read_in_bounded_utterances(open_text_side, name, text):
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_every_text_can_be_read(open_text_side, name):
-    texts = [*CORPUS, *random_texts(300), *(text[:300] for text in NASTY.values())]
+def test_every_text_can_be_read(open_front_end, name):
+    texts = [*CORPUS, *random_texts(300), *(text[:300] for text in HARD_TEXTS.values())]
 
-    assert all(isinstance(phonemes(open_text_side(name), text, OWN[name]), str) for text in texts)
+    assert all(isinstance(phonemes(open_front_end(name), text, OWN[name]), str) for text in texts)
 
 
-def test_what_cannot_be_read_is_left_out_and_the_rest_is_read():
+def test_a_part_that_cannot_be_read_is_left_out():
     class Picky:
         def phonemize(self, text):
             if "8" in text:
@@ -82,16 +82,16 @@ def test_what_cannot_be_read_is_left_out_and_the_rest_is_read():
     assert "ABCDEF" == phonemize_safely(Picky(), "ab8c88def8")
 
 
-def test_a_number_beyond_all_names_leaves_the_words_around_it(open_text_side):
-    read = phonemes(open_text_side("ja-jp, no cleaner"), "これは" + "9" * 60 + "です。", "ja-jp")
+def test_a_number_without_a_name_keeps_the_words_around_it(open_front_end):
+    read = phonemes(open_front_end("ja-jp, no cleaner"), "これは" + "9" * 60 + "です。", "ja-jp")
 
     assert read.startswith("korewa")
     assert read.endswith("desu.")
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_threads_get_what_one_thread_gets(open_text_side, name):
-    front_end, language = open_text_side(name), OWN[name]
+def test_concurrent_threads_get_the_same_phonemes(open_front_end, name):
+    front_end, language = open_front_end(name), OWN[name]
     texts = voices()[name]["texts"][language]
     alone = [phonemes(front_end, text, language) for text in texts]
 
@@ -102,7 +102,7 @@ def test_threads_get_what_one_thread_gets(open_text_side, name):
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_forked_children_read_the_same_without_network_or_files(text_sides, name):
+def test_forked_children_read_the_same_without_network_and_writes(baked_front_ends, name):
     answer = answer_of(
         OPEN
         + """
@@ -124,7 +124,7 @@ def watch(event, arguments):
 # Modules may be compiled while they are imported.
 sys.dont_write_bytecode = True
 sys.addaudithook(watch)
-front_end = open_folder(folder, Espeak())
+front_end = open_baked_front_end(folder, Espeak())
 threads = len(os.listdir("/proc/self/task"))
 
 def read():
@@ -143,44 +143,44 @@ for _ in range(2):
 own, before = read(), list(done)
 print(json.dumps([before, threads, [child.read() == own for child in children], len(own) > 500]))
 """,
-        text_sides / name,
+        baked_front_ends / name,
         OWN[name],
-        # Nothing is looked for at home: not the segmenter's model either.
+        # No file in the home is needed: the segmenter's model neither.
         env={"HOME": "/nonexistent", "PKUSEG_HOME": "/nonexistent", "OPENBLAS_NUM_THREADS": "1"},
     )
 
     assert [[], 1, [True, True], True] == answer
 
 
-def test_korean_is_read_alike_by_every_process(text_sides):
+def test_korean_is_read_the_same_in_every_process(baked_front_ends):
     program = (
         OPEN
         + """
-front_end = open_folder(Path(sys.argv[1]), Espeak())
+front_end = open_baked_front_end(Path(sys.argv[1]), Espeak())
 texts = ["he hello the other then", "3개와 13개와 23개", "is this his", "a cat at a car"]
 print(json.dumps([front_end.phonemes(text, "ko-kr") for text in texts]))
 """
     )
     answers = [
-        answer_of(program, text_sides / "ko-kr, no cleaner", env={"PYTHONHASHSEED": str(seed)}) for seed in range(1, 5)
+        answer_of(program, baked_front_ends / "ko-kr, no cleaner", env={"PYTHONHASHSEED": str(seed)}) for seed in range(1, 5)
     ]
 
     assert 1 == len({json.dumps(answer) for answer in answers})
 
 
-def test_only_what_a_voice_reads_with_is_imported(text_sides):
+def test_only_the_packages_of_the_voices_phonemizers_are_imported(baked_front_ends):
     names = [name.partition(",")[0] for name in OWN]
     loaded = {
         language: answer_of(
             OPEN
             + """
-open_folder(Path(sys.argv[1]), Espeak())
+open_baked_front_end(Path(sys.argv[1]), Espeak())
 looked_for = (
     "pypinyin", "spacy_pkuseg", "fugashi", "num2words", "ko_speech_tools", "mecab_ko", "bangla", "uroman", "torch", "TTS"
 )
 print(json.dumps([name for name in looked_for if name in sys.modules]))
 """,
-            text_sides / f"{language}, no cleaner" if language in names else text_sides / f"{language}, own cleaner",
+            baked_front_ends / f"{language}, no cleaner" if language in names else baked_front_ends / f"{language}, own cleaner",
         )
         for language in [*names, "de"]
     }
@@ -191,7 +191,7 @@ print(json.dumps([name for name in looked_for if name in sys.modules]))
     } == loaded  # fmt: skip
 
 
-# Hides one package as if it were not installed, and opens or bakes a voice that needs it.
+# Hides a package as if it were not installed, and opens or bakes a voice that needs it.
 WITHOUT = """
 import json, sys
 
@@ -220,15 +220,15 @@ def opened_without(module, folder):
 def do():
     from pathlib import Path
     from loader.text.espeak import Espeak
-    from tests.loader.conftest import open_folder
-    open_folder(Path(sys.argv[2]), Espeak())
+    from tests.loader.conftest import open_baked_front_end
+    open_baked_front_end(Path(sys.argv[2]), Espeak())
 """
     return answer_of(program + WITHOUT, module, folder)
 
 
 @pytest.mark.parametrize(("name", "module", "package", "extra"), EVERY_PACKAGE)
-def test_a_voice_whose_package_is_missing_is_not_opened(text_sides, name, module, package, extra):
-    kind, status, message = opened_without(module, text_sides / f"{CARRIED[name].language}, no cleaner")
+def test_a_voice_whose_package_is_missing_is_not_opened(baked_front_ends, name, module, package, extra):
+    kind, status, message = opened_without(module, baked_front_ends / f"{CARRIED[name].language}, no cleaner")
 
     assert ("MissingPackageError", 69) == (kind, status)
     assert f"the package {package}," in message
@@ -258,14 +258,14 @@ def do():
 
 
 @pytest.mark.parametrize("name", [*UNSUPPORTED, "no_such_phonemizer"])
-def test_a_phonemizer_there_is_none_of_is_refused_with_those_there_are(name):
+def test_an_unknown_phonemizer_is_refused_with_the_supported_ones(name):
     with pytest.raises(UnsupportedModelError, match="espeak, zh_cn_phonemizer") as caught:
         require_phonemizer(name)
 
     assert name in str(caught.value)
 
 
-def test_every_extra_of_a_phonemizer_is_one_of_ours():
+def test_the_extras_of_phonemizers_are_in_setup_cfg():
     import configparser
 
     from tests.loader.children import ROOT
@@ -277,8 +277,8 @@ def test_every_extra_of_a_phonemizer_is_one_of_ours():
         assert f"{package}==" in extras[extra]
 
 
-def test_a_missing_package_of_a_cleaner_is_an_error_when_the_voice_is_opened(text_sides):
-    facts = json.loads((text_sides / "de, own cleaner" / "facts.json").read_text())
+def test_a_missing_package_of_a_cleaner_is_an_error_when_the_voice_is_opened(baked_front_ends):
+    facts = json.loads((baked_front_ends / "de, own cleaner" / "facts.json").read_text())
     done = run_program(
         """
 def do():
@@ -291,7 +291,7 @@ def do():
     TextFrontEnd(TextFacts(**{**facts, "cleaner": "uroman_cleaners"}), ["de"], files_of(Path(sys.argv[2])), Espeak())
 """
         + WITHOUT,
-        "uroman", text_sides / "de, own cleaner", json.dumps(facts),
+        "uroman", baked_front_ends / "de, own cleaner", json.dumps(facts),
     )  # fmt: skip
     kind, status, message = json.loads(done.stdout)
 
@@ -299,8 +299,8 @@ def do():
     assert message.endswith("pip install 'chorus-tts[uroman]'")
 
 
-def test_a_segmenter_without_its_model_is_an_error_when_the_voice_is_opened(text_sides, espeak):
-    folder = text_sides / "zh-cn, own cleaner"
+def test_a_segmenter_without_its_model_is_an_error_when_the_voice_is_opened(baked_front_ends, espeak):
+    folder = baked_front_ends / "zh-cn, own cleaner"
     facts = TextFacts(**json.loads((folder / "facts.json").read_text()))
     files = {name: content for name, content in files_of(folder).items() if not name.startswith("pkuseg.")}
 

@@ -1,4 +1,4 @@
-"""loader.text.sentences: only white space is dropped, and no piece is longer than its limit."""
+"""loader.text.sentences: only white space is dropped, and every piece is within its limit."""
 
 import random
 import re
@@ -20,7 +20,7 @@ from loader.text.sentences import (
 )
 from tests.loader.text.corpus import CORPUS
 
-NASTY = {
+HARD_TEXTS = {
     "digits": "1234567890" * 2000,
     "dots": "." * 20_000,
     "dots and spaces": ". " * 10_000,
@@ -44,7 +44,7 @@ NASTY = {
 }
 
 
-def without_space(text):
+def without_spaces(text):
     return "".join(text.split())
 
 
@@ -55,35 +55,35 @@ def random_texts(count, length):
         yield "".join(random_of.choices(alphabet, k=random_of.randrange(length)))
 
 
-@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY.keys())
-def test_sentences_of_nasty_text_lose_nothing_but_space(text):
-    assert without_space(text) == without_space("".join(split_sentences(text, "en")))
+@pytest.mark.parametrize("text", HARD_TEXTS.values(), ids=HARD_TEXTS.keys())
+def test_sentences_of_hard_text_lose_only_white_space(text):
+    assert without_spaces(text) == without_spaces("".join(split_sentences(text, "en")))
 
 
-@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY.keys())
-def test_pieces_of_nasty_text_keep_the_limit_and_lose_nothing_but_space(text):
+@pytest.mark.parametrize("text", HARD_TEXTS.values(), ids=HARD_TEXTS.keys())
+def test_pieces_of_hard_text_are_within_the_limit_and_lose_only_white_space(text):
     pieces = list(split_at_breaks(text, PIECE_CHARACTERS))
 
     assert all(0 < len(piece) <= PIECE_CHARACTERS for piece in pieces)
-    assert without_space(text) == without_space("".join(pieces))
+    assert without_spaces(text) == without_spaces("".join(pieces))
 
 
 @pytest.mark.parametrize("language", ["en", "de", "fr", "zh", "ja", "ru", "xx", ""])
-def test_sentences_lose_nothing_but_space_in_any_language(language):
+def test_sentences_lose_only_white_space_in_every_language(language):
     for text in [*CORPUS, *random_texts(100, 200)]:
         sentences = list(split_sentences(text, language))
 
-        assert without_space(text) == without_space("".join(sentences))
+        assert without_spaces(text) == without_spaces("".join(sentences))
         assert all(sentence and sentence == sentence.strip() for sentence in sentences)
 
 
 @pytest.mark.parametrize("limit", [2, 3, 10, 40, PIECE_CHARACTERS])
-def test_pieces_keep_any_limit_and_lose_nothing_but_space(limit):
+def test_pieces_are_within_any_limit_and_lose_only_white_space(limit):
     for text in random_texts(500, 1000):
         pieces = list(split_at_breaks(text, limit))
 
         assert all(len(piece) <= limit for piece in pieces)
-        assert without_space(text) == without_space("".join(pieces))
+        assert without_spaces(text) == without_spaces("".join(pieces))
 
 
 def test_sentences_end_at_stops():
@@ -113,11 +113,11 @@ def test_sentences_of_other_scripts_end_at_their_own_stops(language, text, sente
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\n", "\t \u2028"])
-def test_white_space_has_no_sentence(text):
+def test_white_space_has_no_sentences(text):
     assert [] == list(split_sentences(text, "en"))
 
 
-def test_halves_of_characters_are_joined_or_dropped():
+def test_surrogate_pairs_are_joined_and_single_surrogates_dropped():
     assert ["a😀b.", "c"] == list(split_sentences("a\ud83d\ude00b\ud83d. \udc00c", "en"))
 
 
@@ -125,29 +125,29 @@ def test_a_short_text_is_one_piece():
     assert ["as it is"] == list(split_at_breaks("as it is", 20))
 
 
-def test_a_text_of_the_limit_is_one_piece():
+def test_a_text_of_exactly_the_limit_is_one_piece():
     assert ["x" * 20] == list(split_at_breaks("x" * 20, 20))
 
 
-def test_a_clause_is_better_than_a_word():
+def test_a_split_after_a_clause_is_preferred_to_a_split_after_a_word():
     assert ["one two three,", "four five"] == list(split_at_breaks("one two three, four five", 20))
 
 
-def test_a_word_is_better_than_its_middle():
+def test_a_split_between_words_is_preferred_to_a_split_within_one():
     assert ["one two three", "four five six"] == list(split_at_breaks("one two three four five six", 17))
 
 
-def test_a_long_word_is_cut_at_the_limit():
+def test_a_long_word_is_split_at_the_limit():
     assert ["abcde", "fgh"] == list(split_at_breaks("abcdefgh", 5))
 
 
-def test_no_piece_is_tiny_because_of_an_early_break():
+def test_an_early_break_makes_no_tiny_piece():
     first = next(split_at_breaks("a, " + "b" * 30, 20))
 
     assert 20 == len(first)
 
 
-def test_phonemes_are_cut_between_words():
+def test_phonemes_are_split_between_words():
     phonemes = "həlˈoʊ wˈɜːld " * 60
 
     assert all(part.endswith(("oʊ", "ld")) for part in split_at_breaks(phonemes.strip(), UTTERANCE_PHONEMES))
@@ -163,29 +163,29 @@ def test_phonemes_are_cut_between_words():
         ("가나다라마 바사아 차카타파", ["가나다라마 바사아", "차카타파"]),
     ],
 )
-def test_wide_marks_need_no_space(text, pieces):
+def test_wide_punctuation_needs_no_space(text, pieces):
     assert pieces == list(split_at_breaks(text, 10))
 
 
-def test_a_mark_without_a_space_is_better_than_the_middle_of_a_word():
+def test_punctuation_without_a_space_is_preferred_to_a_split_within_a_word():
     assert ["korewa,", "soredesuka"] == list(split_at_breaks("korewa,soredesuka", 10))
 
 
-def test_a_number_is_not_cut_where_there_is_a_space():
+def test_a_number_is_not_split_if_there_is_a_space():
     assert ["it costs", "1,234,567"] == list(split_at_breaks("it costs 1,234,567", 14))
 
 
 @pytest.mark.parametrize("text", ["语" * 400, "今日は" * 100, "한국어 문장 " * 50, "你好世界，hello。" * 40])
-def test_where_a_character_is_a_syllable_pieces_are_shorter(text):
+def test_pieces_are_shorter_if_a_character_is_a_syllable(text):
     assert WIDE_PIECE_CHARACTERS == piece_characters(text)
 
 
 @pytest.mark.parametrize("text", ["", "words " * 80, "Москва " * 60, "হ্যাঁ " * 60, "Tokyo is 東京 " * 30])
-def test_elsewhere_pieces_are_long(text):
+def test_pieces_of_other_texts_are_long(text):
     assert PIECE_CHARACTERS == piece_characters(text)
 
 
-def test_a_long_first_sentence_is_cut_after_its_first_clause():
+def test_a_long_first_sentence_is_split_after_its_first_clause():
     clause = "When the rain had stopped at last,"
     rest = "the river went back, and everybody who had left came home again by and by."
 
@@ -198,11 +198,11 @@ def test_a_long_first_sentence_is_cut_after_its_first_clause():
     "The river went back and everybody who had left came home again by and by as they had said they would, all",
     "The river went back and everybody who had left came home again by and by as they had all said they would.",
 ])  # fmt: skip
-def test_a_first_sentence_without_a_clause_of_some_length_stays_whole(sentence):
+def test_a_first_sentence_without_a_long_enough_clause_stays_whole(sentence):
     assert (sentence,) == split_first_clause(sentence)
 
 
-def test_a_clause_ends_in_any_script():
+def test_clauses_end_in_every_script():
     first, second = split_first_clause("雨" * 40 + "、" + "川" * 60 + "。")
 
     assert ("雨" * 40 + "、", "川" * 60 + "。") == (first, second)
@@ -216,12 +216,12 @@ def test_a_clause_ends_in_any_script():
     ("abc" * 6000, "en"),
     ("It was so \n" * 1500 + "then. And it was not. " * 10, "en"),
 ])  # fmt: skip
-def test_a_text_read_in_blocks_has_the_sentences_of_one_read_at_once(text, language):
+def test_a_text_read_in_blocks_has_the_same_sentences(text, language):
     assert len(text) > 2 * BLOCK_CHARACTERS
     assert list(sentencex.segment(language, text)) == list(_segments(text, language))
 
 
-def test_the_first_sentence_of_a_long_text_is_out_before_the_rest_is_read():
+def test_the_first_sentence_of_a_long_text_is_returned_before_the_rest_is_read():
     text = "雨が降った。" * 150_000
     reading = split_sentences(text, "ja")
 
@@ -229,65 +229,65 @@ def test_the_first_sentence_of_a_long_text_is_out_before_the_rest_is_read():
 
 
 @pytest.fixture
-def characters_read(monkeypatch):
-    """Return a list that holds how many characters each call of the library was given."""
-    return CountedTexts(monkeypatch, len)
+def call_lengths(monkeypatch):
+    """The number of characters of each call of the library."""
+    return LibraryCalls(monkeypatch, len)
 
 
 @pytest.fixture
-def texts_read(monkeypatch):
-    """Return a list that holds the text each call of the library was given."""
-    return CountedTexts(monkeypatch, str)
+def call_texts(monkeypatch):
+    """The text of each call of the library."""
+    return LibraryCalls(monkeypatch, str)
 
 
-class CountedTexts(list):
-    def __init__(self, monkeypatch, noted):
+class LibraryCalls(list):
+    def __init__(self, monkeypatch, record):
         segment = sentencex.segment
 
-        def counted(language, text):
-            self.append(noted(text))
+        def recorded(language, text):
+            self.append(record(text))
             return segment(language, text)
 
-        monkeypatch.setattr(sentencex, "segment", counted)
+        monkeypatch.setattr(sentencex, "segment", recorded)
 
 
 DENSE = ["“", "'", "`", "„«", "(", "a.", "‚‚„_「‘‹）", "`é。‚。‚", "‹»`" + "語" * 30 + "‚1‚", "aa.a.a.", "「」", "«a", "‛! ", "a؟"]
 
 
 @pytest.mark.parametrize("text", [*DENSE, "語", "word ", "“Yes. ", "雨が降った。", "a " + "b" * 3070, "A. " + "a " * 1600 + ". "])
-def test_a_text_is_read_in_blocks_of_one_size_and_less_than_twice(characters_read, text):
-    """The library takes the square of what it is given at once."""
+def test_a_text_is_read_in_blocks_of_bounded_size_and_less_than_twice(call_lengths, text):
+    """The time of the library grows with the square of its text."""
     length = 40_000
     list(split_sentences((text * length)[:length], "en"))
 
-    assert max(characters_read) <= BLOCK_CHARACTERS
-    assert sum(characters_read) < 2 * length
+    assert max(call_lengths) <= BLOCK_CHARACTERS
+    assert sum(call_lengths) < 2 * length
 
 
 @pytest.mark.parametrize("filler", ["", "word " * 200, "語" * 3000, "“" * 1000 + "a" * 3000])
 @pytest.mark.parametrize("text", DENSE)
-def test_the_more_quotes_and_stops_a_block_has_the_shorter_it_is(texts_read, text, filler):
-    """The library searches from each of them, as far as the end of what it is given."""
+def test_blocks_with_many_quotes_and_stops_are_shorter(call_texts, text, filler):
+    """The library searches from each mark to the end of its text."""
     text = text * 300 + filler
     list(split_sentences(text * (12_000 // len(text) + 1), "en"))
 
-    searches = [len(re.findall("[`'\"«»‘‚“„‛‟‹《「.!?。؟]", read)) * len(read) for read in texts_read]
-    # One more: the first apostrophe of several after a letter is not counted.
+    searches = [len(re.findall("[`'\"«»‘‚“„‛‟‹《「.!?。؟]", read)) * len(read) for read in call_texts]
+    # One block more: of several apostrophes after a letter the first is not counted.
     assert max(searches) <= MARKS_TIMES_CHARACTERS + BLOCK_CHARACTERS
-    # None is so short that there would be many of them.
-    assert min(map(len, texts_read[:-1])) > 1000
+    # No block is so short that there would be very many.
+    assert min(map(len, call_texts[:-1])) > 1000
 
 
-def test_prose_is_read_in_whole_blocks(characters_read):
-    """Apostrophes, commas and a quote in every other line make no block shorter."""
+def test_prose_is_read_in_blocks_of_full_size(call_lengths):
+    """Apostrophes, commas and quotes in every other line do not shorten the blocks."""
     line = "“I don't know,” said the boy's father, “whether it's theirs, or ours; we've none.” The rain hadn't stopped. "
     list(split_sentences(line * 200, "en"))
 
-    assert {BLOCK_CHARACTERS} == set(characters_read[:-3])
+    assert {BLOCK_CHARACTERS} == set(call_lengths[:-3])
 
 
-def test_pieces_of_a_long_text_copy_no_rest_of_it():
-    """Of a million characters each piece would take a millisecond to copy what follows it."""
+def test_the_pieces_of_a_long_text_do_not_copy_its_rest():
+    """Otherwise each piece of a million characters would copy for a millisecond."""
 
     class Counted(str):
         copied = 0
@@ -300,31 +300,31 @@ def test_pieces_of_a_long_text_copy_no_rest_of_it():
     text = Counted("word " * 20_000)
     pieces = list(split_at_breaks(text, PIECE_CHARACTERS))
 
-    assert without_space(text) == without_space("".join(pieces))
+    assert without_spaces(text) == without_spaces("".join(pieces))
     assert Counted.copied < 4 * len(text)
 
 
 @pytest.mark.parametrize("space", "\x85\xa0\u1680\u2000\u2007\u200a\u2028\u2029\u202f\u205f\u3000")
 @pytest.mark.parametrize("language", ["en", "fr", "ja"])
 def test_a_capital_a_wide_space_and_a_stop_are_read(space, language):
-    """sentencex 1.0.32 itself panics."""
+    """sentencex 1.0.32 panics on this text."""
     text = f"Vitamine B{space}. Voil{space}{space}. A{space}{space}."
 
-    assert without_space(text) == without_space("".join(split_sentences(text, language)))
+    assert without_spaces(text) == without_spaces("".join(split_sentences(text, language)))
 
 
-def test_the_spaces_of_a_sentence_stay_what_they_were():
+def test_the_spaces_of_a_sentence_are_unchanged():
     assert ["10\xa0km,\u2028she said."] == list(split_sentences("10\xa0km,\u2028she said.\xa0", "en"))
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_no_block_loses_or_repeats_a_character_where_the_library_leaves_some_out(seed):
-    """It leaves out line breaks between parts of some 10,000 bytes."""
+def test_no_block_loses_or_repeats_a_character_though_the_library_drops_some(seed):
+    """The library drops line breaks between parts of about 10,000 bytes."""
     chance = random.Random(seed)
     text = "".join(chance.choice(["𠀀𠀁𠀂。", "「𠃃", "\n", "\n\n", "“𠀄"]) for _ in range(6000))
 
     assert len(text) > 2 * BLOCK_CHARACTERS
-    assert without_space(text) == without_space("".join(split_sentences(text, "en")))
+    assert without_spaces(text) == without_spaces("".join(split_sentences(text, "en")))
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -335,4 +335,4 @@ def test_no_block_loses_or_repeats_a_character(seed):
     text = "".join(chance.choice(parts) for _ in range(600))
 
     assert len(text) > 2 * BLOCK_CHARACTERS
-    assert without_space(text) == without_space("".join(split_sentences(text, "en")))
+    assert without_spaces(text) == without_spaces("".join(split_sentences(text, "en")))

@@ -1,7 +1,7 @@
-"""Voices that are text handling only, by Coqui's own configuration: for two programs that read them differently.
+"""Voices of text settings only, by Coqui's own configuration, read by two programs in different ways.
 
-`python -m tests.loader.text.text_voices native` prints Coqui's own ids of every voice's texts;
-`python -m tests.loader.text.text_voices bake FOLDER` bakes each voice's text side into a folder of its own.
+`python -m tests.loader.text.text_voices native` prints Coqui's own ids of the texts of every voice;
+`python -m tests.loader.text.text_voices bake FOLDER` bakes each voice's front end into a folder of its own.
 Both import torch and TTS.
 """
 
@@ -19,7 +19,7 @@ from tests.loader.text.european import EUROPEAN
 
 _IPA = "iyɨʉɯuɪʏʊeøɘəɵɤoɛœɜɞʌɔæɐaɶɑɒᵻpbtdʈɖcɟkɡqɢʔɴŋɲɳnɱmʙrʀɾɽɸβfvθðszʃʒʂʐçʝxɣχʁħʕhɦɬɮʋɹɻjɰlɭʎʟˈˌːˑʍwɥɕʑ̃ɚ˞ɫʲ"
 _LATIN = "àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿœßąćęłńśźżđșț"
-#: Everything that any of these phonemizers writes, and most of what a voice of characters may have learnt.
+#: All symbols that any of these phonemizers writes, and most that a voice of characters can have.
 CHARACTERS = "".join(dict.fromkeys(
     string.ascii_letters + string.digits + _IPA + _LATIN
     + "".join(map(chr, [*range(0x1100, 0x1200), *range(0x0980, 0x09FE)])) + "абвгдежзийклмнопрстуфхцчшщъыьэюяМП北京東世界一二三"
@@ -90,7 +90,7 @@ def config_of(voice):
 
 
 def _native():
-    """Print what Coqui itself makes of every text, or the name of what it raises."""
+    """Print Coqui's ids of every text, or the name of the exception."""
     from loader.engines.compat.coqui_package import _load_at_first_use
 
     import TTS  # noqa: F401  # isort: skip  # it looks for torchaudio's metadata
@@ -98,14 +98,14 @@ def _native():
     _load_at_first_use("torchaudio")
     from TTS.utils import import_utils
 
-    # Coqui asks for a module of the name `mecab-ko`, which no module can have, and so never finds Korean.
+    # Coqui requires a module named `mecab-ko`, which cannot exist, and so never finds Korean.
     import_utils.PHONEMIZER_DEPS["ko_kr_phonemizer"] = import_utils.PhonemizeDeps(["mecab_ko"], "ko")
     from TTS.tts.utils.text.tokenizer import TTSTokenizer
 
     def ids(tokenizer, text, language):
         try:
             return tokenizer.text_to_ids(text, language=language)
-        except Exception as error:  # whatever Coqui's phonemizers raise is the answer
+        except Exception as error:  # any exception of Coqui's phonemizers is the result
             return type(error).__name__
 
     answer = {}
@@ -118,7 +118,7 @@ def _native():
 
 
 def _bake(folder):
-    """Bake the text side of every voice, as a bake does with the model that Coqui built."""
+    """Bake the front end of every voice, as a bake does with the model that Coqui built."""
     from loader.engines.compat.coqui_package import import_coqui
 
     import_coqui()

@@ -1,4 +1,4 @@
-"""loader.timing.alignment: written words with their phonemes."""
+"""loader.timing.alignment: words of a text with their phonemes."""
 
 import itertools
 import random
@@ -12,7 +12,7 @@ from tests.loader.text.corpus import ABBREVIATIONS, CORPUS, MONEY, QUOTES
 from tests.loader.text.text_voices import voices
 
 VOICES = voices()
-#: Sentences, and under each its words with the phonemes that are theirs, looked through by a person.
+#: Sentences, each followed by its words with their phonemes, checked by a person.
 IN_PLACE = [
     block.splitlines()
     for block in Path(__file__).with_name("words_in_place.txt").read_text(encoding="utf-8").strip().split("\n\n")
@@ -24,8 +24,8 @@ def read(front_end):
     return lambda text: front_end.read(text, "en-us")
 
 
-def shown(text, phonemes, read):
-    """Return each word with its phonemes, as `words_in_place.txt` has them."""
+def format_words(text, phonemes, read):
+    """Return each word with its phonemes in the format of `words_in_place.txt`."""
     spans = word_spans(text, phonemes, read)
     return [f"{span.text}|{phonemes[span.first_phoneme : span.last_phoneme].replace(' ', '_')}" for span in spans]
 
@@ -49,8 +49,8 @@ def check(text, phonemes, spans):
         assert {spans[0].first_phoneme, spans[-1].last_phoneme - 1} <= heard
 
 
-def test_a_hundred_sentences_have_their_words_where_a_person_finds_them(read):
-    found = [shown(text, read(text), read) for text, _ in IN_PLACE]
+def test_the_words_of_a_hundred_sentences_are_where_a_person_finds_them(read):
+    found = [format_words(text, read(text), read) for text, _ in IN_PLACE]
     wanted = [line.split(" ") for _, line in IN_PLACE]
     differing = [(ours, theirs) for ours, theirs in zip(found, wanted, strict=True) if ours != theirs]
 
@@ -58,17 +58,17 @@ def test_a_hundred_sentences_have_their_words_where_a_person_finds_them(read):
     assert [] == differing
 
 
-def test_words_that_espeak_joins_are_parted(read):
+def test_words_that_espeak_joins_are_separated(read):
     assert "əvə wˈɛl" in read("the depth of a well")
-    assert ["of|əv", "a|ə", "well|wˈɛl"] == shown("of a well", "əvə wˈɛl", read)
+    assert ["of|əv", "a|ə", "well|wˈɛl"] == format_words("of a well", "əvə wˈɛl", read)
 
 
-def test_words_read_quite_otherwise_part_at_a_gap():
+def test_words_with_a_very_different_reading_are_separated_at_a_gap():
     read = {"ab": "xx", "cd": "yy", "ef": "zz"}.__getitem__
 
-    assert ["ab|pppp", "cd|q"] == shown("ab cd", "pppp q", read)
-    assert ["ab|pp", "cd|qq"] == shown("ab cd", "ppqq", read)
-    assert ["ab|ppp", "cd|q", "ef|zz"] == shown("ab cd ef", "ppp q zz", read)
+    assert ["ab|pppp", "cd|q"] == format_words("ab cd", "pppp q", read)
+    assert ["ab|pp", "cd|qq"] == format_words("ab cd", "ppqq", read)
+    assert ["ab|ppp", "cd|q", "ef|zz"] == format_words("ab cd ef", "ppp q zz", read)
 
 
 @pytest.mark.parametrize(
@@ -100,8 +100,8 @@ def test_a_point_that_the_cleaner_spells_out_is_part_of_the_word(read):
     ]
 
 
-def test_scripts_without_spaces_have_a_span_between_marks(open_text_side):
-    front_end = open_text_side("ja-jp, no cleaner")
+def test_scripts_without_spaces_have_a_span_between_marks(open_front_end):
+    front_end = open_front_end("ja-jp, no cleaner")
     text = "今日は、学校へ行きます。「はい」と言った。"
     spans = word_spans(text, front_end.read(text, "ja-jp"), lambda each: front_end.read(each, "ja-jp"))
 
@@ -109,8 +109,8 @@ def test_scripts_without_spaces_have_a_span_between_marks(open_text_side):
 
 
 @pytest.mark.parametrize("name", VOICES)
-def test_every_language_has_its_words_in_order(open_text_side, name):
-    front_end = open_text_side(name)
+def test_every_language_has_its_words_in_order(open_front_end, name):
+    front_end = open_front_end(name)
     for language, texts in VOICES[name]["texts"].items():
         for text in texts:
             phonemes = front_end.read(text, language)
@@ -127,16 +127,16 @@ def test_every_language_has_its_words_in_order(open_text_side, name):
         ("ko-kr, no cleaner", "ko-kr", "할 것을 갈 데가", "할|할 것을|꺼슬 갈|갈 데가|떼가"),
     ],
 )
-def test_other_languages_are_parted_as_english_is(open_text_side, name, language, text, found):
-    front_end = open_text_side(name)
+def test_other_languages_are_aligned_as_english_is(open_front_end, name, language, text, found):
+    front_end = open_front_end(name)
 
     def composed(each):
         return unicodedata.normalize("NFC", front_end.read(each, language))
 
-    assert found.split(" ") == shown(text, composed(text), composed)
+    assert found.split(" ") == format_words(text, composed(text), composed)
 
 
-def test_everything_people_write_keeps_order(read):
+def test_words_of_the_corpus_keep_their_order(read):
     for text in CORPUS:
         phonemes = read(text)
         check(text, phonemes, word_spans(text, phonemes, read))
@@ -150,7 +150,7 @@ def test_phonemes_of_another_text_still_get_spans_in_order(read):
         check(text, phonemes, word_spans(text, phonemes, read))
 
 
-def test_any_characters_with_any_reading_get_spans_in_order():
+def test_random_characters_with_random_phonemes_get_spans_in_order():
     chance = random.Random(7)
     alphabet = "ab. ,'\"-—ˈˌːəʊ\u0301你。ー \n$5😀\u200d"
 
@@ -164,7 +164,7 @@ def test_any_characters_with_any_reading_get_spans_in_order():
         check(text, phonemes, spans)
 
 
-def test_a_voice_that_reads_letters_finds_its_words_too():
+def test_the_words_of_a_voice_that_reads_letters_are_aligned_too():
     def read(text):
         return text.lower().replace("3", "three")
 

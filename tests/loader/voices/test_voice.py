@@ -39,7 +39,7 @@ UNSPEAKABLE = {
     "halves of characters": "\ud83d" * 100,
 }
 
-NASTY = {
+HARD_TEXTS = {
     "digits": "1234567890" * 2_000,
     "one word": "a" * 100_000,
     "no vowels": "xzqk" * 2_000,
@@ -85,7 +85,7 @@ def spoken(voice, text, speaker=None, language=None, **options):
     return np.concatenate(list(voice.speak(text, SpeechOptions(**{"seed": 1, **rows, **options}))))
 
 
-def test_a_sentence_takes_as_long_as_a_person_takes(voice):
+def test_a_sentence_has_the_duration_of_human_speech(voice):
     samples = spoken(voice, SENTENCE)
 
     assert np.float32 == samples.dtype
@@ -103,7 +103,7 @@ def test_another_seed_gives_other_samples(voice):
     assert one.size != other.size or not np.array_equal(one, other)
 
 
-def test_threads_do_not_disturb_each_other(voice):
+def test_concurrent_threads_have_the_same_samples_as_one(voice):
     texts = [SENTENCE, "Glue the sheet to the dark blue background.", "Yes. No.", "12 o'clock"]
     alone = [spoken(voice, text) for text in texts]
 
@@ -113,7 +113,7 @@ def test_threads_do_not_disturb_each_other(voice):
     assert all(np.array_equal(one, other) for one, other in zip(alone * 2, together, strict=True))
 
 
-def test_a_seed_is_drawn_anew_each_time():
+def test_each_random_seed_is_another():
     seeds = {random_seed() for _ in range(100)}
 
     assert 100 == len(seeds)
@@ -121,11 +121,11 @@ def test_a_seed_is_drawn_anew_each_time():
 
 
 @pytest.mark.parametrize("seed", [0, 2**63 - 1])
-def test_the_smallest_and_the_largest_seed_speak(voice, seed):
+def test_the_smallest_and_the_largest_seed_work(voice, seed):
     assert spoken(voice, "Yes.", seed=seed).size
 
 
-def test_speaking_soon_changes_when_and_not_what(voice):
+def test_short_first_windows_change_no_sample(voice):
     soon, later = spoken(voice, SENTENCE, soon=True), spoken(voice, SENTENCE, soon=False)
 
     assert soon.size == later.size
@@ -141,7 +141,7 @@ def test_the_first_window_is_short_if_a_client_waits(voice):
     assert first.size < second.size
 
 
-def test_no_window_is_longer_than_a_window(voice):
+def test_no_window_is_longer_than_the_maximum(voice):
     longest = WINDOW_FRAMES * voice.manifest.network["vits"]["samples_per_frame"]
 
     assert all(0 < window.size <= longest for window in voice.speak("one two three " * 60, SpeechOptions(1)))
@@ -158,7 +158,7 @@ def silences(voice, text):
     return [index for index, window in enumerate(windows) if not window.any()], windows
 
 
-def test_between_sentences_there_is_a_pause(voice):
+def test_there_is_a_pause_between_sentences(voice):
     pauses, windows = silences(voice, "Yes. No. Yes.")
 
     assert 2 == len(pauses)
@@ -170,13 +170,13 @@ def test_one_sentence_has_no_pause(voice):
     assert [] == silences(voice, "Yes, no, yes")[0]
 
 
-def test_pieces_of_a_long_sentence_have_no_pause_between_them(voice):
+def test_there_is_no_pause_between_pieces_of_a_long_sentence(voice):
     text = "yes no " * (PIECE_CHARACTERS // 7 + 5)
 
     assert [] == silences(voice, text)[0]
 
 
-def test_unspeakable_sentences_make_no_pause(voice):
+def test_sentences_without_sound_add_no_pause(voice):
     assert 1 == len(silences(voice, "?!\n\nYes.\n\n...\n\n«»\n\nNo.\n\n…")[0])
 
 
@@ -187,13 +187,13 @@ def test_twice_the_speed_takes_half_the_time(voice):
 
 
 @pytest.mark.parametrize("speed", [MIN_SPEED, MAX_SPEED])
-def test_the_slowest_and_the_fastest_speak(voice, speed):
+def test_the_slowest_and_the_fastest_speed_work(voice, speed):
     ratio = spoken(voice, "Good morning", speed=speed).size / spoken(voice, "Good morning").size
 
     assert (ratio > 3) if speed == MIN_SPEED else (ratio < 0.6)
 
 
-def test_text_is_read_as_samples_are_taken(voice):
+def test_text_is_read_while_samples_are_taken(voice):
     endless = voice.speak(f"{SENTENCE} " * 50_000, SpeechOptions(1, soon=True))
 
     assert all(window.size for window in itertools.islice(endless, 3))
@@ -216,16 +216,16 @@ def test_unspeakable_text_is_refused_before_the_first_window(voice, text):
         next(speech)
 
 
-@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY.keys())
-def test_nasty_text_is_spoken_in_bounded_utterances(voice, text):
-    # Phonemes, each with a blank, one blank more, and both ends.
+@pytest.mark.parametrize("text", HARD_TEXTS.values(), ids=HARD_TEXTS.keys())
+def test_hard_text_is_spoken_in_bounded_utterances(voice, text):
+    # Each phoneme with a blank, one more blank, and both ends.
     most_ids, front_end = 2 * UTTERANCE_PHONEMES + 3, voice.open().front_end
     readings = [reading for sentence in split_sentences(text, "en") for reading in front_end.utterances(sentence, "en-us")]
 
     assert 0 < max(len(reading.ids) for reading in readings if reading) <= most_ids
 
 
-def test_every_piece_of_text_is_a_checkpoint_also_if_it_makes_no_sound(voice):
+def test_every_piece_of_text_is_a_checkpoint_even_without_sound(voice):
     passed = []
     texts = ["\u200b! " * 500, "\u200b" * 20_000, "One. Two. " * 2]
     for text in texts:
@@ -254,21 +254,21 @@ def test_a_checkpoint_can_end_the_speech(voice):
             list(voice.chunks("\u200b! " * 500, SpeechOptions(1), itertools.repeat(most).__next__, checkpoint))
 
 
-def test_pauses_and_sentences_are_known_before_anything_is_spoken(voice):
+def test_pauses_and_sentences_are_known_before_synthesis(voice):
     assert (0.45, 2.0) == (voice.pause_s(SpeechOptions(1)), voice.pause_s(SpeechOptions(1, sentence_pause_s=2.0)))
     assert [1, 3, 650] == [voice.count_sentences(text, SpeechOptions(1)) for text in ("One", "One. Two. Three", "A! " * 650)]
 
 
-@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY.keys())
-def test_nasty_text_has_a_first_window(voice, text):
-    # At full length the first utterance of some lasts half a minute, hence the cut.
+@pytest.mark.parametrize("text", HARD_TEXTS.values(), ids=HARD_TEXTS.keys())
+def test_hard_text_has_a_first_window(voice, text):
+    # The first utterance of some texts lasts half a minute, hence the cut.
     window = next(voice.speak(text[:40] + "a" + text[-40:], SpeechOptions(1, speed=MAX_SPEED, soon=True)))
 
     assert window.size
     assert np.isfinite(window).all()
 
 
-def test_the_longest_utterance_is_spoken(voice):
+def test_the_longest_possible_utterance_is_spoken(voice):
     window = next(voice.speak("1234567890" * 2_000, SpeechOptions(1, speed=MAX_SPEED, soon=True)))
 
     assert window.any()
@@ -282,7 +282,7 @@ def choir(artifact_of) -> Voice:
     return Voice(settings, SPEECH, artifact.manifest, lambda: open_parts(artifact, Espeak()))
 
 
-def test_a_speaker_has_the_row_that_the_manifest_gives_it(choir):
+def test_a_speaker_has_the_row_of_the_manifest(choir):
     assert {name: row for row, name in enumerate(choir.manifest.voice.speakers)} == {
         name: choir.speaker_row(name) for name in SPEAKERS
     }
@@ -290,7 +290,7 @@ def test_a_speaker_has_the_row_that_the_manifest_gives_it(choir):
 
 
 @pytest.mark.parametrize("name", ["ada", "Bob", " ", "0"])
-def test_an_unknown_speaker_is_refused_with_the_known_ones(choir, name):
+def test_an_unknown_speaker_is_refused_with_the_known_names(choir, name):
     with pytest.raises(UnknownSpeakerError) as caught:
         choir.speaker_row(name)
 
@@ -298,22 +298,22 @@ def test_an_unknown_speaker_is_refused_with_the_known_ones(choir, name):
     assert f"voice 'choir' has no speaker named {name!r}; known speakers: {', '.join(choir.speakers)}" == str(caught.value)
 
 
-def test_a_voice_of_one_speaker_has_none_to_choose(voice):
+def test_a_voice_of_one_speaker_has_no_speaker_names(voice):
     assert () == voice.speakers
     with pytest.raises(UnknownSpeakerError, match="it has one speaker without a name; omit the speaker"):
         voice.speaker_row("joe")
 
 
 @pytest.mark.parametrize(
-    "asked, found",
+    "requested, found",
     [("fr-fr", "fr-fr"), ("fr", "fr-fr"), ("PT", "pt-br"), ("en", "en"), (None, "fr-fr"), ("", "fr-fr")],
 )
-def test_a_language_is_known_with_and_without_its_region(choir, asked, found):
-    assert choir.manifest.voice.languages[choir.language_row(asked)] == found
+def test_a_language_is_known_with_and_without_its_region(choir, requested, found):
+    assert choir.manifest.voice.languages[choir.language_row(requested)] == found
 
 
 @pytest.mark.parametrize("name", ["de", "en-us", "fr-ca", "klingon" * 50])
-def test_an_unknown_language_is_refused_with_the_known_ones(choir, name):
+def test_an_unknown_language_is_refused_with_the_known_names(choir, name):
     with pytest.raises(UnknownLanguageError) as caught:
         choir.language_row(name)
 
@@ -336,15 +336,15 @@ def test_every_speaker_and_every_language_sounds_different(choir):
     assert 9 == len(said) == len(set(said.values()))
 
 
-def test_a_voice_whose_scales_are_configured_speaks_by_them(choir):
+def test_a_voice_uses_its_configured_scales(choir):
     slower = replace(choir.settings, length_scale=2.0, noise_scale=0.0)
     voice = Voice(slower, SPEECH, choir.manifest, choir.open)
 
     assert 1.5 < spoken(voice, SENTENCE).size / spoken(choir, SENTENCE).size < 2.5
 
 
-def test_joins_do_not_click(voice):
-    """Neither between pieces of a sentence nor beside silence is the step larger than speech itself takes."""
+def test_joins_have_no_clicks(voice):
+    """At joins of pieces, and beside silence, the step between samples is no larger than in speech itself."""
     text = f"{LONG} So it was."
     spoken = list(voice.chunks(text, SpeechOptions(3, sentence_pause_s=0.1)))
     samples = np.concatenate([chunk.samples for chunk in spoken])
@@ -355,7 +355,7 @@ def test_joins_do_not_click(voice):
     assert max(steps[start - 1] for start in starts) < np.percentile(steps, 99)
 
 
-def test_a_first_clause_is_cut_off_only_where_the_sentence_is_long_and_the_configuration_lets_it(catalogue, settings):
+def test_a_first_clause_is_split_off_only_from_a_long_sentence_if_configured(catalogue, settings):
     texts = [segment.reading.text for segment in catalogue.default.segments(LONG, SpeechOptions(1))]
     speech = dataclasses.replace(settings.speech, first_clause=False)
     plain = Voice(catalogue.default.settings, speech, catalogue.default.manifest, catalogue.default.open)

@@ -1,10 +1,10 @@
-"""loader.engines.pytorch.hifigan: Coqui's samples in another order of memory, and no weight is copied on the way to torch."""
+"""loader.engines.pytorch.hifigan: Coqui's samples with another memory layout, and without copies of weights."""
 
 import pytest
 
 from tests.loader.children import answer_of
 
-#: Coqui's generator with random weights beside ours, in double precision, so that rounding hides nothing.
+#: Coqui's generator with random weights beside ours, in double precision, so that rounding is negligible.
 BESIDE = """
     import json, os, sys
     os.environ.update(OMP_NUM_THREADS="1")
@@ -47,7 +47,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_it_is_coquis_generator_of_either_type_with_and_without_speakers(shape):
+def test_the_output_is_that_of_coquis_generator_of_either_type_with_and_without_speakers(shape):
     errors = answer_of(BESIDE + f"""
     errors = {{}}
     for kind in ("1", "2"):
@@ -81,8 +81,8 @@ def test_another_speaker_gives_other_samples():
     """)
 
 
-def test_every_convolution_reads_its_weight_where_it_lies():
-    """Torch would copy a weight of another order at every use."""
+def test_every_convolution_uses_its_weight_in_place():
+    """Torch copies a weight of another memory layout at every use."""
     seen, expected = answer_of(BESIDE + f"""
     from torch.overrides import TorchFunctionMode
 

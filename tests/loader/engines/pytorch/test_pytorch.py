@@ -1,4 +1,4 @@
-"""loader.engines.pytorch: mapped weights that stay mapped, in the master and in workers, and onnx's samples."""
+"""loader.engines.pytorch: weights stay mapped in the master and in workers, and the samples are those of onnx."""
 
 import dataclasses
 import hashlib
@@ -47,14 +47,14 @@ def torch_artifact(settings):
     return locate_artifact(settings.voices[0], dataclasses.replace(settings, engine="pytorch"))
 
 
-def test_the_artifact_says_whose_it_is(torch_artifact, embedded_artifact):
+def test_the_manifest_names_the_engine(torch_artifact, embedded_artifact):
     manifest = open_artifact(torch_artifact).manifest
 
     assert ("pytorch", "any") == (manifest.engine, manifest.platform.cpu_level)
     assert torch_artifact != embedded_artifact
 
 
-def test_it_says_what_the_onnx_engine_says(torch_artifact, catalogue):
+def test_the_samples_are_those_of_the_onnx_engine(torch_artifact, catalogue):
     random = np.random.Generator(np.random.Philox(key=[3, 0]))
     ours = answer_of(OPEN + """
     print(json.dumps(speak(opened(sys.argv[1])[1]).tolist()))
@@ -67,7 +67,7 @@ def test_it_says_what_the_onnx_engine_says(torch_artifact, catalogue):
     assert 90 <= 10 * np.log10(np.square(theirs).sum() / np.square(theirs - np.asarray(ours)).sum())
 
 
-def test_every_weight_lies_in_the_mapping_of_the_master_and_of_four_workers_that_spoke(torch_artifact):
+def test_every_weight_stays_mapped_in_the_master_and_in_four_workers_that_spoke(torch_artifact):
     elsewhere, statuses = answer_of(OPEN + """
     from loader.engines.weights import parameters_elsewhere
     artifact, engine = opened(sys.argv[1])
@@ -89,7 +89,7 @@ def test_every_weight_lies_in_the_mapping_of_the_master_and_of_four_workers_that
     assert [0, 0, 0, 0] == statuses
 
 
-def test_a_copied_weight_would_be_seen(torch_artifact):
+def test_a_copied_weight_would_be_noticed(torch_artifact):
     """The test above can fail."""
     elsewhere = answer_of(OPEN + """
     import torch
@@ -136,7 +136,7 @@ def test_opening_starts_no_thread_and_imports_neither_coqui_nor_a_compiler(torch
     assert [1, []] == answer
 
 
-def test_nothing_is_drawn_at_random_while_opening(torch_artifact):
+def test_opening_draws_no_random_numbers(torch_artifact):
     untouched = answer_of(OPEN + """
     pytorch.import_libraries()
     import torch
@@ -148,7 +148,7 @@ def test_nothing_is_drawn_at_random_while_opening(torch_artifact):
     assert untouched
 
 
-def test_what_torch_leaves_out_changes_no_sample(torch_artifact):
+def test_disabled_parts_of_torch_change_no_sample(torch_artifact):
     lean, complete = (
         answer_of(OPEN + f"""
     if {is_complete}:
@@ -163,7 +163,7 @@ def test_what_torch_leaves_out_changes_no_sample(torch_artifact):
     assert lean[1] == complete[1]
 
 
-def test_what_torch_left_out_can_be_had_later(torch_artifact):
+def test_disabled_parts_of_torch_can_be_imported_later(torch_artifact):
     shape = answer_of(OPEN + """
     from loader.engines.compat import torch_imports
     torch_imports.import_torch()
@@ -177,7 +177,7 @@ def test_what_torch_left_out_can_be_had_later(torch_artifact):
 
 
 @pytest.mark.parametrize("frames", [1, 2, 9, 40, 257])
-def test_a_window_in_halves_is_the_window(torch_artifact, frames):
+def test_a_window_in_halves_equals_the_whole_window(torch_artifact, frames):
     error = answer_of(OPEN + """
     artifact, engine = opened(sys.argv[1])
     model, frames = model_of(engine), int(sys.argv[2])

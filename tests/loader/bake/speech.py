@@ -1,7 +1,7 @@
-"""What Coqui itself said, what a baked voice says to the same ids with the same noise, and how close they are.
+"""Speech of Coqui and of a baked voice from the same ids and noise, and the difference between them.
 
-`python -m tests.loader.bake.spoken ARTIFACT OUTPUT` speaks what it reads from standard input: both
-speak in processes of their own, so that the tests' imports neither torch nor TTS.
+`python -m tests.loader.bake.speech ARTIFACT OUTPUT` speaks the utterances of standard input. Both speak in
+child processes, so that tests import neither torch nor TTS.
 """
 
 import importlib
@@ -15,17 +15,17 @@ import numpy as np
 
 from loader.artifacts.artifact import open_artifact
 from loader.engines.base import Prosody, Utterance
-from tests.loader.children import PATIENCE_S, ROOT
+from tests.loader.children import ROOT, TIMEOUT_S
 from tests.loader.engines.speaking import windows_of
 
 SEED = 20
-#: Floating point in another order. Measured 102.7 dB (embedded voice) and 132.5 dB (random, LJSpeech size);
-#: 60 dB would be inaudible, but a hundredth more noise in the random voice is 62.7 dB.
+#: Floating-point sums in another order. Measured 102.7 dB (embedded voice) and 132.5 dB (random, LJSpeech size);
+#: 60 dB would be inaudible, but one hundredth more noise in the random voice is 62.7 dB.
 MIN_DECIBELS = 90.0
 
 
 class Native(NamedTuple):
-    """What Coqui said, and of what."""
+    """Coqui's speech, and the ids and noise that it was made from."""
 
     ids: list[int]
     samples: np.ndarray
@@ -33,8 +33,8 @@ class Native(NamedTuple):
     prosody: Prosody
 
 
-class Asked(NamedTuple):
-    """One utterance of ours."""
+class Speech(NamedTuple):
+    """One utterance for our engine."""
 
     ids: list[int]
     #: Length scale, noise scale, noise scale of durations.
@@ -45,7 +45,7 @@ class Asked(NamedTuple):
 
 
 def native_speech(release, output, choices=((None, None),)):
-    """Have Coqui speak once for every pair of speaker and language."""
+    """Have Coqui speak once for each pair of speaker and language."""
     _run("tests.loader.bake.native", release, str(SEED), output, json.dumps(choices))
     with np.load(output) as spoken:
         prosody = Prosody(*spoken["prosody"].tolist())
@@ -58,11 +58,11 @@ def native_speech(release, output, choices=((None, None),)):
         ]  # fmt: skip
 
 
-def our_speech(artifact, output, asked):
-    """Have the artifact's own engine speak every utterance; return their samples."""
-    _run("tests.loader.bake.spoken", artifact, output, said=json.dumps(asked))
+def our_speech(artifact, output, speeches):
+    """Have the artifact's engine speak every utterance; return their samples."""
+    _run("tests.loader.bake.speech", artifact, output, stdin_text=json.dumps(speeches))
     with np.load(output) as spoken:
-        return [spoken[f"samples_{number}"] for number in range(len(asked))]
+        return [spoken[f"samples_{number}"] for number in range(len(speeches))]
 
 
 def decibels(reference, candidate):
@@ -74,22 +74,22 @@ def trained(facts):
     return facts.length_scale, facts.noise_scale, facts.noise_scale_duration
 
 
-def _run(module, *arguments, said=""):
+def _run(module, *arguments, stdin_text=""):
     words = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(words, cwd=ROOT, input=said, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    done = subprocess.run(words, cwd=ROOT, input=stdin_text, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert done.returncode == 0, done.stderr
 
 
-def _speak_all(directory, output, asked):
+def _speak_all(directory, output, speeches):
     artifact = open_artifact(directory)
     engine = importlib.import_module(f"loader.engines.{artifact.manifest.engine}").open_engine(artifact)
-    np.savez(output, **{f"samples_{number}": _speak(engine, Asked(*each)) for number, each in enumerate(asked)})
+    np.savez(output, **{f"samples_{number}": _speak(engine, Speech(*each)) for number, each in enumerate(speeches)})
 
 
-def _speak(engine, asked):
+def _speak(engine, speech):
     random = np.random.Generator(np.random.Philox(key=[SEED, 0]))
-    utterance = Utterance(asked.ids, Prosody(*asked.prosody), asked.speaker, asked.language)
-    return np.concatenate(windows_of(engine, utterance, random, asked.soon))
+    utterance = Utterance(speech.ids, Prosody(*speech.prosody), speech.speaker, speech.language)
+    return np.concatenate(windows_of(engine, utterance, random, speech.soon))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Changed releases with a valid seal, and the answers of the bake."""
+"""Damaged releases with a valid seal, and the errors of loading them."""
 
 import json
 
@@ -14,8 +14,8 @@ def configure(release, change):
     seal_release(release, "1", ["config.json", "model_file.pth"])
 
 
-def spoil_weights(sources):
-    """Run each source with the checkpoint of its release as `weights`, save what it leaves there, and seal again."""
+def damage_weights(sources):
+    """Run each source with the checkpoint of its release as `weights`, save the result, and seal the release again."""
     done = run_program("""
         import json, sys
         import torch
@@ -30,8 +30,8 @@ def spoil_weights(sources):
         seal_release(directory, "1", ["config.json", "model_file.pth"])
 
 
-def become(**changes):
-    """A change of config.json: `key=value`, or `outer__key=value`."""
+def set_keys(**changes):
+    """Return a change of config.json: `key=value`, or `outer__key=value`."""
 
     def change(config):
         for key, value in changes.items():
@@ -41,16 +41,16 @@ def become(**changes):
     return change
 
 
-def said(done):
-    """The one line an error ends with."""
+def error_line(done):
+    """Return the line with the error of a finished command."""
     assert "Traceback" not in done.stdout + done.stderr, done.stderr
     line = done.stderr.splitlines()[-1]
     assert line.startswith("chorus: ")
     return line
 
 
-def answers_to(releases):
-    """Try to load every release below a folder, all in one child; return status and message, None where it loads."""
+def errors_of_loading(releases):
+    """Load every release below a folder in one child; return status and message of each, None if it loads."""
     return answer_of("""
         import json, sys
         from pathlib import Path
@@ -60,12 +60,12 @@ def answers_to(releases):
         from loader.errors import LoaderError
         from loader.artifacts.release import open_release
         import_coqui()
-        said = {}
+        errors = {}
         for directory in Path(sys.argv[1]).iterdir():
             try:
                 text_facts(load_vits(open_release(directory)))
-                said[directory.name] = None
+                errors[directory.name] = None
             except LoaderError as error:
-                said[directory.name] = error.exit_status, str(error)
-        print(json.dumps(said))
+                errors[directory.name] = error.exit_status, str(error)
+        print(json.dumps(errors))
         """, releases)
