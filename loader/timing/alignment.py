@@ -122,7 +122,7 @@ def word_spans(text: str, phonemes: str, read: Callable[[str], str]) -> list[Wor
 def _audible_words(text: str, read: Callable[[str], str]) -> Iterator[_Word]:
     for run in _RUN.finditer(text):
         start, stop = _core(text, *run.span())
-        phonemes = read(text[start:stop])
+        phonemes = _read_word(text[start:stop], read)
         if stop < run.end() and text[stop] == ".":
             with_point = read(text[start : stop + 1])
             # The point is read as part of the word, as in `Dr.`, or the word has other points, as in `a.m.`
@@ -130,6 +130,18 @@ def _audible_words(text: str, read: Callable[[str], str]) -> Iterator[_Word]:
                 stop, phonemes = stop + 1, with_point
         if any(sounds(phonemes)):
             yield _Word(start, stop, phonemes)
+
+
+def _read_word(word: str, read: Callable[[str], str]) -> str:
+    """Return the phonemes of a word.
+
+    Coqui's code drops what follows the point of `.9` (coqui-tts 0.28.0); the front end then reads the text from its first
+    letter or digit on.
+    """
+    phonemes = read(word)
+    if any(sounds(phonemes)) or not any(map(str.isalnum, word)):
+        return phonemes
+    return read(word[next(place for place, character in enumerate(word) if character.isalnum()) :])
 
 
 def _core(text: str, start: int, stop: int) -> tuple[int, int]:

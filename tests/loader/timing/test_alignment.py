@@ -92,6 +92,13 @@ def test_words_are_as_written_without_the_punctuation_around_them(read, text, wr
     assert written == words(text, read)
 
 
+@pytest.mark.parametrize(("text", "written"), [(".9", [".9"]), ("It is .5 kg of .9", ["It", "is", ".5", "kg", "of", ".9"])])
+def test_a_word_that_coqui_drops_by_itself_has_a_span(front_end, read, text, written):
+    (reading,) = front_end.utterances(text, "en-us")
+
+    assert written == [span.text for span in word_spans(text, reading.phonemes, read)]
+
+
 def test_a_point_that_the_cleaner_spells_out_is_part_of_the_word(read):
     abbreviated = ["Dr. Who met Mrs. Jones on Baker St. in the morning.", "Acme Co. and Gen. Grant went home."]
 
