@@ -4,7 +4,7 @@ Every message has the value, the bound and the remedy; attributes carry the evid
 `exit_status` is the exit status of a command or a server that ends with the error (sysexits.h).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 
@@ -35,6 +35,10 @@ class ConfigError(LoaderError):
         if len(problems) > _MAX_LISTED:
             listed.append(f"and {len(problems) - _MAX_LISTED} more")
         super().__init__("\n".join([f"{path}: {count}", *(f"  {line}" for line in listed)]))
+
+
+class LexiconFileError(ConfigError):
+    """A lexicon file has problems; the message lists all of them, by line."""
 
 
 class ModelNotFoundError(LoaderError):
@@ -144,6 +148,39 @@ class UnreadableTextError(SpeechError):
         named = " ".join(f"U+{ord(character):04X}" for character in part[:8])
         more = " ..." if len(part) > 8 else ""
         super().__init__(f"{part[:40]!r} ({named}{more}) cannot be read in {language!r}; remove it or write it differently")
+
+
+class MarkupError(SpeechError):
+    """SSML is ill-formed, has an unsupported part or exceeds a bound; also a pause tag in plain text."""
+
+    def __init__(self, problem: str, line: int, column: int) -> None:
+        """Take the place in the source, both numbers from 1; `problem` has the remedy."""
+        self.line = line
+        self.column = column
+        super().__init__(f"line {line}, column {column}: {problem}")
+
+
+class InlineLexiconError(SpeechError):
+    """The lexicon of a request has problems; the message lists all of them, by term."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("lexicon: " + "; ".join(problems[:_MAX_LISTED]))
+
+
+class UnknownSymbolsError(SpeechError):
+    """Given phonemes have symbols that the voice does not have."""
+
+    def __init__(self, voice: str, written: str, unknown: Sequence[str], known: Collection[str]) -> None:
+        #: The text that they were given for.
+        self.written = written
+        named = " ".join(unknown[:_MAX_LISTED])
+        if known:
+            letters = " ".join(sorted(symbol for symbol in known if symbol.isalpha()))
+            remedy = f"it has {letters}"
+        else:
+            remedy = "it reads letters; respell the word instead"
+        super().__init__(f"the phonemes of {written[:40]!r} have symbols that voice {voice!r} does not have: {named}; {remedy}")
 
 
 class UnknownVoiceError(SpeechError):

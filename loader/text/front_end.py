@@ -2,14 +2,17 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 from loader.artifacts.artifact import TextFacts
 from loader.text.espeak import Espeak
+from loader.text.given import insert_phonemes
 from loader.text.isolated_import import ReadSource, import_privately
+from loader.text.lexicon.lexicon import Pronunciation
 from loader.text.phonemizers import (
     Needs,
     Phonemizer,
@@ -47,13 +50,28 @@ class Reading:
     positions: Sequence[int | None] = ()
     #: Where in `phonemes` this utterance begins; not 0 if it is a later part.
     start: int = 0
+    #: Ranges of `text` whose phonemes were given.
+    given: Sequence[Pronunciation] = ()
 
 
 class FrontEnd(Protocol):
     """The text side of a voice: sentences to ids."""
 
-    def utterances(self, sentence: str, language: str) -> Iterator[Reading | None]:
-        """Yield one sentence in pieces that the engine can speak at once; None for a piece without sound."""
+    @property
+    def symbols(self) -> Collection[str]:
+        """The symbols that phonemes may be given in; none if the voice reads letters."""
+        ...
+
+    def utterances(
+        self, sentence: str, language: str, given: Sequence[Pronunciation] = ()
+    ) -> Iterator[Reading | None]:
+        """Yield one sentence in pieces that the engine can speak at once; None for a piece without sound.
+
+        Args:
+            sentence: raw text.
+            language: one of the voice's, as the manifest names it.
+            given: phonemes of ranges of `sentence`, in order, without overlap; ignored without `symbols`.
+        """
         ...
 
     def read(self, text: str, language: str) -> str:
@@ -115,31 +133,39 @@ class TextFrontEnd:
         for language in languages:
             self.clean(_WARM_UP_TEXT, language)
 
-    def utterances(self, sentence: str, language: str) -> Iterator[Reading | None]:
-        """Yield the ids of one sentence, cut if it is too long for one pass; None for a piece that makes no sound.
+    @property
+    def symbols(self) -> Collection[str]:
+        """The symbols of the voice's phonemes; none if it reads letters."""
+        return self._facts.ids.keys() if self._phonemizers else ()
 
-        Args:
-            sentence: raw text.
-            language: one of the voice's, as the manifest names it.
-        """
+    def utterances(
+        self, sentence: str, language: str, given: Sequence[Pronunciation] = ()
+    ) -> Iterator[Reading | None]:
+        """Yield the ids of one sentence, cut if it is too long for one pass; None for a piece that makes no sound."""
+        stop = 0
         for piece in split_at_breaks(sentence, piece_characters(sentence)):
-            phonemes, done, is_silent = self._read_piece(piece, language), 0, True
+            first = sentence.index(piece, stop)
+            stop = first + len(piece)
+            inside = [each.moved(-first) for each in given if first <= each.start and each.stop <= stop] if self.symbols else []
+            phonemes, done, is_silent = self._read_piece(piece, language, inside), 0, True
             for part in split_at_breaks(phonemes, UTTERANCE_PHONEMES):
                 start = phonemes.index(part, done)
                 done = start + len(part)
                 if self.is_audible(part):
                     is_silent = False
-                    yield self.number(piece, phonemes, range(start, done))
+                    yield replace(self.number(piece, phonemes, range(start, done)), given=inside)
             if is_silent:
                 yield None
 
-    def _read_piece(self, piece: str, language: str) -> str:
-        """Return the phonemes of a piece.
+    def _read_piece(self, piece: str, language: str, given: Sequence[Pronunciation]) -> str:
+        """Return the phonemes of a piece, with the given ones.
 
         Coqui's code drops every word after an opening quote or dots if no other mark
         follows (coqui-tts 0.28.0); then the words are read without the marks before them.
         """
         phonemes = self.read(piece, language)
+        if given:
+            return insert_phonemes(piece, phonemes, given, partial(self.read, language=language))
         if self.is_audible(phonemes) or not any(map(str.isalnum, piece)):
             return phonemes
         start = next(place for place, character in enumerate(piece) if character.isalnum())
@@ -190,8 +216,8 @@ class TextFrontEnd:
 
 
 def without_region(language: str) -> str:
-    """Return `en` for `en-us`."""
-    return language.split("-")[0]
+    """Return `en` for `en-us` and `en_US`."""
+    return language.replace("_", "-").split("-")[0].lower()
 
 
 def _open_phonemizers(facts: TextFacts, phonemizers: Phonemizers) -> dict[str, Phonemizer]:

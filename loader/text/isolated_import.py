@@ -41,7 +41,8 @@ def _withdrawn(root: str) -> Iterator[None]:
     """Hide every module of `root` meanwhile."""
 
     def of_root() -> list[str]:
-        return [name for name in sys.modules if name == root or name.startswith(root + ".")]
+        # A copy: another thread may import meanwhile.
+        return [name for name in list(sys.modules) if name == root or name.startswith(root + ".")]
 
     hidden = {name: sys.modules.pop(name) for name in of_root()}
     try:

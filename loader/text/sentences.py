@@ -59,7 +59,7 @@ def _segments(text: str, language: str) -> Iterator[str]:
     In blocks: over a text without spaces after its full stops, or of opening quotes only, the
     library's time before the first sentence is quadratic in the length, 55 s for a million
     characters of Japanese (2026-11-24). A sentence that begins near the end of a block may continue
-    in the next one, so it is read again; a longer one is continued from the end of a word.
+    in the next one, so it is read again; one that takes most of a block is continued from the end of a word.
     A block with many opening quotes is shorter.
     """
     begun: list[str] = []
@@ -76,9 +76,12 @@ def _segments(text: str, language: str) -> Iterator[str]:
             # If the sentence has begun in an earlier block, white space that the library skipped is inside it.
             yield "".join(begun) + block[done if begun else begins : end]
             begun, done = [], end
-        if not done:
-            done = len(block) if is_last else _end_of_last_word(block)
-            begun.append(block[:done])
+        # Also of a sentence that takes most of the block: read again, it would take as long as the block for a few characters.
+        if not done or (not is_last and done < len(block) // 4):
+            cut = len(block) if is_last else _end_of_last_word(block)
+            cut = cut if cut > done else _sure_characters(block)
+            begun.append(block[done:cut])
+            done = cut
         start += done
     if begun:
         yield "".join(begun)

@@ -1,13 +1,13 @@
 """Timings: when each word and phoneme of an utterance is heard, in samples, from the samples of each id."""
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
+from loader.text.alignment import WordSpan, sounds
 from loader.text.front_end import Reading
 from loader.text.sentences import UTTERANCE_PHONEMES, split_at_breaks
-from loader.timing.alignment import WordSpan, sounds
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,10 @@ class Timing:
     words: tuple[Mark, ...] = ()
     #: Without white space and punctuation. Empty like `words`.
     phonemes: tuple[Mark, ...] = ()
+    #: The client's marks; each begins and ends at one moment.
+    marks: tuple[Mark, ...] = ()
+    #: Whether it is a silence after the last sentence, and so of none.
+    is_silence: bool = False
 
     def later(self, samples: int) -> "Timing":
         """Return the timing shifted by `samples`."""
@@ -46,6 +50,7 @@ class Timing:
             end_samples=self.end_samples + samples,
             words=moved(self.words),
             phonemes=moved(self.phonemes),
+            marks=moved(self.marks),
         )
 
 
@@ -54,7 +59,12 @@ _Span = tuple[int, int]
 
 
 def timing_of(
-    reading: Reading, words: Sequence[WordSpan], samples_per_id: Sequence[int], sentence: int, start_samples: int
+    reading: Reading,
+    words: Sequence[WordSpan],
+    samples_per_id: Sequence[int],
+    sentence: int,
+    start_samples: int,
+    marks: Sequence[tuple[int, str]] = (),
 ) -> Timing:
     """Return the timing of one utterance.
 
@@ -67,6 +77,7 @@ def timing_of(
         samples_per_id: the duration of each of `reading.ids`.
         sentence: number of its sentence, from 0.
         start_samples: the utterance's first sample, counted from the first of the audio.
+        marks: names of moments, with positions as those of `words`: each is the beginning of the next word.
     """
     ends = list(accumulate(map(int, samples_per_id), initial=start_samples))
     heard = _time_positions(reading.positions, list(pairwise(ends)))
@@ -75,6 +86,7 @@ def timing_of(
     spans = [
         _span(word.first_phoneme, word.last_phoneme, heard) if mine else None for word, mine in zip(words, own, strict=True)
     ]
+    moments = _moments(marks, reading, words, spans, ends[-1])
     every = [(sound, _span(sound.start, sound.stop, heard)) for sound in sounds(reading.phonemes)]
     return Timing(
         sentence,
@@ -83,7 +95,22 @@ def timing_of(
         ends[-1],
         tuple(Mark(word.text, *span) for word, span in zip(words, spans, strict=True) if span),
         tuple(Mark(reading.phonemes[sound.start : sound.stop], *span) for sound, span in every if span),
+        tuple(Mark(name, moment, moment) for name, moment in moments),
     )
+
+
+def _moments(
+    marks: Sequence[tuple[int, str]], reading: Reading, words: Sequence[WordSpan], spans: Sequence[_Span | None], end: int
+) -> Iterator[tuple[str, int]]:
+    """Yield the marks of the utterance with their moments: those before its words, and those after the last word of all."""
+    stop = len(reading.phonemes) if len(reading.phonemes) <= UTTERANCE_PHONEMES else _end_of_part(reading)
+    is_last = stop == len(reading.phonemes)
+    firsts = [word.start_character for word in words]
+    for place, name in marks:
+        following = bisect_left(firsts, place)
+        first = words[following].first_phoneme if following < len(words) else len(reading.phonemes)
+        if reading.start <= first and (first < stop or is_last):
+            yield name, next((span[0] for span in spans[following:] if span), end)
 
 
 def _time_positions(positions: Sequence[int | None], spans: Sequence[_Span]) -> Mapping[int, _Span]:

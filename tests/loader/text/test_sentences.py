@@ -336,3 +336,14 @@ def test_no_block_loses_or_repeats_a_character(seed):
 
     assert len(text) > 2 * BLOCK_CHARACTERS
     assert without_spaces(text) == without_spaces("".join(split_sentences(text, "en")))
+
+
+@pytest.mark.parametrize("language", ["it", "fr", "pt"])
+def test_a_sentence_that_takes_most_of_a_block_is_not_read_again_for_a_few_characters(language, monkeypatch):
+    """`A.B.` is a sentence in Italian, and what follows it is another one, as long as the block."""
+    blocks, segment = [], sentencex.segment
+    monkeypatch.setattr(sentencex, "segment", lambda name, block: blocks.append(block) or segment(name, block))
+    text = "A.B." * 2000
+
+    assert text == "".join(split_sentences(text, language))
+    assert sum(map(len, blocks)) < 2 * len(text)

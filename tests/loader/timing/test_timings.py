@@ -2,9 +2,9 @@
 
 import pytest
 
+from loader.text.alignment import WordSpan, word_spans
 from loader.text.front_end import Reading
 from loader.text.sentences import UTTERANCE_PHONEMES, split_at_breaks
-from loader.timing.alignment import WordSpan, word_spans
 from loader.timing.timings import Mark, timing_of
 from loader.voices.chunks import time_segments
 from loader.voices.voice import SpeechOptions
@@ -143,3 +143,24 @@ def test_a_word_of_many_parts_has_one_mark(catalogue):
     assert len(timings) > 1
     assert text == "".join(timing.text for timing in timings)
     assert [text] == [word.text for timing in timings for word in timing.words]
+
+
+def test_a_mark_is_at_the_beginning_of_the_next_word_or_at_the_end():
+    marks = [(0, "a"), (1, "between"), (2, "b"), (3, "after"), (4, "end")]
+    timing = timing_of(read_as(), WORDS, SAMPLES, 0, 100, marks)
+
+    moments = [("a", 103), ("between", 163), ("b", 163), ("after", timing.end_samples), ("end", timing.end_samples)]
+    assert [Mark(name, moment, moment) for name, moment in moments] == list(timing.marks)
+    assert [moment + 5 for _, moment in moments] == [mark.start_samples for mark in timing.later(5).marks]
+
+
+def test_each_part_of_a_long_text_has_its_own_marks():
+    words = [WordSpan("Aa", 0, 2, 0, 300), WordSpan("Bb", 3, 5, 301, 601), WordSpan("?", 6, 7, 602, 603)]
+    phonemes, marks = "a" * 300 + " " + "b" * 300 + " ?", [(0, "a"), (2, "b"), (5, "none"), (7, "end")]
+
+    def names(first, last):
+        places = range(first, last)
+        timing = timing_of(read_as("Aa Bb ?", phonemes, tuple(places), first), words, [1] * len(places), 0, 0, marks)
+        return [mark.text for mark in timing.marks]
+
+    assert [["a"], ["b", "none", "end"]] == [names(0, 300), names(301, 602)]

@@ -1,4 +1,4 @@
-"""loader.timing.alignment: words of a text with their phonemes."""
+"""loader.text.alignment: words of a text with their phonemes."""
 
 import itertools
 import random
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loader.timing.alignment import sounds, word_spans
+from loader.text.alignment import sounds, word_spans
 from tests.loader.text.corpus import ABBREVIATIONS, CORPUS, MONEY, QUOTES
 from tests.loader.text.text_voices import voices
 

@@ -2,10 +2,12 @@
 
 import re
 import unicodedata
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
+
+from loader.text.normalization.aligned import AlignedText
 
 #: Stress marks, written before their letter.
 _STRESS = "ˈˌ"
@@ -107,7 +109,12 @@ def word_spans(text: str, phonemes: str, read: Callable[[str], str]) -> list[Wor
         phonemes: read from all of it, with white space and punctuation.
         read: returns the phonemes of any text, always the same for the same text. Called for each word.
     """
-    words = list(_audible_words(text, read))
+    return range_spans(text, word_ranges(text), phonemes, read)
+
+
+def range_spans(text: str, ranges: Iterable[tuple[int, int]], phonemes: str, read: Callable[[str], str]) -> list[WordSpan]:
+    """Return the spans of ranges of `text`, which are in order and do not overlap, as `word_spans` does for words."""
+    words = list(_audible_words(text, ranges, read))
     together = _outline(phonemes)
     bounds = _bounds([_outline(word.phonemes).symbols for word in words], together.symbols)
     spans = []
@@ -119,11 +126,61 @@ def word_spans(text: str, phonemes: str, read: Callable[[str], str]) -> list[Wor
     return spans
 
 
-def _audible_words(text: str, read: Callable[[str], str]) -> Iterator[_Word]:
-    for run in _RUN.finditer(text):
-        start, stop = _core(text, *run.span())
+def written_words(words: Sequence[WordSpan], spoken: AlignedText, written: str) -> list[WordSpan]:
+    """Return the words as written that spoken words stand for, in order; each stands once, and what has no sound does not.
+
+    Args:
+        words: spans in `spoken`.
+        spoken: a part of a sentence.
+        written: all of the sentence. The positions of the result count from `spoken.start`.
+    """
+    runs = [run.span() for run in _RUN.finditer(written, spoken.start, spoken.stop)]
+    ends = [stop for _start, stop in runs]
+    groups: list[_Group] = []
+    for word in words if runs else ():
+        start, stop = spoken.written_range(word.start_character, word.end_character)
+        first = min(bisect_right(ends, start), len(runs) - 1)
+        last = max(first, min(bisect_left(ends, stop), len(runs) - 1))
+        # What is between two runs, such as a dash, belongs to the run before it.
+        last = last if last == first or runs[last][0] < stop else last - 1
+        if groups and first <= groups[-1].last:
+            groups[-1] = groups[-1].extended(last, stop, word)
+        else:
+            groups.append(_Group(first, last, start, stop, word.first_phoneme, word.last_phoneme))
+    return [group.span(runs, spoken.start, written) for group in groups]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Runs of the written text, from the first to the last, that share spoken words, and the written range of these."""
+
+    first: int
+    last: int
+    start: int
+    stop: int
+    first_phoneme: int
+    last_phoneme: int
+
+    def extended(self, last: int, stop: int, word: WordSpan) -> "_Group":
+        return replace(self, last=max(self.last, last), stop=max(self.stop, stop), last_phoneme=word.last_phoneme)
+
+    def span(self, runs: Sequence[tuple[int, int]], offset: int, written: str) -> WordSpan:
+        (first_start, first_stop), (last_start, last_stop) = runs[self.first], runs[self.last]
+        start = min(word_core(written, first_start, first_stop)[0], max(first_start, self.start))
+        stop = max(word_core(written, last_start, last_stop)[1], min(last_stop, self.stop))
+        return WordSpan(written[start:stop], start - offset, stop - offset, self.first_phoneme, self.last_phoneme)
+
+
+def word_ranges(text: str) -> list[tuple[int, int]]:
+    """Return the ranges of the words of `text` with the punctuation around them."""
+    return [run.span() for run in _RUN.finditer(text)]
+
+
+def _audible_words(text: str, ranges: Iterable[tuple[int, int]], read: Callable[[str], str]) -> Iterator[_Word]:
+    for first, last in ranges:
+        start, stop = word_core(text, first, last)
         phonemes = _read_word(text[start:stop], read)
-        if stop < run.end() and text[stop] == ".":
+        if stop < last and text[stop] == ".":
             with_point = read(text[start : stop + 1])
             # The point is read as part of the word, as in `Dr.`, or the word has other points, as in `a.m.`
             if not with_point.endswith(".") or _INITIALS.fullmatch(text, start, stop):
@@ -144,7 +201,12 @@ def _read_word(word: str, read: Callable[[str], str]) -> str:
     return read(word[next(place for place, character in enumerate(word) if character.isalnum()) :])
 
 
-def _core(text: str, start: int, stop: int) -> tuple[int, int]:
+def is_punctuation(text: str) -> bool:
+    """Whether a text has neither letters nor digits nor signs that are read aloud."""
+    return all(map(_is_around, text))
+
+
+def word_core(text: str, start: int, stop: int) -> tuple[int, int]:
     """Return the range without the punctuation around it; all of it if there is nothing else."""
     first, last = start, stop
     while first < last and _is_around(text[first]) and not _begins_number(text, first):

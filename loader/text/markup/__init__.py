@@ -1,0 +1,1 @@
+"""Markup: SSML, Markdown and plain text with pauses, each parsed to a script."""

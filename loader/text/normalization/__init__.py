@@ -1,0 +1,1 @@
+"""Text normalization: from written text to spoken text, aligned character by character."""

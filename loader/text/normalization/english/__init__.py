@@ -1,0 +1,1 @@
+"""Readings of English that the library does not have, or has wrong."""
