@@ -155,6 +155,16 @@ def open_artifact(
     return Artifact(directory, manifest, buffers)
 
 
+def read_manifest(directory: Path) -> Manifest:
+    """Return the manifest of the artifact in `directory`, whose other files are not read.
+
+    Raises:
+        ArtifactError: unreadable, or of another format.
+        IntegrityError: it differs from the published one.
+    """
+    return _parse_manifest(directory, _read_manifest(directory / MANIFEST))[0]
+
+
 def is_artifact(directory: Path) -> bool:
     """Whether `directory` has a manifest and is not a model directory."""
     return (directory / MANIFEST).is_file()

@@ -21,6 +21,14 @@ _NoiseScale = Annotated[float, Meta(ge=0.0, le=2.0)]
 
 
 @dataclass(frozen=True)
+class LexiconSettings:
+    """A lexicon file."""
+
+    path: Annotated[Text, Meta(description="a lexicon file, `.tsv` or `.pls`, see [lexicons](text.md#lexicon)")]
+    language: Annotated[Label, Meta(description="language of its entries, such as `en`; a region has no effect")]
+
+
+@dataclass(frozen=True)
 class VoiceSettings:
     """One voice."""
 
@@ -34,7 +42,9 @@ class VoiceSettings:
     length_scale: Annotated[_LengthScale | None, Meta(description="as `speech.length_scale`, for this voice")] = None
     noise_scale: Annotated[_NoiseScale | None, Meta(description="as `speech.noise_scale`, for this voice")] = None
     noise_scale_duration: Annotated[_NoiseScale | None, Meta(description="as `speech.noise_scale_duration`, for this voice")] = None
+    normalize: Annotated[bool | None, Meta(description="as `speech.normalize`, for this voice")] = None
     preload: Annotated[bool | None, Meta(description="open it before the fork; default: only the first voice is opened then, the others when they first speak")] = None
+    lexicons: Annotated[tuple[LexiconSettings, ...], Meta(description="lexicon files of this voice; their entries take precedence over those of `speech.lexicons`")] = ()
 
 
 @dataclass(frozen=True)
@@ -52,8 +62,12 @@ class Limits:
     text_characters: Annotated[int, Meta(ge=1, le=1_000_000, description="longest text of one request; longer is refused with 413, never cut")] = 20_000
     audio_s: Annotated[float, Meta(ge=1.0, le=604_800.0, description="longest audio of one whole file or of captions, in seconds; longer is refused with 413; streams may be of any length")] = 7_200.0
     answer_bytes: Annotated[int, Meta(ge=65_536, le=4_294_967_295, description="largest whole answer, kept in the system's folder of temporary files while it is made; larger is refused with 413; streams may be of any size")] = 134_217_728
-    silence_s: Annotated[float, Meta(ge=0.0, le=604_800.0, description="longest total silence between the sentences of one request, in seconds; longer is refused with 413")] = 3_600.0
+    silence_s: Annotated[float, Meta(ge=0.0, le=604_800.0, description="longest total silence between the sentences of one request and by its markup, in seconds; longer is refused with 413")] = 3_600.0
     body_bytes: Annotated[int, Meta(ge=1_024, le=16_777_216, description="largest request body; larger is refused with 413")] = 262_144
+    markup_bytes: Annotated[int, Meta(ge=1_024, le=16_777_216, description="longest SSML or Markdown of one request, tags included; longer is refused with 413. `text_characters` counts the text without tags")] = 262_144
+    markup_depth: Annotated[int, Meta(ge=1, le=1_000, description="deepest nesting of SSML tags; deeper is refused with 400")] = 32
+    markup_tags: Annotated[int, Meta(ge=1, le=1_000_000, description="most SSML tags of one request; more are refused with 400")] = 5_000
+    lexicon_entries: Annotated[int, Meta(ge=0, le=10_000, description="most entries of a request's own `lexicon`; more are refused with 400")] = 200
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,12 @@ class SpeechSettings:
     noise_scale: Annotated[_NoiseScale | None, Meta(description="variation of the sound; default: the voice's own")] = None
     noise_scale_duration: Annotated[_NoiseScale | None, Meta(description="variation of the rhythm; default: the voice's own")] = None
     first_clause: Annotated[bool, Meta(description="a long first sentence is cut after its first clause, so that audio starts early")] = True
+    normalize: Annotated[bool, Meta(description="read what is meant by numbers, signs, abbreviations and layout; false reads the text exactly as Coqui does")] = True
+    text_format: Annotated[Literal["plain", "markdown", "ssml"], Meta(description="format of the text of requests that name none; a text that begins with `<speak` is SSML in any case")] = "plain"
+    ssml: Annotated[Literal["strict", "lenient"], Meta(description="unknown SSML is refused with 400, or dropped and named in the header `X-Ignored-Markup`")] = "strict"
+    pauses: Annotated[bool, Meta(description="`[pause:0.8s]` and `[pause:800ms]` in plain text are pauses")] = False
+    unspeakable: Annotated[Literal["silence", "error"], Meta(description="a text without a sound, such as `---`, is answered with 0.2 s of silence and the header `X-Unspeakable`, or refused with 400")] = "silence"
+    lexicons: Annotated[tuple[LexiconSettings, ...], Meta(description="lexicon files of all voices that speak their language; a term of a later file takes precedence")] = ()
     parallel: Annotated[bool, Meta(description="several threads speak one request while cores are idle; the audio is the same")] = True
 
 
@@ -137,6 +157,12 @@ class Settings:
         if anchored is None:
             raise ConfigError(self.path, [f"cache_dir: {_NO_HOME}"])
         return anchored
+
+    @property
+    def lexicon_files(self) -> tuple[LexiconSettings, ...]:
+        """The lexicon files, each once."""
+        of_voices = (each for voice in self.voices for each in voice.lexicons)
+        return tuple(dict.fromkeys([*self.speech.lexicons, *of_voices]))
 
 
 class KeyFacts(NamedTuple):
@@ -195,6 +221,7 @@ def load_settings(path: str | Path) -> Settings:
         model_path=None,
         version=None,
         voices=_resolve_model_paths(voices, path),
+        speech=replace(settings.speech, lexicons=_resolve_lexicon_paths(settings.speech.lexicons, path)),
         cache_folder=settings.cache_folder if cache is None else str(cache),
     )
 
@@ -250,10 +277,23 @@ def _resolve_model_paths(voices: tuple[VoiceSettings, ...], path: Path) -> tuple
         if model_path is None:
             problems.append(f"model_path of voice {format_value(voice.name)}: {_NO_HOME}")
         else:
-            resolved.append(replace(voice, model_path=str(model_path)))
+            lexicons = _resolve_lexicon_paths(voice.lexicons, path)
+            resolved.append(replace(voice, model_path=str(model_path), lexicons=lexicons))
     if problems:
         raise ConfigError(path, problems)
     return tuple(resolved)
+
+
+def _resolve_lexicon_paths(lexicons: tuple[LexiconSettings, ...], path: Path) -> tuple[LexiconSettings, ...]:
+    """Resolve relative paths of lexicon files as those of models.
+
+    Raises:
+        ConfigError: some count from the home folder, and there is none.
+    """
+    found = [(each, _resolve_path(each.path, path.parent)) for each in lexicons]
+    if problems := [f"lexicon {format_value(each.path)}: {_NO_HOME}" for each, resolved in found if resolved is None]:
+        raise ConfigError(path, problems)
+    return tuple(replace(each, path=str(resolved)) for each, resolved in found)
 
 
 def _resolve_path(path: str, base: Path) -> Path | None:

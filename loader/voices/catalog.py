@@ -8,16 +8,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from loader.artifacts.artifact import Artifact, open_artifact
+from loader.artifacts.artifact import Artifact, open_artifact, read_manifest
 from loader.artifacts.resolve import locate_artifact
 from loader.config.settings import Settings, VoiceSettings
 from loader.devices.accelerator import Accelerator, Device
 from loader.devices.marker import Marker
 from loader.errors import DeviceError, UnknownLanguageError, UnknownVoiceError, UnspeakableTextError
 from loader.text.espeak import Espeak
-from loader.text.front_end import TextFrontEnd
+from loader.text.front_end import TextFrontEnd, without_region
+from loader.text.normalization.early_import import importing
 from loader.text.phonemizers import ESPEAK
-from loader.voices.voice import Parts, SpeechOptions, Voice
+from loader.voices.lexicons import Lexicons, read_lexicons
+from loader.voices.voice import Parts, SpeechOptions, Voice, normalizes
 
 log = logging.getLogger("chorus.loader")
 
@@ -26,7 +28,7 @@ _opening = threading.Lock()
 
 
 class Catalog:
-    """All voices of a process. Made in the master before the fork; immutable."""
+    """All voices of a process. Made in the master before the fork; immutable, but for the lexicons."""
 
     def __init__(
         self, voices: Sequence[Voice], accelerator: Accelerator | None = None, espeak: Espeak | None = None
@@ -68,6 +70,11 @@ class Catalog:
                 return voice
         known = sorted({known for voice in self.voices for known in voice.languages if known})
         raise UnknownLanguageError(language, "no voice speaks", known)
+
+    def set_lexicons(self, lexicons: Lexicons) -> None:
+        """Give every voice its lexicons in place of those that it has. Runs before any request, or in the master."""
+        for voice in self.voices:
+            voice.lexicons = lexicons.of(voice)
 
     def start_reader(self, when_ended: Callable[[], None]) -> None:
         """Start this process's espeak-ng reader, if a voice uses espeak-ng and there is none yet.
@@ -123,29 +130,44 @@ def named_device(name: str) -> Device:
 
 
 def open_catalog(
-    settings: Settings, artifacts: Sequence[Path], device_of: Callable[[str], Device] = named_device
+    settings: Settings,
+    artifacts: Sequence[Path],
+    device_of: Callable[[str], Device] = named_device,
+    lexicons: Lexicons | None = None,
 ) -> Catalog:
     """Map and verify every voice, and open those that are configured to be open from the start.
 
-    Reads nothing but the artifacts and starts no thread. Imports torch or TTS only if
+    Reads nothing but the artifacts and lexicon files, and leaves no thread behind. Imports torch or TTS only if
     an artifact's engine needs them. Touches no device: see `Catalog.enter_device`.
 
     Args:
         settings: the whole configuration.
         artifacts: the result of `locate_all`.
         device_of: returns a device by its name in the configuration.
+        lexicons: the content of the configured files; default: they are read.
     """
+    lexicons = read_lexicons(settings) if lexicons is None else lexicons
     if settings.quantization.enabled:
         log.warning("quantization has no quality gate yet: serving at full precision")
     accelerator = None
     if settings.device != "cpu":
         accelerator = Accelerator(device_of(settings.device), Marker(settings.cache_dir, settings.device_retry_after_s))
     espeak = Espeak()
-    pairs = zip(settings.voices, artifacts, strict=True)
-    voices = [
-        _map_voice(position, voice, path, settings, espeak, accelerator) for position, (voice, path) in enumerate(pairs)
-    ]
-    return Catalog(voices, _drop_unused(accelerator, voices), espeak)
+    pairs = list(zip(settings.voices, artifacts, strict=True))
+    with importing(_normalized_languages(settings, pairs)):
+        voices = [
+            _map_voice(position, voice, path, settings, espeak, accelerator) for position, (voice, path) in enumerate(pairs)
+        ]
+    catalog = Catalog(voices, _drop_unused(accelerator, voices), espeak)
+    catalog.set_lexicons(lexicons)
+    return catalog
+
+
+def _normalized_languages(settings: Settings, pairs: Sequence[tuple[VoiceSettings, Path]]) -> list[str]:
+    """Return the languages, without their regions, of the voices that normalize text."""
+    normalizing = [path for voice, path in pairs if normalizes(voice, settings.speech)]
+    languages = [without_region(language) for path in normalizing for language in read_manifest(path).voice.languages]
+    return list(dict.fromkeys(filter(None, languages)))
 
 
 def _map_voice(

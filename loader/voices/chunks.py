@@ -6,7 +6,7 @@ that made them.
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,12 +15,15 @@ import numpy as np
 
 from loader.engines.base import NO_SAMPLES, Plan, Samples, Work
 from loader.text.front_end import Reading
+from loader.text.normalization.aligned import AlignedText
 
 Result = TypeVar("Result")
 
 #: Returns how many threads may be used now. Called before each piece of work; 1 is the calling thread alone.
 ThreadLimit = Callable[[], int]
 
+#: Of one chunk: 12 s at 22.05 kHz.
+MAX_SILENCE_SAMPLES = 262_144
 #: Threads of one request at most: each takes tens of megabytes while it decodes.
 MAX_THREADS = 4
 
@@ -37,6 +40,11 @@ class Segment:
     #: Silence before it.
     pause_samples: int
     plan: Plan
+    #: The sentence as written, and the text of the reading aligned with it.
+    written: str
+    spoken: AlignedText
+    #: Names of moments in it, with positions in `written`.
+    marks: Sequence[tuple[int, str]] = ()
 
     def count_samples(self, spoken_samples: int) -> int:
         """Return its length: `spoken_samples` if the engine learns it only by speaking."""
@@ -64,6 +72,12 @@ def time_segments(segments: Iterator[Segment]) -> Generator[Chunk, None, None]:
         start = end + segment.pause_samples
         end = start + segment.count_samples(spoken_samples)
         yield Chunk(NO_SAMPLES, segment, start, end)
+
+
+def silence_sizes(samples: int) -> Iterator[int]:
+    """Yield the sizes of the chunks of a silence: a client may ask for an hour."""
+    for start in range(0, samples, MAX_SILENCE_SAMPLES):
+        yield min(MAX_SILENCE_SAMPLES, samples - start)
 
 
 def one_thread() -> int:
@@ -107,8 +121,8 @@ class Prefetcher:
             while (made := self._next_result()) is not None:
                 segment, samples = made
                 if segment is not None:
-                    if segment.pause_samples:
-                        yield Chunk(np.zeros(segment.pause_samples, dtype=np.float32))
+                    for size in silence_sizes(segment.pause_samples):
+                        yield Chunk(np.zeros(size, np.float32))
                     begins, start = segment, end + segment.pause_samples
                     end = start + segment.count_samples(samples.size)
                 if samples.size:

@@ -2,21 +2,31 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from loader.artifacts.artifact import Manifest
 from loader.config.settings import SpeechSettings, VoiceSettings
 from loader.engines.base import Capabilities, Engine, Prosody, Samples, Utterance
-from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnspeakableTextError
+from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnknownSymbolsError, UnspeakableTextError
+from loader.text.alignment import WordSpan, word_spans, written_words
 from loader.text.front_end import FrontEnd, Reading, without_region
-from loader.text.sentences import split_first_clause, split_sentences
-from loader.timing.alignment import word_spans
-from loader.timing.timings import Timing, timing_of
+from loader.text.given import given_word_spans
+from loader.text.lexicon.entries import Entry, unknown_symbols
+from loader.text.lexicon.lexicon import Lexicon
+from loader.text.markup.script import Script, Style, Substitution, TextRun
+from loader.text.normalization.aligned import AlignedText
+from loader.text.sentences import split_first_clause
+from loader.timing.timings import Mark, Timing, timing_of
 from loader.voices.chunks import Chunk, Prefetcher, Segment, ThreadLimit, one_thread
+from loader.voices.pieces import Delivery, Piece, Reader, Waiting, amplified
+
+if TYPE_CHECKING:
+    from loader.text.normalization.normalizer import Spoken
 
 #: Bounds of a request's speed, those of OpenAI's endpoint.
 MIN_SPEED, MAX_SPEED = 0.25, 4.0
@@ -40,6 +50,10 @@ class SpeechOptions:
     noise_scale_duration: float | None = None
     #: Silence between sentences, in seconds.
     sentence_pause_s: float | None = None
+    #: Read what is meant by numbers, signs and abbreviations; false reads the text as Coqui does.
+    normalize: bool | None = None
+    #: Entries over those of the voice's lexicons.
+    lexicon: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,13 @@ class Parts:
 
 #: Called between two pieces of text, in the thread that reads them. An exception of it ends the speech.
 Checkpoint = Callable[[], None]
+#: An utterance, and the part of the spoken text that it was read from.
+Utterable = tuple[Reading, AlignedText]
+
+
+def normalizes(voice: VoiceSettings, speech: SpeechSettings) -> bool:
+    """Whether a voice reads what is meant by numbers, signs and abbreviations, if the request does not say."""
+    return speech.normalize if voice.normalize is None else voice.normalize
 
 
 def random_seed() -> int:
@@ -88,6 +109,11 @@ class Voice:
         self.constructions = 0
         self._counting = threading.Lock()
         self._sentence_pause_s, self._cuts_first = speech.sentence_pause_s, speech.first_clause
+        #: What a server answers to a text without a sound.
+        self.unspeakable = speech.unspeakable
+        self._normalize = normalizes(settings, speech)
+        #: By language without region; replaced as a whole, in the master.
+        self.lexicons: Mapping[str, Lexicon] = {}
         self._prosody = _resolve_prosody(settings, speech, manifest)
         # Here and not at every request: a configured default may not exist.
         self._default_speaker, self._default_language = self.speaker_row(None), self.language_row(None)
@@ -113,6 +139,17 @@ class Voice:
         named = tuple(self.manifest.voice.languages)
         declared = self.settings.language
         return (declared,) if declared and len(named) == 1 else named
+
+    @property
+    def trained_languages(self) -> tuple[str, ...]:
+        """Languages as the voice's maker named them, in the order of `languages`."""
+        return tuple(self.manifest.voice.languages)
+
+    @property
+    def symbols(self) -> Collection[str]:
+        """The symbols that phonemes may be given in; none if the voice reads letters. Known before the voice is opened."""
+        text = self.manifest.text
+        return text.ids.keys() if text is not None and text.phonemizers else ()
 
     @property
     def language(self) -> str:
@@ -174,18 +211,18 @@ class Voice:
                     self._parts = parts
         return self._parts
 
-    def speak(self, text: str, options: SpeechOptions) -> Iterator[Samples]:
+    def speak(self, content: str | Script, options: SpeechOptions) -> Iterator[Samples]:
         """Yield windows of float32 samples, pauses between sentences included, made in this thread.
 
         Raises:
             LoaderError: see `segments`.
         """
-        for chunk in self.chunks(text, options):
+        for chunk in self.chunks(content, options):
             yield chunk.samples
 
     def chunks(
         self,
-        text: str,
+        content: str | Script,
         options: SpeechOptions,
         threads: ThreadLimit = one_thread,
         checkpoint: Checkpoint = lambda: None,
@@ -195,40 +232,68 @@ class Voice:
         Raises:
             LoaderError: see `segments`.
         """
-        return Prefetcher(self.segments(text, options, checkpoint), threads).chunks()
+        return Prefetcher(self.segments(content, options, checkpoint), threads).chunks()
 
-    def segments(self, text: str, options: SpeechOptions, checkpoint: Checkpoint = lambda: None) -> Iterator[Segment]:
-        """Yield the planned utterances of `text`.
+    def segments(
+        self, content: str | Script, options: SpeechOptions, checkpoint: Checkpoint = lambda: None
+    ) -> Iterator[Segment]:
+        """Yield the planned utterances of a text or a script.
 
         Text is read sentence by sentence on demand, so neither the time to the first chunk
         nor memory depends on its length.
 
         Raises:
-            UnspeakableTextError: before the first, if nothing in `text` makes a sound.
+            UnknownSpeakerError, UnknownLanguageError, UnknownSymbolsError: the markup or the request's lexicon asks for it.
+            UnspeakableTextError: before the first, if nothing in `content` makes a sound.
             UnreadableTextError: a part of the text ends the phonemizer's process.
             SynthesisError: the network failed.
         """
-        speaker, language = self.rows(options)
-        parts, prosody = self.open(), self._prosody_of(options)
-        named = self.manifest.voice.languages[language]
-        pause_samples = round(self.pause_s(options) * self.sample_rate_hz)
+        engine, sentence_pause_s, waiting = self.open().engine, self.pause_s(options), Waiting()
+        marks: list[tuple[int, str]] = []
         spoken = sentences = 0
-        for sentence in self._sentences(text, language):
-            is_new = True
-            for reading in _utterances(parts.front_end, sentence, named, self._cuts_first and not spoken):
-                checkpoint()
-                if reading is None:
-                    continue
-                pause = pause_samples if spoken and is_new else 0
-                sentences, is_new = sentences + is_new, False
-                # A generator of its own for every utterance, so that none depends on how another was cut.
-                random = np.random.Generator(np.random.Philox(key=[options.seed, spoken]))
-                utterance = Utterance(reading.ids, prosody, speaker, language)
-                plan = parts.engine.plan(utterance, random, soon=options.soon and spoken == 0)
-                yield Segment(sentences - 1, reading, named, pause, plan)
-                spoken += 1
-        if not spoken:
+        last: Piece | None = None
+        for piece, delivery, found in self.readings(content, options, checkpoint):
+            if piece is not last:
+                waiting.add(piece, sentence_pause_s if spoken else 0.0)
+                last = piece
+            if found is None:
+                continue
+            reading, aligned = found
+            sentences += waiting.begins_sentence
+            # A generator of its own for every utterance, so that none depends on how another was cut.
+            random = np.random.Generator(np.random.Philox(key=[options.seed, spoken]))
+            utterance = Utterance(reading.ids, delivery.prosody, delivery.speaker, delivery.language)
+            plan = engine.plan(utterance, random, soon=options.soon and spoken == 0)
+            pause_samples, taken = waiting.take(aligned.stop, self.sample_rate_hz)
+            # The parts of a long reading have the same text, and its marks; their timings have those of each part.
+            marks = [*marks, *taken] if reading.start else taken
+            yield Segment(
+                max(0, sentences - 1), reading, delivery.language_name, pause_samples, amplified(plan, delivery.volume),
+                piece.written, aligned, marks,
+            )  # fmt: skip
+            spoken += 1
+        if waiting.pause_s or (spoken and waiting.marks):
+            yield waiting.silence(max(0, sentences - 1), self.language, self.sample_rate_hz)
+        elif not spoken:
             raise UnspeakableTextError("nothing in the text can be spoken; send letters or numbers")
+
+    def readings(
+        self, content: str | Script, options: SpeechOptions, checkpoint: Checkpoint = lambda: None
+    ) -> Iterator[tuple[Piece, Delivery, Utterable | None]]:
+        """Yield the utterances of a text or a script before they are planned, on demand; None for a piece without sound.
+
+        Raises:
+            LoaderError: see `segments`, but for texts without sound and the network.
+        """
+        front_end, cuts_first = self.open().front_end, self._cuts_first
+        delivery_of = cache(partial(self._delivery, options))
+        self._require_known(content, options, front_end, delivery_of)
+        for piece in self._reader(options).pieces(content):
+            delivery = delivery_of(piece.style)
+            for found in _utterances(front_end, piece.spoken, delivery.language_name, cuts_first):
+                checkpoint()
+                yield piece, delivery, found
+                cuts_first = cuts_first and found is None
 
     def timing(self, chunk: Chunk) -> Timing | None:
         """Return when the words and sounds of the segment that `chunk` begins are heard; None if it begins none.
@@ -238,32 +303,108 @@ class Voice:
         segment = chunk.begins
         if segment is None:
             return None
-        reading, lengths = segment.reading, segment.plan.samples_per_id
-        if lengths is None:
-            return Timing(segment.sentence, reading.text, chunk.start_samples, chunk.end_samples)
-        read = partial(self.open().front_end.read, language=segment.language)
-        words = word_spans(reading.text, reading.phonemes, read)
-        return timing_of(reading, words, lengths.tolist(), segment.sentence, chunk.start_samples)
+        reading, lengths, offset = segment.reading, segment.plan.samples_per_id, segment.spoken.start
+        raw = segment.written[offset : segment.spoken.stop]
+        written = raw.strip()
+        if lengths is None or not reading.ids:
+            moments = [Mark(name, chunk.start_samples, chunk.start_samples) for _place, name in segment.marks]
+            is_silence = not reading.ids
+            return Timing(
+                segment.sentence, written, chunk.start_samples, chunk.end_samples, marks=tuple(moments), is_silence=is_silence
+            )
+        words = self.words(reading, segment.language)
+        if written != reading.text:
+            words = written_words(words, segment.spoken, segment.written)
+            reading = replace(reading, text=written)
+        else:
+            offset += len(raw) - len(raw.lstrip())
+        marks = [(place - offset, name) for place, name in segment.marks]
+        return timing_of(reading, words, lengths.tolist(), segment.sentence, chunk.start_samples, marks)
 
-    def _prosody_of(self, options: SpeechOptions) -> Prosody:
-        given = {"noise_scale": options.noise_scale, "noise_scale_duration": options.noise_scale_duration, "speed": options.speed}
-        return replace(self._prosody, **{name: value for name, value in given.items() if value is not None})
+    def words(self, reading: Reading, language: str) -> list[WordSpan]:
+        """Return the spoken words of a reading, with their ranges in it.
+
+        Args:
+            reading: one of `readings` or `segments`.
+            language: that it was read in, as the manifest names it.
+        """
+        read = partial(self.open().front_end.read, language=language)
+        if reading.given:
+            return given_word_spans(reading.text, reading.phonemes, reading.given, read)
+        return word_spans(reading.text, reading.phonemes, read)
 
     def pause_s(self, options: SpeechOptions) -> float:
         """Return the silence between two sentences, in seconds."""
         return self._sentence_pause_s if options.sentence_pause_s is None else options.sentence_pause_s
 
-    def count_sentences(self, text: str, options: SpeechOptions) -> int:
+    def count_sentences(self, content: str | Script, options: SpeechOptions) -> int:
         """Return the number of sentences, those without sound included; 1 ms for 20,000 characters of prose."""
-        return sum(1 for _ in self._sentences(text, self.rows(options)[1]))
+        return sum(1 for sentence in self._reader(options).sentences(content) if sentence.text)
 
-    def _sentences(self, text: str, language: int) -> Iterator[str]:
-        return split_sentences(text, without_region(self.manifest.voice.languages[language]))
+    def _reader(self, options: SpeechOptions) -> Reader:
+        normalizes = self._normalize if options.normalize is None else options.normalize
+        language = without_region(self.languages[self.rows(options)[1]])
+        return Reader(language, normalizes, cache(partial(self._lexicon, options)))
+
+    def _lexicon(self, options: SpeechOptions, language: str) -> Lexicon | None:
+        lexicon = self.lexicons.get(language)
+        return (lexicon or Lexicon(language)).extended(options.lexicon) if options.lexicon else lexicon
+
+    def _delivery(self, options: SpeechOptions, style: Style) -> Delivery:
+        """Return how a style is spoken.
+
+        Raises:
+            UnknownSpeakerError, UnknownLanguageError: the voice does not have it.
+        """
+        speaker, language = self.rows(options)
+        if style.voice and (style.voice in self.speakers or style.voice not in (self.name, *self.settings.aliases)):
+            speaker = self.speaker_row(style.voice)
+        if style.language:
+            language = self.language_row(style.language if self.speaks(style.language) else without_region(style.language))
+        prosody = self._prosody_of(options)
+        speed = min(MAX_SPEED, max(MIN_SPEED, prosody.speed * style.rate))
+        name = self.manifest.voice.languages[language]
+        return Delivery(speaker, language, name, replace(prosody, speed=speed), style.volume)
+
+    def _require_known(
+        self, content: str | Script, options: SpeechOptions, front_end: FrontEnd, delivery_of: Callable[[Style], Delivery]
+    ) -> None:
+        """Check, before anything is spoken, that the voice has what the markup and the request's lexicon ask for."""
+        given = [(entry.term, entry.phonemes) for entry in options.lexicon if entry.phonemes]
+        for item in () if isinstance(content, str) else content.items:
+            if isinstance(item, TextRun | Substitution):
+                delivery_of(item.style)
+            if isinstance(item, Substitution) and item.ipa:
+                given.append((item.written, item.ipa))
+        for written, phonemes in given:
+            if unknown := unknown_symbols(phonemes, front_end.symbols):
+                raise UnknownSymbolsError(self.name, written, unknown, front_end.symbols)
+
+    def _prosody_of(self, options: SpeechOptions) -> Prosody:
+        given = {"noise_scale": options.noise_scale, "noise_scale_duration": options.noise_scale_duration, "speed": options.speed}
+        return replace(self._prosody, **{name: value for name, value in given.items() if value is not None})
 
 
-def _utterances(front_end: FrontEnd, sentence: str, language: str, cut: bool) -> Iterator[Reading | None]:
-    for piece in split_first_clause(sentence) if cut else (sentence,):
-        yield from front_end.utterances(piece, language)
+def _utterances(
+    front_end: FrontEnd, spoken: "Spoken", language: str, cut: bool
+) -> Iterator[Utterable | None]:
+    """Yield the utterances of a text, each with the part of the text that it was read from; None for a piece without sound."""
+    text, start, stop, end = spoken.text, 0, 0, 0
+    if not text.text.strip():
+        yield None
+        return
+    for clause in split_first_clause(text.text) if cut else (text.text,):
+        first = text.text.index(clause, end)
+        end = first + len(clause)
+        given = [each.moved(-first) for each in spoken.given if first <= each.start and each.stop <= end]
+        for reading in front_end.utterances(clause, language, given):
+            if reading is None:
+                yield None
+                continue
+            if not reading.start:
+                start = text.text.index(reading.text, stop)
+                stop = start + len(reading.text)
+            yield reading, text.part(start, stop)
 
 
 def _find_language(language: str, known: Sequence[str]) -> int | None:

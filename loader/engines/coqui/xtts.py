@@ -1,7 +1,7 @@
 """XTTS: a language model of sound, its decoder, and its tokenizer. Speaks as the registered reference speakers."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from loader.engines.coqui import building
 from loader.engines.weights import assign, mapped_tensors, placed, without_initialisation
 from loader.errors import ArtifactError
 from loader.text.front_end import Reading
+from loader.text.lexicon.lexicon import Pronunciation
 from loader.text.sentences import split_at_breaks
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "weights.safetensors"
@@ -39,7 +40,14 @@ class BpeFrontEnd:
         self._tokenizer = tokenizer
         self._max_ids = max_ids
 
-    def utterances(self, sentence: str, language: str) -> Iterator[Reading | None]:
+    @property
+    def symbols(self) -> Collection[str]:
+        """None: XTTS reads letters."""
+        return ()
+
+    def utterances(
+        self, sentence: str, language: str, given: Sequence[Pronunciation] = ()
+    ) -> Iterator[Reading | None]:
         """Yield the ids of one sentence, cut if it is too long for one pass; None for a piece without sound."""
         limit = self._tokenizer.char_limits.get(language.split("-")[0], _DEFAULT_CHARACTERS)
         for piece in split_at_breaks(sentence, limit):

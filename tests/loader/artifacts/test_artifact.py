@@ -23,6 +23,7 @@ from loader.artifacts.artifact import (  # fmt: skip
     artifact_key,
     is_artifact,
     open_artifact,
+    read_manifest,
     this_platform,
     write_manifest,
 )
@@ -89,6 +90,14 @@ def test_hashed_bytes_are_reported_block_by_block(embedded_artifact):
 
 def test_sealed_files_are_not_writable(directory):
     assert {0o444} == {path.stat().st_mode & 0o777 for path in directory.iterdir()}
+
+
+def test_a_manifest_is_read_without_the_files(directory):
+    manifest = open_artifact(directory, platform_of=here).manifest
+    for name in FILES:
+        (directory / name).unlink()
+
+    assert manifest == read_manifest(directory)
 
 
 def test_a_folder_without_a_manifest_is_not_an_artifact(directory, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loader.config.settings import ApiKeys, Quantization, VoiceSettings, load_settings
+from loader.config.settings import ApiKeys, LexiconSettings, Quantization, VoiceSettings, load_settings
 from loader.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -97,6 +97,34 @@ def test_paths_are_relative_to_the_file_and_a_tilde_is_home(load, tmp_path, monk
 
     assert "/somewhere/voice" == settings.voices[0].model_path
     assert tmp_path / "cache" == settings.cache_dir
+
+
+def test_lexicon_files_are_listed_once_and_their_paths_are_resolved(load, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/somewhere")
+    settings = load("""
+        voices:
+          - {name: one, model_path: /a, lexicons: [{path: names.tsv, language: en}, {path: ~/mine.pls, language: de}]}
+          - {name: two, model_path: /b}
+        speech: {lexicons: [{path: names.tsv, language: en}, {path: /names.tsv, language: en}]}
+        """)
+
+    names, mine = LexiconSettings(str(tmp_path / "names.tsv"), "en"), LexiconSettings("/somewhere/mine.pls", "de")
+    assert ((names, mine), ()) == tuple(voice.lexicons for voice in settings.voices)
+    assert (names, LexiconSettings("/names.tsv", "en"), mine) == settings.lexicon_files
+
+
+def test_a_lexicon_needs_a_path_and_a_language(problems):
+    found = problems("""
+        model_path: /a
+        speech: {lexicons: [{path: names.tsv}, {language: 7, file: x}, names.tsv]}
+        """)
+
+    assert [
+        "speech.lexicons.0.language: missing",
+        "speech.lexicons.1.file: unknown key",
+        "speech.lexicons.1.path: missing",
+        "speech.lexicons.2: expected keys and values, found 'names.tsv'",
+    ] == found
 
 
 def test_a_tilde_with_an_unknown_user_is_a_plain_path(load, tmp_path):

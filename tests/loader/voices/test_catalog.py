@@ -2,6 +2,8 @@
 
 import contextlib
 import re
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -204,3 +206,32 @@ def test_two_voices_are_not_opened_together(monkeypatch):
         thread.join()
 
     assert [] == met
+
+
+PROGRAM = """
+import sys
+from loader.config.settings import load_settings
+from loader.voices.catalog import locate_all, open_catalog
+
+settings = load_settings(sys.argv[1])
+open_catalog(settings, locate_all(settings))
+print("spokenform" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("speech", "voice", "is_imported"), [(True, None, True), (False, None, False), (True, False, False), (False, True, True)]
+)
+def test_the_libraries_of_text_normalization_are_imported_if_a_voice_needs_them(
+    embedded_artifact, tmp_path, speech, voice, is_imported
+):
+    path, own = tmp_path / "tts_config.yaml", {} if voice is None else {"normalize": voice}
+    settings = {
+        "voices": [{"name": "joe", "model_path": str(embedded_artifact), **own}], "speech": {"normalize": speech},
+        "cache_dir": str(CACHE),
+    }  # fmt: skip
+    path.write_text(yaml.safe_dump(settings))
+
+    done = subprocess.run([sys.executable, "-c", PROGRAM, str(path)], capture_output=True, text=True, check=True)
+
+    assert f"{is_imported}\n" == done.stdout

@@ -11,11 +11,15 @@ import pytest
 
 from loader.engines.base import NO_SAMPLES, Plan
 from loader.text.front_end import Reading
+from loader.text.normalization.aligned import AlignedText
 from loader.voices.chunks import Prefetcher, Segment, one_thread, time_segments
 
 TIMEOUT_S = 60
 #: Larger than the address space: the system cannot start a thread with such a stack.
 STACK_TOO_LARGE_BYTES = 2**47
+
+#: A sentence, and what is spoken of it.
+AS_WRITTEN = ("text", AlignedText.of("text", 0, 4))
 
 
 def samples(*values):
@@ -24,7 +28,7 @@ def samples(*values):
 
 def segment_of(name, works):
     """Return a segment of unknown length; its text is its name."""
-    return Segment(0, Reading([1], name), "en", 0, Plan(None, iter(works)))
+    return Segment(0, Reading([1], name), "en", 0, Plan(None, iter(works)), *AS_WRITTEN)
 
 
 def chunks(segments, threads, most=4):
@@ -248,7 +252,7 @@ def test_at_most_one_piece_per_thread_and_one_more_are_begun():
 def segment(sentence, lengths, windows, pause=0):
     known = None if lengths is None else np.array(lengths)
     work = iter([lambda window=window: np.full(window, sentence + 1, dtype=np.float32) for window in windows])
-    return Segment(sentence, Reading([1], "text"), "en", pause, Plan(known, work))
+    return Segment(sentence, Reading([1], "text"), "en", pause, Plan(known, work), *AS_WRITTEN)
 
 
 def chunk_list(segments):
@@ -271,7 +275,7 @@ def test_only_the_first_chunk_of_a_segment_has_the_segment():
 def test_work_without_samples_is_skipped_and_the_next_chunk_has_the_segment():
     prepares = segment(0, [5], [])
     work = iter([lambda: NO_SAMPLES, lambda: np.ones(5, dtype=np.float32)])
-    (only,) = chunk_list([Segment(0, prepares.reading, "en", 0, Plan(np.array([5]), work))])
+    (only,) = chunk_list([Segment(0, prepares.reading, "en", 0, Plan(np.array([5]), work), *AS_WRITTEN)])
 
     assert 5 == only.samples.size == only.end_samples
 

@@ -15,6 +15,7 @@ from loader.config.settings import SpeechSettings, VoiceSettings
 from loader.engines.vits import FIRST_WINDOWS_FRAMES, WINDOW_FRAMES
 from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnspeakableTextError
 from loader.text.espeak import Espeak
+from loader.text.normalization.normalizer import MAX_WRITTEN_CHARACTERS
 from loader.text.sentences import PIECE_CHARACTERS, UTTERANCE_PHONEMES, split_sentences
 from loader.voices.catalog import open_parts
 from loader.voices.voice import MAX_SPEED, MIN_SPEED, SpeechOptions, Voice, random_seed
@@ -239,7 +240,7 @@ def test_every_piece_of_text_is_a_checkpoint_even_without_sound(voice):
             list(voice.segments(text, SpeechOptions(1), checkpoint))
         passed.append(count)
 
-    assert [500, 20_000 // PIECE_CHARACTERS + 1, 4] == passed
+    assert [500, -(-20_000 // MAX_WRITTEN_CHARACTERS), 4] == passed
 
 
 def test_a_checkpoint_can_end_the_speech(voice):
