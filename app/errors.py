@@ -59,6 +59,24 @@ class UnspeakableError(BadRequestError):
     code = "unspeakable_text"
 
 
+class InvalidMarkupError(BadRequestError):
+    """The markup of the text is not well formed, not supported or above a bound; the message has line and column."""
+
+    code = "invalid_markup"
+
+
+class InvalidLexiconError(BadRequestError):
+    """The request's lexicon has bad entries, or too many."""
+
+    code = "invalid_lexicon"
+
+
+class UnknownPhonemesError(BadRequestError):
+    """Given phonemes have symbols that the voice does not have."""
+
+    code = "unknown_phonemes"
+
+
 class UnknownVoiceRequestedError(BadRequestError):
     """The voice is unknown."""
 

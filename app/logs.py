@@ -1,10 +1,10 @@
 """Log lines, one an event: logfmt or JSON, units in the keys, never the text of a request. `log_speech` writes a request's.
 
-Events are named `noun.past_participle`: speech and captions with done, failed, abandoned or refused,
+Events are named `noun.past_participle`: speech, captions and explanation with done, failed, abandoned or refused,
 request.refused, request.failed, answer.cut, answer.spool_failed, server.ready, fork.refused, restart.started,
 restart.abandoned, worker.ready, worker.warm_up_failed, worker.startup_failed, worker.recycled, worker.stalled, accept.paused,
 connection.dropped, worker.orphaned, worker.ended, memory.leak_suspected, watchdog.failed, tracing.disabled,
-proxy.clock_distrusted.
+proxy.clock_distrusted, lexicon.reloaded, lexicon.refused, lexicon.unused, lexicon.symbols_unknown.
 """
 
 import logging
@@ -51,12 +51,12 @@ def event(log: logging.Logger, name: str, level: int = logging.INFO, **fields: A
 
 @dataclass(frozen=True)
 class SpeechReport:
-    """How the speech or the captions of one request went. Its log line, its counts and its trace are made of it.
+    """How the speech, the captions or the explanation of one request went. Its log line, its counts and its trace are made of it.
 
     Times are of the monotonic clock.
     """
 
-    #: `speech` or `captions`.
+    #: `speech`, `captions` or `explanation`.
     noun: str
     #: One of `layout.OUTCOMES`.
     outcome: str
@@ -86,7 +86,7 @@ class SpeechReport:
 
 
 def log_speech(report: SpeechReport) -> None:
-    """Log the line of one request for speech or captions."""
+    """Log the line of one request for speech, captions or an explanation."""
     first_window_s = None if report.first_chunk_s is None else report.first_chunk_s - report.started_s
     event(
         logging.getLogger("chorus.speech"), f"{report.noun}.{report.outcome}", logging.ERROR if report.reason else logging.INFO,

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.errors import WarmingUpError
+from app.lexicons import report_lexicons
 from app.logs import event
 from loader.errors import LoaderError
 from loader.retry import Backoff, format_error, with_retries
 from loader.voices.catalog import Catalog
+from loader.voices.lexicons import Lexicons
 
 log = logging.getLogger("chorus.process")
 
@@ -112,6 +114,12 @@ class WarmUp:
         """
         self._catalogue = self._open_voices()
         self._ready = self._catalogue.accelerator is None
+
+    def set_lexicons(self, lexicons: Lexicons) -> None:
+        """Give the voices that are open here other lexicons. Runs in the master; workers that are forked afterwards have them."""
+        if self._catalogue is not None:
+            self._catalogue.set_lexicons(lexicons)
+            report_lexicons(lexicons, self._catalogue)
 
     def start_reader(self, when_ended: Callable[[], None]) -> None:
         """Start the reader process, if the voices are open. Runs in a worker, after the fork, before its threads.

@@ -8,6 +8,7 @@ from flask import Flask
 
 from app.api.app import create_app
 from app.context import Context
+from app.lexicons import lexicons_of, report_lexicons
 from app.startup import one_clear_message, settings_from
 from app.warmup import WarmUp
 from loader.config.settings import Settings
@@ -16,12 +17,16 @@ from loader.voices.catalog import Catalog, locate_all, open_catalog
 
 
 def open_voices(settings: Settings) -> Catalog:
-    """Find or bake the artifacts, and open every voice that is configured to be open from the start.
+    """Read the lexicons, find or bake the artifacts, and open every voice that is configured to be open from the start.
 
     Raises:
         LoaderError: any of its children.
     """
-    return open_catalog(settings, locate_all(settings, anew=settings.preload and not settings.use_cache))
+    lexicons = lexicons_of(settings)  # before a bake, which takes longer than to find a mistake in a file
+    artifacts = locate_all(settings, anew=settings.preload and not settings.use_cache)
+    catalog = open_catalog(settings, artifacts, lexicons=lexicons)
+    report_lexicons(lexicons, catalog)
+    return catalog
 
 
 def create(open_voices: Callable[[Settings], Catalog] = open_voices, backoff: Backoff = Backoff()) -> Flask:

@@ -32,7 +32,7 @@ log = logging.getLogger("chorus.http")
 
 #: The dialects, the probes and the page.
 BLUEPRINTS = (
-    openai.openai, openai.captions, catalog.listings, coqui.coqui, marytts.marytts, marytts.marytts_listings,
+    openai.openai, openai.captions, openai.explanations, catalog.listings, coqui.coqui, marytts.marytts, marytts.marytts_listings,
     status.status, page,
 )  # fmt: skip
 #: Blueprints whose answers are counted under another name.

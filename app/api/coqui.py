@@ -8,7 +8,8 @@ from flask import Blueprint, Response, current_app, g, jsonify, request
 from app.api.responses import answer
 from app.context import Context
 from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
-from app.synthesis.request import SpeechRequest, require_text
+from app.synthesis.markup import parse_source, require_voice
+from app.synthesis.request import SpeechRequest
 from app.synthesis.voices import ResolvedVoice, resolve_rows
 from loader.voices.catalog import Catalog
 from loader.voices.voice import SpeechOptions, random_seed
@@ -27,10 +28,11 @@ def tts() -> Response:
     for name in ("speaker_wav", "style_wav"):
         if value := _parameter(name):
             raise BadRequestError(f"{name} is {value[:80]!r}; clients cannot have files read here, leave it out", name)
-    text = require_text(_text(), context.settings.limits, "text")
-    found = _resolve_voice(context.warm_up.catalogue)
+    text, catalogue = _text(), context.warm_up.catalogue
+    script, found = parse_source(text, context.settings, "text"), _resolve_voice(catalogue)
+    require_voice(script, found.voice, catalogue, "text")
     options = SpeechOptions(random_seed(), speaker=found.speaker, language=found.language)
-    return answer(SpeechRequest(text, found.voice, options, "wav", g.request_id), context)
+    return answer(SpeechRequest(text, found.voice, options, "wav", g.request_id, script=script), context)
 
 
 def error_response(error: ServiceError) -> Response:

@@ -15,13 +15,16 @@ from app.api.coqui import refuse_path, require_utf8
 from app.api.responses import answer
 from app.context import Context
 from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
-from app.synthesis.request import SpeechRequest, require_text
+from app.synthesis.markup import TextFormat, parse_source, require_voice
+from app.synthesis.request import SpeechRequest
 from app.synthesis.voices import ResolvedVoice, format_voice
 from loader.voices.catalog import Catalog
 from loader.voices.voice import MAX_SPEED, MIN_SPEED, SpeechOptions, Voice, random_seed
 
 #: The paths of this dialect.
 PATHS = ("/process", "/locales", "/voices", "/version", "/audioformats", "/datatypes")
+#: Values of parameters; the first one is the default.
+_TYPES = {"INPUT_TYPE": ("TEXT", "SSML"), "OUTPUT_TYPE": ("AUDIO",), "AUDIO": ("WAVE_FILE",)}
 _DUR_SCALE = re.compile(r"durScale:\s*(\d{1,4}(?:\.\d{0,6})?)\s*;?")
 _UNKNOWN_LOCALE = "und"
 
@@ -36,13 +39,16 @@ def process() -> Response:
         raise MethodNotAllowedError("HEAD would speak for no client; use GET or POST", ("GET", "POST"))
     context: Context = current_app.extensions["chorus"]
     parameters = _parse_parameters()
-    for name, only in (("INPUT_TYPE", "TEXT"), ("OUTPUT_TYPE", "AUDIO"), ("AUDIO", "WAVE_FILE")):
-        if parameters.get(name, only) != only:
-            raise BadRequestError(f"{name} is {parameters[name][:80]!r}, expected {only}", name)
-    text = require_text(parameters.get("INPUT_TEXT", ""), context.settings.limits, "INPUT_TEXT")
-    found = _resolve_voice(context.warm_up.catalogue, parameters.get("VOICE", ""), parameters.get("LOCALE", ""))
+    for name, known in _TYPES.items():
+        if parameters.get(name, known[0]) not in known:
+            raise BadRequestError(f"{name} is {parameters[name][:80]!r}, expected {' or '.join(known)}", name)
+    text, catalogue = parameters.get("INPUT_TEXT", ""), context.warm_up.catalogue
+    text_format: TextFormat | None = "ssml" if parameters.get("INPUT_TYPE") == "SSML" else None
+    script = parse_source(text, context.settings, "INPUT_TEXT", text_format)
+    found = _resolve_voice(catalogue, parameters.get("VOICE", ""), parameters.get("LOCALE", ""))
+    require_voice(script, found.voice, catalogue, "INPUT_TEXT")
     options = SpeechOptions(random_seed(), _speed(parameters), speaker=found.speaker, language=found.language)
-    return answer(SpeechRequest(text, found.voice, options, "wav", g.request_id), context)
+    return answer(SpeechRequest(text, found.voice, options, "wav", g.request_id, script=script), context)
 
 
 @marytts_listings.get("/locales")
@@ -77,7 +83,7 @@ def audio_formats() -> Response:
 @marytts_listings.get("/datatypes")
 def data_types() -> Response:
     """List the values of INPUT_TYPE and OUTPUT_TYPE."""
-    return _lines(["TEXT INPUT", "AUDIO OUTPUT"])
+    return _lines(["TEXT INPUT", "SSML INPUT", "AUDIO OUTPUT"])
 
 
 def error_response(error: ServiceError) -> Response:

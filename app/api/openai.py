@@ -1,21 +1,26 @@
-"""OpenAI's dialect: `/v1/audio/speech`, and `/v1/audio/captions` for the same body. Its listings are in `catalog`.
+"""OpenAI's dialect: `/v1/audio/speech`, and for the same body `/v1/audio/captions` and `/v1/audio/explain`.
 
-Captions say when each word of the speech of that body and seed is heard.
+Captions say when each word of the speech of that body and seed is heard, an explanation what is read for it. The listings are
+in `catalog`.
 """
 
 import json
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from flask import Blueprint, Response, current_app, g, jsonify, request
 from msgspec import Meta
 
-from app.api.responses import answer, open_job, set_speech_headers
+from app.api.coqui import require_utf8
+from app.api.responses import answer, explained, open_job, set_speech_headers, set_text_headers
 from app.codecs.registry import FORMATS
 from app.context import Context
-from app.errors import BadRequestError, ServiceError, UnsupportedFormatError
+from app.errors import BadRequestError, MethodNotAllowedError, ServiceError, UnsupportedFormatError
 from app.synthesis.captions import CONTENT_TYPES, GRANULARITIES, as_played, captions_json, srt, vtt
-from app.synthesis.request import MAX_SEED, SpeechRequest, require_text
+from app.synthesis.job import SILENCE_S
+from app.synthesis.markup import SsmlMode, TextFormat, parse_source, require_voice
+from app.synthesis.request import MAX_SEED, SpeechRequest, resolve_lexicon
 from app.synthesis.voices import resolve_voice
 from loader.config.validation import Problem, keys_of, validate
 from loader.timing.timings import Timing
@@ -27,6 +32,11 @@ MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 48_000
 
 openai = Blueprint("openai", __name__, url_prefix="/v1")
 captions = Blueprint("captions", __name__, url_prefix="/v1")
+explanations = Blueprint("explain", __name__, url_prefix="/v1")
+
+#: The media type of a body that is SSML, and the fields that it then has itself.
+SSML_TYPE = "application/ssml+xml"
+_BODY_IS = {"input": "", "text_format": "ssml"}
 
 _String = Annotated[str, Meta(extra={"expected": "a string"})]
 _NoiseScale = Annotated[float, Meta(ge=0.0, le=2.0)]
@@ -61,6 +71,12 @@ class Body:
     noise_scale: _NoiseScale | None = None
     noise_scale_duration: _NoiseScale | None = None
     sentence_pause: Annotated[float, Meta(ge=0.0, le=10.0)] | None = None
+    normalize: bool | None = None
+    text_format: TextFormat | None = None
+    ssml: SsmlMode | None = None
+    lexicon: Annotated[
+        dict[str, str], Meta(extra={"expected": "an object of terms and how they are spoken, each a string"})
+    ] | None = None
     # A longer list is one problem: one a item would take 170 MB for the longest body.
     timestamp_granularities: Annotated[
         tuple[_Granularity, ...], Meta(max_length=8, extra={"expected": "a list of at most 8 granularities"})
@@ -95,7 +111,23 @@ def timings() -> Response:
         measured = [timing for chunk in job if (timing := wanted.voice.timing(chunk)) is not None]
     content = _format_captions([as_played(timing, wanted) for timing in measured], wanted, caption_format)
     response = Response(content, content_type=CONTENT_TYPES[caption_format])
-    set_speech_headers(response, wanted)
+    set_speech_headers(response, wanted, job.is_silent)
+    return response
+
+
+@explanations.route("/audio/explain", methods=["GET", "POST"])
+def explanation() -> Response:
+    """Return what the voice reads for each word of `input`, and why; a GET has the fields of the body in its query."""
+    if request.method == "HEAD":  # Flask adds it to GET
+        raise MethodNotAllowedError("HEAD would explain a text for no client; use GET or POST", ("GET", "POST"))
+    from app.synthesis.explanation import explanation_json  # late: for those who write lexicons
+
+    context: Context = current_app.extensions["chorus"]
+    wanted = _speech_request(context, _parse_body(Body) if request.method == "POST" else _parse_query(Body))
+    response = Response(
+        json.dumps(explanation_json(explained(wanted, context), wanted), ensure_ascii=False), content_type="application/json"
+    )
+    set_text_headers(response, wanted)
     return response
 
 
@@ -104,7 +136,8 @@ def _format_captions(timings: list[Timing], wanted: SpeechRequest, caption_forma
     if caption_format != "json":
         return srt(timings, rate_hz) if caption_format == "srt" else vtt(timings, rate_hz)
     granularities = wanted.timestamps or GRANULARITIES[:2]
-    document = captions_json(timings, rate_hz, timings[-1].end_samples, granularities, wanted.options.seed)
+    total_samples = timings[-1].end_samples if timings else round(SILENCE_S * rate_hz)
+    document = captions_json(timings, rate_hz, total_samples, granularities, wanted.options.seed)
     return json.dumps(document, ensure_ascii=False)
 
 
@@ -122,9 +155,13 @@ def _speech_request(context: Context, body: dict[str, Any]) -> SpeechRequest:
         noise_scale=body["noise_scale"],
         noise_scale_duration=body["noise_scale_duration"],
         sentence_pause_s=body["sentence_pause"],
+        normalize=body["normalize"],
+        lexicon=resolve_lexicon(body["lexicon"] or {}, context.settings.limits, "lexicon"),
     )
+    script = parse_source(body["input"], context.settings, "input", body["text_format"], body["ssml"])
+    require_voice(script, found.voice, context.warm_up.catalogue, "input")
     return SpeechRequest(
-        text=require_text(body["input"], context.settings.limits, "input"),
+        text=body["input"],
         voice=found.voice,
         options=options,
         audio_format=audio_format,
@@ -132,6 +169,7 @@ def _speech_request(context: Context, body: dict[str, Any]) -> SpeechRequest:
         sample_rate_hz=body["sample_rate"] or (OPENAI_PCM_RATE_HZ if audio_format == "pcm" else None),
         as_events=as_events,
         timestamps=_timestamps(body),
+        script=script,
     )
 
 
@@ -166,20 +204,82 @@ def _parse_body(kind: type[Body]) -> dict[str, Any]:
     Raises:
         BadRequestError: it is no such object; the message names the field.
     """
+    return _checked(kind, _ssml_document(kind) if request.mimetype == SSML_TYPE else _json_document())
+
+
+def _parse_query(kind: type[Body]) -> dict[str, Any]:
+    """Parse the query as a body.
+
+    Raises:
+        BadRequestError: see `_parse_body`; or it is not UTF-8.
+    """
+    return _checked(kind, _query_document(kind))
+
+
+def _query_document(kind: type[Body]) -> dict[str, Any]:
+    """Return the fields of the query; those that are not strings are written as in JSON, such as `normalize=false`."""
+    require_utf8(request.query_string, "input")
+    document: dict[str, Any] = {}
+    for name, value in request.args.items():
+        key = keys_of(kind).get(name)
+        its_kind = str if key is None else key.declaration.type
+        document[name] = value if _takes_strings(its_kind) else _parse_value(value, its_kind)
+    return document
+
+
+def _takes_strings(kind: Any) -> bool:
+    """Whether a string is one of the values of a type without `None`."""
+    if get_origin(kind) is Literal:
+        return any(isinstance(each, str) for each in get_args(kind))
+    return kind is str or (get_origin(kind) in (Union, UnionType) and any(map(_takes_strings, get_args(kind))))
+
+
+def _parse_value(value: str, kind: Any) -> Any:
+    """Return a value in JSON, or a list with commas; one that is none stays, and is refused as such."""
+    if get_origin(kind) is tuple and not value.startswith("["):
+        return value.split(",")
     try:
-        document = json.loads(request.get_data().decode("utf-8"), parse_constant=_refuse_constant)
-    except UnicodeDecodeError as error:
-        raise BadRequestError(f"the body is not UTF-8 (byte {error.start})") from error
-    except (ValueError, RecursionError) as error:
-        raise BadRequestError("the body is not JSON; send an object with `input` and `voice`") from error
+        return json.loads(value, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _checked(kind: type[Body], document: Any) -> dict[str, Any]:
+    """Return the fields of a parsed body; every field of `kind` is in the result.
+
+    Raises:
+        BadRequestError: the message names the field.
+    """
     try:
         body, problems = validate(kind, document, ignore_unknown=True)
     except RecursionError as error:
-        raise BadRequestError("the body is nested too deeply; its fields are texts, numbers and one list") from error
+        raise BadRequestError("the body is nested too deeply; no field has more than one level") from error
     if body is None:
         raise _refusal(problems[0])
     g.ignored_fields = [name for name in document if name not in keys_of(kind)]
     return dict(vars(body))
+
+
+def _body_text() -> str:
+    try:
+        return request.get_data().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadRequestError(f"the body is not UTF-8 (byte {error.start})") from error
+
+
+def _json_document() -> Any:
+    try:
+        return json.loads(_body_text(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadRequestError("the body is not JSON; send an object with `input` and `voice`") from error
+
+
+def _ssml_document(kind: type[Body]) -> dict[str, Any]:
+    """Return the fields of a body of SSML, which are in the query: all but the text and its format."""
+    document = _query_document(kind)
+    for name in _BODY_IS.keys() & document:
+        raise BadRequestError(f"{name}: the body is the SSML; leave it out of the query", name)
+    return {**document, **_BODY_IS, "input": _body_text()}
 
 
 def _refusal(problem: Problem) -> BadRequestError:

@@ -5,6 +5,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from flask import Response, g
 from flask import request as http_request
@@ -20,6 +21,9 @@ from app.synthesis.job import JOB_KEY, SynthesisJob
 from app.synthesis.request import SpeechRequest, require_size
 from loader.config.settings import Limits
 
+if TYPE_CHECKING:
+    from loader.voices.explanation import ExplainedSentence
+
 log = logging.getLogger("chorus.http")
 
 #: A whole answer is kept in memory up to this size: 24 s of speech as WAV at 22.05 kHz.
@@ -29,6 +33,7 @@ RETRY_AFTER_S = 30
 _PIECE_BYTES = 64 * 1024
 #: A field name that may be repeated in a header.
 _FIELD = re.compile(r"[\w.-]{1,40}", re.ASCII)
+_NOT_OF_A_NAME = re.compile(r"[^\w.: -]", re.ASCII)
 
 
 def set_common_headers(response: Response) -> Response:
@@ -40,10 +45,20 @@ def set_common_headers(response: Response) -> Response:
     return response
 
 
-def set_speech_headers(response: Response, request: SpeechRequest) -> None:
+def set_speech_headers(response: Response, request: SpeechRequest, is_silent: bool) -> None:
     """Set the headers of every answer with a speech or its captions."""
-    response.headers["Cache-Control"] = "no-cache"
+    if is_silent:
+        response.headers["X-Unspeakable"] = "the text has no sound"
+    set_text_headers(response, request)
     response.headers["X-Seed"] = str(request.options.seed)
+
+
+def set_text_headers(response: Response, request: SpeechRequest) -> None:
+    """Set the headers of every answer about a text."""
+    response.headers["Cache-Control"] = "no-cache"
+    if request.script and request.script.ignored:
+        # Names of a client's tags, of any characters.
+        response.headers["X-Ignored-Markup"] = ", ".join(_NOT_OF_A_NAME.sub("?", name)[:80] for name in request.script.ignored)
 
 
 @contextmanager
@@ -65,6 +80,24 @@ def open_job(request: SpeechRequest, context: Context, audible: bool = True) -> 
         ):
             http_request.environ[JOB_KEY] = job
             yield job
+    finally:
+        context.watchdog.synthesised(request.voice.name)
+
+
+def explained(request: SpeechRequest, context: Context) -> "list[ExplainedSentence]":
+    """Admit a request and explain its text.
+
+    Raises:
+        ServiceError: see `open_job`, and `ExplanationJob.run`.
+    """
+    client = client_of(http_request.environ)
+    try:
+        with context.admission.turn(client) as turn:
+            from app.synthesis.explanation import ExplanationJob  # late: for those who write lexicons
+
+            job = ExplanationJob(request, client, turn.queue_s, context.cpu, context.slot)
+            http_request.environ[JOB_KEY] = job
+            return job.run()
     finally:
         context.watchdog.synthesised(request.voice.name)
 
@@ -93,7 +126,7 @@ def answer(request: SpeechRequest, context: Context) -> Response:
             response.content_type = content_type(request.audio_format, encoder.sample_rate_hz)
             response.headers["Content-Disposition"] = f'attachment; filename="speech.{request.audio_format}"'
         response.headers["X-Sample-Rate"] = str(encoder.sample_rate_hz)
-        set_speech_headers(response, request)
+        set_speech_headers(response, request, job.is_silent)
         response.call_on_close(work.pop_all().close)
     return response
 

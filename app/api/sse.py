@@ -13,6 +13,8 @@ from app.synthesis.captions import as_played, marks_event
 from app.synthesis.job import SynthesisJob
 from app.synthesis.request import SpeechRequest
 from loader.errors import SpeechError
+from loader.timing.timings import Timing
+from loader.voices.chunks import Chunk
 
 log = logging.getLogger("chorus.http")
 
@@ -26,8 +28,7 @@ def stream_events(job: SynthesisJob, encoder: Encoder) -> Iterator[bytes]:
     try:
         for chunk in job:
             samples += chunk.samples.size
-            if request.timestamps and (timing := request.voice.timing(chunk)) is not None:
-                timing = as_played(timing, request)
+            if (timing := _timing(chunk, request)) is not None:
                 yield _event(marks_event(timing, request.voice.sample_rate_hz, request.timestamps))
             yield from _audio(encoder.encode(chunk.samples))
         yield from _audio(encoder.finish())
@@ -42,6 +43,17 @@ def stream_events(job: SynthesisJob, encoder: Encoder) -> Iterator[bytes]:
         job.fail(error)
         log.exception("request.failed", extra={"request_id": request.request_id})
         yield _error(ServiceError("internal error"))
+
+
+def _timing(chunk: Chunk, request: SpeechRequest) -> Timing | None:
+    """Return the timing of the utterance that a chunk begins, if its times are requested or its markup has marks."""
+    segment = chunk.begins
+    if segment is None or not (request.timestamps or segment.marks):
+        return None
+    timing = request.voice.timing(chunk)
+    if timing is None or not (timing.marks or (request.timestamps and not timing.is_silence)):
+        return None
+    return as_played(timing, request)
 
 
 def _audio(data: bytes) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command("show-config", short_help="Print the whole configuration.")
 @config_option
 def show_config(config: Path) -> None:
-    """Print the whole configuration, validated, with defaults filled in and absolute paths.
+    """Print the whole configuration, validated, with defaults filled in and absolute paths. Reads the lexicon files too.
 
     The output is itself a configuration with the same meaning. `null` is a default that the
     server chooses when it starts, or the voice's own value.
@@ -26,7 +26,12 @@ def show_config(config: Path) -> None:
     """
     from loader.config.settings import load_settings
 
-    print(as_yaml(load_settings(config)), end="")
+    settings = load_settings(config)
+    if settings.lexicon_files:
+        from loader.voices.lexicons import read_lexicons
+
+        read_lexicons(settings)
+    print(as_yaml(settings), end="")
 
 
 def as_yaml(settings: "Settings") -> str:
@@ -37,9 +42,14 @@ def as_yaml(settings: "Settings") -> str:
     for name in ("path", "model_path", "version", "cache_folder"):
         del document[name]
     document["cache_dir"] = str(settings.cache_dir)
-    document["voices"] = [{**voice, "aliases": list(voice["aliases"])} for voice in document["voices"]]
-    document["api_keys"]["sha256"] = list(settings.api_keys.sha256)
     if not settings.api_keys.sha256:
         # An empty list is refused: the server would accept every client.
         del document["api_keys"]
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
+    return yaml.safe_dump(_with_lists(document), sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _with_lists(value: Any) -> Any:
+    """Return a value with lists for tuples, as YAML has them."""
+    if isinstance(value, dict):
+        return {key: _with_lists(each) for key, each in value.items()}
+    return [_with_lists(each) for each in value] if isinstance(value, tuple | list) else value

@@ -12,9 +12,9 @@ import numpy as np
 #: Name of the memory among a process's descriptors, and its first bytes.
 NAME = "chorus-scoreboard"
 #: Version of the layout; raise it with every change below.
-FORMAT = 6
+FORMAT = 7
 
-ROUTES = ("speech", "captions", "coqui", "marytts", "listings", "page", "status", "other")
+ROUTES = ("speech", "captions", "explain", "coqui", "marytts", "listings", "page", "status", "other")
 #: Statuses with a counter; others count as the next lower one.
 STATUSES = (200, 304, 400, 401, 404, 405, 408, 413, 414, 415, 422, 429, 431, 499, 500, 503)
 #: How a speech ended.

@@ -7,7 +7,7 @@ from app.scoreboard.snapshot import Histogram, Snapshot
 
 #: Window of recent histograms; rates are between the last two snapshots.
 RECENT_S = 60.0
-_SPEECH_ROUTES = ("speech", "captions", "coqui", "marytts")
+_SPEECH_ROUTES = ("speech", "captions", "explain", "coqui", "marytts")
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,14 @@ _MARGIN_S = 0.002
 _ABORT_S = 1.0
 
 
-def extend(server: Any) -> None:
-    """Add the rolling restart and the deadline check to gunicorn's master. Runs before its loop starts."""
-    RollingRestart(server)
+def extend(server: Any, prepare_restart: Callable[[], None] = lambda: None) -> None:
+    """Add the rolling restart and the deadline check to gunicorn's master. Runs before its loop starts.
+
+    Args:
+        server: the master.
+        prepare_restart: called before a rolling restart; may not raise.
+    """
+    RollingRestart(server, prepare_restart)
     DeadlineCheck(server)
     # SIGUSR2 starts the next master with the command of this one. gunicorn would run the file of `python -m gunicorn` as a
     # script; the script's folder contains an `http` package that hides Python's.
@@ -35,11 +40,13 @@ class RollingRestart:
 
     gunicorn's own reload forks all new workers, stops all old ones at once, and checks no worker while it waits. It reads
     its configuration again, but neither the application nor the weights: a changed configuration needs a new master (SIGUSR2).
+    Of our own files, the lexicons alone are read again.
     """
 
-    def __init__(self, server: Any) -> None:
-        """Take over SIGHUP and the worker count of the master."""
+    def __init__(self, server: Any, prepare: Callable[[], None] = lambda: None) -> None:
+        """Take over SIGHUP and the worker count of the master; `prepare` is called before each restart."""
         self._server = server
+        self._prepare = prepare
         self._manage = server.manage_workers
         self._outdated: set[Any] = set()
         #: Workers forked since the count was raised for one; None between two steps.
@@ -49,6 +56,7 @@ class RollingRestart:
 
     def start(self) -> None:
         """Restart every worker that runs now. A second call during a restart includes the workers forked so far."""
+        self._prepare()
         self._outdated = set(self._server.WORKERS.values())
         event(log, "restart.started", workers=len(self._outdated))
 

@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from app.context import Context
+from app.lexicons import lexicons_of, reload_lexicons
 from app.logs import event
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import ENDINGS
 from app.serving import arbiter
 from app.serving.sockets import require_socket_paths
 from app.startup import one_clear_message
+from app.system.heap import return_free_memory
 from app.tracing import setup as tracing
 from loader.config.settings import Settings
 from loader.errors import WarmUpError
@@ -48,20 +50,34 @@ def task_count(tasks: Path = Path("/proc/self/task")) -> int:
 
 
 def on_starting(settings: Settings) -> Callable[[Any], None]:
-    """Return the hook that extends the master; with `preload: false` it bakes and verifies the voices there too.
+    """Return the hook that extends the master; with `preload: false` it reads the lexicons and bakes and verifies the voices too.
 
     A worker that cannot open its voices ends, and gunicorn would replace it at once, for ever.
     """
 
     def on_starting(server: Any) -> None:
-        arbiter.extend(server)
+        arbiter.extend(server, partial(_reload_lexicons, server, settings))
         tracing.prepare()
         with one_clear_message():
             require_socket_paths(server.cfg.address, settings, os.environ)
             if not settings.preload:
+                lexicons_of(settings)
                 verify_all(settings, locate_all(settings, anew=not settings.use_cache))
 
     return on_starting
+
+
+def _reload_lexicons(server: Any, settings: Settings) -> None:
+    """Read the lexicon files again, for the workers that are forked from now on; with a problem the lexicons stay as they are."""
+    if not settings.lexicon_files:
+        return
+    lexicons = reload_lexicons(settings)
+    if lexicons is not None and settings.preload:  # else the master has no application
+        _context(server.app.wsgi()).warm_up.set_lexicons(lexicons)
+    # Collect before: a file that is not well-formed leaves its parser and entries in cycles.
+    gc.collect()
+    gc.freeze()
+    return_free_memory()
 
 
 def when_ready(server: Any) -> None:
@@ -110,7 +126,7 @@ def post_worker_init(worker: Any) -> None:
     _dump_threads_on_abort()
     # Not before: the kernel forgets it when gunicorn changes the user.
     signal_on_parent_death(signal.SIGTERM)
-    context = _context(worker)
+    context = _context(worker.wsgi)
     context.enter_worker(worker.board, worker.slot)
     worker.max_body_bytes = context.settings.limits.body_bytes
     worker.while_waiting = context.parking.waiting
@@ -147,7 +163,7 @@ def worker_exit(server: Any, worker: Any) -> None:
     """
     if worker.pid != os.getpid() or getattr(worker, "wsgi", None) is None:
         return
-    warm_up = _context(worker).warm_up
+    warm_up = _context(worker.wsgi).warm_up
     warm_up.abandon()
     tracing.end(worker.wsgi)
     has_failed = warm_up.exit_status or not worker.has_finished
@@ -156,8 +172,8 @@ def worker_exit(server: Any, worker: Any) -> None:
         sys.exit(warm_up.exit_status)
 
 
-def _context(worker: Any) -> Context:
-    context: Context = worker.wsgi.extensions["chorus"]
+def _context(application: Any) -> Context:
+    context: Context = application.extensions["chorus"]
     return context
 
 

@@ -33,16 +33,17 @@ def marks_event(timing: Timing, sample_rate_hz: int, granularities: Collection[s
     """Return the server-sent event with the timestamps of an utterance, which precedes its audio."""
     return {
         "type": "speech.audio.marks", "sentence": timing.sentence, **_describe([timing], sample_rate_hz, granularities),
+        **_named_moments([timing], sample_rate_hz),
     }  # fmt: skip
 
 
 def captions_json(
-    timings: Iterable[Timing], sample_rate_hz: int, total_samples: int, granularities: Collection[str], seed: int
+    timings: Sequence[Timing], sample_rate_hz: int, total_samples: int, granularities: Collection[str], seed: int
 ) -> dict[str, Any]:
     """Return the captions document: all timings of a speech, by sentence.
 
     Args:
-        timings: of its utterances, in order; those of one sentence are join_parts.
+        timings: of its utterances and of the silence after the last one, in order; those of one sentence are joined.
         sample_rate_hz: samples of one second.
         total_samples: length of the whole audio.
         granularities: some of GRANULARITIES; sentences are always included.
@@ -52,6 +53,7 @@ def captions_json(
         "seed": seed,
         "sample_rate": sample_rate_hz,
         "duration_s": _seconds(total_samples, sample_rate_hz),
+        **_named_moments(timings, sample_rate_hz),
         "sentences": [_describe(parts, sample_rate_hz, granularities) for parts in _by_sentence(timings)],
     }
 
@@ -94,8 +96,17 @@ def _describe(parts: Sequence[Timing], sample_rate_hz: int, granularities: Colle
     return described
 
 
+def _named_moments(timings: Iterable[Timing], sample_rate_hz: int) -> dict[str, Any]:
+    """Return the marks of the client's markup, if there are some."""
+    marks = [
+        {"name": mark.text, "time_s": _seconds(mark.start_samples, sample_rate_hz)} for timing in timings for mark in timing.marks
+    ]
+    return {"marks": marks} if marks else {}
+
+
 def _by_sentence(timings: Iterable[Timing]) -> Iterator[list[Timing]]:
-    for _number, parts in groupby(timings, key=lambda timing: timing.sentence):
+    spoken = (timing for timing in timings if not timing.is_silence)
+    for _number, parts in groupby(spoken, key=lambda timing: timing.sentence):
         yield list(parts)
 
 

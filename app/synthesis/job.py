@@ -6,7 +6,18 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from typing import Self
 
-from app.errors import BadRequestError, ClientDisconnectedError, ServiceError, SpeechFailedError, UnspeakableError
+import numpy as np
+
+from app.errors import (
+    BadRequestError,
+    ClientDisconnectedError,
+    ServiceError,
+    SpeechFailedError,
+    UnknownLanguageRequestedError,
+    UnknownPhonemesError,
+    UnknownSpeakerRequestedError,
+    UnspeakableError,
+)
 from app.logs import SpeechReport, log_speech
 from app.scheduling.cpu import CpuBudget
 from app.scheduling.deadline import Client
@@ -14,12 +25,25 @@ from app.scheduling.slow_clients import Delivery
 from app.scoreboard.board import Slot
 from app.synthesis.request import SpeechRequest, require_length, require_silence
 from loader.config.settings import Limits
-from loader.errors import SpeechError, SynthesisError
+from loader.errors import (
+    SpeechError,
+    SynthesisError,
+    UnknownLanguageError,
+    UnknownSpeakerError,
+    UnknownSymbolsError,
+    UnspeakableTextError,
+)
 from loader.voices.chunks import Chunk, time_segments
 
 #: Key of the WSGI environment: the job of a request, from which its trace is made.
 JOB_KEY = "chorus.job"
 _MAX_REASON_CHARACTERS = 300
+#: What a voice refuses of a text with markup, if it is not a part that cannot be read.
+_REFUSALS: dict[type[SpeechError], type[BadRequestError]] = {
+    UnknownSpeakerError: UnknownSpeakerRequestedError, UnknownLanguageError: UnknownLanguageRequestedError,
+}  # fmt: skip
+#: Length of the audio for a text without a sound.
+SILENCE_S = 0.2
 
 
 class SynthesisJob:
@@ -66,6 +90,8 @@ class SynthesisJob:
         self._renew: Callable[[], None] = lambda: None
         self._source = self._open_source()
         self._first: Chunk | None = None
+        #: Whether the text has no sound and a short silence is sent for it; known after the first chunk.
+        self.is_silent = False
         self._started_s = now()
         self._first_chunk_s: float | None = None
         self._samples, self._made_s = 0, 0.0
@@ -75,11 +101,11 @@ class SynthesisJob:
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         is_defect = isinstance(error, Exception) and not isinstance(error, ServiceError)
-        self._end("failed" if is_defect else _outcome_of(error), _reason(error) if is_defect else "")
+        self._end("failed" if is_defect else outcome_of(error), reason_of(error) if is_defect else "")
 
     def fail(self, error: Exception) -> None:
         """End the job by a failure of what takes its chunks, such as a codec; the server closes a stream without the error."""
-        self._end("failed", _reason(error))
+        self._end("failed", reason_of(error))
 
     def begin(self) -> None:
         """Make the first chunk, so that a failure gets an error status. A stream that begins in time has no deadline after it.
@@ -121,14 +147,19 @@ class SynthesisJob:
             elif not self._is_stream:
                 self._check_whole(chunk)
             return chunk
-        except SpeechError as error:
+        except UnspeakableTextError as error:
+            if self.request.voice.unspeakable == "silence":
+                return self._speak_silence()
             self._end("refused")
             raise UnspeakableError(str(error), "input") from error
+        except SpeechError as error:
+            self._end("refused")
+            raise refusal_of(error, self.request) from error
         except ServiceError as error:
-            self._end(_outcome_of(error))
+            self._end(outcome_of(error))
             raise
         except Exception as error:  # engines and allocators fail in many ways, and the client of a stream must learn of it
-            self._end("failed", _reason(error))
+            self._end("failed", reason_of(error))
             if is_first and not isinstance(error, SynthesisError):
                 raise
             raise SpeechFailedError(f"the voice could not speak this text{'' if is_first else ' to its end'}") from error
@@ -153,16 +184,23 @@ class SynthesisJob:
                 self._slot.observe({"first_audio_s": end_s - self._client.arrived_s})
         return chunk
 
+    def _speak_silence(self) -> Chunk:
+        """Return a short silence for a text without a sound: clients that split texts send pieces such as `---`."""
+        self.is_silent = True
+        self._first_chunk_s = self._now()
+        self._samples = round(SILENCE_S * self.request.voice.sample_rate_hz)
+        return Chunk(np.zeros(self._samples if self._audible else 0, dtype=np.float32), None, 0, self._samples)
+
     def _check_whole(self, chunk: Chunk) -> None:
         if chunk.begins is not None:
             require_length(chunk.end_samples / self.request.voice.sample_rate_hz, self._limits)
         self._client.require_waiting()
 
     def _open_source(self) -> Generator[Chunk, None, None]:
-        voice, text, options = self.request.voice, self.request.text, self.request.options
+        voice, content, options = self.request.voice, self.request.content, self.request.options
         if not self._audible:
-            return time_segments(voice.segments(text, options, self._checkpoint))
-        return voice.chunks(text, options, self._cpu.threads_per_request, self._checkpoint)
+            return time_segments(voice.segments(content, options, self._checkpoint))
+        return voice.chunks(content, options, self._cpu.threads_per_request, self._checkpoint)
 
     def _checkpoint(self) -> None:
         """Between two pieces of text, in any thread: a text without sound is read to its end before there is a chunk."""
@@ -192,10 +230,20 @@ class SynthesisJob:
             log_speech(self.report)
 
 
-def _outcome_of(error: BaseException | None) -> str:
+def refusal_of(error: SpeechError, request: SpeechRequest) -> BadRequestError:
+    """Return the answer to a text that the voice cannot read."""
+    if isinstance(error, UnknownSymbolsError):
+        of_lexicon = any(entry.term == error.written for entry in request.options.lexicon)
+        return UnknownPhonemesError(str(error), "lexicon" if of_lexicon else "input")
+    return _REFUSALS.get(type(error), UnspeakableError)(str(error), "input")
+
+
+def outcome_of(error: BaseException | None) -> str:
+    """Return how a job ended that was left by that error, or before its end."""
     is_refusal = isinstance(error, BadRequestError) and not isinstance(error, ClientDisconnectedError)
     return "refused" if is_refusal else "abandoned"
 
 
-def _reason(error: BaseException | None) -> str:
+def reason_of(error: BaseException | None) -> str:
+    """Return an error as the log has it."""
     return f"{type(error).__name__}: {error}"[:_MAX_REASON_CHARACTERS]

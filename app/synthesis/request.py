@@ -5,15 +5,27 @@ hours, and two kilobytes may be 650 sentences with pauses of ten seconds.
 """
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import AnswerTooLargeError, AudioTooLongError, BadRequestError, SilenceTooLongError, TextTooLongError
+from app.errors import (
+    AnswerTooLargeError,
+    AudioTooLongError,
+    BadRequestError,
+    InvalidLexiconError,
+    SilenceTooLongError,
+    TextTooLongError,
+)
 from loader.config.settings import Limits
+from loader.errors import InlineLexiconError
+from loader.text.lexicon.entries import Entry, parse_inline_lexicon
+from loader.text.markup.script import Pause, Script
 from loader.voices.voice import SpeechOptions, Voice
 
 MAX_SEED = 2**63 - 1
-_SPACES = "\t\n\r"
+#: Of an error that lists the problems of a request.
+MAX_MESSAGE_CHARACTERS = 2_000
 _STREAM = "ask /v1/audio/speech for a stream (`stream: true`)"
 
 
@@ -21,6 +33,7 @@ _STREAM = "ask /v1/audio/speech for a stream (`stream: true`)"
 class SpeechRequest:
     """One request, every field within its bounds."""
 
+    #: As sent, with its markup.
     text: str
     voice: Voice
     #: How the voice speaks it, with the rows of its speaker and language.
@@ -33,6 +46,13 @@ class SpeechRequest:
     #: Send server-sent events, with the timestamps of these: `sentence`, `word`, `phoneme`.
     as_events: bool = False
     timestamps: tuple[str, ...] = ()
+    #: What the markup of the text asks for; None without markup.
+    script: Script | None = None
+
+    @property
+    def content(self) -> str | Script:
+        """What the voice speaks."""
+        return self.text if self.script is None else self.script
 
     @property
     def streamed(self) -> bool:
@@ -60,41 +80,66 @@ def require_text(text: str, limits: Limits, parameter: str) -> str:
 
     Raises:
         TextTooLongError: longer than `limits.text_characters`.
-        BadRequestError: blank, or with control characters or surrogates.
+        BadRequestError: blank, or with surrogates or control characters that are not white space.
     """
     if len(text) > limits.text_characters:
         raise TextTooLongError(
             f"{parameter} is {len(text)} characters, limit {limits.text_characters}; send it in parts", parameter
         )
+    require_characters(text, parameter)
+    return text
+
+
+def require_characters(text: str, parameter: str) -> None:
+    """Check that a text, with its markup if it has some, is of characters that are text.
+
+    Raises:
+        BadRequestError: blank, or with control characters or surrogates.
+    """
     if not text.strip():
         raise BadRequestError(f"{parameter} is blank; send the text to be spoken", parameter)
     for position, character in enumerate(text):
         category = unicodedata.category(character)
-        if category == "Cs" or (category == "Cc" and character not in _SPACES):
+        if category == "Cs" or (category == "Cc" and not character.isspace()):
             raise BadRequestError(
                 f"{parameter} holds the character U+{ord(character):04X} at position {position}, "
                 "which is not text; remove it",
                 parameter,
             )
-    return text
+
+
+def resolve_lexicon(lexicon: Mapping[str, str], limits: Limits, parameter: str) -> tuple[Entry, ...]:
+    """Return the entries of a request's lexicon; their symbols are checked when the voice speaks.
+
+    Raises:
+        InvalidLexiconError: lists the problems.
+    """
+    try:
+        return tuple(parse_inline_lexicon(lexicon, limits.lexicon_entries))
+    except InlineLexiconError as error:
+        raise InvalidLexiconError(str(error)[:MAX_MESSAGE_CHARACTERS], parameter) from error
 
 
 def require_silence(request: SpeechRequest, limits: Limits) -> None:
-    """Check, before anything is made, that the pauses between sentences are together at most `limits.silence_s`.
+    """Check, before anything is made, that the pauses of markup and between sentences are together at most `limits.silence_s`.
 
     Raises:
         SilenceTooLongError: with the bound.
     """
     pause_s = request.voice.pause_s(request.options)
+    items = () if request.script is None else request.script.items
+    of_markup_s = sum(item.duration_s for item in items if isinstance(item, Pause))
     # No text has more sentences than half its characters, so that short ones need not be split.
-    if pause_s * len(request.text) / 2 <= limits.silence_s:
+    if of_markup_s + pause_s * len(request.text) / 2 <= limits.silence_s:
         return
-    sentences = request.voice.count_sentences(request.text, request.options)
-    if pause_s * (sentences - 1) > limits.silence_s:
+    sentences = request.voice.count_sentences(request.content, request.options)
+    silence_s = of_markup_s + pause_s * max(0, sentences - 1)
+    if silence_s > limits.silence_s:
+        pauses = f" and pauses of {of_markup_s:g} s in the markup" if of_markup_s else ""
         raise SilenceTooLongError(
-            f"{sentences} sentences with pauses of {pause_s:g} s are {pause_s * (sentences - 1):.0f} s of silence, "
-            f"limit {limits.silence_s:g}; set a shorter pause, or send the text in parts",
-            "sentence_pause",
+            f"{sentences} sentences with pauses of {pause_s:g} s{pauses} are {silence_s:.0f} s of silence, "
+            f"limit {limits.silence_s:g}; set shorter pauses, or send the text in parts",
+            "input" if of_markup_s else "sentence_pause",
         )
 
 

@@ -26,6 +26,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from app.errors import ERROR_KEY
 from app.logs import SpeechReport
+from app.synthesis.explanation import ExplanationJob
 from app.synthesis.job import JOB_KEY, SynthesisJob
 
 #: How long a worker that ends tries to send the rest; without a collector it would wait for 30 s.
@@ -88,7 +89,7 @@ class Tracing:
             thread.join(_SHUTDOWN_S)
 
     def _end(self, span: Span, environ: dict[str, Any]) -> None:
-        job: SynthesisJob | None = environ.get(JOB_KEY)
+        job: SynthesisJob | ExplanationJob | None = environ.get(JOB_KEY)
         if ERROR_KEY in environ:
             span.set_attribute("error.type", environ[ERROR_KEY])
         if job is not None and job.report is not None:

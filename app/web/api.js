@@ -49,6 +49,12 @@ export function fetchFile(request, format, key) {
   return post(path, body(request, fields), key);
 }
 
+/** Return what is read for each word: {voice, language, sentences}. Throws like `listVoices`. */
+export async function explain(request, key, signal) {
+  const response = await post("v1/audio/explain", body(request), key, signal);
+  return response.json();
+}
+
 /** Return a POSIX shell command that saves `request` as a file. */
 export function curlCommand(request, format, needsKey) {
   const { path, fields } = endpoint(format);

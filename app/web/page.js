@@ -61,6 +61,33 @@ class SpeechTab {
     }
   }
 
+  /** The text, and with `language` and `request` what it is spoken by; `key` is the API key. */
+  get text() {
+    return this.#text.text;
+  }
+
+  set text(text) {
+    this.#text.clearHighlights();
+    this.#text.text = text;
+    this.#edited();
+  }
+
+  get language() {
+    return this.#form.language;
+  }
+
+  get key() {
+    return this.#key.value;
+  }
+
+  request() {
+    return this.#form.request(this.#text.text);
+  }
+
+  requestKey() {
+    this.#key.request();
+  }
+
   async speak() {
     this.#alert("");
     const request = this.#form.request(this.#text.text);
@@ -118,12 +145,15 @@ class SpeechTab {
   }
 }
 
-/** The tab bar. The Server tab's code and style load when it is first selected. */
+/** The tab bar. Code and style of the tabs but the first load when they are first selected. */
 class Tabs {
   #tabs = [...document.querySelectorAll('#tabs [role="tab"]')];
-  #status = null; // a promise, once the Server tab was selected
+  #loaders;
+  #loaded = {}; // promises, by the id of the panel
 
-  constructor() {
+  /** `loaders` return a promise of a panel's object, by its id; its `enter`, if any, is called each time it is selected. */
+  constructor(loaders) {
+    this.#loaders = loaders;
     for (const tab of this.#tabs) {
       tab.addEventListener("click", () => this.#select(tab));
       tab.addEventListener("keydown", (event) => this.#pressKey(event));
@@ -138,9 +168,12 @@ class Tabs {
       tab.tabIndex = tab === selected ? 0 : -1;
       panelOf(tab).hidden = tab !== selected;
     }
-    const isServer = panelOf(selected).id === "server";
-    history.replaceState(null, "", isServer ? "#server" : location.pathname + location.search);
-    if (isServer) this.#status ??= loadStatus();
+    const { id } = panelOf(selected);
+    const isFirst = selected === this.#tabs[0];
+    history.replaceState(null, "", isFirst ? location.pathname + location.search : `#${id}`);
+    if (isFirst) return;
+    this.#loaded[id] ??= this.#loaders[id]();
+    this.#loaded[id].then((panel) => panel.enter?.());
   }
 
   #pressKey(event) {
@@ -154,18 +187,27 @@ class Tabs {
   }
 
   #followHash() {
-    const id = location.hash === "#server" ? "server" : "speech";
-    const tab = this.#tabs.find((each) => panelOf(each).id === id);
+    const tab = this.#tabs.find((each) => location.hash === `#${panelOf(each).id}`) ?? this.#tabs[0];
     if (tab.getAttribute("aria-selected") !== "true") this.#select(tab);
   }
 }
 
 async function loadStatus() {
-  const style = Object.assign(document.createElement("link"), { rel: "stylesheet", href: address("page/status.css") });
+  const [{ Status }] = await Promise.all([import("./status.js"), loadStyle("page/status.css")]);
+  return new Status(element("server"));
+}
+
+async function loadExplanation(speech) {
+  const [{ Explanation }] = await Promise.all([import("./explain.js"), loadStyle("page/explain.css")]);
+  return new Explanation(speech);
+}
+
+/** Return a promise that is kept even if the style does not load: the panel works without. */
+function loadStyle(path) {
+  const style = Object.assign(document.createElement("link"), { rel: "stylesheet", href: address(path) });
   const isLoaded = new Promise((resolve) => (style.onload = style.onerror = resolve));
   document.head.append(style);
-  const [{ Status }] = await Promise.all([import("./status.js"), isLoaded]);
-  return new Status(element("server"));
+  return isLoaded;
 }
 
 function panelOf(tab) {
@@ -181,5 +223,6 @@ function elements(...ids) {
   return Object.fromEntries(ids.map((id) => [id.replace(/-(.)/g, (_, letter) => letter.toUpperCase()), element(id)]));
 }
 
-new SpeechTab().loadVoices();
-new Tabs();
+const speech = new SpeechTab();
+speech.loadVoices();
+new Tabs({ explain: () => loadExplanation(speech), server: loadStatus });

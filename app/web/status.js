@@ -8,7 +8,7 @@ const TIMEOUT_MS = 5000;
 /** Window of quantiles and charts. */
 const RECENT_S = 60;
 const MAX_FAILURES = 5;
-const SPEECH_ROUTES = ["speech", "captions", "coqui", "marytts"];
+const SPEECH_ROUTES = ["speech", "captions", "explain", "coqui", "marytts"];
 const SVG = "http://www.w3.org/2000/svg";
 /** Short facts in a grid, then long ones on lines of their own: status.css counts eight of the first. */
 const FACTS = [

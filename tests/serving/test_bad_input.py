@@ -1,9 +1,11 @@
 """Invalid requests: each gets a 4xx in its dialect, and no worker ends."""
 
+import io
 import json
 import socket
 
 import pytest
+import soundfile
 
 
 def body(**fields):
@@ -14,7 +16,6 @@ BAD_BODIES = {
     "no text": ('{"voice": "joe"}', 400, "input"),
     "empty text": (body(input=""), 400, "input"),
     "blank text": (body(input=" \n\t "), 400, "input"),
-    "nothing speakable": (body(input="... !!! ---"), 400, "input"),
     "text over the limit": (body(input="word " * 4001), 413, "input"),
     "text of a wrong type": (body(input=["Hello"]), 400, "input"),
     "text is null": (body(input=None), 400, "input"),
@@ -40,12 +41,11 @@ BAD_BODIES = {
     "NUL": (body(input="a\0b"), 400, "input"),
     "control character": (body(input="ring \x07 the bell"), 400, "input"),
     "escape sequence": (body(input="\x1b[31mred"), 400, "input"),
-    "C1 control": (body(input="a\x85b"), 400, "input"),
+    "C1 control": (body(input="a\x86b"), 400, "input"),
     "lone surrogate": ('{"input": "a \\ud800 b"}', 400, "input"),
     "reversed surrogates": ('{"input": "\\udc00\\ud800"}', 400, "input"),
     "50,000 combining marks": (('{"input": "e' + "\u0301" * 50_000 + '"}').encode(), 413, "input"),
     "50,000 combining marks, escaped": (body(input="e" + "\u0301" * 50_000), 413, None),
-    "combining marks alone": (body(input="\u0301" * 5_000), 400, "input"),
     "not JSON": ("Hello.", 400, None),
     "empty body": ("", 400, None),
     "half an object": ('{"input": "Hello', 400, None),
@@ -82,7 +82,6 @@ def test_the_openai_endpoint_refuses_invalid_bodies(server, name):
         ("", 400),
         ("text=", 400),
         ("text=%20", 400),
-        ("text=...", 400),
         ("text=%00", 400),
         ("text=%FF%FE", 400),
         ("text=" + "a%20" * 8_000, 414),
@@ -96,6 +95,15 @@ def test_the_coqui_endpoint_refuses_invalid_queries(server, query, status):
 
     assert status == answer.status
     assert b"Traceback" not in answer.body
+
+
+@pytest.mark.parametrize("text", ["... !!! ---", "\u0301" * 5_000, "\u2022 \u2022 \u2022"])
+def test_a_text_without_a_sound_is_a_short_silence(server, text):
+    answer = server.ask("POST", "/v1/audio/speech", body(input=text, response_format="wav"))
+
+    assert (200, "the text has no sound") == (answer.status, answer.headers["X-Unspeakable"])
+    samples, rate_hz = soundfile.read(io.BytesIO(answer.body))
+    assert 0.2 * rate_hz == samples.size and not samples.any()
 
 
 def test_the_coqui_endpoint_reports_errors_in_coquis_format(server):

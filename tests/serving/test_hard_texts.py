@@ -31,12 +31,14 @@ def ask(server, how, text):
         return server.speak(text, stream_format="sse", timestamp_granularities=["word"])
     if how == "captions":
         return server.ask("POST", "/v1/audio/captions", {"input": text, "caption_format": "srt"})
+    if how == "explain":
+        return server.ask("POST", "/v1/audio/explain", {"input": text})
     path, field = {"coqui": ("/api/tts", "text"), "marytts": ("/process", "INPUT_TEXT")}[how]
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     return server.ask("POST", path, urlencode({field: text}), form)
 
 
-@pytest.mark.parametrize("how", ["speech", "stream", "sse", "captions", "coqui", "marytts"])
+@pytest.mark.parametrize("how", ["speech", "stream", "sse", "captions", "explain", "coqui", "marytts"])
 def test_no_text_crashes_a_worker(server, how):
     before = {worker.pid for worker in server.workers()}
 
@@ -81,7 +83,7 @@ def unreadable(write_config):
     server.stop()
 
 
-@pytest.mark.parametrize("how", ["speech", "stream", "sse", "captions", "coqui", "marytts"])
+@pytest.mark.parametrize("how", ["speech", "stream", "sse", "captions", "explain", "coqui", "marytts"])
 @pytest.mark.parametrize("text", ["xyzzy", "Hello xyzzy there.", "Say xyzzy-xyzzy now!"])
 def test_a_text_that_cannot_be_read_is_a_400_that_names_the_part(unreadable, how, text):
     answer = ask(unreadable, how, text)
@@ -92,7 +94,7 @@ def test_a_text_that_cannot_be_read_is_a_400_that_names_the_part(unreadable, how
     assert unreadable.ask("GET", "/status").json()["totals"]["reader_ends"] > 0
 
 
-@pytest.mark.parametrize("how", ["speech", "captions", "coqui", "marytts"])
+@pytest.mark.parametrize("how", ["speech", "captions", "explain", "coqui", "marytts"])
 def test_a_part_that_cannot_be_read_after_the_first_sentence_is_a_400_for_a_whole_answer(unreadable, how):
     answer = ask(unreadable, how, LONG * 3 + "Then xyzzy came.")
 

@@ -9,7 +9,8 @@ PATHS = (
     ("GET", "/api/tts?text=Hi", None),
     ("GET", "/process?INPUT_TEXT=Hi&INPUT_TYPE=TEXT&OUTPUT_TYPE=AUDIO&AUDIO=WAVE&LOCALE=en_US", None),
     ("POST", "/v1/audio/speech", '{"input": "Hi.", "response_format": "wav"}'), ("POST", "/api/tts", "text=Hi"),
-    ("POST", "/v1/audio/captions", '{"input": "Hi."}'), ("GET", "/page/page.js", None), ("GET", "/nothing", None),
+    ("POST", "/v1/audio/captions", '{"input": "Hi."}'), ("GET", "/v1/audio/explain?input=Hi", None),
+    ("GET", "/page/page.js", None), ("GET", "/nothing", None),
 )  # fmt: skip
 #: Headers that Flask, werkzeug, prometheus_client, gunicorn or our code reads.
 NAMES = (

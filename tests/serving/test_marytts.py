@@ -120,7 +120,9 @@ def test_an_effect_that_is_not_selected_or_unknown_is_ignored(choir):
     [
         ({"INPUT_TEXT": ""}, "INPUT_TEXT"),
         ({"INPUT_TEXT": "\0"}, "INPUT_TEXT"),
-        ({"INPUT_TYPE": "SSML"}, "INPUT_TYPE"),
+        ({"INPUT_TYPE": "RAWMARYXML"}, "INPUT_TYPE"),
+        ({"INPUT_TYPE": "SSML"}, "INPUT_TEXT"),
+        ({"INPUT_TEXT": "<speak>\n<blink/></speak>"}, "INPUT_TEXT: line 2, column 1"),
         ({"OUTPUT_TYPE": "REALISED_DURATIONS"}, "OUTPUT_TYPE"),
         ({"AUDIO": "AIFF_FILE"}, "AUDIO"),
         ({"AUDIO": "../x"}, "AUDIO"),
@@ -168,4 +170,4 @@ def test_version_and_capabilities_are_reported(choir):
 
     assert said["/version"].startswith("Chorus ")
     assert "WAVE_FILE\n" == said["/audioformats"]
-    assert "TEXT INPUT\nAUDIO OUTPUT\n" == said["/datatypes"]
+    assert "TEXT INPUT\nSSML INPUT\nAUDIO OUTPUT\n" == said["/datatypes"]

@@ -119,7 +119,7 @@ def test_the_speed_changes_the_length(client):
     "fields, code, parameter",
     [
         ({"input": " "}, "invalid_value", "input"),
-        ({"input": "?!"}, "unspeakable_text", "input"),
+        ({"input": "<speak>Hi"}, "invalid_markup", "input"),
         ({"voice": "nobody"}, "voice_not_found", "voice"),
         ({"response_format": "wma"}, "unsupported_format", "response_format"),
         ({"speed": 9.0}, "invalid_value", "speed"),

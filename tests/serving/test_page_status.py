@@ -131,6 +131,8 @@ def test_arrow_keys_switch_tabs(page, server):  # noqa: F811
     page.keys(Keys.TAB)
     assert "speech-tab" == page.focused
     page.keys(Keys.ARROW_RIGHT)
+    assert ("explain-tab", "true") == (page.focused, page.attribute("explain-tab", "aria-selected"))
+    page.keys(Keys.ARROW_RIGHT)
     server.eventually(lambda: page.script(ROWS))
     assert ("server-tab", "true") == (page.focused, page.attribute("server-tab", "aria-selected"))
     page.keys(Keys.TAB)
@@ -148,7 +150,7 @@ def test_arrow_keys_switch_tabs(page, server):  # noqa: F811
 def test_tabs_and_columns_have_roles_and_names(tab, server):
     outline = tab.outline()
 
-    for part in [("tablist", "Views"), ("tab", "Speech"), ("tab", "Server"), ("tabpanel", "Server"),
+    for part in [("tablist", "Views"), ("tab", "Speech"), ("tab", "Explain"), ("tab", "Server"), ("tabpanel", "Server"),
                  ("region", "Workers"), ("columnheader", "Generation"), ("heading", "Recent errors")]:  # fmt: skip
         assert part in outline
     assert ("button", "Speak") not in outline

@@ -5,12 +5,15 @@ import pty
 import re
 import stat
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from app.cli.say import _FORMATS
+from app.cli.say import _FORMATS, _MARKUP
 from app.codecs import registry
+from app.synthesis.markup import TextFormat
 from loader.errors import UnknownVoiceError
+from loader.text.markup.ssml import parse_ssml
 from loader.voices.voice import SpeechOptions
 from loader.wav import wav_file, wav_header
 from tests.app.cli.running import CHORUS, chorus, close_output, eventually, interrupt, start
@@ -49,12 +52,63 @@ def test_text_can_come_from_a_pipe_and_audio_go_to_one(say):
     assert b"standard output\n" in done.stderr
 
 
+def test_markup_is_spoken(say, catalogue, tmp_path):
+    ssml = "<speak>Wait <break time='1s'/> for it.</speak>"
+    expected = wav_file(catalogue.default.speak(parse_ssml(ssml), SpeechOptions(seed=7)), 22050)
+    assert 0 == say("--seed", "7", ssml).returncode
+    assert expected == (tmp_path / "speech.wav").read_bytes()
+
+    expected = wav_file(catalogue.default.speak("One two.", SpeechOptions(seed=7)), 22050)
+    assert 0 == say("--seed", "7", "--markup", "markdown", "One *two*.").returncode
+    assert expected == (tmp_path / "speech.wav").read_bytes()
+
+    assert 0 == say("--seed", "7", "--markup", "plain", "<speak>One</speak>").returncode
+    assert 0 == say("--markup", "ssml", "-", input=f"\ufeff{ssml}").returncode
+
+
+def test_wrong_markup_is_refused_with_its_line_and_its_column(say, tmp_path):
+    done = say("<speak>\n<blink>a</blink></speak>")
+
+    assert 64 == done.returncode
+    assert done.stderr.startswith("chorus: TEXT: line 2, column 1: <blink> is not supported; ")
+    assert [] == os.listdir(tmp_path)
+
+
+def test_the_known_kinds_of_markup_are_those_of_requests():
+    assert get_args(TextFormat) == _MARKUP
+
+
 def test_speed_and_language_are_used(say, tmp_path):
     for speed in ("0.5", "2"):
         assert 0 == say("--speed", speed, "--seed", "1", "--language", "en", "-o", f"{speed}.wav", TEXT).returncode
 
     slow, fast = (len((tmp_path / f"{speed}.wav").read_bytes()) for speed in ("0.5", "2"))
     assert slow > 2.5 * fast
+
+
+def test_lexicon_files_are_spoken_and_the_last_one_comes_first(say, catalogue, tmp_path):
+    (tmp_path / "one.tsv").write_text("SQL\tsequel\nserver\tservant\n")
+    (tmp_path / "two.tsv").write_text("SQL\tsquirrel\n")
+    done = say("--seed", "7", "--lexicon", "one.tsv", "--lexicon", "two.tsv", "The SQL server.")
+    expected = wav_file(catalogue.default.speak("The squirrel servant.", SpeechOptions(seed=7)), 22050)
+
+    assert 0 == done.returncode, done.stderr
+    assert expected == (tmp_path / "speech.wav").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "message"),
+    [
+        ("SQL", 78, "bad.tsv: 1 problem\n  line 1: 'SQL' has 1 column; write term<TAB>respelling or term<TAB>/ipa/"),
+        ("SQL\t/ꞎ/", 64, "the phonemes of 'SQL' have symbols that voice 'joe' does not have: ꞎ; it has "),
+    ],
+)
+def test_a_bad_lexicon_file_is_an_error(say, tmp_path, content, status, message):
+    (tmp_path / "bad.tsv").write_text(content, encoding="utf-8")
+    done = say("--lexicon", "bad.tsv", "The SQL server.")
+
+    assert (status, ["bad.tsv"]) == (done.returncode, os.listdir(tmp_path))
+    assert f"chorus: {message}" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_only_the_named_voice_is_opened(embedded_artifact, tmp_path):
@@ -113,6 +167,56 @@ def test_standard_input_that_is_not_text_is_refused(say):
 
     assert 64 == done.returncode
     assert b"U+DCFC at position 2" in done.stderr
+
+
+def test_explain_prints_a_table_and_makes_no_audio(say, tmp_path):
+    done = say("--explain", "The dose is 0.05 mg.")
+
+    assert (0, "", []) == (done.returncode, done.stderr, os.listdir(tmp_path))
+    assert [
+        "The dose is 0.05 mg.",
+        "-> The dose is zero point zero five milligrams.",
+        "",
+        "written   spoken                            from           phonemes                                  ids",
+        "The       The                               voice          ðə                                        41 59 139",
+    ] == done.stdout.splitlines()[:5]
+    assert "0.05 mg.  zero point zero five milligrams.  normalization  zˈiəɹoʊ" in done.stdout
+
+
+def test_explain_reads_standard_input_and_takes_voice_and_language(say):
+    done = say("--explain", "--voice", "joe", "--language", "en", "-", input="One.\n\nTwo 2s.")
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert ["One.", "Two 2s."] == [line for line in done.stdout.splitlines() if line in ("One.", "Two 2s.")]
+
+
+def test_explain_shows_the_effect_of_a_lexicon(say, tmp_path):
+    (tmp_path / "terms.tsv").write_text("SQL\tsequel\n")
+    done = say("--explain", "--lexicon", "terms.tsv", "The SQL.")
+
+    assert 0 == done.returncode, done.stderr
+    assert re.search(r"^SQL\. +sequel\. +lexicon +sˈiːkwəl\. ", done.stdout, re.MULTILINE)
+
+
+def test_explain_shows_a_text_without_sound(say):
+    done = say("--explain", "...")
+
+    assert (0, "...") == (done.returncode, done.stdout.splitlines()[0])
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--language", "de", "Hi."], "no voice speaks 'de'; known languages: en-us"),
+        (["--speaker", "al", "Hi."], "voice 'joe' has no speaker named 'al'; " + NAMELESS),
+        ([""], "TEXT is blank; send the text to be spoken; " + MORE),
+    ],
+    ids=["language", "speaker", "blank"],
+)
+def test_explain_has_the_errors_of_speech(say, words, line):
+    done = say("--explain", *words)
+
+    assert (64, "", f"chorus: {line}\n") == (done.returncode, done.stdout, done.stderr)
 
 
 def test_a_missing_folder_is_reported_before_synthesis(say, tmp_path):

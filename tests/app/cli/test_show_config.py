@@ -55,6 +55,37 @@ def test_defaults_are_printed_and_paths_are_absolute(invoke, tmp_path):
     assert 4 == shown["threads"]
 
 
+def test_lexicons_are_printed_with_absolute_paths(invoke, tmp_path):
+    path, shown = tmp_path / "tts_config.yaml", tmp_path / "shown.yaml"
+    path.write_text(
+        "voices: [{name: one, model_path: one, lexicons: [{path: own.tsv, language: de}]}]\n"
+        "speech: {lexicons: [{path: all.tsv, language: en}]}\n"
+    )
+    (tmp_path / "own.tsv").write_text("SQL\tEsskuell\n")
+    (tmp_path / "all.tsv").write_text("SQL\tsequel\n")
+    shown.write_text(invoke("show-config", "--config", path).stdout)
+
+    assert [{"path": str(tmp_path / "all.tsv"), "language": "en"}] == yaml.safe_load(shown.read_text())["speech"]["lexicons"]
+    assert load_settings(path) == replace(load_settings(shown), path=path)
+
+
+def test_every_problem_of_every_lexicon_file_is_reported(invoke, tmp_path):
+    path = tmp_path / "tts_config.yaml"
+    files = ", ".join(f"{{path: {name}, language: en}}" for name in ("a.tsv", "none.tsv", "a.csv"))
+    path.write_text(f"model_path: embedded/joe\nspeech: {{lexicons: [{files}]}}\n")
+    (tmp_path / "a.tsv").write_text("SQL\tsequel\nSQL\nSQL\t/x\n")
+    done = invoke("show-config", "--config", path)
+
+    assert (78, "") == (done.exit_code, done.stdout)
+    assert [
+        f"chorus: {path}: 4 problems",
+        f"  {tmp_path}/a.tsv: line 2: 'SQL' has 1 column; write term<TAB>respelling or term<TAB>/ipa/",
+        f"  {tmp_path}/a.tsv: line 3: '/x' has one slash or no phonemes; write IPA between two slashes: /ˈaɪ piː eɪ/",
+        f"  {tmp_path}/none.tsv: it cannot be read: No such file or directory; check the path and its permissions",
+        f"  {tmp_path}/a.csv: the name ends in '.csv'; name it .tsv or .pls, after its format",
+    ] == done.stderr.splitlines()
+
+
 def test_the_configuration_file_can_come_from_the_environment(tmp_path, monkeypatch):
     from click.testing import CliRunner
 

@@ -135,6 +135,16 @@ def test_one_worker_stays_if_the_count_is_lowered_during_a_restart():
     assert (1, [1]) == (master.num_workers, master.stopping())
 
 
+def test_each_restart_is_prepared_before_a_worker_is_forked():
+    master, prepared = RecordingMaster(workers=1), []
+    RollingRestart(master, lambda: prepared.append(list(master.WORKERS)))
+    master.handle_hup()
+    master.manage_workers()
+    master.handle_hup()
+
+    assert [[1], [1, 2]] == prepared
+
+
 def worker(stalls_s=0.0, aborted=False):
     slot = Scoreboard(1).take_slot()
     slot.set_gauges(stalls_s=stalls_s)

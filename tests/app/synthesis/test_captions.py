@@ -4,6 +4,7 @@ import html
 import io
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 import webvtt
@@ -47,6 +48,31 @@ def test_a_sentence_is_a_cue():
         ("“How are you?”", "00:00:01.000", "00:00:02.250"),
         ("Fine.", "00:00:03.000", "00:00:03.500"),
     ] == subtitles(SPEECH)
+
+
+MARKED = replace(SPEECH[0], marks=(Mark("here", 4000, 4000), Mark("there", 12000, 12000)))
+SILENCE = Timing(2, "", 56000, 72000, marks=(Mark("end", 56000, 56000),), is_silence=True)
+
+
+def test_marks_are_at_the_top_of_the_document_and_in_the_event_of_their_utterance():
+    document = captions_json([MARKED, *SPEECH[1:], SILENCE], RATE_HZ, 72000, ["word"], 7)
+
+    assert [("here", 0.25), ("there", 0.75), ("end", 3.5)] == [(each["name"], each["time_s"]) for each in document["marks"]]
+    assert document["marks"][:2] == marks_event(MARKED, RATE_HZ, [])["marks"]
+    assert "words" not in marks_event(MARKED, RATE_HZ, [])
+    assert "marks" not in captions_json(SPEECH, RATE_HZ, 56000, ["word"], 7)
+    assert "marks" not in marks_event(SPEECH[0], RATE_HZ, ["word"])
+
+
+def test_a_silence_after_the_last_sentence_is_no_sentence_and_no_cue():
+    document = captions_json([*SPEECH, SILENCE], RATE_HZ, 72000, ["word"], 7)
+
+    assert 4.5 == document["duration_s"]
+    assert captions_json(SPEECH, RATE_HZ, 72000, ["word"], 7)["sentences"] == document["sentences"]
+    assert subtitles(SPEECH) == subtitles([*SPEECH, SILENCE])
+    assert [] == captions_json([SILENCE], RATE_HZ, 16000, ["word"], 7)["sentences"]
+    assert "" == srt([SILENCE], RATE_HZ)
+    assert [] == parse_subtitles(vtt([SILENCE], RATE_HZ), "vtt")
 
 
 def test_subtitles_of_no_speech_are_a_valid_file():

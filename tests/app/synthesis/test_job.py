@@ -12,7 +12,14 @@ import pytest
 from app.api.responses import _stream
 from app.api.sse import stream_events
 from app.codecs.registry import PlainEncoder
-from app.errors import AudioTooLongError, ClientDisconnectedError, DeadlineError, SpeechFailedError, UnspeakableError
+from app.errors import (
+    AudioTooLongError,
+    ClientDisconnectedError,
+    DeadlineError,
+    SpeechFailedError,
+    UnknownPhonemesError,
+    UnspeakableError,
+)
 from app.scheduling.admission import Turn
 from app.scheduling.cpu import CpuBudget
 from app.scheduling.deadline import Client
@@ -23,6 +30,8 @@ from app.synthesis.job import SynthesisJob
 from app.synthesis.request import SpeechRequest
 from app.system.heap import IdleHeap
 from loader.config.settings import Limits
+from loader.errors import UnknownSymbolsError
+from loader.text.lexicon.entries import Entry
 from loader.voices.voice import SpeechOptions
 
 LIMITS = Limits(text_characters=20, body_bytes=1024)
@@ -104,7 +113,6 @@ def test_a_job_that_is_closed_early_is_logged_and_counted_as_abandoned(bench, ca
 @pytest.mark.parametrize(
     "text, client, limits, error, outcome",
     [
-        ("?!", WAITING, LIMITS, UnspeakableError, "refused"),
         (LONG, WAITING, replace(LIMITS, audio_s=0.1), AudioTooLongError, "refused"),
         (LONG, Client(lambda: True, 0.0), LIMITS, ClientDisconnectedError, "abandoned"),
         (LONG, Client(lambda: False, 0.0, deadline_s=1.0), LIMITS, DeadlineError, "abandoned"),
@@ -115,6 +123,42 @@ def test_speech_and_captions_have_the_same_outcomes(bench, caplog, audible, noun
         list(job)
 
     assert ([f"{noun}.{outcome}"], {outcome: 1} if audible else {}) == (events(caplog), bench.outcomes())
+
+
+@pytest.mark.parametrize("audible", [True, False])
+def test_a_text_without_sound_is_a_short_silence(bench, caplog, audible):
+    with bench.job("?!", WAITING, audible=audible) as job:
+        (chunk,) = job
+
+    assert (True, 0.2) == (job.is_silent, chunk.end_samples / bench.voice.sample_rate_hz)
+    assert not chunk.samples.any() and chunk.samples.size == audible * chunk.end_samples
+    assert [f"{'speech' if audible else 'captions'}.done"] == events(caplog)
+
+
+@pytest.mark.parametrize("audible, noun", [(True, "speech"), (False, "captions")])
+def test_a_text_without_sound_is_refused_if_it_is_configured_so(bench, caplog, monkeypatch, audible, noun):
+    monkeypatch.setattr(bench.voice, "unspeakable", "error")
+
+    with pytest.raises(UnspeakableError), bench.job("?!", WAITING, audible=audible) as job:
+        list(job)
+
+    assert ([f"{noun}.refused"], {"refused": 1} if audible else {}) == (events(caplog), bench.outcomes())
+
+
+@pytest.mark.parametrize(("term", "parameter"), [("there", "lexicon"), ("hello", "input")])
+def test_phonemes_that_the_voice_does_not_have_are_refused_and_their_field_is_named(bench, caplog, monkeypatch, term, parameter):
+    def segments(*_):
+        yield from ()
+        raise UnknownSymbolsError("joe", term, "ꞎ", "ab")
+
+    monkeypatch.setattr(bench.voice, "segments", segments)
+    job = bench.job()
+    job.request = replace(job.request, options=replace(job.request.options, lexicon=(Entry("there", phonemes="ꞎ"),)))
+    with pytest.raises(UnknownPhonemesError, match="'joe' does not have: ꞎ; it has a b") as refused, job:
+        job.begin()
+
+    assert (parameter, 400) == (refused.value.parameter, refused.value.status)
+    assert ["speech.refused"] == events(caplog)
 
 
 def test_a_voice_that_fails_is_logged_and_counted_as_failed(bench, caplog, monkeypatch):
@@ -226,7 +270,7 @@ def test_processing_a_text_without_sound_is_progress(bench):
     overdue = []
     client = Client(lambda: bool(overdue.append(next(clock) > bench.slot.row["stalls_s"])), 0.0)
 
-    with pytest.raises(UnspeakableError), bench.job(SILENT, client, stall_s=5.0) as job:
+    with bench.job(SILENT, client, stall_s=5.0) as job:
         job._cpu._now = lambda: next(clock)
         job.begin()
 
