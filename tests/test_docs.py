@@ -158,7 +158,7 @@ def test_every_exit_status_is_listed():
 def test_every_log_event_is_listed():
     sources = [path for folder in ("app", "loader") for path in Path(ROOT / folder).rglob("*.py")]
     logged = {event for path in sources for event in EVENT.findall(path.read_text(encoding="utf-8"))}
-    logged |= {f"{kind}.{outcome}" for kind in ("speech", "captions") for outcome in OUTCOMES}
+    logged |= {f"{kind}.{outcome}" for kind in ("speech", "captions", "explanation") for outcome in OUTCOMES}
     rows = table_rows(section(TEXTS["docs/operations.md"], "## Log events"))
     listed = {event for row in rows for event in re.findall(r"`(\w+\.\w+)`", row.split(" | ")[0])}
 
