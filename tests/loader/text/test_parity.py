@@ -6,6 +6,8 @@ import json
 import pytest
 
 from loader.text.front_end import TextFrontEnd
+from loader.text.sentences import LONG_SENTENCE_CHARACTERS, split_sentences
+from loader.voices.voice import SpeechOptions
 from tests.loader.text.corpus import CORPUS, LANGUAGES
 from tests.loader.text.programs import run_module
 
@@ -53,3 +55,19 @@ def test_other_languages_have_coquis_phonemes(coqui, opened_embedded, espeak, la
     front_end = TextFrontEnd(facts, [language], opened_embedded.buffers, espeak)
 
     assert coqui["phonemes"][language] == [front_end.phonemes(text, language) for text in LANGUAGES[language]]
+
+
+def test_a_voice_without_normalization_has_coquis_ids(coqui, catalogue, front_end):
+    """Of texts of one sentence and one clause: others are spoken in parts, each with a beginning and an end."""
+    voice, differing, same = catalogue.default, [], 0
+    for text, ids in zip(CORPUS, coqui["ids"], strict=True):
+        whole = [text.strip()] == list(split_sentences(text, "en")) and len(text) <= LONG_SENTENCE_CHARACTERS
+        if not whole or text in CUT or not front_end.is_audible(front_end.read(text, "en-us")):
+            continue
+        spoken = [found[0].ids for *_, found in voice.readings(text, SpeechOptions(1, normalize=False)) if found]
+        same += 1
+        if spoken != [our_ids(front_end, text.strip())] or (text == text.strip() and spoken != [ids]):
+            differing.append(text)
+
+    assert [] == differing
+    assert same > 200
