@@ -8,6 +8,7 @@ from loader.text.sentences import UTTERANCE_PHONEMES, split_at_breaks
 from loader.timing.timings import Mark, timing_of
 from loader.voices.chunks import time_segments
 from loader.voices.voice import SpeechOptions
+from ops.benchmarks.readings import readings
 
 #: Start, "a", space, "ˈ", "b", full stop and end, with blanks between; each has another duration.
 POSITIONS = (None, None, 0, None, 1, None, 2, None, 3, None, 4, None, None)
@@ -164,3 +165,17 @@ def test_each_part_of_a_long_text_has_its_own_marks():
         return [mark.text for mark in timing.marks]
 
     assert [["a"], ["b", "none", "end"]] == [names(0, 300), names(301, 602)]
+
+
+def test_the_words_of_every_english_case_are_written_ones_each_once_and_in_order(catalogue):
+    voice = catalogue.default
+    cases = [each.written for each in readings() if each.language == "en"]
+    for written in cases:
+        timings = [voice.timing(chunk) for chunk in time_segments(voice.segments(written, SpeechOptions(1)))]
+        words = [word for timing in timings for word in timing.words]
+        place = 0
+        for word in words:
+            assert word.text in written[place:], (written, [each.text for each in words])
+            place = written.index(word.text, place) + len(word.text)
+        assert words == sorted(words, key=lambda word: word.start_samples), written
+    assert len(cases) > 900

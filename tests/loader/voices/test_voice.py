@@ -365,3 +365,19 @@ def test_a_first_clause_is_split_off_only_from_a_long_sentence_if_configured(cat
     assert [LONG] == [segment.reading.text for segment in plain.segments(LONG, SpeechOptions(1))]
     later = [segment.reading.text for segment in catalogue.default.segments(f"{SENTENCE} {LONG}", SpeechOptions(1))]
     assert [SENTENCE, LONG] == later
+
+
+@pytest.mark.parametrize(
+    ("of_all", "of_voice", "of_request", "is_normalized"),
+    [(True, None, None, True), (False, None, None, False), (True, False, None, False), (False, True, None, True),
+     (True, False, True, True), (False, True, False, False)],
+)  # fmt: skip
+def test_a_request_says_before_its_voice_and_the_voice_before_all_whether_text_is_normalized(
+    embedded_artifact, of_all, of_voice, of_request, is_normalized
+):
+    artifact, espeak = open_artifact(embedded_artifact), Espeak()
+    settings = VoiceSettings("joe", "embedded/joe", normalize=of_voice)
+    voice = Voice(settings, SpeechSettings(normalize=of_all), artifact.manifest, lambda: open_parts(artifact, espeak))
+    pieces = [piece for piece, *_ in voice.readings("$1.50", SpeechOptions(1, normalize=of_request))]
+
+    assert ("one dollar fifty" if is_normalized else "$1.50") == pieces[0].spoken.text.text
