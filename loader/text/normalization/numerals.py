@@ -14,7 +14,7 @@ _SPANISH_ORDINALS = (
     "decimoquinto decimosexto decimoséptimo decimoctavo decimonoveno"
 ).split()
 _SPANISH_TENS = "vigésimo trigésimo cuadragésimo quincuagésimo sexagésimo septuagésimo octogésimo nonagésimo".split()
-#: The library's Spanish ends at 10**9, and says `veintiuno mil`; its German `hunderteinstausend` (spokenform 0.4.5, 2026-11-30).
+#: The library's Spanish ends at 10**9, and says `veintiuno mil` (spokenform 0.4.5, 2026-11-30).
 _SPANISH_MILLIONS = 10**6
 MAX_SPANISH = 10**12
 _ONE_BEFORE_THOUSAND = re.compile(r"(veinti)?uno(?= mil(?:lones)?\b)")
@@ -54,7 +54,7 @@ class Numerals:
 
     def digit_groups(self, written: str) -> str:
         """Return the digits one by one, with commas between their groups."""
-        return ", ".join(map(self.digits, _GROUP.findall(written))) + (" X" if written.endswith("X") else "")
+        return ", ".join(map(self.digits, _GROUP.findall(written)))
 
     def telephone(self, written: str) -> str:
         """Return the digits one by one, with commas between their groups; French ones in pairs."""
@@ -86,8 +86,6 @@ def _cardinal(language: str, number: int) -> str:
     if language == "en":
         # As the library says numbers inside a text: `one thousand two hundred five`.
         return said.replace(",", "").replace(" and ", " ")
-    if language == "de":
-        return said.replace("einstausend", "eintausend")
     return _before_thousand(said) if language == "es" else said
 
 

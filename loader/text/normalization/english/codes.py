@@ -5,7 +5,7 @@ Telephone numbers, cards, accounts, postcodes, network addresses, names of produ
 
 import re
 
-from loader.text.normalization.english.rule import Rule, characters, digit_groups
+from loader.text.normalization.english.rule import Rule, characters
 from loader.text.normalization.english.years import pairs
 from loader.text.normalization.numerals import Numerals
 
@@ -36,7 +36,7 @@ _LETTERS = r"[A-Z]{1,4}"
 
 def _state(found: re.Match[str], numerals: Numerals) -> str | None:
     if found["zip"]:
-        return f"{_STATES[found['state']]} {digit_groups(found['zip'], numerals)}"
+        return f"{_STATES[found['state']]} {numerals.digit_groups(found['zip'])}"
     return None if found["state"] in _WORDS else _STATES[found["state"]]
 
 
@@ -67,7 +67,7 @@ def _long_digits(found: re.Match[str], numerals: Numerals) -> str | None:
 
 
 def _said_groups(found: re.Match[str], numerals: Numerals) -> str:
-    return digit_groups(found[0], numerals)
+    return numerals.digit_groups(found[0])
 
 
 def _blood(found: re.Match[str], numerals: Numerals) -> str:
@@ -76,7 +76,7 @@ def _blood(found: re.Match[str], numerals: Numerals) -> str:
 
 
 def _after_word(found: re.Match[str], numerals: Numerals) -> str:
-    return f"{found[1]}{digit_groups(found[2], numerals)}"
+    return f"{found[1]}{numerals.digit_groups(found[2])}"
 
 
 RULES: list[Rule] = [

@@ -35,11 +35,6 @@ def decimal(number: str, numerals: Numerals) -> str:
     return f"{said} point {numerals.digits(decimals)}" if decimals else said
 
 
-def digit_groups(written: str, numerals: Numerals) -> str:
-    """Return the digits of `0532-01` one by one, with a pause between groups."""
-    return ", ".join(map(numerals.digits, re.findall(r"\d+", written)))
-
-
 def characters(written: str, numerals: Numerals) -> str:
     """Return letters and digits of one group one by one."""
     return " ".join(numerals.digits(each) if each.isdigit() else each.upper() for each in written)

@@ -31,7 +31,6 @@ _CALLED = re.compile(
 )
 _IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d\d(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?(?!\w)")
 _BOOK = re.compile(r"\b(ISBN|ISSN):? ?(\d[\d -]{6,16}[\dX])(?!\w)")
-_GROUP = re.compile(r"\d+")
 _MIN_DIGITS = 6
 _DATE = re.compile(r"[0-3]?\d[./-][01]?\d[./-](?:\d{4}|\d{2})")
 
@@ -39,9 +38,13 @@ _DATE = re.compile(r"[0-3]?\d[./-][01]?\d[./-](?:\d{4}|\d{2})")
 def speak_national_telephones(text: AlignedText, numerals: Numerals) -> AlignedText:
     """Return the text with telephone numbers in words: groups of digits, with pauses between them."""
     text = text.substituted(_IBAN, lambda found: _account(found[0], numerals))
-    text = text.substituted(_BOOK, lambda found: f"{found[1]} " + numerals.digit_groups(found[2]))
+    text = text.substituted(_BOOK, partial(_book, numerals))
     text = text.substituted(_CALLED, partial(_called, numerals))
     return text.substituted(_NATIONAL[numerals.language], partial(_national, numerals))
+
+
+def _book(numerals: Numerals, found: re.Match[str]) -> str:
+    return f"{found[1]} {numerals.digit_groups(found[2])}{' X' if found[2].endswith('X') else ''}"
 
 
 def _called(numerals: Numerals, found: re.Match[str]) -> str | None:
