@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 
-from loader.artifacts.fs import remedy_for
 from loader.config.settings import Settings, load_settings
 from loader.errors import LoaderError, ShortageError
+from loader.storage.files import remedy_for
 
 #: The number of sysexits.h for reading or writing that failed.
 INPUT_OUTPUT_ERROR = 74

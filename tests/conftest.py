@@ -12,10 +12,10 @@ import psutil
 import pytest
 
 from loader.artifacts.artifact import Artifact, open_artifact
-from loader.artifacts.release import HASH_FILE
 from loader.artifacts.resolve import locate_artifact
-from loader.artifacts.store import Store
 from loader.config.settings import Settings, load_settings
+from loader.releases.release import HASH_FILE
+from loader.storage.store import Store
 from loader.text.espeak import Espeak
 from loader.voices.catalog import Catalog, open_catalog
 from ops.benchmarks import voices

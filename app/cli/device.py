@@ -10,7 +10,7 @@ from app.cli import config_option
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings
-    from loader.devices.marker import Fallback, Marker
+    from loader.devices.disabled_flag import DisabledFlag, Fallback
 
 
 @click.group(invoke_without_command=True, short_help="Show or reset the marker of a full device.")
@@ -68,10 +68,10 @@ def reset(settings: "Settings") -> None:
         print(f"reset: {cleared.device}, not used since {cleared.when} ({cleared.why}), is tried again from now on")
 
 
-def _marker(settings: "Settings") -> "Marker":
-    from loader.devices.marker import Marker
+def _marker(settings: "Settings") -> "DisabledFlag":
+    from loader.devices.disabled_flag import DisabledFlag
 
-    return Marker(settings.cache_dir, settings.device_retry_after_s)
+    return DisabledFlag(settings.cache_dir, settings.device_retry_after_s)
 
 
 def _until(fallback: "Fallback", retry_after_s: float | None) -> str:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loader.artifacts.artifact import ENGINES, MANIFEST, VoiceFacts, artifact_key, is_artifact, this_platform
-from loader.artifacts.release import HASH_FILE, VERSION_FILE, Release
 from loader.artifacts.resolve import EMBEDDED_VERSION, resolve_engine, source_facts
-from loader.artifacts.store import Store
 from loader.config.settings import Settings, VoiceSettings
 from loader.errors import ArtifactError, MissingPackageError, ModelNotFoundError, UnknownVoiceError
+from loader.releases.release import HASH_FILE, VERSION_FILE, Release
+from loader.storage.store import Store
 
 
 @dataclass(frozen=True)

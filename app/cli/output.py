@@ -69,7 +69,7 @@ def _is_terminal(path: Path) -> bool:
 
 def _write_file(path: Path, audio_format: str, windows: Iterator["Samples"], rate_hz: int) -> None:
     from app.codecs.registry import open_encoder
-    from loader.artifacts.fs import write_aside
+    from loader.storage.files import write_aside
 
     with closing(open_encoder(audio_format, rate_hz, rate_hz, streamed=False)) as encoder:
         pieces = [*map(encoder.encode, windows), encoder.finish()]

@@ -167,7 +167,7 @@ def _written(plan: "TuningPlan", measurements: "Measurements", out: Path, with_p
     """Write the files afterwards, whatever ends the run; SIGTERM and SIGHUP end it as Ctrl-C does."""
     from app.system.machine import this_machine, usage_now, used_by_others
     from app.tuning.report import Ending, contents
-    from loader.artifacts.fs import write_aside
+    from loader.storage.files import write_aside
 
     for number in _ENDING_SIGNALS:
         # Dying at once would leave a server running.

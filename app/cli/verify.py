@@ -69,7 +69,7 @@ def verified_line(target: Target) -> str:
     from app.cli.output import megabytes
     from app.cli.progress import show_bytes
     from loader.artifacts.artifact import is_artifact, open_artifact
-    from loader.artifacts.release import open_release
+    from loader.releases.release import open_release
 
     directory = target.directory
     total_bytes, started_s = _size_bytes(directory), time.monotonic()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import psutil
 
 from app.system.cgroup import Groups, cpu_budget, memory_limits
-from loader.artifacts.cpu import cpu_model, feature_level
+from loader.artifacts.instruction_set import cpu_model, feature_level
 
 _PACKAGES = ("chorus-tts", "onnxruntime", "numpy", "gunicorn", "flask", "torch", "coqui-tts", "piper-tts")
 

@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from loader.artifacts import cpu
-from loader.artifacts.fs import Hashed, refuse_shortage, sha256_of_buffer
+from loader.artifacts import instruction_set
 from loader.errors import ArtifactError, IntegrityError
+from loader.storage.files import Hashed, refuse_shortage, sha256_of_buffer
 
 #: Engines, each a module of `loader.engines` and of `loader.bake`.
 ENGINES = ("onnx", "pytorch", "coqui")
@@ -173,7 +173,7 @@ def is_artifact(directory: Path) -> bool:
 def this_platform(engine: str) -> Platform:
     """Return this machine's platform for `engine`. Imports none of the libraries it names."""
     if engine == "onnx":
-        return Platform(f"onnxruntime {importlib.metadata.version('onnxruntime')}", cpu.feature_level())
+        return Platform(f"onnxruntime {importlib.metadata.version('onnxruntime')}", instruction_set.feature_level())
     # Plain weights for Coqui's own layers or classes, valid on every CPU.
     try:
         version = importlib.metadata.version("coqui-tts")

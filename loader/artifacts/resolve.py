@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from loader.artifacts.artifact import MANIFEST, artifact_key, is_artifact, this_platform
-from loader.artifacts.fs import remedy_for
-from loader.artifacts.release import HASH_FILE, Release, open_release
-from loader.artifacts.store import Store
 from loader.config.settings import Settings, VoiceSettings
 from loader.errors import BakeError, IntegrityError, MissingPackageError, ModelNotFoundError, UnsupportedModelError
+from loader.releases.release import HASH_FILE, Release, open_release
+from loader.storage.files import remedy_for
+from loader.storage.store import Store
 
 _ROOT = Path(__file__).resolve().parents[2]
 _BY_HAND = "or set model_path to an artifact baked elsewhere"

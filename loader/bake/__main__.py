@@ -13,9 +13,9 @@ from pathlib import Path
 
 import click
 
-from loader.artifacts.fs import remedy_for
 from loader.errors import LoaderError
 from loader.standard_streams import reopen_closed_streams
+from loader.storage.files import remedy_for
 
 _PR_SET_PDEATHSIG = 1
 #: The number of sysexits.h for a disk that is full or cannot be read.

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from loader.artifacts.release import Release
 from loader.engines.coqui.building import STATISTICS
 from loader.errors import BakeError, IntegrityError
+from loader.releases.release import Release
 
 #: Files that a configuration names by paths of the machine of its training.
 _NAMED_FILES = ("speakers_file", "speaker_file", "d_vector_file", "language_ids_file", "tokenizer_file")

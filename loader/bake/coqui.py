@@ -8,7 +8,6 @@ from typing import Any
 import torch
 
 from loader.artifacts.artifact import VoiceFacts
-from loader.artifacts.release import VOCODER_CONFIG_FILE, Release
 from loader.bake.checkpoint import load_weights, one_line, read_checkpoint, read_config, read_statistics, require_finite
 from loader.bake.tokenizer import copy_text_sources, text_facts
 from loader.bake.voice import Contents, Stage
@@ -16,6 +15,7 @@ from loader.engines.coqui import building, mel
 from loader.engines.coqui.building import MEL_FAMILIES
 from loader.engines.weights import write_tensors
 from loader.errors import BakeError, LoaderError, UnsupportedModelError
+from loader.releases.release import VOCODER_CONFIG_FILE, Release
 
 _FILE_NAMES = ("speakers_file", "speaker_file", "language_ids_file", "d_vector_file")
 

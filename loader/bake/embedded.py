@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loader.artifacts.release import seal_release
 from loader.artifacts.resolve import EMBEDDED_VERSION
 from loader.errors import BakeError
+from loader.releases.release import seal_release
 
 Weights = dict[str, npt.NDArray[np.float32]]
 

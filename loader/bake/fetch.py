@@ -5,8 +5,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from loader.artifacts.release import VERSION_FILE, VOCODER_CONFIG_FILE, seal_release
 from loader.errors import FetchError, ModelNotFoundError
+from loader.releases.release import VERSION_FILE, VOCODER_CONFIG_FILE, seal_release
 
 MODEL_FILE, VOCODER_FILE = "model_file.pth", "vocoder.pth"
 #: Files to copy: configurations, weights, vocabularies, and statistics of spectrograms.

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from loader.artifacts.release import Release
 from loader.bake.checkpoint import one_line
 from loader.bake.decoder import Decode, flat_conv
 from loader.bake.tokenizer import copy_text_sources, text_facts
@@ -19,6 +18,7 @@ from loader.bake.voice import Contents, Stage
 from loader.engines import onnx
 from loader.engines.pytorch.networks import Encode, Flow
 from loader.errors import BakeError
+from loader.releases.release import Release
 
 _OPSET = 17
 #: Smaller constants stay in the graph file: they are shapes and scalars.

@@ -5,13 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from loader.artifacts.release import Release
 from loader.bake.tokenizer import copy_text_sources, text_facts
 from loader.bake.vits import load_vits, vits_facts, voice_facts, write_conditions
 from loader.bake.voice import Contents, Stage
 from loader.engines.pytorch import hifigan
 from loader.engines.pytorch.networks import WEIGHTS_FILE, TorchVits
 from loader.engines.weights import without_initialisation, write_tensors
+from loader.releases.release import Release
 
 
 def bake(release: Release, target: Path, stage: Stage) -> Contents:

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from loader.artifacts.artifact import VoiceFacts
-from loader.artifacts.release import Release
 from loader.artifacts.resolve import is_fairseq, read_json
 from loader.bake.checkpoint import one_line, read_checkpoint, read_config, require_finite, some
 from loader.bake.decoder import decoder_margin_frames, inner_margin_frames
 from loader.engines.vits import LANGUAGES_FILE, SPEAKERS_FILE, VitsFacts
 from loader.errors import BakeError, LoaderError, UnsupportedModelError
+from loader.releases.release import Release
 
 #: Weights for training only.
 _TRAINING_ONLY = ("disc.", "posterior_encoder.", "duration_predictor.post_", "duration_predictor.flows.1.")

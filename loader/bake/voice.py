@@ -16,8 +16,8 @@ from loader.artifacts.artifact import (
     this_platform,
     write_manifest,
 )
-from loader.artifacts.release import open_release
 from loader.artifacts.resolve import source_facts
+from loader.releases.release import open_release
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 
 from loader.artifacts.artifact import VoiceFacts
-from loader.artifacts.release import Release
 from loader.bake.checkpoint import load_weights, one_line, read_checkpoint, require_finite
 from loader.bake.voice import Contents, Stage
 from loader.engines.compat import coqui_package
 from loader.engines.coqui import xtts
 from loader.engines.weights import write_tensors
 from loader.errors import ArtifactError, BakeError
+from loader.releases.release import Release
 
 #: Latents that Coqui computed for its own speakers.
 _SPEAKERS_FILE = "speakers_xtts.pth"

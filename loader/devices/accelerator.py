@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from loader.devices.marker import Fallback, Marker
+from loader.devices.disabled_flag import DisabledFlag, Fallback
 from loader.errors import DeviceError
 from loader.retry import format_error
 
@@ -99,7 +99,7 @@ class Accelerator:
     enters the device for itself. Used by many threads.
     """
 
-    def __init__(self, device: Device, marker: Marker) -> None:
+    def __init__(self, device: Device, marker: DisabledFlag) -> None:
         self.name = device.name
         self._device = device
         self._marker = marker

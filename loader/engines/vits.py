@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from loader.artifacts.artifact import Artifact
 from loader.engines.base import Array, Plan, Samples, Utterance, Work
-from loader.engines.windows import Latent, Window, plan_windows
+from loader.engines.decoder_windows import Latent, Window, plan_windows
 from loader.errors import SynthesisError
 
 #: [from, to), counted from the first frame of a window.

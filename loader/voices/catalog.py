@@ -12,7 +12,7 @@ from loader.artifacts.artifact import Artifact, open_artifact, read_manifest
 from loader.artifacts.resolve import locate_artifact
 from loader.config.settings import Settings, VoiceSettings
 from loader.devices.accelerator import Accelerator, Device
-from loader.devices.marker import Marker
+from loader.devices.disabled_flag import DisabledFlag
 from loader.errors import DeviceError, UnknownLanguageError, UnknownVoiceError, UnspeakableTextError
 from loader.text.espeak import Espeak
 from loader.text.front_end import TextFrontEnd, without_region
@@ -151,7 +151,7 @@ def open_catalog(
         log.warning("quantization has no quality gate yet: serving at full precision")
     accelerator = None
     if settings.device != "cpu":
-        accelerator = Accelerator(device_of(settings.device), Marker(settings.cache_dir, settings.device_retry_after_s))
+        accelerator = Accelerator(device_of(settings.device), DisabledFlag(settings.cache_dir, settings.device_retry_after_s))
     espeak = Espeak()
     pairs = list(zip(settings.voices, artifacts, strict=True))
     with importing(_normalized_languages(settings, pairs)):

@@ -25,7 +25,7 @@ import numpy as np
 
 from app.system import heap
 from loader.artifacts.artifact import open_artifact
-from loader.artifacts.cpu import feature_level
+from loader.artifacts.instruction_set import feature_level
 from loader.config.settings import load_settings
 from loader.engines.onnx import OnnxNetworks
 from loader.engines.vits import Condition

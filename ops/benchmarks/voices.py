@@ -177,7 +177,7 @@ def _write_large(directory: Path) -> None:
     import torch
     from TTS.tts.models.vits import Vits
 
-    from loader.artifacts.release import seal_release
+    from loader.releases.release import seal_release
 
     directory.mkdir(parents=True, exist_ok=True)
     model = fill(Vits(phoneme_config("ljspeech")))

@@ -8,7 +8,7 @@ import pytest
 from app.errors import WarmingUpError
 from app.warmup import Progress, WarmUp
 from loader.devices.accelerator import Accelerator
-from loader.devices.marker import Marker
+from loader.devices.disabled_flag import DisabledFlag
 from loader.errors import DeviceError, IntegrityError
 from loader.retry import Backoff
 from loader.voices.catalog import Catalog
@@ -48,7 +48,7 @@ class Worker:
 
 
 def device(tmp_path, plan=None):
-    return Accelerator(FakeDevice(plan), Marker(tmp_path))
+    return Accelerator(FakeDevice(plan), DisabledFlag(tmp_path))
 
 
 def test_nothing_is_done_if_the_master_opened_the_voices_and_there_is_no_device():
@@ -156,7 +156,7 @@ def test_a_full_device_is_left_and_the_worker_is_ready(tmp_path):
 
     assert worker.begin().is_ready
     assert [] == worker.pauses
-    assert "open number 1" in Marker(tmp_path).read().why
+    assert "open number 1" in DisabledFlag(tmp_path).read().why
 
 
 def test_a_device_lost_while_warming_up_ends_the_worker_after_its_pauses(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from loader.artifacts.resolve import locate_artifact
 from loader.config.settings import load_settings
-from loader.devices.marker import Marker
+from loader.devices.disabled_flag import DisabledFlag
 
 APPLICATION = "tests.support.failing_device:create()"
 #: Several windows long; the warm-up calls each network once before.
@@ -85,7 +85,7 @@ def test_work_that_fails_once_for_memory_is_tried_again_on_the_device(start_on, 
 
     assert on_cpu == server.speak(TEXT, seed=5).body
     assert f"trying smaller: FullError: {what} number 2" in server.log()
-    assert Marker(tmp_path).read() is None
+    assert DisabledFlag(tmp_path).read() is None
     assert "cpu:0" == server.ask("GET", "/readyz").json()["device"]
 
 
@@ -95,7 +95,7 @@ def test_decoding_that_fails_once_for_memory_is_done_in_smaller_windows(start_on
 
     assert len(on_cpu) == len(spoken)
     assert np.abs(samples(on_cpu) - samples(spoken)).max() <= 1
-    assert Marker(tmp_path).read() is None
+    assert DisabledFlag(tmp_path).read() is None
 
 
 @pytest.mark.parametrize("what", ["copy", "encode", "flow", "decode"])
@@ -122,14 +122,14 @@ def test_after_a_reset_the_device_is_used_again(start_on, on_cpu, tmp_path):
     server = start_on({"encode": [[2, 3], "full"]}, "--workers", "1").ready()
     server.speak(TEXT, seed=5)
     before = server.ask("GET", "/readyz").json()["device"]
-    Marker(tmp_path).reset()
+    DisabledFlag(tmp_path).reset()
 
     assert on_cpu == server.speak(TEXT, seed=5).body
     assert ("cpu", "cpu:0") == (before, server.ask("GET", "/readyz").json()["device"])
 
 
 def test_with_a_marker_at_start_no_worker_uses_the_device(start_on, on_cpu, tmp_path):
-    Marker(tmp_path).write("full yesterday", "cuda:0", 7)
+    DisabledFlag(tmp_path).write("full yesterday", "cuda:0", 7)
     server = start_on().ready()
     server.eventually(lambda: server.log().count("event=worker.ready") == 2)
 
@@ -150,7 +150,7 @@ def test_a_worker_that_loses_the_device_finishes_on_the_cpu_and_is_replaced(star
     assert on_cpu == server.speak(TEXT, seed=5).body
     assert "event=worker.recycled" in server.log()
     assert "Traceback" not in server.log()
-    assert Marker(tmp_path).read() is None
+    assert DisabledFlag(tmp_path).read() is None
     assert "cpu:0" == server.ask("GET", "/readyz").json()["device"]
 
 
@@ -186,7 +186,7 @@ def test_without_a_usable_device_the_cpu_is_used_and_the_log_says_so_once(start_
     number = 1 if how == "absent" else 3
     said = {(each["device"], each["fallback"]["why"]) for each in devices(server)}
     assert {("cpu", f"open number {number} fails by plan")} == said
-    assert Marker(tmp_path).read() is None
+    assert DisabledFlag(tmp_path).read() is None
 
 
 def test_without_preload_workers_enter_the_device_too(start_on, on_cpu):

@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from loader.artifacts.release import HASH_FILE
 from loader.artifacts.resolve import locate_artifact
-from loader.artifacts.store import Store
 from loader.config.settings import load_settings
+from loader.releases.release import HASH_FILE
+from loader.storage.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "tests" / ".cache"
@@ -71,8 +71,8 @@ def _publish_releases() -> None:
 
 def write_family_release(family: str, directory: Path) -> None:
     """Write all files of a release of this family, and seal it."""
-    from loader.artifacts.release import seal_release
     from loader.engines.compat.coqui_package import import_coqui
+    from loader.releases.release import seal_release
 
     import_coqui()
     import torch

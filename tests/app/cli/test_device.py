@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from loader.devices.marker import Marker
+from loader.devices.disabled_flag import DisabledFlag
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def config(tmp_path):
 @pytest.fixture
 def marker(tmp_path):
     """A marker written on 1 May."""
-    marker = Marker(tmp_path / "cache", clock=lambda: 1_777_593_600.0)
+    marker = DisabledFlag(tmp_path / "cache", clock=lambda: 1_777_593_600.0)
     marker.write("out of memory while speaking", "cuda:1", 12_345_678)
     return marker
 

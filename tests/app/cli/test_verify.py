@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from loader.artifacts.release import open_release
+from loader.releases.release import open_release
 from tests.app.cli.conftest import flip
 
 

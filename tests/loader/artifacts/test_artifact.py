@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from loader.artifacts import cpu
+from loader.artifacts import instruction_set
 from loader.artifacts.artifact import (  # fmt: skip
     ENGINES,
     FORMAT,
@@ -250,7 +250,7 @@ def test_only_graphs_depend_on_the_processor_and_the_version_of_onnxruntime():
     coqui = f"coqui-tts {importlib.metadata.version('coqui-tts')}"
     assert (coqui, coqui) == (platforms["pytorch"].runtime, platforms["coqui"].runtime)
     assert ("any", "any") == (platforms["pytorch"].cpu_level, platforms["coqui"].cpu_level)
-    assert cpu.feature_level() == platforms["onnx"].cpu_level != "any"
+    assert instruction_set.feature_level() == platforms["onnx"].cpu_level != "any"
 
 
 def test_the_platform_is_determined_without_importing_a_library():

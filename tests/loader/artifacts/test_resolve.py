@@ -8,10 +8,10 @@ import pytest
 
 from loader.artifacts import resolve
 from loader.artifacts.artifact import artifact_key, this_platform
-from loader.artifacts.release import open_release, seal_release
 from loader.artifacts.resolve import locate_artifact, read_json, source_facts
 from loader.config.settings import load_settings
 from loader.errors import IntegrityError, ModelNotFoundError, UnsupportedModelError
+from loader.releases.release import open_release, seal_release
 from tests.loader.children import answer_of
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from loader.artifacts.release import seal_release
+from loader.releases.release import seal_release
 from tests.loader.children import answer_of, run_program
 
 
@@ -58,7 +58,7 @@ def errors_of_loading(releases):
         from loader.bake.vits import load_vits
         from loader.bake.tokenizer import text_facts
         from loader.errors import LoaderError
-        from loader.artifacts.release import open_release
+        from loader.releases.release import open_release
         import_coqui()
         errors = {}
         for directory in Path(sys.argv[1]).iterdir():

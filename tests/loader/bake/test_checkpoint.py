@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loader.artifacts.release import seal_release
+from loader.releases.release import seal_release
 from tests.loader.bake.damaged import configure, error_line, errors_of_loading, set_keys
 from tests.loader.children import run_program
 

@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from loader.artifacts.release import HASH_FILE, VERSION_FILE, open_release, seal_release
 from loader.errors import ModelNotFoundError
+from loader.releases.release import HASH_FILE, VERSION_FILE, open_release, seal_release
 from tests.loader.children import answer_of, run_program
 from tests.support.family_checkpoints import family_releases
 
@@ -19,7 +19,7 @@ BAKE = """
     import_coqui()
     from loader.bake.coqui import bake
     from loader.errors import LoaderError
-    from loader.artifacts.release import open_release
+    from loader.releases.release import open_release
     errors = []
     for source in sys.argv[1:]:
         with tempfile.TemporaryDirectory() as target:

@@ -12,7 +12,7 @@ REACH = """
     import torch
     from loader.bake.decoder import decoder_margin_frames
     from loader.bake.vits import load_vits
-    from loader.artifacts.release import open_release
+    from loader.releases.release import open_release
 
     vits = load_vits(open_release(Path(sys.argv[1])))
     decoder = vits.waveform_decoder.double()
@@ -84,7 +84,7 @@ def test_the_rewritten_decoder_is_coquis_decoder(tiny_release):
         import torch
         from loader.bake.decoder import Decode
         from loader.bake.vits import load_vits
-        from loader.artifacts.release import open_release
+        from loader.releases.release import open_release
         model = load_vits(open_release(Path(sys.argv[1])))
         own = copy.deepcopy(model.waveform_decoder).double()
         rewritten = Decode(model).double()

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from loader.artifacts.release import open_release
 from loader.artifacts.resolve import EMBEDDED_VERSION
+from loader.releases.release import open_release
 from tests.loader.children import answer_of
 
 

@@ -12,10 +12,10 @@ import zipfile
 
 import pytest
 
-from loader.artifacts.release import open_release
 from loader.artifacts.resolve import locate_artifact
 from loader.config.settings import load_settings
 from loader.errors import ModelNotFoundError
+from loader.releases.release import open_release
 from tests.loader.children import ROOT, TIMEOUT_S, run_program
 
 #: Port 9 of this machine has no listener, as if there were no network.

@@ -6,14 +6,14 @@ import threading
 import pytest
 
 from loader.devices.accelerator import MAX_REFUSALS, Accelerator, State
-from loader.devices.marker import Marker
+from loader.devices.disabled_flag import DisabledFlag
 from loader.errors import DeviceError, NoDeviceError
 from tests.support.fake_device import ALWAYS, FakeDevice, FullError, LostError
 
 
 @pytest.fixture
 def marker(tmp_path):
-    return Marker(tmp_path)
+    return DisabledFlag(tmp_path)
 
 
 class Copies:
@@ -68,9 +68,9 @@ def test_with_a_marker_the_device_is_not_called(marker):
 
 
 def test_a_device_that_is_full_at_opening_is_left_with_a_marker(marker, tmp_path):
-    accelerator = entered(Marker(tmp_path, clock=lambda: 5.0), FakeDevice({"open": ([1], FullError)}))
+    accelerator = entered(DisabledFlag(tmp_path, clock=lambda: 5.0), FakeDevice({"open": ([1], FullError)}))
 
-    fallback = Marker(tmp_path).read()
+    fallback = DisabledFlag(tmp_path).read()
     assert State.FALLEN_BACK is accelerator.state
     assert ("FullError: open number 1 fails by plan", "cpu:0", 5.0) == (fallback.why, fallback.device, fallback.at_s)
     assert fallback.free_bytes is None
@@ -84,7 +84,7 @@ def test_without_a_usable_device_this_process_speaks_on_the_cpu_and_logs_the_rea
     assert ("open number 1 fails by plan", "cpu:0") == (accelerator.fallback.why, accelerator.fallback.device)
     assert "device cpu:0 is not usable, the CPU is used instead: open number 1 fails by plan" in caplog.text
     # A restarted server tries again: there is no marker.
-    assert Marker(tmp_path).read() is None
+    assert DisabledFlag(tmp_path).read() is None
 
 
 def test_a_device_that_cannot_be_opened_repeatedly_is_left_for_the_cpu(marker):
@@ -115,7 +115,7 @@ def test_one_process_logs_that_the_device_is_not_usable(marker, caplog):
 
 def test_an_unusable_device_is_tried_again_after_a_time(tmp_path):
     now_s = [100.0]
-    accelerator = entered(Marker(tmp_path, 60, lambda: now_s[0]), FakeDevice({"open": ([1], NoDeviceError)}))
+    accelerator = entered(DisabledFlag(tmp_path, 60, lambda: now_s[0]), FakeDevice({"open": ([1], NoDeviceError)}))
     before = accelerator.begin_use()
     now_s[0] = 160.0
 
@@ -148,7 +148,7 @@ def test_other_processes_leave_the_device_before_their_next_use(marker, tmp_path
     accelerator.adopt(copies)
     child = os.fork()
     if child == 0:
-        Marker(tmp_path).write("full over there", "cuda:0", 3)
+        DisabledFlag(tmp_path).write("full over there", "cuda:0", 3)
         os._exit(0)
     os.waitpid(child, 0)
 
@@ -169,7 +169,7 @@ def test_after_a_reset_the_device_is_used_again(marker):
 
 def test_after_its_expiry_the_device_is_used_again(tmp_path):
     now_s = [100.0]
-    accelerator = entered(Marker(tmp_path, 60, lambda: now_s[0]), FakeDevice())
+    accelerator = entered(DisabledFlag(tmp_path, 60, lambda: now_s[0]), FakeDevice())
     accelerator.fall_back("full")
     now_s[0] = 159.0
     before = accelerator.begin_use()

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from loader.devices.accelerator import Accelerator, State
-from loader.devices.marker import Marker
+from loader.devices.disabled_flag import DisabledFlag
 from loader.devices.placement import Placement
 from tests.support.fake_device import ALWAYS, Block, FakeDevice, FullError, LostError
 
@@ -51,7 +51,7 @@ def copied(model, accelerator):
 
 @pytest.fixture
 def marker(tmp_path):
-    return Marker(tmp_path)
+    return DisabledFlag(tmp_path)
 
 
 @pytest.fixture

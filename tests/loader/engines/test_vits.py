@@ -9,6 +9,7 @@ import pytest
 from loader.artifacts.artifact import Artifact
 from loader.engines import onnx
 from loader.engines.base import Prosody, Utterance
+from loader.engines.decoder_windows import Latent, plan_windows
 from loader.engines.onnx import OnnxNetworks
 from loader.engines.vits import (
     FIRST_WINDOWS_FRAMES,
@@ -18,7 +19,6 @@ from loader.engines.vits import (
     VitsFacts,
     frames_per_id,
 )
-from loader.engines.windows import Latent, plan_windows
 from loader.errors import SynthesisError
 from tests.loader.bake.speech import decibels
 from tests.loader.engines.speaking import windows_of

@@ -9,7 +9,7 @@ import click
 import numpy as np
 import pytest
 
-from loader.artifacts.cpu import feature_level
+from loader.artifacts.instruction_set import feature_level
 from loader.engines import onnx
 from ops.benchmarks import peak
 from ops.benchmarks.peak import (

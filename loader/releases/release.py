@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from loader.artifacts.fs import Hashed, refuse_shortage, sha256_of, write_aside
 from loader.errors import IntegrityError, ModelNotFoundError
+from loader.storage.files import Hashed, refuse_shortage, sha256_of, write_aside
 
 HASH_FILE = "hash.sha256"
 VERSION_FILE = "version.txt"

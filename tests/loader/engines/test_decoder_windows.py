@@ -1,8 +1,8 @@
-"""loader.engines.windows: windows cover every frame once, and have their whole margin at inner edges."""
+"""loader.engines.decoder_windows: windows cover every frame once, and have their whole margin at inner edges."""
 
 import pytest
 
-from loader.engines.windows import plan_windows
+from loader.engines.decoder_windows import plan_windows
 
 FIRST = (32, 64, 128)
 

@@ -1,11 +1,11 @@
-"""loader.devices.marker: all processes honor a marker until it is reset or expires."""
+"""loader.devices.disabled_flag: all processes honor a marker until it is reset or expires."""
 
 import json
 import os
 
 import pytest
 
-from loader.devices.marker import MARKER, Marker
+from loader.devices.disabled_flag import MARKER, DisabledFlag
 from tests.loader.children import answer_of
 
 NOON_S = 1_795_435_200.0
@@ -24,15 +24,15 @@ def clock():
 
 
 def test_there_is_no_marker_at_first(tmp_path):
-    assert Marker(tmp_path).read() is None
-    assert Marker(tmp_path / "none").read() is None
+    assert DisabledFlag(tmp_path).read() is None
+    assert DisabledFlag(tmp_path / "none").read() is None
 
 
 def test_a_marker_has_reason_time_device_and_free_memory(tmp_path, clock):
-    Marker(tmp_path / "cache", clock=clock).write("CUDA out of memory", "cuda:1", 4096)
+    DisabledFlag(tmp_path / "cache", clock=clock).write("CUDA out of memory", "cuda:1", 4096)
 
     document = json.loads((tmp_path / "cache" / MARKER).read_text())
-    read = Marker(tmp_path / "cache", clock=clock).read()
+    read = DisabledFlag(tmp_path / "cache", clock=clock).read()
 
     expected = {
         "why": "CUDA out of memory", "device": "cuda:1", "at_s": NOON_S, "free_bytes": 4096,
@@ -43,18 +43,18 @@ def test_a_marker_has_reason_time_device_and_free_memory(tmp_path, clock):
 
 
 def test_another_process_reads_the_marker(tmp_path):
-    Marker(tmp_path).write("full", "cuda:0", None)
+    DisabledFlag(tmp_path).write("full", "cuda:0", None)
 
     assert ["full", "cuda:0", None] == answer_of("""
         import json, pathlib, sys
-        from loader.devices.marker import Marker
-        read = Marker(pathlib.Path(sys.argv[1])).read()
+        from loader.devices.disabled_flag import DisabledFlag
+        read = DisabledFlag(pathlib.Path(sys.argv[1])).read()
         print(json.dumps([read.why, read.device, read.free_bytes]))
         """, tmp_path)
 
 
 def test_a_reader_sees_the_marker_set_changed_and_reset(tmp_path):
-    watching, other = Marker(tmp_path), Marker(tmp_path)
+    watching, other = DisabledFlag(tmp_path), DisabledFlag(tmp_path)
     seen = [watching.read()]
     for why in ("first", "second"):
         other.write(why, "cuda:0", 1)
@@ -65,14 +65,14 @@ def test_a_reader_sees_the_marker_set_changed_and_reset(tmp_path):
 
 
 def test_an_unchanged_marker_is_checked_without_reading_it_again(tmp_path):
-    marker = Marker(tmp_path)
+    marker = DisabledFlag(tmp_path)
     marker.write("full", "cuda:0", 1)
 
     assert marker.read() is marker.read()
 
 
 def test_a_marker_lasts_until_it_expires(tmp_path, clock):
-    marker = Marker(tmp_path, retry_after_s=600, clock=clock)
+    marker = DisabledFlag(tmp_path, retry_after_s=600, clock=clock)
     marker.write("full", "cuda:0", 1)
     clock.now_s = NOON_S + 599
     before = marker.read()
@@ -85,7 +85,7 @@ def test_a_marker_lasts_until_it_expires(tmp_path, clock):
 
 
 def test_a_marker_without_an_expiry_lasts(tmp_path, clock):
-    marker = Marker(tmp_path, clock=clock)
+    marker = DisabledFlag(tmp_path, clock=clock)
     marker.write("full", "cuda:0", 1)
     clock.now_s = NOON_S * 2
 
@@ -93,7 +93,7 @@ def test_a_marker_without_an_expiry_lasts(tmp_path, clock):
 
 
 def test_a_reset_returns_the_removed_marker(tmp_path):
-    marker = Marker(tmp_path)
+    marker = DisabledFlag(tmp_path)
     marker.write("full", "cuda:0", 1)
 
     assert "full" == marker.reset().why
@@ -104,17 +104,17 @@ def test_a_reset_returns_the_removed_marker(tmp_path):
 def test_a_marker_that_cannot_be_written_is_kept_by_this_process(tmp_path, caplog):
     in_the_way = tmp_path / "cache"
     in_the_way.write_text("not a folder")
-    marker = Marker(in_the_way)
+    marker = DisabledFlag(in_the_way)
     marker.write("full", "cuda:0", 1)
 
     assert "full" == marker.read().why
     assert "cannot be written" in caplog.text
-    assert Marker(in_the_way).read() is None
+    assert DisabledFlag(in_the_way).read() is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"why": "x"}', b"\xff", b'{"why": "x", "device": "y", "at_s": []}'])
 def test_an_unreadable_marker_still_forbids_the_device(tmp_path, content):
     (tmp_path / MARKER).write_bytes(content)
 
-    assert "cannot be read" in Marker(tmp_path).read().why
-    assert Marker(tmp_path).reset() is not None
+    assert "cannot be read" in DisabledFlag(tmp_path).read().why
+    assert DisabledFlag(tmp_path).reset() is not None

@@ -1,4 +1,4 @@
-"""loader.artifacts.release: a model directory is opened only if it matches its hashes."""
+"""loader.releases.release: a model directory is opened only if it matches its hashes."""
 
 import hashlib
 import json
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from loader.artifacts.fs import sha256_of
-from loader.artifacts.release import open_release, seal_release
 from loader.errors import IntegrityError, LoaderError, ModelNotFoundError
+from loader.releases.release import open_release, seal_release
+from loader.storage.files import sha256_of
 
 CHECKPOINT, CONFIG = b"weights " * 1000, b'{"model": "vits"}'
 

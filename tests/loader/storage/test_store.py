@@ -1,4 +1,4 @@
-"""loader.artifacts.store: a folder is complete or missing after kills, concurrent publishers and full disks."""
+"""loader.storage.store: a folder is complete or missing after kills, concurrent publishers and full disks."""
 
 import json
 import subprocess
@@ -7,8 +7,8 @@ import textwrap
 
 import pytest
 
-from loader.artifacts.store import Store
 from loader.errors import StoreError
+from loader.storage.store import Store
 from tests.loader.children import ROOT, run_program
 
 #: Content of a complete folder, the proof last.
@@ -17,7 +17,7 @@ FILES = {f"{name}.bin": name.encode() * 3000 for name in "abcdef"} | {"proof": b
 PUBLISH = """
     import json, os, shutil, signal, subprocess, sys
     from pathlib import Path
-    from loader.artifacts.store import Store
+    from loader.storage.store import Store
 
     def make(folder, mark=b""):
         for name in "abcdef":

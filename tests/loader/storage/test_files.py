@@ -1,11 +1,11 @@
-"""loader.artifacts.fs: atomic files and exclusive locks."""
+"""loader.storage.files: atomic files and exclusive locks."""
 
 import json
 import os
 
 import pytest
 
-from loader.artifacts.fs import exclusive, flush_tree, write_aside
+from loader.storage.files import exclusive, flush_tree, write_aside
 from tests.loader.children import answer_of, run_program
 
 
@@ -33,7 +33,7 @@ def test_a_file_above_the_limit_keeps_the_old_content(tmp_path):
     names = answer_of("""
         import json, os, resource, signal, sys
         from pathlib import Path
-        from loader.artifacts.fs import write_aside
+        from loader.storage.files import write_aside
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         try:
@@ -51,7 +51,7 @@ def test_a_reader_never_sees_a_partial_file(tmp_path):
     sizes = answer_of("""
         import json, os, sys
         from pathlib import Path
-        from loader.artifacts.fs import write_aside
+        from loader.storage.files import write_aside
         path = Path(sys.argv[1])
         write_aside(path, b"a" * 10000)
         writers = []
@@ -89,7 +89,7 @@ def test_a_lock_is_exclusive_and_freed_by_death(tmp_path):
     done = run_program("""
         import json, os, signal, sys
         from pathlib import Path
-        from loader.artifacts.fs import exclusive
+        from loader.storage.files import exclusive
         lock, counter = Path(sys.argv[1]) / "new" / "lock", Path(sys.argv[1]) / "counter"
         counter.write_text("0")
         children = []

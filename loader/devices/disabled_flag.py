@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from loader.artifacts.fs import write_aside
+from loader.storage.files import write_aside
 
 MARKER = "device-fallback.json"
 
@@ -35,7 +35,7 @@ class Fallback:
         return datetime.fromtimestamp(self.at_s, UTC).isoformat(timespec="seconds")
 
 
-class Marker:
+class DisabledFlag:
     """The marker file. A check for it costs one `stat`, so every use of the device checks.
 
     If the folder cannot be written, the marker is valid in this process only, as long as it

@@ -1,11 +1,11 @@
-"""loader.artifacts.cpu: the instruction-set level of an optimized graph, from /proc/cpuinfo."""
+"""loader.artifacts.instruction_set: the instruction-set level of an optimized graph, from /proc/cpuinfo."""
 
 import platform
 from pathlib import Path
 
 import pytest
 
-from loader.artifacts.cpu import feature_level
+from loader.artifacts.instruction_set import feature_level
 
 V3 = "fpu sse4_2 avx f16c movbe fma avx2 bmi1 bmi2"
 V4 = f"{V3} avx512f avx512bw avx512cd avx512dq avx512vl"

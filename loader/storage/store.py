@@ -5,8 +5,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from loader.artifacts.fs import exclusive, flush, flush_tree, remedy_for
 from loader.errors import StoreError
+from loader.storage.files import exclusive, flush, flush_tree, remedy_for
 
 
 class Store:
