@@ -5,8 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from loader.bake.graphs.reach import vits_facts
 from loader.bake.tokenizer import copy_text_sources, text_facts
-from loader.bake.vits import load_vits, vits_facts, voice_facts, write_conditions
+from loader.bake.vits import load_vits, voice_facts, write_conditions
+from loader.bake.vits_network import network_of
 from loader.bake.voice import Contents, Stage
 from loader.engines.pytorch import hifigan
 from loader.engines.pytorch.networks import WEIGHTS_FILE, TorchVits
@@ -23,7 +25,8 @@ def bake(release: Release, target: Path, stage: Stage) -> Contents:
         copy_text_sources(target, vits)
         write_conditions(vits, target)
         write_tensors(target / WEIGHTS_FILE, _weights(vits, layers))
-    return Contents(voice_facts(vits), text_facts(vits), {"vits": asdict(vits_facts(vits)), "layers": layers})
+    facts = vits_facts(network_of(vits, release.checkpoint_path))
+    return Contents(voice_facts(vits), text_facts(vits), {"vits": asdict(facts), "layers": layers})
 
 
 def layers_of(vits: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import copy
 import json
 import mmap
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -88,16 +88,6 @@ def assign(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> None
         raise ArtifactError(f"the baked weights do not fit {type(module).__name__}: {reason}; bake the voice again") from error
 
 
-def parameters_elsewhere(module: torch.nn.Module, buffers: Iterable[mmap.mmap | bytes]) -> list[str]:
-    """Return the names of the parameters of `module` outside of `buffers`."""
-    ranges = [range(start, start + len(buffer)) for buffer in buffers for start in [_address(buffer)] if len(buffer)]
-    return [
-        name
-        for name, parameter in module.named_parameters()
-        if parameter.numel() and not any(parameter.data_ptr() in each for each in ranges)
-    ]
-
-
 def placed(module: torch.nn.Module, device: Any) -> Any:
     """Return a copy of `module` on another torch device, without an intermediate copy of the weights."""
     parameters = {id(each): torch.nn.Parameter(each.to(device), requires_grad=False) for each in module.parameters()}
@@ -142,9 +132,3 @@ def _view(buffer: mmap.mmap | bytes, start: int, facts: Mapping[str, Any]) -> to
         warnings.simplefilter("ignore", UserWarning)
         flat = torch.frombuffer(buffer, dtype=dtype, count=(end - begin) // dtype.itemsize, offset=start + begin)
     return flat.reshape(shape)
-
-
-def _address(buffer: mmap.mmap | bytes) -> int:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        return int(torch.frombuffer(buffer, dtype=torch.uint8, count=1).data_ptr())

@@ -25,7 +25,7 @@ from .availability import native_spoken_s, ours_start_s
 from .memory import WORKERS, speak_by_native, speak_by_ours
 from .report import Measure, Run, Value, progress
 from .servers import ONE_THREAD, Program, core_s, ours, program
-from .voices import HELLO, SENTENCES, MeasuredVoice, embedded_voice, large_voice, open_voice
+from .voices import HELLO, SENTENCES, MeasuredVoice, coqui_joe_voice, large_voice, open_voice
 
 _ENGINES = ("onnx", "pytorch")
 _PARTS = ("speed", "start", "memory", "decoder")
@@ -75,7 +75,7 @@ def engines(run: Run, only: tuple[str, ...], engine: tuple[str, ...]) -> Measure
             config_paths[name] = voice.write_config(folder, WORKERS, engine=name)
         return Sides(label, voice, config_paths)
 
-    compared = [sides("large", large_voice(run)), sides("embedded", embedded_voice(run))]
+    compared = [sides("large", large_voice(run)), sides("embedded", coqui_joe_voice(run))]
     parts: Mapping[str, Callable[[Run, Sides], Iterable[Value]]] = {
         "speed": _speed, "start": _start, "memory": _memory, "decoder": _decoder
     }  # fmt: skip

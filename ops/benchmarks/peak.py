@@ -3,7 +3,8 @@
 The loop that finds the peak touches no memory. It is written in LLVM's own language and compiled for this processor, and its
 machine code is checked before it is believed. What the decoder needs is counted from Coqui's own layers, as trained: channels
 times kernel times length, no activations, no additions, no biases. The served graph does slightly more, since it is written
-in other layers (see `loader.bake.decoder`); so a decoder's GFLOP/s is what it needs, and needless work does not flatter it.
+in other layers (see `loader.bake.graphs.decoder`); so a decoder's GFLOP/s is what it needs, and needless work does not
+flatter it.
 
 `python -m ops.benchmarks.peak CONFIG RELEASE` decodes windows between runs of that loop and prints one line of JSON.
 """

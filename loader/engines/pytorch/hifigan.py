@@ -6,8 +6,7 @@ are interleaved in memory already, and no layer reorders its input. Tensors that
 again are overwritten: 121 to 103 ms for 200 frames of the embedded voice, on one core
 (2026-11-23, `docs/measurements.md`).
 
-The first part of this module, the arithmetic of weights as plain, wide convolutions, is shared
-with `loader.bake.decoder`. It is exact but for the order of sums.
+The arithmetic of weights is that of `loader.engines.wide_convolutions`.
 """
 
 import math
@@ -17,70 +16,19 @@ from itertools import accumulate
 from typing import Any
 
 import torch
-from torch import Tensor, cat, nn
+from torch import Tensor, nn
 from torch.nn import functional
 
-#: Slope of every leaky rectifier of the generator but the last, which has torch's own default.
-SLOPE, LAST_SLOPE = 0.1, 0.01
-
-
-def cropped_stage(stages: int) -> int:
-    """Return the stage after whose upsampling the margin is cropped.
-
-    Most of a window's margin is for the first stage; the later ones, with most of the
-    arithmetic, need two or three frames.
-    """
-    return min(1, stages - 1)
-
-
-def phases_of(weight: Tensor, stride: int) -> Tensor:
-    """Return the weight of the plain convolution whose interleaved channels are a transposed one's samples.
-
-    Each output sample of a transposed convolution with kernel K and stride S is a sum over
-    ceil(K / S) inputs, with weights that repeat every S samples: S plain convolutions, in one.
-
-    Args:
-        weight: (in, out, K).
-        stride: S.
-
-    Returns:
-        (S * out, in, ceil(K / S)), the oldest input first; the padding is its length less one.
-    """
-    inside, outside, kernel = weight.shape
-    taps = taps_of(kernel, stride)
-    whole = functional.pad(weight, (0, taps * stride - kernel))
-    return whole.reshape(inside, outside, taps, stride).permute(3, 1, 0, 2).flip(3).reshape(stride * outside, inside, taps)
-
-
-def taps_of(kernel: int, stride: int) -> int:
-    """Return how many inputs each sample of a transposed convolution depends on."""
-    return math.ceil(kernel / stride)
-
-
-def kept_of(kernel: int, stride: int, padding: int) -> slice:
-    """Return the range of the interleaved samples that the transposed convolution returns."""
-    cut = taps_of(kernel, stride) * stride - kernel + padding
-    return slice(padding, -cut if cut else None)
-
-
-def blocks_of(weight: Tensor, block: int) -> Tensor:
-    """Return the weight of the convolution that makes `block` samples of one channel in one step of that stride.
-
-    CPUs compute channels by the vector, 16 of them with AVX-512: with one channel, 15 are wasted.
-
-    Args:
-        weight: (1, in, kernel).
-        block: number of samples.
-
-    Returns:
-        (block, in, kernel + block - 1); the padding does not change.
-    """
-    return cat([functional.pad(weight, (shift, block - 1 - shift)) for shift in range(block)])
-
-
-def block_of(samples_per_frame: int) -> int:
-    """Return the largest block size that divides the samples of any number of frames."""
-    return math.gcd(samples_per_frame, 16)
+from loader.engines.wide_convolutions import (
+    LAST_SLOPE,
+    SLOPE,
+    block_of,
+    blocks_of,
+    cropped_stage,
+    kept_of,
+    phases_of,
+    taps_of,
+)
 
 
 class Decoder(nn.Module):
@@ -234,11 +182,12 @@ def weights_of(generator: Any) -> dict[str, Tensor]:
     for name, layer in generator.named_modules():
         if isinstance(layer, nn.ConvTranspose1d):
             stride = layer.stride[0]
-            weights[f"{name}.weight"] = _channels_last_weight(phases_of(layer.weight * (1 if name == "ups.0" else share), stride))
+            phases = phases_of(_array(layer.weight, 1 if name == "ups.0" else share), stride)
+            weights[f"{name}.weight"] = _channels_last_weight(torch.from_numpy(phases))
             weights[f"{name}.bias"] = layer.bias.repeat(stride)
         elif name == "conv_post":
             block = block_of(math.prod(each.stride[0] for each in generator.ups))
-            weights[f"{name}.weight"] = _channels_last_weight(blocks_of(layer.weight * share, block))
+            weights[f"{name}.weight"] = _channels_last_weight(torch.from_numpy(blocks_of(_array(layer.weight, share), block)))
         elif isinstance(layer, nn.Conv1d):
             weights |= {f"{name}.weight": _channels_last_weight(layer.weight), f"{name}.bias": layer.bias}
     return {name: weight.detach() for name, weight in weights.items()}
@@ -255,6 +204,10 @@ def _sum_of(blocks: Sequence[nn.Module], x: Tensor) -> Tensor:
 def _weight(inside: int, outside: int, kernel: int) -> nn.Parameter:
     """Return a parameter in the order of its elements in memory, so that a file holds it as it is."""
     return nn.Parameter(torch.empty(outside, 1, kernel, inside))
+
+
+def _array(weight: Tensor, factor: float) -> Any:
+    return (weight.detach() * factor).numpy()
 
 
 def _channels_last_weight(weight: Tensor) -> Tensor:

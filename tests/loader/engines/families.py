@@ -54,7 +54,7 @@ def networks_of(model):
 
 
 def elsewhere(artifact, engine):
-    from loader.engines.weights import parameters_elsewhere
+    from tests.support.mapped_parameters import parameters_elsewhere
 
     return [name for network in networks_of(engine.model) for name in parameters_elsewhere(network, artifact.buffers.values())]
 

@@ -9,6 +9,7 @@ START = """
     from torch import nn
     from loader.engines.weights import *
     from loader.errors import ArtifactError
+    from tests.support.mapped_parameters import parameters_elsewhere
 
     class Network(nn.Module):
         def __init__(self):

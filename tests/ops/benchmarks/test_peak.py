@@ -140,7 +140,7 @@ def _with_rates(model_args, frames):
 
 
 def _as_served(layer, rate, block):
-    """Return the multiply-adds of the layer that `loader.bake.decoder` and ONNX Runtime make of this one."""
+    """Return the multiply-adds of the layer that `loader.bake.graphs.decoder` and ONNX Runtime make of this one."""
     if layer.name == "last":
         # 16 samples in a step, each from all the taps that any of them needs.
         return 16 * layer.in_channels * (layer.kernel + 15) * (layer.length // 16)

@@ -69,7 +69,7 @@ def test_the_samples_are_those_of_the_onnx_engine(torch_artifact, catalogue):
 
 def test_every_weight_stays_mapped_in_the_master_and_in_four_workers_that_spoke(torch_artifact):
     elsewhere, statuses = answer_of(OPEN + """
-    from loader.engines.weights import parameters_elsewhere
+    from tests.support.mapped_parameters import parameters_elsewhere
     artifact, engine = opened(sys.argv[1])
     mapped = [artifact.buffers["weights.safetensors"]]
     elsewhere = parameters_elsewhere(model_of(engine), mapped)
@@ -93,7 +93,7 @@ def test_a_copied_weight_would_be_noticed(torch_artifact):
     """The test above can fail."""
     elsewhere = answer_of(OPEN + """
     import torch
-    from loader.engines.weights import parameters_elsewhere
+    from tests.support.mapped_parameters import parameters_elsewhere
     artifact, engine = opened(sys.argv[1])
     model = model_of(engine)
     model.decoder.conv_pre.weight = torch.nn.Parameter(model.decoder.conv_pre.weight.clone())
