@@ -19,6 +19,7 @@ from loader.storage.store import Store
 from loader.text.espeak import Espeak
 from loader.voices.catalog import Catalog, open_catalog
 from ops.benchmarks import voices
+from ops.benchmarks.coqui_joe import coqui_joe
 from tests.support.checkpoints import TINY_SIZE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,9 +67,24 @@ def embedded_artifact(settings: Settings) -> Path:
 
 
 @pytest.fixture(scope="session")
-def embedded_release(embedded_artifact: Path) -> Path:
-    """The embedded voice's Coqui model directory."""
-    return next((CACHE / "releases").glob("embedded-*"))
+def joe_coqui_release() -> Path:
+    """The network of the embedded voice as a Coqui model directory, whose text Coqui reads."""
+    return coqui_joe(CACHE / "releases")
+
+
+@pytest.fixture(scope="session")
+def joe_coqui_artifact(joe_coqui_release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That directory, baked."""
+    path = tmp_path_factory.mktemp("joe") / "tts_config.yaml"
+    path.write_text(f"model_path: {joe_coqui_release}\ncache_dir: {CACHE}\n")
+    settings = load_settings(path)
+    return locate_artifact(settings.voices[0], settings)
+
+
+@pytest.fixture(scope="session")
+def opened_joe_coqui(joe_coqui_artifact: Path) -> Artifact:
+    """Its artifact, mapped."""
+    return open_artifact(joe_coqui_artifact)
 
 
 @pytest.fixture(scope="session")

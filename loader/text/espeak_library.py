@@ -8,10 +8,12 @@ process uses it to select languages only, and `loader.text.espeak_process` reads
 Phonemes come from the trace of silent synthesis, as in the command line that Coqui uses.
 `espeak_TextToPhonemes` omits the last step, in which a clause of weak words gets its stress
 and a tone language its tone sandhi, and it starts from the state that the last text left.
+Piper uses it, clause by clause, and so does `EspeakLibrary.clauses`.
 """
 
 import ctypes
 import itertools
+import os
 from pathlib import Path
 
 import espeakng_loader
@@ -25,7 +27,15 @@ _CHARS_UTF8 = 1
 # As the command line: phonemes are read between [[ and ]], and a text ends with a pause.
 _SYNTHESIS_FLAGS = _CHARS_UTF8 | 0x100 | 0x1000
 # Bit 1 asks for IPA; bits 8 and up name a separator, as the command line's --ipa=1 does.
-_PHONEMES_IPA_UNDERSCORED = 0x02 | ord("_") << 8
+_PHONEMES_IPA = 0x02
+_PHONEMES_IPA_UNDERSCORED = _PHONEMES_IPA | ord("_") << 8
+# UTF-8, and bytes that are none as the language's own encoding: Piper's choice.
+_CHARS_AUTO = 0
+
+
+_DATA_FOLDER = "espeak-ng-data"
+#: The library's buffer has 160 bytes with the final zero, and it cuts longer paths without a word (1.52).
+MAX_DATA_PATH_BYTES = 159
 
 
 class _Voice(ctypes.Structure):
@@ -67,7 +77,9 @@ class EspeakLibrary:
         except OSError as error:
             raise EspeakError(f"espeak-ng cannot be loaded: {error}; reinstall espeakng-loader") from error
         data = Path(espeakng_loader.get_data_path()).parent
-        rate = self._espeak.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, str(data).encode(), _INITIALIZE_DONT_EXIT)
+        #: A descriptor through which the library reads its data, to be kept open in forked children; None if it needs none.
+        self.data_descriptor, short = _shortened(data)
+        rate = self._espeak.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, os.fsencode(short), _INITIALIZE_DONT_EXIT)
         if rate <= 0:
             raise EspeakError(f"espeak-ng cannot read its data in {data}; reinstall espeakng-loader")
         self._callback: ctypes._FuncPointer | None = None
@@ -119,6 +131,23 @@ class EspeakLibrary:
         finally:
             self._c.free(content)
 
+    def clauses(self, text: bytes) -> bytes:
+        """Return one line for every clause of `text`, in UTF-8: where the library stopped reading, a space, and the phonemes.
+
+        It stops after the first character of the next clause, counted in bytes; at the end, one byte after the text. `text`
+        has no zero byte. May end this process.
+        """
+        self._listen()
+        self._speak(b"", _CHARS_AUTO)  # resets the last text's settings, phonemes between [[ and ]] among them
+        content = ctypes.create_string_buffer(text)
+        start = ctypes.addressof(content)
+        position, lines = ctypes.c_void_p(start), []
+        while position.value is not None:
+            phonemes = self._espeak.espeak_TextToPhonemes(ctypes.byref(position), _CHARS_AUTO, _PHONEMES_IPA)
+            stop = len(text) + 1 if position.value is None else position.value - start
+            lines.append(b"%d %b" % (stop, phonemes))
+        return b"\n".join(lines)
+
     def _listen(self) -> None:
         """Register the callback at first use, which is after the fork.
 
@@ -135,13 +164,38 @@ class EspeakLibrary:
         self._espeak.espeak_TextToPhonemes(ctypes.byref(position), _CHARS_UTF8, _PHONEMES_IPA_UNDERSCORED)
         return position.value is None
 
-    def _speak(self, text: bytes) -> None:
-        self._espeak.espeak_Synth(text, len(text) + 1, 0, _POSITION_CHARACTER, 0, _SYNTHESIS_FLAGS, None, None)
+    def _speak(self, text: bytes, flags: int = _SYNTHESIS_FLAGS) -> None:
+        self._espeak.espeak_Synth(text, len(text) + 1, 0, _POSITION_CHARACTER, 0, flags, None, None)
+
+
+def _shortened(folder: Path) -> tuple[int | None, str]:
+    """Return a path of the folder that fits the library's buffer, with the descriptor behind it if it needs one.
+
+    Raises:
+        EspeakError: the path is too long, and there is no other.
+    """
+    if len(os.fsencode(folder / _DATA_FOLDER)) <= MAX_DATA_PATH_BYTES:
+        return None, str(folder)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise EspeakError(f"espeak-ng cannot read its data in {folder}: {error.strerror}; reinstall espeakng-loader") from error
+    short = f"/proc/self/fd/{descriptor}"
+    if os.path.isdir(short):
+        return descriptor, short
+    os.close(descriptor)
+    size = len(os.fsencode(folder / _DATA_FOLDER))
+    raise EspeakError(
+        f"the path of espeak-ng's data has {size} bytes, and the library takes {MAX_DATA_PATH_BYTES}: {folder}; "
+        "install the packages under a shorter path, or mount /proc"
+    )
 
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     library.espeak_SetPhonemeTrace.argtypes = [ctypes.c_int, ctypes.c_void_p]
     library.espeak_SetPhonemeTrace.restype = None
+    library.espeak_TextToPhonemes.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
+    library.espeak_TextToPhonemes.restype = ctypes.c_char_p
     library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
     library.espeak_Synth.argtypes = [
         ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint, ctypes.c_uint,

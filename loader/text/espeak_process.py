@@ -16,6 +16,7 @@ import signal
 import socket
 import struct
 import warnings
+from collections.abc import Collection
 from contextlib import suppress
 
 from loader.text.espeak_library import EspeakError, EspeakLibrary
@@ -27,6 +28,8 @@ LOST_AFTER_S = 20.0
 #: The longest message. The longest piece that a voice reads is 320 characters, whose phonemes take some 10 kB.
 MAX_MESSAGE_BYTES = 128 * 1024
 
+# The first byte of a request, after its number.
+_TRACE, _CLAUSES = b"t", b"c"
 # The first byte of an answer, after its number.
 _PHONEMES, _NO_LANGUAGE, _ENDED = b"p", b"l", b"e"
 _NUMBER = struct.Struct("=Q")
@@ -90,15 +93,26 @@ class EspeakProcess:
             ConnectionError, TimeoutError: the children have ended, or do not answer.
             ValueError: the text and what is sent with it are longer than MAX_MESSAGE_BYTES.
         """
+        return self._ask(_TRACE, text, language)
+
+    def clauses(self, text: bytes, language: str) -> str:
+        """Return one line for every clause of `text`, see `EspeakLibrary.clauses`.
+
+        Raises:
+            ReaderEndedError, EspeakError, ConnectionError, TimeoutError, ValueError: see `trace`.
+        """
+        return self._ask(_CLAUSES, text, language)
+
+    def _ask(self, kind: bytes, text: bytes, language: str) -> str:
         self._number += 1
-        message = _NUMBER.pack(self._number) + language.encode() + b"\0" + text
+        message = _NUMBER.pack(self._number) + kind + language.encode() + b"\0" + text
         if len(message) > MAX_MESSAGE_BYTES:
             raise ValueError(f"the message has {len(message)} bytes, limit {MAX_MESSAGE_BYTES}; send a shorter text")
         self._socket.send(message)
-        kind, content = self._answer()
-        if kind == _ENDED:
+        outcome, content = self._answer()
+        if outcome == _ENDED:
             raise ReaderEndedError(content[0])
-        if kind == _NO_LANGUAGE:
+        if outcome == _NO_LANGUAGE:
             raise EspeakError(content.decode())
         return content.decode("utf-8", "replace")
 
@@ -120,7 +134,7 @@ class EspeakProcess:
 def _keep(library: EspeakLibrary, connection: socket.socket, timeout_s: float) -> None:
     """Keep a reader while the requesting process lives. Runs in the keeper and never returns."""
     try:
-        _isolate(connection)
+        _isolate({connection.fileno(), library.data_descriptor})
         # The number of the request that the reader works on, for when it has ended.
         working_on = mmap.mmap(-1, _NUMBER.size)
         while True:
@@ -139,8 +153,8 @@ def _keep(library: EspeakLibrary, connection: socket.socket, timeout_s: float) -
         os._exit(0)
 
 
-def _isolate(connection: socket.socket) -> None:
-    """Close every inherited descriptor but the connection, and ignore signals."""
+def _isolate(kept: Collection[int | None]) -> None:
+    """Close every inherited descriptor but the kept ones, and ignore signals."""
     gc.disable()
     faulthandler.disable()
     signal.set_wakeup_fd(-1)
@@ -154,7 +168,7 @@ def _isolate(connection: socket.socket) -> None:
     for standard in range(3):
         os.dup2(nowhere, standard)
     for descriptor in map(int, os.listdir("/proc/self/fd")):
-        if descriptor > 2 and descriptor != connection.fileno():
+        if descriptor > 2 and descriptor not in kept:
             with suppress(OSError):  # the descriptor that read the folder is closed already
                 os.close(descriptor)
 
@@ -165,9 +179,9 @@ def _read_on(library: EspeakLibrary, connection: socket.socket, working_on: mmap
         # The request stays in the socket until its number is recorded, so it cannot be lost between the two.
         while beginning := connection.recv(_NUMBER.size, socket.MSG_PEEK):
             working_on[:] = beginning
-            language, _, text = connection.recv(MAX_MESSAGE_BYTES)[_NUMBER.size :].partition(b"\0")
+            request = connection.recv(MAX_MESSAGE_BYTES)[_NUMBER.size :]
             signal.setitimer(signal.ITIMER_PROF, timeout_s)
-            connection.send((beginning + _answer(library, language.decode(), text))[:MAX_MESSAGE_BYTES])
+            connection.send((beginning + _answer(library, request))[:MAX_MESSAGE_BYTES])
             signal.setitimer(signal.ITIMER_PROF, 0)
             _NUMBER.pack_into(working_on, 0, _IDLE)
         os._exit(0)
@@ -177,9 +191,10 @@ def _read_on(library: EspeakLibrary, connection: socket.socket, working_on: mmap
         os._exit(70)
 
 
-def _answer(library: EspeakLibrary, language: str, text: bytes) -> bytes:
+def _answer(library: EspeakLibrary, request: bytes) -> bytes:
+    language, _, text = request[1:].partition(b"\0")
     try:
-        library.select(language)
+        library.select(language.decode())
     except EspeakError as error:
         return _NO_LANGUAGE + str(error).encode()
-    return _PHONEMES + library.trace(text)
+    return _PHONEMES + (library.clauses(text) if request[:1] == _CLAUSES else library.trace(text))

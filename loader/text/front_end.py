@@ -1,12 +1,11 @@
-"""Text front end: one voice's way from a sentence to phoneme ids. Knows no audio and no request."""
+"""Text front end of a Coqui voice: its cleaners, phonemizers and ids, without torch."""
 
 import logging
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import ModuleType
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from loader.artifacts.artifact import TextFacts
 from loader.text.espeak import Espeak
@@ -22,7 +21,7 @@ from loader.text.phonemizers import (
     require,
     require_phonemizer,
 )
-from loader.text.sentences import UTTERANCE_PHONEMES, piece_characters, split_at_breaks
+from loader.text.reading import Reading, SymbolFrontEnd
 
 CLEANERS = "TTS.tts.utils.text.cleaners"
 PUNCTUATION = "TTS.tts.utils.text.punctuation"
@@ -34,49 +33,6 @@ _WARM_UP_TEXT = "1 2nd $3.50"
 Item = TypeVar("Item")
 
 log = logging.getLogger("chorus.loader")
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One utterance: its ids, and the text and phonemes they stand for."""
-
-    #: Rows of the voice's embedding, with blanks already in.
-    ids: Sequence[int]
-    #: Its source: a sentence, or a piece of one.
-    text: str
-    #: The phonemes of all of `text`; "" if the front end has none.
-    phonemes: str = ""
-    #: The position in `phonemes` of each id; None for blanks, beginning and end.
-    positions: Sequence[int | None] = ()
-    #: Where in `phonemes` this utterance begins; not 0 if it is a later part.
-    start: int = 0
-    #: Ranges of `text` whose phonemes were given.
-    given: Sequence[Pronunciation] = ()
-
-
-class FrontEnd(Protocol):
-    """The text side of a voice: sentences to ids."""
-
-    @property
-    def symbols(self) -> Collection[str]:
-        """The symbols that phonemes may be given in; none if the voice reads letters."""
-        ...
-
-    def utterances(
-        self, sentence: str, language: str, given: Sequence[Pronunciation] = ()
-    ) -> Iterator[Reading | None]:
-        """Yield one sentence in pieces that the engine can speak at once; None for a piece without sound.
-
-        Args:
-            sentence: raw text.
-            language: one of the voice's, as the manifest names it.
-            given: phonemes of ranges of `sentence`, in order, without overlap; ignored without `symbols`.
-        """
-        ...
-
-    def read(self, text: str, language: str) -> str:
-        """Return the phonemes of raw text by itself; "" if the front end has none."""
-        ...
 
 
 def require_cleaner(name: str) -> None:
@@ -105,7 +61,7 @@ def import_sources(facts: TextFacts, read_source: ReadSource) -> dict[str, Modul
     return dict(zip(names, import_privately("TTS", names, read_source), strict=True))
 
 
-class TextFrontEnd:
+class TextFrontEnd(SymbolFrontEnd):
     """Cleans, phonemizes and numbers text exactly as Coqui's TTSTokenizer would.
 
     Opened in the master before the fork; immutable afterwards. Used by many threads.
@@ -124,7 +80,7 @@ class TextFrontEnd:
             EspeakError: the phonemizer does not know the voice's language.
             MissingPackageError: a cleaner or phonemizer needs a package that is not installed.
         """
-        self._facts = facts
+        super().__init__(facts)
         modules = import_sources(facts, lambda name: _bytes_of(sources.get(f"{name}.py")))
         self._cleaner = getattr(modules[CLEANERS], facts.cleaner) if facts.cleaner else None
         self._phonemizers = _open_phonemizers(facts, Phonemizers(espeak, modules[PUNCTUATION], modules, sources))
@@ -133,29 +89,11 @@ class TextFrontEnd:
         for language in languages:
             self.clean(_WARM_UP_TEXT, language)
 
-    @property
-    def symbols(self) -> Collection[str]:
-        """The symbols of the voice's phonemes; none if it reads letters."""
-        return self._facts.ids.keys() if self._phonemizers else ()
-
-    def utterances(
-        self, sentence: str, language: str, given: Sequence[Pronunciation] = ()
-    ) -> Iterator[Reading | None]:
-        """Yield the ids of one sentence, cut if it is too long for one pass; None for a piece that makes no sound."""
-        stop = 0
-        for piece in split_at_breaks(sentence, piece_characters(sentence)):
-            first = sentence.index(piece, stop)
-            stop = first + len(piece)
-            inside = [each.moved(-first) for each in given if first <= each.start and each.stop <= stop] if self.symbols else []
-            phonemes, done, is_silent = self._read_piece(piece, language, inside), 0, True
-            for part in split_at_breaks(phonemes, UTTERANCE_PHONEMES):
-                start = phonemes.index(part, done)
-                done = start + len(part)
-                if self.is_audible(part):
-                    is_silent = False
-                    yield replace(self.number(piece, phonemes, range(start, done)), given=inside)
-            if is_silent:
-                yield None
+    def readings(
+        self, piece: str, language: str, given: Sequence[Pronunciation]
+    ) -> Iterator[tuple[str, str, Sequence[Pronunciation]]]:
+        """Yield the piece as a whole."""
+        yield piece, self._read_piece(piece, language, given), given
 
     def _read_piece(self, piece: str, language: str, given: Sequence[Pronunciation]) -> str:
         """Return the phonemes of a piece, with the given ones.
@@ -209,10 +147,6 @@ class TextFrontEnd:
         if facts.add_bos_eos:
             ids, positions = [facts.bos_id, *ids, facts.eos_id], [None, *positions, None]
         return Reading(ids, text, phonemes, positions, part.start if part else 0)
-
-    def is_audible(self, phonemes: str) -> bool:
-        """Whether there is a letter or phoneme of the voice, not only punctuation."""
-        return any(symbol.isalnum() and symbol in self._facts.ids for symbol in phonemes)
 
 
 def without_region(language: str) -> str:

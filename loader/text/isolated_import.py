@@ -34,6 +34,7 @@ def import_privately(root: str, names: Sequence[str], read_source: ReadSource) -
             return [importlib.import_module(name) for name in names]
         finally:
             sys.meta_path.remove(finder)
+            finder.close()
 
 
 @contextmanager
@@ -59,6 +60,10 @@ class _SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def __init__(self, root: str, read_source: ReadSource) -> None:
         self._root = root
         self._read_source = read_source
+
+    def close(self) -> None:
+        """Release the sources: the imported modules refer to this object in cycles, and would keep a mapping of them."""
+        self._read_source = lambda name: None
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None

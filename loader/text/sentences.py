@@ -34,6 +34,8 @@ BLOCK_CHARACTERS = 4_096
 #: the last white space. It holds Python's lock meanwhile: 28 ms at most, 270 ms without the bound (2026-11-30).
 #: Prose has full blocks: 256 marks are one every 16 characters.
 MARKS_TIMES_CHARACTERS = 256 * BLOCK_CHARACTERS
+#: Marks of categories that hold words too, such as `%` and `&`.
+_MARKS = frozenset(".,;:!?…¡¿'\"")
 _APOSTROPHES = "'’`"
 _NO_LETTER = re.compile(r"[^\w\s,;:-]")
 #: sentencex 1.0.32 panics on `B`, one of these, and a full stop; it treats each as a space.
@@ -167,3 +169,10 @@ def _end_of_last(mark: str, text: str, limit: int) -> int:
     """Return the end of the last such mark in the second half; 0 if there is none."""
     found = text.rfind(mark, limit // 2, limit)
     return found + len(mark) if found > 0 else 0
+
+
+def is_marks(text: str) -> bool:
+    """Whether a text has marks alone that divide or enclose sentences; `%` and `&` are words."""
+    return all(
+        each in _MARKS or each.isspace() or unicodedata.category(each) in ("Pd", "Ps", "Pe", "Pi", "Pf") for each in text
+    )

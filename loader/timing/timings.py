@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 from loader.text.alignment import WordSpan, sounds
-from loader.text.front_end import Reading
+from loader.text.reading import Reading
 from loader.text.sentences import UTTERANCE_PHONEMES, split_at_breaks
 
 
@@ -124,7 +124,8 @@ def _time_positions(positions: Sequence[int | None], spans: Sequence[_Span]) -> 
     last: int | None = None
     for position, (start, end) in zip(positions, spans, strict=True):
         if position is not None:
-            heard[position] = (start, end)
+            # A phoneme of a Piper voice may have several ids.
+            heard[position] = (start if position != last else heard[position][0], end)
         elif last is not None:
             heard[last] = (heard[last][0], end)
         last = position

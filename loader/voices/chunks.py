@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from loader.engines.base import NO_SAMPLES, Plan, Samples, Work
-from loader.text.front_end import Reading
 from loader.text.normalization.aligned import AlignedText
+from loader.text.reading import Reading
 
 Result = TypeVar("Result")
 

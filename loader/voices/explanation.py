@@ -11,9 +11,9 @@ from itertools import pairwise
 from typing import Literal
 
 from loader.text.alignment import WordSpan, is_punctuation, word_ranges, written_words
-from loader.text.front_end import Reading
 from loader.text.markup.script import Script
 from loader.text.normalization.aligned import AlignedText
+from loader.text.reading import Reading
 from loader.voices.pieces import Delivery, Piece
 from loader.voices.voice import Checkpoint, SpeechOptions, Utterable, Voice
 

@@ -1,6 +1,6 @@
 """Pieces: the parts of a text in the order in which they are spoken, each of one sentence and one style."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from loader.engines.base import Plan, Prosody, Samples, Work
-from loader.text.front_end import Reading, without_region
+from loader.text.front_end import without_region
 from loader.text.lexicon.lexicon import Lexicon
 from loader.text.markup.script import Script, Style
 from loader.text.normalization.aligned import AlignedText
+from loader.text.normalization.letters import restore_letters
 from loader.text.passages import Passage, passages_of
+from loader.text.reading import Reading
 from loader.text.sentences import split_sentences
 from loader.voices.chunks import Segment, silence_sizes
 
@@ -106,6 +108,8 @@ class Reader:
     normalizes: bool
     #: Returns the lexicon of a language without its region.
     lexicon_of: Callable[[str], Lexicon | None] = lambda language: None
+    #: What a voice that reads characters knows; none for one that reads phonemes.
+    letters: Collection[str] = ()
 
     def sentences(self, content: str | Script) -> Iterator[Passage]:
         """Yield the sentences as written, each a passage; one without text for pauses and marks after the last one."""
@@ -129,6 +133,9 @@ class Reader:
                 lexicon = self.lexicon_of(normalizer.language)
                 pause_s = cut.pause_s
                 for spoken in normalizer.spoken(sentence, cut.start, cut.stop, lexicon, rewrites=self.normalizes):
+                    if self.letters and self.normalizes:
+                        text = restore_letters(spoken.text, sentence.text, self.letters)
+                        spoken = replace(spoken, text=text)
                     marks = [each for each in sentence.marks if spoken.text.start <= each[0] < max(1, spoken.text.stop)]
                     yield Piece(sentence.text, spoken, cut.style, not spoken.text.start, pause_s, marks)
                     pause_s = 0.0

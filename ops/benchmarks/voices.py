@@ -18,6 +18,7 @@ from loader.config.settings import load_settings
 from loader.voices.catalog import locate_all, open_catalog
 from loader.voices.voice import Voice
 
+from .coqui_joe import coqui_joe
 from .report import Run, progress
 from .servers import ours, started
 
@@ -84,7 +85,7 @@ def long_text(characters: int = 18_000) -> str:
 
 @dataclass(frozen=True)
 class MeasuredVoice:
-    """Baked voice, and the Coqui model directory it was baked from."""
+    """Baked voice, and a Coqui model directory of the same network."""
 
     #: As in a configuration.
     model_path: str
@@ -115,10 +116,18 @@ def large_voice(run: Run) -> MeasuredVoice:
 
 
 def embedded_voice(run: Run) -> MeasuredVoice:
-    """Return the embedded voice."""
-    # The bake writes the release.
-    MeasuredVoice("embedded/joe", CACHE).bake(run.scratch)
-    return MeasuredVoice("embedded/joe", next((CACHE / "releases").glob("embedded-*")))
+    """Return the embedded voice, a Piper voice, with the Coqui directory that is made of it."""
+    voice = MeasuredVoice("embedded/joe", coqui_joe(CACHE / "releases"))
+    voice.bake(run.scratch)
+    return voice
+
+
+def coqui_joe_voice(run: Run) -> MeasuredVoice:
+    """Return the embedded voice as Coqui has it, for engines that speak no Piper voices."""
+    release = coqui_joe(CACHE / "releases")
+    voice = MeasuredVoice(str(release), release)
+    voice.bake(run.scratch)
+    return voice
 
 
 def open_voice(config_path: str | Path) -> Voice:

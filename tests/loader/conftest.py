@@ -1,4 +1,4 @@
-"""The front end of the embedded voice, and front ends of many languages, opened once for all tests."""
+"""The front end of the embedded voice as Coqui has it, and front ends of many languages, opened once for all tests."""
 
 import json
 import os
@@ -23,10 +23,10 @@ def espeak() -> Espeak:
 
 
 @pytest.fixture(scope="session")
-def front_end(opened_embedded: Artifact, espeak: Espeak) -> TextFrontEnd:
-    """The front end of the embedded voice."""
-    manifest = opened_embedded.manifest
-    return TextFrontEnd(manifest.text, manifest.voice.languages, opened_embedded.buffers, espeak)
+def front_end(opened_joe_coqui: Artifact, espeak: Espeak) -> TextFrontEnd:
+    """The front end of the embedded voice as Coqui has it."""
+    manifest = opened_joe_coqui.manifest
+    return TextFrontEnd(manifest.text, manifest.voice.languages, opened_joe_coqui.buffers, espeak)
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from loader.text.front_end import without_region
 from loader.text.sentences import UTTERANCE_PHONEMES, split_first_clause, split_sentences
 from tests.conftest import CACHE
 from tests.support.checkpoints import LANGUAGES
+from tests.support.piper_voice import write_piper_voice
 
 #: The default number of texts, which are the same in every run.
 CASES = 500
@@ -33,6 +34,8 @@ LONGEST_BYTES = 128
 #: Letters and digits that each voice here reads.
 LETTERS = frozenset(string.ascii_letters)
 READ = LETTERS | frozenset(string.digits)
+#: The voices here that read phonemes.
+PHONEMES = ("joe", "piper")
 #: One range of letters a script, marks and joiners included.
 SCRIPTS = (
     (0x41, 0x7A), (0xC0, 0x24F), (0x250, 0x2AF), (0x370, 0x3FF), (0x400, 0x4FF), (0x531, 0x587), (0x590, 0x5FF), (0x600, 0x6FF),
@@ -69,10 +72,12 @@ texts = st.lists(st.tuples(a_piece, st.sampled_from(["", " ", " ", ". "])), min_
 
 @pytest.fixture(scope="module")
 def application(artifact_of, embedded_artifact, tmp_path_factory):
-    """A whole application: the embedded voice, which reads phonemes, and one that reads the letters of three languages."""
-    configuration = tmp_path_factory.mktemp("any_text") / "tts_config.yaml"
+    """A whole application: the embedded voice, one that reads as Piper does, one that reads the letters of three languages."""
+    folder = tmp_path_factory.mktemp("any_text")
+    configuration = folder / "tts_config.yaml"
     configuration.write_text(
         f"cache_dir: {CACHE}\nvoices:\n  - {{name: joe, model_path: embedded/joe}}\n"
+        f"  - {{name: piper, model_path: {write_piper_voice(embedded_artifact, folder / 'piper')}}}\n"
         f"  - {{name: choir, model_path: {artifact_of('languages')}}}\n"
     )
     with pytest.MonkeyPatch.context() as patched:
@@ -94,7 +99,7 @@ def caption_requests(draw):
         "noise_scale": draw(st.floats(0.0, 2.0)),
         "noise_scale_duration": draw(st.floats(0.0, 2.0)),
         "sentence_pause": draw(st.floats(0.0, 10.0)),
-        "voice": draw(st.sampled_from(["joe", "joe", "choir"])),
+        "voice": draw(st.sampled_from(["joe", "piper", "choir"])),
         "response_format": draw(st.sampled_from(["mp3", "wav"])),
     }
     if body["voice"] == "choir":
@@ -150,7 +155,7 @@ def require_document(answer, body, sentences):
             place = sentence["text"].index(word["text"], place) + len(word["text"])
         # espeak leaves out what follows about 1,000 phonemes of one clause, so long clauses may miss words.
         is_read_whole = all(len(reading.phonemes) <= UTTERANCE_PHONEMES for reading in readings)
-        if "words" in sentence and body["voice"] == "joe" and is_read_whole:
+        if "words" in sentence and body["voice"] in PHONEMES and is_read_whole:
             assert letters(sentence["text"], body) == letters("".join(word["text"] for word in sentence["words"]), body)
         for marks in (sentence.get("words", ()), sentence.get("phonemes", ())):
             times = [sentence["start_s"], *(mark[edge] for mark in marks for edge in ("start_s", "end_s")), sentence["end_s"]]
@@ -177,7 +182,7 @@ def with_one_arrow(text):
 
 def letters(text, body):
     """Return the letters and digits that the voice reads; a letter with a combining mark is another letter."""
-    read = READ if body["voice"] == "joe" else LETTERS
+    read = READ if body["voice"] in PHONEMES else LETTERS
     return [character for character in unicodedata.normalize("NFC", without_spaces(text)) if character in read]
 
 
@@ -246,5 +251,6 @@ def test_captions_of_any_text_contain_its_words_once_and_in_order(application, b
 
 @pytest.mark.parametrize("caption_format", ["json", "srt", "vtt"])
 @pytest.mark.parametrize("text", ["9" * 84, "中" * 34, "www." * 17, "Привет" * 60], ids=["digits", "Chinese", "www", "Russian"])
-def test_a_word_that_is_spoken_in_several_parts_is_written_once(application, text, caption_format):
-    require_captions(application, {"input": text, "caption_format": caption_format, "voice": "joe", "seed": 1})
+@pytest.mark.parametrize("voice", PHONEMES)
+def test_a_word_that_is_spoken_in_several_parts_is_written_once(application, voice, text, caption_format):
+    require_captions(application, {"input": text, "caption_format": caption_format, "voice": voice, "seed": 1})

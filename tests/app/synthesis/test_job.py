@@ -36,7 +36,7 @@ from loader.voices.voice import SpeechOptions
 
 LIMITS = Limits(text_characters=20, body_bytes=1024)
 WAITING = Client(lambda: False, 100.0)
-SILENT = "\u200b! " * 300
+SILENT = "\u200b? " * 300
 LONG = "One sentence. And another one. And a third one."
 
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from loader.releases.release import HASH_FILE
+from loader.storage.store import Store
+from tests.conftest import CACHE
 from tests.loader.children import ROOT, TIMEOUT_S
 
 
@@ -27,3 +30,16 @@ def bake(release, tmp_path):
         return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
 
     return bake
+
+
+@pytest.fixture(scope="session")
+def piper_release():
+    """Return the sealed directory of any random voice that `tests.support.piper_voices` knows."""
+
+    def piper_release(name):
+        def make(directory):
+            subprocess.run([sys.executable, "-m", "tests.support.piper_voices", name, directory], cwd=ROOT, check=True)
+
+        return Store(CACHE / "releases", proof=HASH_FILE).publish(f"piper-{name.replace(' ', '-')}", make)
+
+    return piper_release

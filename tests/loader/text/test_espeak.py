@@ -305,3 +305,49 @@ def test_random_texts_are_read_or_refused_and_crash_nothing(espeak):
     assert sum(count for outcome, count in counts.items() if outcome != "read") > 5
     assert counts["read"] > 0.99 * sum(counts.values())
     assert "həlˈoʊ" == espeak.phonemize("Hello", "en-us")
+
+
+DEEP = """
+    import json, os, sys
+    from pathlib import Path
+    import espeakng_loader
+    from loader.text import espeak_library
+    folder = Path(sys.argv[1])
+    folder.mkdir()
+    os.symlink(espeakng_loader.get_data_path(), folder / "espeak-ng-data")
+    espeakng_loader.get_data_path = lambda: str(folder / "espeak-ng-data")
+    if sys.argv[2] == "no /proc":
+        os.path.isdir = lambda path: False
+    from loader.text.espeak import Espeak, EspeakError
+    try:
+        espeak = Espeak()
+        here = espeak.phonemize("Hello world.", "en-us"), espeak.phonemize("Guten Tag.", "de")
+        espeak.stop()
+        reading, writing = os.pipe()
+        if os.fork() == 0:
+            there = espeak.phonemize("Hello world.", "en-us"), espeak.phonemize("Guten Tag.", "de")
+            os.write(writing, json.dumps(there).encode())
+            espeak.stop()
+            os._exit(0)
+        os.wait()
+        print(json.dumps([here, json.loads(os.read(reading, 9999))]))
+    except EspeakError as error:
+        print(json.dumps(str(error)))
+"""
+
+
+def test_data_under_a_path_that_is_too_long_for_the_library_is_read(espeak, tmp_path):
+    expected = [espeak.phonemize("Hello world.", "en-us"), espeak.phonemize("Guten Tag.", "de")]
+
+    shortest = len(os.fsencode(tmp_path / "espeak-ng-data")) + 1
+    for length in (158, 159, 160, 161, 200):
+        name = "x" * max(1, length - shortest)
+        assert [expected, expected] == answer_of(DEEP, tmp_path / name, ""), length
+    assert [expected, expected] == answer_of(DEEP, tmp_path / ("ü" * 100), "")
+
+
+def test_a_path_that_cannot_be_shortened_is_an_error_that_says_so(tmp_path):
+    error = answer_of(DEEP, tmp_path / ("x" * 200), "no /proc")
+
+    assert "the path of espeak-ng's data has " in error and "the library takes 159" in error
+    assert error.endswith("install the packages under a shorter path, or mount /proc")

@@ -25,6 +25,9 @@ class ScriptedLibrary:
         if language == "xx":
             raise EspeakError("espeak-ng has no language 'xx'")
 
+    def clauses(self, text):
+        return b"%d clauses" % len(text.split(b","))
+
     def trace(self, text):
         self.texts += 1
         if text == b"loop":
@@ -51,6 +54,12 @@ def family_of(process):
 
 def test_texts_are_answered_in_order(process):
     assert ["1 texts, a", "2 texts, b"] == [process.trace(text, "en") for text in (b"a", b"b")]
+
+
+def test_a_text_is_traced_or_read_in_clauses(process):
+    assert ["1 texts, a", "2 clauses", "2 texts, b"] == [
+        process.trace(b"a", "en"), process.clauses(b"a,b", "en"), process.trace(b"b", "en"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL, signal.SIGFPE, signal.SIGBUS])

@@ -28,14 +28,14 @@ def ids(front_end):
 
 
 @pytest.fixture
-def character_front_end(opened_embedded, espeak):
+def character_front_end(opened_joe_coqui, espeak):
     """The front end of a voice that reads letters, without blanks and end symbols."""
     facts = dataclasses.replace(
-        opened_embedded.manifest.text, cleaner="english_cleaners", phonemizers={},
+        opened_joe_coqui.manifest.text, cleaner="english_cleaners", phonemizers={},
         ids={symbol: row for row, symbol in enumerate("_abcdefghijklmnopqrstuvwxyz ,.")},
         add_blank=False, add_bos_eos=False,
     )  # fmt: skip
-    return TextFrontEnd(facts, ["en"], opened_embedded.buffers, espeak)
+    return TextFrontEnd(facts, ["en"], opened_joe_coqui.buffers, espeak)
 
 
 def test_numbers_and_titles_are_spelled_out(front_end):
@@ -46,8 +46,8 @@ def test_punctuation_stays_between_phonemes(front_end):
     assert "həlˈoʊ, wˈɜːld! jˈɛs." == front_end.phonemes("hello, world! yes.", "en-us")
 
 
-def test_blanks_and_ends_surround_every_symbol(front_end, opened_embedded):
-    facts = opened_embedded.manifest.text
+def test_blanks_and_ends_surround_every_symbol(front_end, opened_joe_coqui):
+    facts = opened_joe_coqui.manifest.text
 
     assert [
         facts.bos_id, facts.blank_id, facts.ids["a"], facts.blank_id, facts.ids["b"], facts.blank_id, facts.eos_id,
@@ -58,8 +58,8 @@ def test_a_symbol_that_the_voice_does_not_have_is_left_out(front_end):
     assert front_end.number("", "ab").ids == front_end.number("", "a😀b你").ids
 
 
-def test_an_empty_text_has_end_symbols_only(front_end, opened_embedded):
-    facts = opened_embedded.manifest.text
+def test_an_empty_text_has_end_symbols_only(front_end, opened_joe_coqui):
+    facts = opened_joe_coqui.manifest.text
 
     assert [facts.bos_id, facts.blank_id, facts.eos_id] == front_end.number("", "").ids
 
@@ -85,17 +85,17 @@ def test_a_character_voice_reads_letters(character_front_end):
     assert [1, 2, 27, 3] == character_front_end.number("", "ab c!").ids
 
 
-def test_without_a_cleaner_text_is_unchanged(opened_embedded, espeak):
-    facts = dataclasses.replace(opened_embedded.manifest.text, cleaner=None)
+def test_without_a_cleaner_text_is_unchanged(opened_joe_coqui, espeak):
+    facts = dataclasses.replace(opened_joe_coqui.manifest.text, cleaner=None)
 
-    assert "Dr. 5" == TextFrontEnd(facts, ["en"], opened_embedded.buffers, espeak).clean("Dr. 5", "en")
+    assert "Dr. 5" == TextFrontEnd(facts, ["en"], opened_joe_coqui.buffers, espeak).clean("Dr. 5", "en")
 
 
-def test_an_unknown_language_is_an_error_when_the_voice_is_opened(opened_embedded, espeak):
-    facts = dataclasses.replace(opened_embedded.manifest.text, phonemizers={"en": ("espeak", "xx-none")})
+def test_an_unknown_language_is_an_error_when_the_voice_is_opened(opened_joe_coqui, espeak):
+    facts = dataclasses.replace(opened_joe_coqui.manifest.text, phonemizers={"en": ("espeak", "xx-none")})
 
     with pytest.raises(EspeakError, match="xx-none"):
-        TextFrontEnd(facts, ["en"], opened_embedded.buffers, espeak)
+        TextFrontEnd(facts, ["en"], opened_joe_coqui.buffers, espeak)
 
 
 @pytest.mark.parametrize("text", ["1" * 40 + "th", "the " + "9" * 300 + "rd of May"])
@@ -113,9 +113,9 @@ def test_an_ordinal_without_a_name_is_spoken_as_written(front_end, text):
         "uroman_cleaners",
     ],
 )  # fmt: skip
-def test_every_cleaner_accepts_every_text(opened_embedded, espeak, cleaner):
-    facts = dataclasses.replace(opened_embedded.manifest.text, cleaner=cleaner)
-    front_end = TextFrontEnd(facts, ["en"], opened_embedded.buffers, espeak)
+def test_every_cleaner_accepts_every_text(opened_joe_coqui, espeak, cleaner):
+    facts = dataclasses.replace(opened_joe_coqui.manifest.text, cleaner=cleaner)
+    front_end = TextFrontEnd(facts, ["en"], opened_joe_coqui.buffers, espeak)
 
     cleaned = [front_end.clean(text, "en") for text in [*CORPUS, *random_texts(300)]]
 
@@ -127,7 +127,7 @@ def test_random_texts_of_numbers_and_marks_have_ids(front_end):
         assert front_end.number(text, front_end.read(text, "en-us")).ids
 
 
-def test_torch_and_the_real_package_are_not_imported(embedded_artifact):
+def test_torch_and_the_real_package_are_not_imported(joe_coqui_artifact):
     loaded, names = answer_of(
         OPEN_FRONT_END
         + """
@@ -136,14 +136,14 @@ heavy = ("torch", "TTS", "onnxruntime", "librosa", "scipy")
 loaded = sorted(name for name in sys.modules if name.split(".")[0] in heavy)
 print(json.dumps([loaded, len(sys.modules)]))
 """,
-        embedded_artifact,
+        joe_coqui_artifact,
     )
 
     assert [] == loaded
     assert names < 1000
 
 
-def test_the_real_package_stays_imported_if_it_was(embedded_artifact):
+def test_the_real_package_stays_imported_if_it_was(joe_coqui_artifact):
     assert [True, True, True] == answer_of(
         OPEN_FRONT_END
         + """
@@ -156,7 +156,7 @@ together = ids(opened())
 same = [sys.modules["TTS"] is TTS, sys.modules["TTS.tts.utils.text.cleaners"] is cleaners]
 print(json.dumps([alone == together, *same]))
 """,
-        embedded_artifact,
+        joe_coqui_artifact,
     )
 
 

@@ -1,6 +1,7 @@
 """loader.text.isolated_import: import a few modules of a package without importing the package."""
 
 import sys
+import weakref
 from types import ModuleType
 
 import pytest
@@ -91,3 +92,19 @@ def test_a_syntax_error_names_the_module():
 
     assert f"<{ROOT}.a>" == caught.value.filename
     assert {} == modules_of_root()
+
+
+class Sources:
+    """A reader that may be gone."""
+
+    def __call__(self, name):
+        return reader(whole_package__a="VALUE = 1")(name)
+
+
+def test_an_imported_module_does_not_keep_the_sources():
+    sources = Sources()
+    (module,) = import_privately(ROOT, [f"{ROOT}.a"], sources)
+    gone = weakref.ref(sources)
+    del sources
+
+    assert (1, None) == (module.VALUE, gone())

@@ -13,10 +13,10 @@ from tests.loader.text.programs import run_module
 
 
 @pytest.fixture(scope="session")
-def coqui(embedded_release, with_espeak):
+def coqui(joe_coqui_release, with_espeak):
     """Coqui's ids of the corpus, and of a few texts in other languages."""
     wanted = json.dumps({"texts": CORPUS, "languages": LANGUAGES})
-    config = embedded_release / "config.json"
+    config = joe_coqui_release / "config.json"
     return json.loads(run_module("tests.loader.text.coqui_ids", config, env=with_espeak, given=wanted))
 
 
@@ -50,9 +50,9 @@ def test_earlier_texts_do_not_affect_later_ones(coqui, front_end):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_other_languages_have_coquis_phonemes(coqui, opened_embedded, espeak, language):
-    facts = dataclasses.replace(opened_embedded.manifest.text, phonemizers={language: ("espeak", language)})
-    front_end = TextFrontEnd(facts, [language], opened_embedded.buffers, espeak)
+def test_other_languages_have_coquis_phonemes(coqui, opened_joe_coqui, espeak, language):
+    facts = dataclasses.replace(opened_joe_coqui.manifest.text, phonemizers={language: ("espeak", language)})
+    front_end = TextFrontEnd(facts, [language], opened_joe_coqui.buffers, espeak)
 
     assert coqui["phonemes"][language] == [front_end.phonemes(text, language) for text in LANGUAGES[language]]
 

@@ -13,6 +13,7 @@ from loader.text.sentences import (
     UTTERANCE_PHONEMES,
     WIDE_PIECE_CHARACTERS,
     _segments,
+    is_marks,
     piece_characters,
     split_at_breaks,
     split_first_clause,
@@ -347,3 +348,11 @@ def test_a_sentence_that_takes_most_of_a_block_is_not_read_again_for_a_few_chara
 
     assert text == "".join(split_sentences(text, language))
     assert sum(map(len, blocks)) < 2 * len(text)
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [("!!!", True), ("... — “”", True), ("", True), ("%", False), ("&", False), ("!a", False), ("€", False), ("😀", False)],
+)
+def test_marks_are_told_from_signs_that_are_words(text, expected):
+    assert is_marks(text) is expected

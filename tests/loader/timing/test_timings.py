@@ -3,7 +3,7 @@
 import pytest
 
 from loader.text.alignment import WordSpan, word_spans
-from loader.text.front_end import Reading
+from loader.text.reading import Reading
 from loader.text.sentences import UTTERANCE_PHONEMES, split_at_breaks
 from loader.timing.timings import Mark, timing_of
 from loader.voices.chunks import time_segments
@@ -34,6 +34,13 @@ def test_the_marks_of_a_voice_without_blanks_touch():
     timing = timing_of(read_as(positions=(0, 1, 2, 3, 4)), WORDS, (10, 20, 30, 40, 50), 0, 0)
 
     assert (Mark("A", 0, 10), Mark("B", 30, 100)) == timing.words
+
+
+def test_a_phoneme_of_several_ids_has_the_time_of_all_of_them():
+    reading = read_as("AB", "ab", (None, None, 0, None, 1, 1, 1, None, None))
+    timing = timing_of(reading, WORDS[:1], SAMPLES[:9], 0, 0)
+
+    assert (Mark("a", 3, 15), Mark("b", 15, 255)) == timing.phonemes
 
 
 def test_the_end_symbol_is_not_part_of_the_last_sound():

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from loader.engines.base import NO_SAMPLES, Plan
-from loader.text.front_end import Reading
 from loader.text.normalization.aligned import AlignedText
+from loader.text.reading import Reading
 from loader.voices.chunks import Prefetcher, Segment, one_thread, time_segments
 
 TIMEOUT_S = 60

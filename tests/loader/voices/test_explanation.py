@@ -18,6 +18,7 @@ from loader.voices.voice import SpeechOptions
 from ops.benchmarks.readings import readings
 from tests.conftest import CACHE
 from tests.support.checkpoints import LANGUAGES
+from tests.support.piper_voice import write_piper_voice
 
 ALL = list(readings())
 LEXICON = tuple(parse_inline_lexicon({"SQL": "sequel", "nguyen": "/wɪn/", "10 km": "ten kay"}))
@@ -39,6 +40,16 @@ def choir(artifact_of, tmp_path_factory):
     artifact = artifact_of("languages")
     path = tmp_path_factory.mktemp("choir") / "tts_config.yaml"
     path.write_text(f"voices: [{{name: choir, model_path: {artifact}}}]\ncache_dir: {CACHE}\n")
+    return open_catalog(load_settings(path), [artifact]).default
+
+
+@pytest.fixture(scope="module")
+def piper(embedded_artifact, tmp_path_factory):
+    """A voice that reads as Piper does."""
+    folder = tmp_path_factory.mktemp("piper")
+    artifact = write_piper_voice(embedded_artifact, folder / "voice")
+    path = folder / "tts_config.yaml"
+    path.write_text(f"voices: [{{name: piper, model_path: {artifact}}}]\ncache_dir: {CACHE}\n")
     return open_catalog(load_settings(path), [artifact]).default
 
 
@@ -92,6 +103,21 @@ def test_the_rows_of_a_case_have_each_written_word_and_each_id_once(voice, choir
         sentences = require_whole(choir, reading.written, language=LANGUAGES[language])
         said = " ".join(sentence.normalized for sentence in sentences)
         assert letters(said) == letters(" ".join(word.spoken for each in sentences for word in each.words))
+
+
+@pytest.mark.parametrize("reading", ALL, ids=[f"{each.language}-{number}" for number, each in enumerate(ALL)])
+def test_the_rows_of_a_case_are_whole_for_a_piper_voice(piper, reading):
+    require_whole(piper, reading.written)
+    require_whole(piper, reading.written, normalize=False)
+
+
+def test_a_piper_voice_reads_a_price_as_a_whole(piper):
+    words = rows(piper, "Dr. Who paid $3.50, no?", normalize=False)
+
+    assert [
+        ("Dr.", "dˈɑːktɚ."), ("Who", "hˌuː"), ("paid", "pˈeɪd"), ("$3.50,", "dˈɑːlɚ θɹˈiː pɔɪnt fˈaɪv zˈiəɹoʊ,"),
+        ("no?", "nˈoʊ?"),
+    ] == [(word.written, word.phonemes) for word in words]  # fmt: skip
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, database=None)

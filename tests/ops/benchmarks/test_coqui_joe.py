@@ -1,15 +1,15 @@
-"""loader.bake.embedded: a Coqui model directory that Coqui itself can load and use."""
+"""ops.benchmarks.coqui_joe: a Coqui model directory that Coqui itself can load and use."""
 
 import numpy as np
 import pytest
 
-from loader.artifacts.resolve import EMBEDDED_VERSION
 from loader.releases.release import open_release
+from ops.benchmarks.coqui_joe import VERSION
 from tests.loader.children import answer_of
 
 
 @pytest.fixture(scope="module")
-def spoken(embedded_release, tmp_path_factory):
+def spoken(joe_coqui_release, tmp_path_factory):
     """Coqui's output for the embedded voice: its own reader, strict `load_checkpoint` and synthesis."""
     output = tmp_path_factory.mktemp("coqui") / "spoken.npy"
     answer = answer_of("""
@@ -34,12 +34,12 @@ def spoken(embedded_release, tmp_path_factory):
             "keys": [len(state), len(set(state) ^ set(model.state_dict()))],
             "untrained": sorted(key for key, value in state.items() if value.is_floating_point() and not value.any()),
         }))
-        """, embedded_release, output)
+        """, joe_coqui_release, output)
     return answer, np.load(output)
 
 
-def test_the_files_match_the_release(embedded_release):
-    release = open_release(embedded_release, EMBEDDED_VERSION)
+def test_the_files_match_the_release(joe_coqui_release):
+    release = open_release(joe_coqui_release, VERSION)
 
     assert {"config.json", "model_file.pth"} == set(release.hashes)
 
