@@ -1,25 +1,20 @@
 """The commands of the bake child. Each stage prints one line on standard error."""
 
-import ctypes
 import logging
-import os
-import signal
 import sys
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import click
 
+from loader.child_process import INPUT_OUTPUT_ERROR, end_with
 from loader.errors import LoaderError
 from loader.standard_streams import reopen_closed_streams
 from loader.storage.files import remedy_for
-
-_PR_SET_PDEATHSIG = 1
-#: The number of sysexits.h for a disk that is full or cannot be read.
-_INPUT_OUTPUT_ERROR = 74
 
 
 @click.group()
@@ -27,7 +22,7 @@ _INPUT_OUTPUT_ERROR = 74
 def main(parent: int | None) -> None:
     """Prepare voices: read Coqui checkpoints, write artifacts that can be mapped."""
     if parent is not None:
-        _end_with(parent)
+        end_with(parent)
     # This process runs Coqui's code and ends: its log lines and warnings are not for the operator.
     logging.disable(logging.ERROR)
     warnings.simplefilter("ignore")
@@ -37,27 +32,13 @@ def main(parent: int | None) -> None:
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("engine")
-def voice(source: Path, target: Path, engine: str) -> None:
+@click.option("--verify", type=click.Choice(("require", "warn", "off")), default="require")
+def voice(source: Path, target: Path, engine: str, verify: Literal["require", "warn", "off"]) -> None:
     """Bake the model directory SOURCE into the empty folder TARGET, for ENGINE."""
     from loader.bake.voice import bake_voice
 
     with _name_failures(target):
-        bake_voice(source, target, engine, _stage)
-
-
-@main.command()
-@click.argument("target", type=click.Path(path_type=Path, exists=True, file_okay=False))
-def embedded(target: Path) -> None:
-    """Rebuild the embedded voice's Coqui model directory in the empty folder TARGET."""
-    with _stage("starting torch and Coqui"):
-        from loader.engines.compat.coqui_package import import_coqui
-
-        import_coqui()
-    with _stage("rebuilding the embedded voice"):
-        from loader.bake.embedded import build_embedded
-
-        with _name_failures(target):
-            build_embedded(target)
+        bake_voice(source, target, engine, _stage, verify)
 
 
 @main.command()
@@ -74,13 +55,6 @@ def fetch(name: str, target: Path) -> None:
 
         with _name_failures(target):
             fetch_model(name, target)
-
-
-def _end_with(parent: int) -> None:
-    """Be killed when `parent` ends: its lock is free then, and another process may bake the same voice."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        sys.exit(_INPUT_OUTPUT_ERROR)
 
 
 @contextmanager
@@ -112,7 +86,7 @@ if __name__ == "__main__":
         sys.exit(error.exit_status)
     except OSError as error:
         print(f"chorus: {error}", file=sys.stderr)
-        sys.exit(_INPUT_OUTPUT_ERROR)
+        sys.exit(INPUT_OUTPUT_ERROR)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -1,40 +1,30 @@
-"""Readers of Coqui's configurations, checkpoints and statistics. None runs code from the files."""
+"""Coqui's weights and statistics: they fit their network, and every value is finite. No code of a file is run."""
 
 import math
 import pickle
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from loader.bake.weights_file import harmless_class
+from loader.bake.wording import one_line
 from loader.engines.coqui.building import STATISTICS
 from loader.errors import BakeError, IntegrityError
-from loader.releases.release import Release
+from loader.releases.content import foreign_content
 
-#: Files that a configuration names by paths of the machine of its training.
-_NAMED_FILES = ("speakers_file", "speaker_file", "d_vector_file", "language_ids_file", "tokenizer_file")
-#: A speaker encoder computes vectors from recordings; the vectors themselves are in the release.
-_NEVER_READ = ("speaker_encoder_model_path", "speaker_encoder_config_path")
-
-
-def read_config(release: Release) -> Any:
-    """Return Coqui's configuration of `release`, with the paths of its files in the release.
-
-    Raises:
-        BakeError: Coqui cannot read it, or it names a file that is not listed in hash.sha256.
-    """
-    from TTS.config import load_config
-
-    try:
-        config = load_config(release.config_path)
-    except Exception as error:  # Coqui's readers share no base class of errors
-        raise BakeError(f"{release.config_path}: Coqui cannot read it: {one_line(error)}") from error
-    for holder in (config, config.get("model_args")):
-        _keep_within(release, holder)
-    return config
+#: Embeddings with one row for each of something that other files count, by the end of their names.
+_COUNTED = {
+    "emb_g.weight": "speakers",
+    "speaker_embedding.weight": "speakers",
+    "emb_l.weight": "languages",
+    "text_encoder.emb.weight": "characters",
+    "encoder.emb.weight": "characters",
+    "emb.weight": "characters",
+    "embedding.weight": "characters",
+}
 
 
 def require_finite(tensors: Mapping[str, Any], path: Path) -> None:
@@ -53,55 +43,6 @@ def require_finite(tensors: Mapping[str, Any], path: Path) -> None:
             raise IntegrityError(path, "finite weights", found, "train it again, or fetch an intact release")
 
 
-def one_line(error: Exception) -> str:
-    line = " ".join(str(error).split()) or type(error).__name__
-    return line if len(line) <= 300 else line[:297] + "..."
-
-
-def some(keys: list[str]) -> str:
-    shown = ", ".join(keys[:5]) or "none"
-    return shown if len(keys) <= 5 else f"{shown} and {len(keys) - 5} more"
-
-
-def _keep_within(release: Release, holder: Any) -> None:
-    if holder is None:
-        return
-    for key in _NAMED_FILES:
-        named = holder.get(key, None)
-        if isinstance(named, list):
-            holder[key] = [_path_in_release(release, key, each) for each in named]
-        elif named:
-            holder[key] = _path_in_release(release, key, named)
-    for key in _NEVER_READ:
-        if holder.get(key, None):
-            holder[key] = ""
-
-
-def _path_in_release(release: Release, key: str, named: str) -> str:
-    name = Path(named).name
-    if name not in release.hashes:
-        raise BakeError(f"{release.config_path}: {key} names {name}, which hash.sha256 does not list; add it and seal again")
-    return str(release.directory / name)
-
-
-def read_checkpoint(path: Path, safe_globals: AbstractContextManager[Any] | None = None) -> dict[str, Any]:
-    """Return a checkpoint's content, tensors and plain values only.
-
-    Args:
-        path: a file of the release.
-        safe_globals: a context in which torch accepts further classes.
-
-    Raises:
-        BakeError: torch cannot read it safely.
-    """
-    try:
-        with safe_globals or nullcontext():
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        return dict(checkpoint)
-    except Exception as error:  # unpickling foreign files fails in many ways
-        raise BakeError(f"{path}: torch cannot read it: {one_line(error)}") from error
-
-
 def load_weights(module: Any, weights: Any, path: Path) -> None:
     """Load a checkpoint's weights into `module`.
 
@@ -109,6 +50,7 @@ def load_weights(module: Any, weights: Any, path: Path) -> None:
         BakeError: they do not fit.
         IntegrityError: one of them is not finite.
     """
+    require_shapes(module, weights, path)
     try:
         module.load_state_dict(weights, strict=True)
     except (AttributeError, RuntimeError, TypeError) as error:
@@ -119,12 +61,37 @@ def load_weights(module: Any, weights: Any, path: Path) -> None:
     module.requires_grad_(False).eval()
 
 
+def require_shapes(module: Any, weights: Mapping[str, Any], path: Path) -> None:
+    """Refuse weights of another shape than the configuration makes them.
+
+    Raises:
+        BakeError: names the first one, both shapes, and what to do.
+    """
+    for name, own in module.state_dict().items():
+        there = weights.get(name)
+        if isinstance(there, torch.Tensor) and there.shape != own.shape:
+            raise BakeError(f"{path}: its weights do not fit config.json: {_difference(name, there, own)}")
+
+
+def _difference(name: str, there: torch.Tensor, own: torch.Tensor) -> str:
+    counted = next((what for end, what in _COUNTED.items() if name == end or name.endswith(f".{end}")), None)
+    if counted and there.shape[1:] == own.shape[1:]:
+        return (
+            f"{name} has {len(there)} rows, and the configuration has {len(own)} {counted}; "
+            f"take the list of {counted} of the same training, or change it to {len(there)}"
+        )
+    shapes = [" x ".join(map(str, each.shape)) or "a number" for each in (there, own)]
+    return f"{name} is {shapes[0]}, and {shapes[1]} by the configuration; take the config.json of the same training"
+
+
 def read_statistics(path: Path) -> dict[str, torch.Tensor]:
     """Return the means and deviations of Coqui's `scale_stats.npy`, which contains a pickle.
 
     Raises:
         BakeError: another kind of file, or a pickle of more than arrays and plain values.
     """
+    if found_instead := foreign_content(path):
+        raise BakeError(f"{path}: expected statistics, found {found_instead}")
     try:
         with path.open("rb") as file:
             version = np.lib.format.read_magic(file)
@@ -138,10 +105,10 @@ def read_statistics(path: Path) -> dict[str, torch.Tensor]:
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Unpickler of numpy's arrays and numbers only."""
+    """Unpickler of arrays and of other plain values."""
 
     def find_class(self, module: str, name: str) -> Any:
-        parts = {"_reconstruct", "ndarray", "dtype", "scalar", "_frombuffer"}
-        if module.split(".")[0] == "numpy" and name in parts:
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"it names {module}.{name}")
+        found = harmless_class(module, name)
+        if found is None:
+            raise pickle.UnpicklingError(f"it names {module}.{name}")
+        return found

@@ -8,14 +8,20 @@ from typing import Any
 import torch
 
 from loader.artifacts.artifact import VoiceFacts
-from loader.bake.checkpoint import load_weights, one_line, read_checkpoint, read_config, read_statistics, require_finite
+from loader.bake.checkpoint import load_weights, read_statistics, require_finite
+from loader.bake.configuration import listed_file, load_config, read_config
+from loader.bake.names import read_names
 from loader.bake.tokenizer import copy_text_sources, text_facts
 from loader.bake.voice import Contents, Stage
+from loader.bake.weights_file import read_weights_file, weights_of
+from loader.bake.wording import one_line
+from loader.engines.compat import coqui_package
 from loader.engines.coqui import building, mel
 from loader.engines.coqui.building import MEL_FAMILIES
 from loader.engines.weights import write_tensors
 from loader.errors import BakeError, LoaderError, UnsupportedModelError
-from loader.releases.release import VOCODER_CONFIG_FILE, Release
+from loader.releases.configuration import file_name
+from loader.releases.release import CONFIG_FILE, VOCODER_CONFIG_FILE, Release
 
 _FILE_NAMES = ("speakers_file", "speaker_file", "language_ids_file", "d_vector_file")
 
@@ -40,16 +46,20 @@ def bake(release: Release, target: Path, stage: Stage) -> Contents:
 
 def bake_mel_voice(release: Release, config: Any, target: Path, stage: Stage) -> Contents:
     """Write the model, its vocoder and its text sources into `target`."""
+    path = release.checkpoint_path
     with stage("loading the checkpoint"):
+        coqui_package.replace_names_reader(read_names)
         # A copy, because Coqui's constructors remove used entries from a configuration.
         model = _build(copy.deepcopy(config), release)
-        checkpoint = read_checkpoint(release.checkpoint_path)
-        load_weights(model, _drop_training_weights(checkpoint.get("model") or {}), release.checkpoint_path)
+        checkpoint = read_weights_file(path)
+        load_weights(model, _drop_training_weights(weights_of(checkpoint, path)), path)
         _store_inverses(model)
     with stage("writing weights"):
         reduction = _reduction(model, checkpoint)
-        sample_rate_hz = _write_vocoder(release, target) or model.ap.sample_rate
-        _write_statistics(release, config.audio.stats_path, config.audio.signal_norm, target / mel.STATISTICS_FILE)
+        statistics = _model_statistics(release, config.audio)
+        sample_rate_hz = _write_vocoder(release, target, statistics) or model.ap.sample_rate
+        if statistics:
+            write_tensors(target / mel.STATISTICS_FILE, read_statistics(release.directory / statistics))
         write_tensors(target / mel.WEIGHTS_FILE, model.state_dict())
         speakers = _write_speakers(model, release, target)
         (target / mel.CONFIG_FILE).write_text(_format_config(config, model.config, speakers), encoding="utf-8")
@@ -80,31 +90,31 @@ def _reduction(model: Any, checkpoint: dict[str, Any]) -> int | None:
     """Return the frames of one step of Tacotron's decoder, which changes during training."""
     if not hasattr(model.decoder if hasattr(model, "decoder") else None, "set_r"):
         return None
-    return int(checkpoint.get("r") or checkpoint.get("config", {}).get("r") or model.config.r)
+    trained = checkpoint.get("config")
+    return int(checkpoint.get("r") or (trained.get("r") if isinstance(trained, dict) else None) or model.config.r)
 
 
-def _write_vocoder(release: Release, target: Path) -> int | None:
-    """Write the release's vocoder, and return its sample rate in hertz; None if the release has none."""
-    from TTS.config import load_config
+def _write_vocoder(release: Release, target: Path, of_model: str | None) -> int | None:
+    """Write the release's vocoder, and return its sample rate in hertz; None if the release has none.
 
+    Args:
+        release: with or without a vocoder.
+        target: the artifact's folder.
+        of_model: the name of the model's statistics file, if it has one.
+    """
     path = release.vocoder_path
     if path is None:
         return None
     config_path = release.directory / VOCODER_CONFIG_FILE
-    try:
-        config = load_config(config_path)
-    except Exception as error:  # Coqui's readers share no base class of errors
-        raise BakeError(f"{config_path}: Coqui cannot read it: {one_line(error)}") from error
+    config = load_config(config_path)
     generator = _build_generator(config, config_path)
-    load_weights(generator, _generator_weights(read_checkpoint(path)), path)
+    load_weights(generator, _generator_weights(read_weights_file(path), path), path)
     building.fuse_generator(generator)
     require_finite(dict(generator.named_parameters()), path)  # a direction of length 0 makes NaN
     write_tensors(target / mel.VOCODER_WEIGHTS_FILE, generator.state_dict())
-    named = config.audio.stats_path
-    own = f"vocoder_{Path(named).name}" if named else None
-    _write_statistics(
-        release, own if own in release.hashes else named, config.audio.signal_norm, target / mel.VOCODER_STATISTICS_FILE
-    )
+    statistics = _vocoder_statistics(release, config.audio.stats_path, config.audio.signal_norm, of_model)
+    if statistics:
+        write_tensors(target / mel.VOCODER_STATISTICS_FILE, read_statistics(release.directory / statistics))
     config.audio.stats_path = None
     (target / mel.VOCODER_CONFIG_FILE).write_text(json.dumps(config.to_dict()), encoding="utf-8")
     return int(config.audio.sample_rate)
@@ -119,22 +129,43 @@ def _build_generator(config: Any, path: Path) -> Any:
         raise BakeError(f"{path}: Coqui cannot build it: {one_line(error)}") from error
 
 
-def _generator_weights(checkpoint: dict[str, Any]) -> Any:
-    """Return the generator's weights, which old checkpoints have in one table with the discriminator's."""
-    if "model_disc" in checkpoint:
-        return checkpoint["model"]
-    prefix = "model_g."
-    return {name.removeprefix(prefix): each for name, each in checkpoint["model"].items() if name.startswith(prefix)}
+def _generator_weights(checkpoint: dict[str, Any], path: Path) -> Any:
+    """Return the generator's weights, which newer checkpoints have in one table with the discriminator's."""
+    weights, prefix = weights_of(checkpoint, path), "model_g."
+    inside = {name.removeprefix(prefix): each for name, each in weights.items() if name.startswith(prefix)}
+    return weights if "model_disc" in checkpoint else inside or weights
 
 
-def _write_statistics(release: Release, named: str | None, used: bool, path: Path) -> None:
+def _model_statistics(release: Release, audio: Any) -> str | None:
+    return _listed_statistics(release, CONFIG_FILE, audio.stats_path) if audio.stats_path and audio.signal_norm else None
+
+
+def _vocoder_statistics(release: Release, named: str | None, used: bool, of_model: str | None) -> str | None:
+    """Return the name of the vocoder's statistics: its own, never those of the model.
+
+    Raises:
+        BakeError: the model's configuration names the same file, and there is no other.
+    """
     if not (named and used):
-        return
-    name = Path(named).name
-    if name not in release.hashes:
-        missing = f"stats_path names {name}, which hash.sha256 does not list"
-        raise BakeError(f"{release.directory}: {missing}; add it and seal again")
-    write_tensors(path, read_statistics(release.directory / name))
+        return None
+    name = file_name(named)
+    own = f"vocoder_{name}"
+    if own in release.hashes:
+        return own
+    if name == of_model:
+        raise BakeError(
+            f"{release.directory / VOCODER_CONFIG_FILE}: stats_path names {name}, which is the model's by config.json; "
+            f"put the vocoder's own statistics beside it as {own} (a copy, if both are the same) and seal again"
+        )
+    return _listed_statistics(release, VOCODER_CONFIG_FILE, named)
+
+
+def _listed_statistics(release: Release, configuration: str, named: str) -> str:
+    name = listed_file(release, "stats_path", named)
+    if name is None:
+        missing = f"stats_path names {file_name(named)}, which hash.sha256 does not list"
+        raise BakeError(f"{release.directory / configuration}: {missing}; add it and seal again")
+    return name
 
 
 def _write_speakers(model: Any, release: Release, target: Path) -> list[str]:

@@ -1,15 +1,22 @@
 """VITS releases of every variant to Coqui's network, ready for export."""
 
-import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from loader.artifacts.artifact import VoiceFacts
-from loader.artifacts.resolve import is_fairseq, read_json
-from loader.bake.checkpoint import one_line, read_checkpoint, read_config, require_finite, some
-from loader.bake.decoder import decoder_margin_frames, inner_margin_frames
-from loader.engines.vits import LANGUAGES_FILE, SPEAKERS_FILE, VitsFacts
-from loader.errors import BakeError, LoaderError, UnsupportedModelError
+from loader.bake.checkpoint import require_finite, require_shapes
+from loader.bake.configuration import read_config
+from loader.bake.coqui_vits import build_vits
+from loader.bake.fairseq import load_fairseq
+from loader.bake.names import read_names
+from loader.bake.transformers_vits import load_transformers, read_weights
+from loader.bake.weights_file import read_weights_file, weights_of
+from loader.bake.wording import note, one_line, some
+from loader.engines.compat import coqui_package
+from loader.engines.vits import LANGUAGES_FILE, SPEAKERS_FILE
+from loader.errors import BakeError, UnsupportedModelError
+from loader.releases.configuration import is_fairseq, is_transformers, read_document
 from loader.releases.release import Release
 
 #: Weights for training only.
@@ -24,7 +31,7 @@ def load_vits(release: Release) -> Any:
         BakeError: the checkpoint lacks a weight, or has one that no module takes.
         IntegrityError: a weight that speaking uses is not finite.
     """
-    model = _load_fairseq(release) if is_fairseq(read_json(release.config_path)) else _load_coqui(release)
+    model = _load_any(release, read_document(release.config_path))
     # Before fusing, by the checkpoint's names; and after it, because a direction of length 0 makes NaN.
     _require_finite(model, release)
     _fuse_weight_norm(model)
@@ -41,24 +48,6 @@ def voice_facts(model: Any) -> VoiceFacts:
         length_scale=float(model.length_scale),
         noise_scale=float(model.inference_noise_scale),
         noise_scale_duration=float(model.inference_noise_scale_dp),
-    )
-
-
-def vits_facts(model: Any) -> VitsFacts:
-    """Return the shape of a VITS voice's networks."""
-    return VitsFacts(
-        samples_per_frame=math.prod(model.args.upsample_rates_decoder),
-        latent_channels=model.args.hidden_channels,
-        margin_frames=decoder_margin_frames(model.args),
-        inner_margin_frames=inner_margin_frames(model.args),
-        flow_margin_frames=flow_margin_frames(model.flow),
-    )
-
-
-def flow_margin_frames(flow: Any) -> int:
-    """Return the frames on either side that a frame of the latent depends on: the sum of every layer's reach."""
-    return sum(
-        conv.dilation[0] * (conv.kernel_size[0] - 1) // 2 for coupling in flow.flows for conv in coupling.enc.in_layers
     )
 
 
@@ -97,50 +86,64 @@ def _speaker_vectors(model: Any) -> Any:
     return functional.normalize(vectors).numpy()
 
 
-def _load_coqui(release: Release) -> Any:
-    from TTS.tts.models.vits import Vits
+def _load_any(release: Release, document: Mapping[str, Any]) -> Any:
+    if is_fairseq(document):
+        return load_fairseq(release)
+    if is_transformers(document):
+        model = load_transformers(release)
+        _load_weights(model, read_weights(release, model), release)
+        return model
+    return _load_coqui(release)
 
+
+def _load_coqui(release: Release) -> Any:
+    coqui_package.replace_names_reader(read_names)
     config = read_config(release)
     _require_supported(release, config)
     config.model_args.init_discriminator = False
     # The speaker encoder is for training only.
     config.model_args.use_speaker_encoder_as_loss = False
-    model = _build(Vits, config, release)
+    model = build_vits(config, release)
     if model.embedded_speaker_dim and not _speakers(model):
         raise BakeError(f"{release.config_path}: a voice of several speakers, and no file of the release names them")
-    checkpoint = read_checkpoint(release.checkpoint_path)
-    if "model" not in checkpoint:
-        raise BakeError(f"{release.checkpoint_path}: torch cannot read it as a checkpoint of Coqui: it has no entry 'model'")
-    _load_weights(model, checkpoint["model"], release)
+    weights = weights_of(read_weights_file(release.checkpoint_path), release.checkpoint_path)
+    _fit_speakers(model, weights, release)
+    _load_weights(model, weights, release)
     return model
 
 
-def _load_fairseq(release: Release) -> Any:
-    """Load a fairseq voice through Coqui's own reader."""
-    from TTS.tts.configs.vits_config import VitsConfig
-    from TTS.tts.models.vits import Vits
+def _fit_speakers(model: Any, weights: dict[str, Any], release: Release) -> None:
+    """Leave out speakers without a row in the checkpoint, whom Coqui gives a random row, and so a random voice.
 
-    if "vocab.txt" not in release.hashes:
-        raise BakeError(f"{release.directory}: a fairseq voice without vocab.txt in hash.sha256; add it and seal again")
-    config = VitsConfig()
-    config.model_args.init_discriminator = False
-    model = _build(Vits, config, release)
-    try:
-        model.load_fairseq_checkpoint(config, release.checkpoint_path, eval=True, strict=True)
-    except Exception as error:  # Coqui's readers share no base class of errors
-        raise BakeError(f"{release.checkpoint_path}: Coqui cannot read it: {one_line(error)}") from error
-    # Coqui calls a voice English if its files name no language; the configuration may name it.
-    model.language_manager.name_to_id = {}
-    return model
+    Raises:
+        BakeError: the checkpoint has rows that no file names, or none for any name.
+    """
+    import torch
+
+    if not hasattr(model, "emb_g") or "emb_g.weight" not in weights:
+        return
+    rows, manager = len(weights["emb_g.weight"]), model.speaker_manager
+    names = manager.name_to_id
+    lacking = [name for name, row in names.items() if not 0 <= row < rows]
+    if len(names) < rows or len(lacking) == len(names):
+        raise BakeError(
+            f"{release.checkpoint_path}: emb_g.weight has {rows} rows, and {_source_of_names(model)} names {len(names)} speakers "
+            f"(rows {min(names.values())} to {max(names.values())}); take the file of the same training, or name every row"
+        )
+    if lacking:
+        note(f"emb_g.weight has {rows} rows for {len(names)} names in {_source_of_names(model)}; left out: {some(lacking)}")
+    manager.name_to_id = {name: row for name, row in names.items() if name not in lacking}
+    model.emb_g = torch.nn.Embedding(rows, model.embedded_speaker_dim)
 
 
-def _build(vits: Any, config: Any, release: Release) -> Any:
-    try:
-        return vits(config)
-    except LoaderError:
-        raise
-    except Exception as error:  # an unknown cleaner, phonemizer or character class, each in its own way
-        raise BakeError(f"{release.config_path}: Coqui cannot build it: {one_line(error)}") from error
+def _source_of_names(model: Any) -> str:
+    if model.config.speakers:
+        return "`speakers` of config.json"
+    holders = (model.args, model.config)
+    keys = (key for holder in holders for key in ("speaker_file", "speakers_file") if holder.get(key, None))
+    key = next(keys, "speakers_file")
+    named = next(filter(None, (holder.get(key, None) for holder in holders)), "")
+    return f"{key} ({Path(named).name})"
 
 
 def _require_supported(release: Release, config: Any) -> None:
@@ -152,6 +155,7 @@ def _require_supported(release: Release, config: Any) -> None:
 
 def _load_weights(model: Any, weights: Any, release: Release) -> None:
     path = release.checkpoint_path
+    require_shapes(model, weights, path)
     try:
         result = model.load_state_dict(weights, strict=False)
     except (AttributeError, RuntimeError, TypeError) as error:

@@ -17,7 +17,7 @@ from loader.artifacts.artifact import (
     write_manifest,
 )
 from loader.artifacts.resolve import source_facts
-from loader.releases.release import open_release
+from loader.releases.release import Verify, open_release
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,28 @@ class Contents:
 Stage = Callable[[str], AbstractContextManager[None]]
 
 
-def bake_voice(source: Path, target: Path, engine: str, stage: Stage) -> None:
+def bake_voice(source: Path, target: Path, engine: str, stage: Stage, verify: Verify = "require") -> None:
     """Verify the release in `source` and write its artifact for `engine` into the empty folder `target`.
+
+    Args:
+        source: a model directory, or the checkpoint in one.
+        target: the folder.
+        engine: its name.
+        stage: prints the stages.
+        verify: what a model directory needs to be accepted.
 
     Raises:
         LoaderError: any of its children; `target` may then hold some files.
     """
     with stage(f"verifying {source}"):
-        release = open_release(source)
-    with stage("starting torch and Coqui"):
-        from loader.engines.compat import coqui_package
+        release = open_release(source, verify=verify)
+    if not release.is_piper:
+        with stage("starting torch and Coqui"):
+            from loader.engines.compat import coqui_package
 
-        coqui_package.import_coqui()
-    contents = importlib.import_module(f"loader.bake.{engine}").bake(release, target, stage)
+            coqui_package.import_coqui()
+    maker = "piper" if release.is_piper else engine
+    contents = importlib.import_module(f"loader.bake.{maker}").bake(release, target, stage)
     with stage("sealing"):
         platform = this_platform(engine)
         about = source_facts(release)

@@ -8,18 +8,23 @@ from typing import Any
 import torch
 
 from loader.artifacts.artifact import VoiceFacts
-from loader.bake.checkpoint import load_weights, one_line, read_checkpoint, require_finite
+from loader.bake.checkpoint import load_weights, require_finite
+from loader.bake.names import stripped
 from loader.bake.voice import Contents, Stage
+from loader.bake.weights_file import read_weights_file, weights_of
+from loader.bake.wording import note, one_line
 from loader.engines.compat import coqui_package
 from loader.engines.coqui import xtts
 from loader.engines.weights import write_tensors
 from loader.errors import ArtifactError, BakeError
+from loader.releases.configuration import file_name
 from loader.releases.release import Release
 
 #: Latents that Coqui computed for its own speakers.
 _SPEAKERS_FILE = "speakers_xtts.pth"
 #: A recording of this name registers the speaker NAME.
 _RECORDING_PREFIX, _RECORDING_SUFFIX = "speaker_", ".wav"
+_LATENTS = ("gpt_cond_latent", "speaker_embedding")
 #: Alternative names of parts in old checkpoints.
 _ALIASES = ("gpt.gpt_inference.", "gpt.gpt.wte.")
 
@@ -52,9 +57,12 @@ def bake_xtts(release: Release, config: Any, target: Path, stage: Stage) -> Cont
 
 
 def _read_vocabulary(release: Release, config: Any) -> bytes:
-    name = Path(config.model_args.tokenizer_file or xtts.VOCABULARY_FILE).name
-    if name not in release.hashes:
-        raise BakeError(f"{release.directory}: an XTTS voice without {name} in hash.sha256; add it and seal again")
+    # As Coqui, which reads the named file only if there is none of the usual name.
+    names = [xtts.VOCABULARY_FILE, file_name(config.model_args.tokenizer_file or "")]
+    name = next((each for each in names if each in release.hashes), None)
+    if name is None:
+        wanted = " or ".join(filter(None, names))
+        raise BakeError(f"{release.directory}: an XTTS voice without {wanted} in hash.sha256; add it and seal again")
     return (release.directory / name).read_bytes()
 
 
@@ -77,9 +85,8 @@ def _load(release: Release, config: Any) -> Any:
     except Exception as error:  # Coqui's constructors raise anything
         raise BakeError(f"{release.config_path}: Coqui cannot build it: {one_line(error)}") from error
     path = release.checkpoint_path
-    # Published checkpoints hold Coqui's configuration as objects of its classes.
-    checkpoint = read_checkpoint(path, coqui_package.legacy_globals())
-    _load_plain_weights(model, coqui_package.compatible_weights(model, path, checkpoint.get("model") or {}), path)
+    weights = weights_of(read_weights_file(path), path)
+    _load_plain_weights(model, coqui_package.compatible_weights(model, path, weights), path)
     return model
 
 
@@ -94,14 +101,27 @@ def _load_plain_weights(model: Any, weights: dict[str, Any], path: Path) -> None
 
 def _speakers(release: Release, model: Any) -> Iterator[tuple[str, Latents]]:
     if _SPEAKERS_FILE in release.hashes:
-        for name, latents in read_checkpoint(release.directory / _SPEAKERS_FILE).items():
-            for_gpt, for_decoder = latents.values()
-            require_finite({f"{name} (gpt)": for_gpt, f"{name} (decoder)": for_decoder}, release.directory / _SPEAKERS_FILE)
-            yield name, (for_gpt, for_decoder)
+        path = release.directory / _SPEAKERS_FILE
+        registered = read_weights_file(path)
+        for name, latents in registered.items():
+            for_gpt, for_decoder = _latents_of(latents, name, path)
+            require_finite({f"{name} (gpt)": for_gpt, f"{name} (decoder)": for_decoder}, path)
+            yield stripped(name, registered), (for_gpt, for_decoder)
     for file in sorted(release.hashes):
         if file.startswith(_RECORDING_PREFIX) and file.endswith(_RECORDING_SUFFIX):
             name = file.removeprefix(_RECORDING_PREFIX).removesuffix(_RECORDING_SUFFIX)
-            yield name, _encode_speaker(model, release.directory / file)
+            yield stripped(name, {}), _encode_speaker(model, release.directory / file)
+
+
+def _latents_of(latents: Any, name: str, path: Path) -> Latents:
+    """Return a speaker's pair of latents, whatever precision and kind of array they were saved in."""
+    try:
+        values = dict(latents)
+        # Coqui takes them by their order.
+        for_gpt, for_decoder = (values[key] for key in _LATENTS) if set(_LATENTS) <= values.keys() else values.values()
+        return torch.as_tensor(for_gpt).float(), torch.as_tensor(for_decoder).float()
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise BakeError(f"{path}: the speaker {name!r} has no pair of latents; expected {' and '.join(_LATENTS)}") from error
 
 
 def _encode_speaker(model: Any, recording: Path) -> Latents:
@@ -149,12 +169,15 @@ def _write(model: Any, config: Any, speakers: dict[str, Latents], target: Path) 
 
 def _languages(tokenizer: Any, config: Any) -> list[str]:
     """Return the voice's languages, without those whose text needs a package that is not installed."""
-    return [language for language in config.languages if _can_read(tokenizer, language)]
+    return [language for language in config.languages if _has_packages(tokenizer, language)]
 
 
-def _can_read(tokenizer: Any, language: str) -> bool:
+def _has_packages(tokenizer: Any, language: str) -> bool:
     try:
         tokenizer.encode("1.", lang=language)
-    except (ImportError, NotImplementedError):
+    except ImportError as error:
+        note(f"without the language {language!r}: {one_line(error)}")
         return False
+    except Exception:  # numbers that a language's library cannot read; such sentences are spoken as written
+        return True
     return True

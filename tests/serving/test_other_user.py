@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
+from tests.support.family_checkpoints import family_releases
 from tests.support.harness import Server
 from tests.support.other_user import interpreter_of_other_user, open_folder
 
@@ -48,7 +49,41 @@ def test_the_command_bakes_into_an_absolute_cache_for_every_engine(other_user, t
 
     # Neither a folder named `~` nor files that libraries cached.
     assert {"cache", "tts_config.yaml"} == set(os.listdir(folder))
-    assert {"artifacts", "verified.json"} == set(os.listdir(folder / "cache"))
+    assert {"artifacts", "verified.json"} == set(os.listdir(folder / "cache")) - {"libraries"}
+
+
+#: Makes everything read-only but one folder, for the programs that it starts.
+READ_ONLY = """
+    set -e
+    mount -t tmpfs tmpfs "$1"
+    for place in / /tmp /var/tmp /dev/shm "$2"; do
+        [ -d "$place" ] || continue
+        mount --bind "$place" "$place" && mount -o remount,ro,bind "$place"
+    done
+    mount -t tmpfs -o mode=777 tmpfs "$1"
+    ! touch "$2/x" /tmp/x 2> /dev/null
+    printf 'model_path: %s\\ncache_dir: %s/cache\\n' "$3" "$1" > "$1/tts_config.yaml"
+    cd "$1"
+    "$4" -m app.cli bake --config "$1/tts_config.yaml"
+    "$4" -m app.cli say Hello. --config "$1/tts_config.yaml" --output "$1/hello.wav"
+    ls "$1" "$1/cache"
+"""
+
+
+def test_with_a_read_only_root_and_without_a_home_a_voice_is_baked_and_speaks(tmp_path):
+    """numba compiles parts of librosa, and wants a folder for them."""
+    python, release = interpreter_of_other_user(tmp_path), family_releases()["glow_tts"]
+    with open_folder() as folder:
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-c", READ_ONLY, "sh", folder, ROOT, release, python], env=WITHOUT_HOME,
+            capture_output=True, text=True, timeout=480, check=False,
+        )  # fmt: skip
+        if "mount:" in done.stderr:
+            pytest.skip("this machine permits no mounts, so no root can be made read-only")
+
+    assert 0 == done.returncode, done.stderr
+    assert "Traceback" not in done.stderr
+    assert {"hello.wav", "libraries", "artifacts"} <= set(done.stdout.split())
 
 
 @pytest.mark.parametrize("home", [None, "", "relative"])

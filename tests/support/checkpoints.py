@@ -48,6 +48,8 @@ def _write_coqui(name: str, directory: Path) -> list[str]:
     if name == "yourtts":
         # Its makers left the d-vector encoder in the checkpoint; a voice does not use it.
         weights["speaker_encoder.conv1.weight"] = torch.zeros(4, 1, 3, 3)
+    if name in _OTHER_WEIGHTS:
+        _OTHER_WEIGHTS[name](weights)
     torch.save({"model": weights}, directory / "model_file.pth")
     for key, file in files.items():
         model.config.model_args[key] = f"{_ELSEWHERE}/{file}"
@@ -113,6 +115,23 @@ def _dp(config: Any, directory: Path) -> dict[str, str]:
     return _speakers_and_languages(config, directory)
 
 
+def _wide(config: Any, directory: Path) -> dict[str, str]:
+    """The tiny voice with a decoder of four times the work, and else the same weights."""
+    config.model_args.upsample_initial_channel_decoder = 160
+    return {}
+
+
+def _scale_output(factor: float) -> Callable[[Any], None]:
+    """Return what multiplies the decoder's output before its last function: other audio of the same length."""
+
+    def scale(weights: Any) -> None:
+        for key, value in weights.items():
+            if key.startswith("waveform_decoder.conv_post") and not key.endswith("original1"):
+                value.mul_(factor)
+
+    return scale
+
+
 def _use_characters(config: Any, cleaner: str) -> None:
     config.update({"use_phonemes": False, "text_cleaner": cleaner, "phonemizer": None})
 
@@ -140,7 +159,13 @@ VARIANTS: Mapping[str, Callable[[Any, Path], dict[str, str]]] = {
     "languages": _speakers_and_languages,
     "graphemes": _graphemes,
     "dp": _dp,
+    "wide": _wide,
 }
+#: The tiny voice with other weights: releases that follow each other.
+_OTHER_WEIGHTS: Mapping[str, Callable[[Any], None]] = {
+    "louder": _scale_output(2.0), "silent": _scale_output(0.0), "nan": _scale_output(float("nan")),
+}  # fmt: skip
+
 
 #: The inverse of the renaming in `TTS.tts.utils.fairseq`.
 _ORIGINAL_NAMES: Sequence[tuple[str, Callable[[re.Match[str]], str] | str]] = (

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from loader.errors import MissingPackageError
+from loader.artifacts.installation import require_bake_extra
 from loader.text.isolated_import import import_privately
 
 _MODULES = (
@@ -61,12 +61,8 @@ def drop_training_parts(predictor: Any) -> None:
 
 
 def _installed_source() -> Callable[[str], bytes | None]:
-    try:
-        root = Path(str(importlib.metadata.distribution("coqui-tts").locate_file("")))
-    except importlib.metadata.PackageNotFoundError as error:
-        raise MissingPackageError(
-            "the pytorch engine speaks through layers of coqui-tts: install the `bake` extra, or set engine: onnx"
-        ) from error
+    require_bake_extra("the pytorch engine")
+    root = Path(str(importlib.metadata.distribution("coqui-tts").locate_file("")))
 
     def read(name: str) -> bytes | None:
         path = root.joinpath(*name.split(".")).with_suffix(".py")

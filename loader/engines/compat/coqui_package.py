@@ -40,13 +40,6 @@ def without_warnings() -> Iterator[None]:
         yield
 
 
-def legacy_globals() -> Any:
-    """Return a context in which torch's safe unpickler accepts the Coqui classes that old XTTS checkpoints hold."""
-    from TTS.tts.models import xtts
-
-    return xtts._legacy_safe_globals()
-
-
 def compatible_weights(model: Any, path: Any, weights: dict[str, Any]) -> Any:
     """Return the weights of an XTTS checkpoint, renamed by Coqui for its present classes, without Coqui's own reading."""
     model._load_checkpoint = lambda _path: weights
@@ -58,6 +51,21 @@ def replace_audio_reader(read: Callable[[Any, int], Any]) -> None:
     from TTS.tts.models import xtts
 
     xtts.load_audio = read
+
+
+def replace_names_reader(read: Callable[[Any], Any]) -> None:
+    """Have Coqui's managers read the files of speakers and languages through `read`."""
+    from TTS.tts.utils import managers
+
+    managers.load_file = read
+
+
+def replace_fairseq_reader(read: Callable[[Any], Any]) -> None:
+    """Have Coqui rename the weights of fairseq's voices in the file that `read` returns for the path of a checkpoint."""
+    from TTS.tts.models import vits
+    from TTS.tts.utils.fairseq import rehash_fairseq_vits_checkpoint
+
+    vits.rehash_fairseq_vits_checkpoint = lambda path: rehash_fairseq_vits_checkpoint(read(path))
 
 
 def _load_at_first_use(name: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from loader.errors import UnsupportedModelError
+from loader.releases.configuration import family_of
 
 #: Coqui's names of the families that make a spectrogram for a vocoder.
 MEL_FAMILIES = (
@@ -31,11 +32,21 @@ TRAINING_ONLY = ("aligner", "coarse_decoder", "decoder_backward")
 
 def config_of(content: mmap.mmap | bytes) -> Any:
     """Parse the JSON of a configuration into Coqui's class."""
+    return config_from(json.loads(bytes(content)))
+
+
+def config_from(document: Mapping[str, Any]) -> Any:
+    """Return a configuration as an object of Coqui's class.
+
+    Raises:
+        ModuleNotFoundError: Coqui has no family of that name.
+    """
     from TTS.config import register_config
 
-    document = json.loads(bytes(content))
-    name = document["model"] if "model" in document else document["generator_model"]
-    config = register_config(name.replace("_generator", "").replace("_discriminator", "").lower())()
+    family = family_of(document)
+    if not family:
+        raise ModuleNotFoundError("it names no model")
+    config = register_config(family)()
     config.from_dict(document)
     return config
 

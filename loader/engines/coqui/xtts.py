@@ -13,8 +13,8 @@ from loader.engines.compat.torch_imports import load_torchaudio
 from loader.engines.coqui import building
 from loader.engines.weights import assign, mapped_tensors, placed, without_initialisation
 from loader.errors import ArtifactError
-from loader.text.front_end import Reading
 from loader.text.lexicon.lexicon import Pronunciation
+from loader.text.reading import Reading
 from loader.text.sentences import split_at_breaks
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "weights.safetensors"
@@ -75,7 +75,8 @@ class BpeFrontEnd:
             raise
         except Exception as error:  # third-party code over any text; its errors share no base class
             log.info("a sentence stays as written: the tokenizer's cleaners raised %s", type(error).__name__)
-            named = f"[{'zh-cn' if language == 'zh' else language}]{text}".replace(" ", "[SPACE]")
+            plain = language.split("-")[0]
+            named = f"[{'zh-cn' if plain == 'zh' else plain}]{text}".replace(" ", "[SPACE]")
             return list(self._tokenizer.tokenizer.encode(named).ids)
 
 

@@ -37,8 +37,10 @@ def _coqui(release: Path) -> Any:
 
     config = load_config(str(release / "config.json"))
     for key in _NAMED_FILES:
-        if config.model_args[key]:
-            config.model_args[key] = str(release / Path(config.model_args[key]).name)
+        if isinstance(named := config.model_args[key], list):
+            config.model_args[key] = [str(release / Path(each).name) for each in named]
+        elif named:
+            config.model_args[key] = str(release / Path(named).name)
     model = Vits(config)
     model.load_checkpoint(config, str(release / "model_file.pth"), eval=True, strict=True)
     return model

@@ -189,13 +189,14 @@ def test_a_fetched_model_comes_with_its_vocoder(tmp_path):
         from loader.bake.fetch import fetch_model
         source = Path(sys.argv[1])
         class Downloaded:
+            about = {"default_vocoder": "vocoder_models/en/test/hifigan"}
+            models_dict = {"tts_models": {"en": {"test": {"glow-tts": about}}}}
             def __init__(self, **options): pass
             def list_tts_models(self): return ["tts_models/en/test/glow-tts"]
             def download_model(self, name):
                 kind = "model" if name.startswith("tts_models/") else "vocoder"
                 file = {"model": "model_file.pth", "vocoder": "model.pth"}[kind]
-                about = {"default_vocoder": "vocoder_models/en/test/hifigan"}
-                return source / kind / file, source / kind / "config.json", about
+                return source / kind / file, source / kind / "config.json", self.about
         manage.ModelManager = Downloaded
         fetch_model("tts_models/en/test/glow-tts", source / "target")
         print("{}")

@@ -18,7 +18,7 @@ ENGINES = ["onnx", "pytorch"]
 OTHER_NOISE = [(1.01, 1.0), (1.0, 1.2)]
 
 
-@pytest.fixture(scope="module", params=["embedded", "large"])
+@pytest.fixture(scope="module", params=["joe_coqui", "large"])
 def native(request, tmp_path_factory):
     """A release, and Coqui's own samples."""
     release = request.getfixturevalue(f"{request.param}_release")

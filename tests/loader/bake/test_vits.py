@@ -13,11 +13,13 @@ CHECKPOINTS = {
     "one missing": ("del weights['flow.flows.0.pre.weight']",
                     "missing weights: flow.flows.0.pre.weight; unexpected weights: none"),
     "other shape": ("weights['text_encoder.emb.weight'] = torch.zeros(3, 3)",
-                    "its weights do not fit config.json: Error(s) in loading state_dict"),
+                    "text_encoder.emb.weight is 3 x 3, and 132 x 32 by the configuration; take the config.json"),
+    "one character more": ("weights['text_encoder.emb.weight'] = torch.zeros(133, 32)",
+                           "text_encoder.emb.weight has 133 rows, and the configuration has 132 characters; take the list of"),
     "unexpected": ("weights['emb_g.weight'] = torch.zeros(3, 3)", "unexpected weights: emb_g.weight"),
-    "a number": ("weights = 5", "its weights do not fit config.json"),
-    "a list": ("weights = [torch.zeros(2)]", "its weights do not fit config.json"),
-    "numbered": ("weights = {1: 2}", "its weights do not fit config.json"),
+    "a number": ("weights = 5", "a file without weights: it has model; expected an entry 'model', or tensors by name"),
+    "a list": ("weights = [torch.zeros(2)]", "a file without weights"),
+    "numbered": ("weights = {1: 2}", "a file without weights"),
 }  # fmt: skip
 
 #: Tensors have the names of the checkpoint; tensors for training only may hold any value.

@@ -12,6 +12,7 @@ from loader.artifacts.artifact import open_artifact
 from loader.artifacts.resolve import locate_artifact
 from loader.config.settings import load_settings
 from loader.errors import BakeError, IntegrityError, MissingPackageError, ModelNotFoundError
+from loader.releases.embedded import EMBEDDED_VERSION
 from tests.loader.bake.damaged import configure, error_line, set_keys
 from tests.loader.children import ROOT, TIMEOUT_S, answer_of
 
@@ -192,11 +193,11 @@ def test_a_bake_on_a_full_disk_is_an_error_and_leaves_nothing(release, tmp_path,
 def test_an_embedded_voice_that_does_not_fit_is_an_error_and_leaves_nothing(tmp_path):
     done = health_on_a_disk_of("20m", "embedded/joe", tmp_path)
 
-    assert 74 == done.returncode, done.stderr
-    reason = f"{tmp_path}/mount/releases: No space left on device; make room there, or set cache_dir to another folder"
-    assert f"chorus: {reason}" in done.stderr.splitlines()
-    assert "ended with status 74" in error_line(done)
-    assert [".embedded-joe-1.0.0.lock"] == [line.rpartition("/")[2] for line in done.stdout.splitlines()]
+    assert 73 == done.returncode, done.stderr
+    assert f"{tmp_path}/mount/releases: embedded-{EMBEDDED_VERSION} cannot be stored" in error_line(done)
+    assert "No space left on device" in error_line(done)
+    assert "make room there, or set cache_dir to another folder" in error_line(done)
+    assert [f".embedded-{EMBEDDED_VERSION}.lock"] == [line.rpartition("/")[2] for line in done.stdout.splitlines()]
 
 
 def test_the_bake_child_ends_if_its_parent_has_already_ended(bake):
@@ -215,8 +216,8 @@ def test_an_unknown_embedded_voice_is_refused(tmp_path):
         locate_artifact(settings.voices[0], settings)
 
 
-def test_a_server_without_coqui_names_the_package_to_install(monkeypatch):
+def test_a_bake_without_coqui_names_the_command_that_installs_it(monkeypatch, release, settings):
     monkeypatch.setattr(sys, "path", [])
 
-    with pytest.raises(MissingPackageError, match="install the `bake` extra"):
-        resolve.coqui_version()
+    with pytest.raises(MissingPackageError, match=f"run .*{ROOT}/ops/serve --full --install, or set model_path"):
+        resolve.run_bake("voice", release, settings.cache_dir, "onnx")

@@ -1,12 +1,13 @@
 """loader.config.home: the home directory, and a cache folder for libraries even without one."""
 
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from loader.config import home
-from loader.config.home import expand_home, home_folder, provide_cache_folder
+from loader.config.home import expand_home, home_folder, place_library_caches, provide_cache_folder
 from loader.config.settings import load_settings
 from loader.errors import ConfigError, StoreError
 from tests.conftest import ROOT
@@ -122,5 +123,57 @@ def test_without_a_folder_for_temporary_files_the_error_names_the_remedy(monkeyp
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr("tempfile.tempdir", "/dev/null/x")
 
-    with pytest.raises(StoreError, match="no folder to keep caches in .*; set HOME or TMPDIR to a folder that can be written"):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+
+    expected = "no folder to keep caches in .*; set cache_dir, HOME or TMPDIR to a folder that can be written"
+    with pytest.raises(StoreError, match=expected):
         provide_cache_folder()
+
+
+@pytest.fixture
+def no_caches(monkeypatch):
+    """A process without folders for caches."""
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
+        # Set first, so that the test's own changes are undone.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("TMPDIR", "")
+    monkeypatch.setenv("HOME", "/dev/null")
+
+
+def test_caches_of_libraries_are_kept_below_the_cache_folder(no_caches, tmp_path):
+    place_library_caches(tmp_path / "cache")
+
+    assert str(tmp_path / "cache/libraries/numba") == os.environ["NUMBA_CACHE_DIR"]
+    assert str(tmp_path / "cache/libraries") == os.environ["XDG_CACHE_HOME"]
+    assert not (tmp_path / "cache").exists(), "the libraries make it"
+    provide_cache_folder()
+    assert str(tmp_path / "cache/libraries") == os.environ["XDG_CACHE_HOME"]
+
+
+def test_configured_folders_for_caches_are_kept(no_caches, monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "all"))
+    place_library_caches(tmp_path / "cache")
+
+    assert (str(tmp_path / "numba"), str(tmp_path / "all")) == (os.environ["NUMBA_CACHE_DIR"], os.environ["XDG_CACHE_HOME"])
+
+
+def test_a_cache_folder_that_cannot_be_written_is_not_used(no_caches):
+    place_library_caches(Path("/dev/null/cache"))
+
+    assert "NUMBA_CACHE_DIR" not in os.environ
+
+
+def test_a_configured_folder_of_numba_that_cannot_be_written_is_named(no_caches, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "/dev/null/numba")
+
+    with pytest.raises(StoreError, match="NUMBA_CACHE_DIR is /dev/null/numba, where user .* cannot write; unset it, or set"):
+        provide_cache_folder()
+
+
+def test_without_a_folder_for_temporary_files_the_cache_folder_has_them(no_caches, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.gettempdir", lambda: (_ for _ in ()).throw(FileNotFoundError("none")))
+    place_library_caches(tmp_path / "cache")
+
+    assert str(tmp_path / "cache/libraries") == os.environ["TMPDIR"] and (tmp_path / "cache/libraries").is_dir()
