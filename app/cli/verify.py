@@ -13,6 +13,7 @@ from app.cli.errors import Problems
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings, VoiceSettings
+    from loader.releases.release import Verify
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Target:
     directory: Path
     #: Required content of a model directory's version.txt; None accepts any.
     version: str | None = None
+    #: What a model directory needs to be accepted.
+    verify: "Verify" = "require"
 
 
 @click.command(short_help="Verify every byte of the voices.")
@@ -79,7 +82,7 @@ def verified_line(target: Target) -> str:
         if is_artifact(directory):
             open_artifact(directory, hashed=hashed.append)
         else:
-            open_release(directory, target.version, hashed=hashed.append)
+            open_release(directory, target.version, hashed=hashed.append, verify=target.verify)
     took_s = time.monotonic() - started_s
     return f"{directory}: {kind}, {megabytes(total_bytes)}, verified in {took_s:.1f} s"
 
@@ -94,7 +97,8 @@ def _size_bytes(directory: Path) -> int:
 def _targets(voice: "VoiceSettings", settings: "Settings") -> list[Target]:
     from app.cli.inventory import artifacts, release_directory
     from loader.artifacts.artifact import is_artifact
-    from loader.errors import ModelNotFoundError
+    from loader.artifacts.resolve import verify_mode
+    from loader.errors import IntegrityError, ModelNotFoundError
 
     # By its name only: verification reports an unreadable manifest.
     if is_artifact(Path(voice.model_path)):
@@ -102,8 +106,8 @@ def _targets(voice: "VoiceSettings", settings: "Settings") -> list[Target]:
     directory = release_directory(voice, settings)
     if directory is None:
         return []
-    targets = [Target(directory, voice.version)]
-    # A release without a listed checkpoint has no artifacts; its verification reports why.
-    with suppress(ModelNotFoundError):
+    targets = [Target(directory, voice.version, verify_mode(voice, settings))]
+    # A release without a readable list, or without a listed checkpoint, has no artifacts; its verification reports why.
+    with suppress(IntegrityError, ModelNotFoundError):
         targets += map(Target, artifacts(voice, settings).values())
     return targets

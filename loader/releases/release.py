@@ -1,43 +1,89 @@
-"""A release: a model directory that is verified before any byte of it is parsed.
+"""A release: a model directory that is verified before any byte of it is parsed, and how a directory becomes one.
 
-A release is a folder with `version.txt`, `hash.sha256` (in the format of sha256sum),
-a Coqui `config.json` and a checkpoint. The content of those files is not interpreted here.
+A release is a folder with `version.txt`, `hash.sha256` (in the format of sha256sum), a configuration and a checkpoint.
+Of those only the configuration is read here, after its hash.
 """
 
+import hashlib
 import json
-from collections.abc import Mapping
-from contextlib import suppress
+import logging
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from loader.errors import IntegrityError, ModelNotFoundError
-from loader.storage.files import Hashed, refuse_shortage, sha256_of, write_aside
+from loader.releases.configuration import read_document
+from loader.releases.digests import Digests
+from loader.releases.directory import (
+    HASH_FILE,
+    VERSION_FILE,
+    ModelDirectory,
+    inspect_directory,
+    require_supported,
+    split_model_path,
+)
+from loader.releases.hash_list import (
+    format_hash_list,
+    is_plain_name,
+    read_hash_list,
+    read_version,
+    seal_remedy,
+    write_seal,
+)
+from loader.releases.model_files import CONFIG_FILE, VOCODER_CONFIG_FILE, ChoiceError, Kind, ModelFiles, choose_files
+from loader.releases.ownership import find_other_writer
+from loader.storage.files import Hashed, refuse_shortage, sha256_of
 
-HASH_FILE = "hash.sha256"
-VERSION_FILE = "version.txt"
-CONFIG_FILE = "config.json"
-#: The vocoder's configuration beside a spectrogram model; its weights are in `vocoder*.pth`.
-VOCODER_CONFIG_FILE = "vocoder_config.json"
-_SEAL = "seal the directory with: echo 1 > version.txt; sha256sum * | grep -v hash.sha256 > hash.sha256"
+__all__ = [
+    "CONFIG_FILE", "HASH_FILE", "VERSION_FILE", "VOCODER_CONFIG_FILE", "Release", "Verify", "claim_release", "copy_release",
+    "open_release", "seal_release",
+]  # fmt: skip
+
+#: `require`: every file that is read has its listed hash. `warn`: a directory without a list is served too, if only this
+#: user and root can write it. `off`: the same, and no list is compared.
+Verify = Literal["require", "warn", "off"]
+#: The version of a directory without version.txt.
+UNSEALED_VERSION = "unsealed"
+#: A listed file that nothing reads is compared up to this size, for a warning only.
+_MAX_UNREAD_BYTES = 64 * 1024 * 1024
+_BLOCK_BYTES = 4 * 1024 * 1024
 _FETCH = "fetch the release again"
+
+log = logging.getLogger("chorus.loader")
 
 
 @dataclass(frozen=True)
 class Release:
-    """A verified model directory: every listed file had its listed hash."""
+    """A model directory whose files were hashed; if it is sealed, every file that is read had its listed hash."""
 
-    directory: Path
+    #: What was opened: the directory, or the checkpoint in it.
+    path: Path
     version: str
-    #: File name to sha256, as hash.sha256 lists them.
+    #: Name of every file that speaking reads to its sha256.
     hashes: Mapping[str, str]
+    files: ModelFiles
+    #: Whether `hashes` are those of hash.sha256.
+    is_sealed: bool = True
+    #: The sha256 of hash.sha256; "" if the directory is not sealed.
+    manifest: str = ""
+
+    @property
+    def directory(self) -> Path:
+        return self.path if self.path.is_dir() else self.path.parent
+
+    @property
+    def is_piper(self) -> bool:
+        """Whether it is a Piper voice: a graph with its description."""
+        return self.files.kind is Kind.PIPER
 
     @property
     def config_path(self) -> Path:
-        return self.directory / CONFIG_FILE
+        return self.directory / self.files.config
 
     @property
     def checkpoint_path(self) -> Path:
-        return self.directory / _checkpoint_name(self.directory, self.hashes)
+        return self.directory / self.files.checkpoint
 
     @property
     def vocoder_path(self) -> Path | None:
@@ -50,134 +96,215 @@ class Release:
         if len(names) != (VOCODER_CONFIG_FILE in self.hashes):
             wanted = f"a vocoder is one vocoder*.pth and {VOCODER_CONFIG_FILE}"
             listed = ", ".join(names) or "no vocoder*.pth"
-            raise ModelNotFoundError(f"{self.directory / HASH_FILE}: {wanted}; listed: {listed}; {_SEAL}")
+            raise ModelNotFoundError(f"{self.directory / HASH_FILE}: {wanted}; listed: {listed}; {seal_remedy(self.directory)}")
         return self.directory / names[0] if names else None
 
 
 def open_release(
-    directory: Path, expected_version: str | None = None, memory: Path | None = None, hashed: Hashed | None = None
+    path: Path,
+    expected_version: str | None = None,
+    memory: Path | None = None,
+    hashed: Hashed | None = None,
+    verify: Verify = "require",
 ) -> Release:
-    """Verify `directory` and return it as a release.
+    """Verify a model directory and return it as a release.
 
     Args:
-        directory: the model directory.
+        path: the model directory, or the checkpoint to read in it.
         expected_version: the content of version.txt; None accepts any.
-        memory: a file that records verified files by size, time of change and inode,
+        memory: a file that records digests by size, times and inode,
             so that an unchanged 300 MB checkpoint is hashed once.
         hashed: called with the size of each block that was hashed, for progress.
+        verify: what a directory needs to be accepted.
 
     Raises:
-        ModelNotFoundError: there is no such directory, or no checkpoint is listed.
-        IntegrityError: the first file that is missing, changed or of another version.
+        ModelNotFoundError: there is no such directory, or no model in it.
+        UnsupportedModelError: another program's model, or another family.
+        IntegrityError: the directory is not sealed; or the first file that is missing, changed or of another version;
+            or another user can write a directory that is served without its hashes.
     """
-    if not directory.is_dir():
-        raise ModelNotFoundError(f"{directory}: no such model directory; check model_path")
-    version = _read_version(directory / VERSION_FILE, expected_version)
-    hashes = _read_hashes(directory / HASH_FILE)
-    _checkpoint_name(directory, hashes)
-    if CONFIG_FILE not in hashes:
-        raise IntegrityError(directory / HASH_FILE, f"a line for {CONFIG_FILE}", "none", _SEAL)
-    known = _Memory(memory)
-    for name, expected in hashes.items():
-        _verify(directory / name, expected, known, hashed)
-    known.save()
-    return Release(directory, version, hashes)
+    directory, checkpoint = split_model_path(path)
+    digests = Digests(memory)
+    if verify == "off" or (verify == "warn" and not (directory / HASH_FILE).exists()):
+        release = _open_unsealed(path, expected_version, digests, hashed)
+        if verify == "warn":
+            log.warning("%s: not sealed; its files are taken as they are: chorus seal records their hashes", directory)
+    else:
+        release = _open_sealed(path, directory, checkpoint, expected_version, digests, hashed)
+    digests.save()
+    require_supported(release.files, release.config_path)
+    return release
 
 
-def seal_release(directory: Path, version: str, names: list[str]) -> None:
-    """Write `version.txt` and `hash.sha256` for the named files of `directory`."""
-    (directory / VERSION_FILE).write_text(version + "\n", encoding="utf-8")
-    lines = [f"{sha256_of(directory / name)}  {name}\n" for name in names]
-    (directory / HASH_FILE).write_text("".join(lines), encoding="utf-8")
+def claim_release(path: Path, memory: Path | None = None, verify: Verify = "require") -> Release | None:
+    """Return a release by what its lists claim: enough to name its artifact, not to load it. Hashes no file.
+
+    None if a directory is served without a list and its digests are not recorded in `memory`.
+
+    Raises:
+        ModelNotFoundError: there is no such directory, or no model in it.
+        IntegrityError: it has no readable version or hashes.
+    """
+    directory, checkpoint = split_model_path(path)
+    if verify == "off" or (verify == "warn" and not (directory / HASH_FILE).exists()):
+        files, digests = inspect_directory(path).files, Digests(memory)
+        known = {name: digests.recalled(directory / name) for name in sorted(files.roles)}
+        hashes = {name: digest for name, digest in known.items() if digest is not None}
+        return Release(path, _version_or_none(directory), hashes, files, False) if len(hashes) == len(known) else None
+    listed = _require_list(path, directory)
+    files = _choose(path, directory, checkpoint, listed)
+    return Release(path, read_version(directory), _of(listed, files), files, manifest=sha256_of(directory / HASH_FILE))
 
 
-def _read_version(path: Path, expected: str | None) -> str:
-    try:
-        version = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        if isinstance(error, OSError):
-            refuse_shortage(path, error)
-        raise IntegrityError(path, "one line of text", type(error).__name__, _SEAL) from error
-    if not version or "\n" in version:
-        raise IntegrityError(path, "one line of text", repr(version[:60]), _SEAL)
-    if expected is not None and version != expected:
-        raise IntegrityError(path, f"version {expected}", f"version {version}", _FETCH + ", or change `version`")
-    return version
+def release_id(source: Mapping[str, Any]) -> str:
+    """Return the id of the release that an artifact was baked from: the sha256 of its manifest, `hash.sha256`.
+
+    Args:
+        source: `Manifest.source` of the artifact.
+    """
+    if hashes := source.get("hashes"):
+        return str(source.get("manifest") or digest_of_hashes(hashes))
+    return hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()
 
 
-def _read_hashes(path: Path) -> dict[str, str]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        if isinstance(error, OSError):
-            refuse_shortage(path, error)
-        raise IntegrityError(path, "lines of sha256sum", type(error).__name__, _SEAL) from error
-    hashes = {}
-    for line in filter(str.strip, lines):
-        digest, _, name = line.strip().partition(" ")
-        name = name.strip().removeprefix("*").removeprefix("./")
-        plain = name.isprintable() and not set(name) & set("/\\") and name not in ("", ".", "..")
-        if len(digest) != 64 or not plain or set(digest.lower()) - set("0123456789abcdef"):
-            raise IntegrityError(path, "<sha256>  <file name>", repr(line[:80]), _SEAL)
-        hashes[name] = digest.lower()
+def digest_of_hashes(hashes: Mapping[str, str]) -> str:
+    """Return the sha256 of the manifest that lists these files alone, as `write_seal` writes it."""
+    return hashlib.sha256(format_hash_list(hashes).encode()).hexdigest()
+
+
+def seal_release(directory: Path, version: str, names: Iterable[str], hashed: Hashed | None = None) -> dict[str, str]:
+    """Write `version.txt` and `hash.sha256` for the named files of `directory`, and return their digests.
+
+    Raises:
+        ModelNotFoundError: a name that the list cannot hold.
+        OSError: a file cannot be read, or the folder cannot be written.
+    """
+    digests = Digests()
+    hashes = {name: digests.digest(directory / _require_plain(directory, name), hashed) for name in names}
+    write_seal(directory, version, hashes)
     return hashes
 
 
-def _checkpoint_name(directory: Path, hashes: Mapping[str, str]) -> str:
-    for name in ("model_file.pth", "model.pth", "best_model.pth"):
-        if name in hashes:
-            return name
-    candidates = [name for name in hashes if name.endswith(".pth") and not name.startswith(("speakers", "vocoder"))]
-    if len(candidates) != 1:
-        raise ModelNotFoundError(f"{directory / HASH_FILE}: lists no model_file.pth; {_SEAL}")
-    return candidates[0]
+def _open_sealed(
+    path: Path, directory: Path, checkpoint: str | None, expected_version: str | None, digests: Digests, hashed: Hashed | None
+) -> Release:
+    listed = _require_list(path, directory)
+    version = read_version(directory, expected_version)
+    if CONFIG_FILE in listed:  # before it is parsed
+        _verify(directory / CONFIG_FILE, listed[CONFIG_FILE], digests, hashed)
+    files = _choose(path, directory, checkpoint, listed)
+    hashes = _of(listed, files)
+    for name, expected in hashes.items():
+        _verify(directory / name, expected, digests, hashed)
+    _warn_of_changes(directory, {name: each for name, each in listed.items() if name not in hashes}, digests)
+    return Release(path, version, hashes, files, manifest=sha256_of(directory / HASH_FILE))
 
 
-def _verify(path: Path, expected: str, known: "_Memory", hashed: Hashed | None) -> None:
+def _open_unsealed(path: Path, expected_version: str | None, digests: Digests, hashed: Hashed | None) -> Release:
+    found = inspect_directory(path)
+    directory, names = found.directory, sorted(found.files.roles)
+    version = _version_or_none(directory) if expected_version is None else read_version(directory, expected_version)
     try:
-        # Before the file is read: a change during the read must not be recorded as verified.
-        fingerprint = _fingerprint(path, expected)
-        if known.has(path, fingerprint):
-            return
-        found = sha256_of(path, hashed)
+        other = find_other_writer(directory, names)
+        if other is not None:
+            remedy = f"{seal_remedy(directory)}, or let nobody else write there"
+            raise IntegrityError(directory, "a directory that only this user and root can write", other, remedy)
+        hashes = {name: digests.digest(directory / name, hashed) for name in names}
+    except OSError as error:
+        refuse_shortage(directory, error)
+        raise IntegrityError(directory, "readable files", f"{type(error).__name__}: {error}", _FETCH) from error
+    return Release(path, version, hashes, found.files, False)
+
+
+def _require_list(path: Path, directory: Path) -> dict[str, str]:
+    """Return the hash list. A folder that holds no model is told so, not to seal it.
+
+    Raises:
+        ModelNotFoundError, IntegrityError: see `open_release`.
+    """
+    if not (directory / HASH_FILE).exists():
+        require_supported((found := inspect_directory(path)).files, directory / found.files.config)
+    return read_hash_list(directory)
+
+
+def _choose(path: Path, directory: Path, checkpoint: str | None, listed: Collection[str]) -> ModelFiles:
+    # Empty if it cannot be read: the bake says why.
+    config = read_document(directory / CONFIG_FILE) if CONFIG_FILE in listed else None
+    try:
+        return choose_files(listed, config, checkpoint)
+    except ChoiceError as error:
+        found = inspect_directory(path)
+        if config is None and found.files.kind is not Kind.PIPER:
+            remedy = seal_remedy(directory)
+            raise IntegrityError(directory / HASH_FILE, f"a line for {CONFIG_FILE}", "none", remedy) from error
+        unlisted = f"does not list {found.files.checkpoint}, the checkpoint"
+        raise ModelNotFoundError(f"{directory / HASH_FILE}: {unlisted}; {seal_remedy(directory)}") from error
+
+
+def _of(listed: Mapping[str, str], files: ModelFiles) -> dict[str, str]:
+    return {name: listed[name] for name in listed if name in files.roles}
+
+
+def _version_or_none(directory: Path) -> str:
+    return read_version(directory) if (directory / VERSION_FILE).is_file() else UNSEALED_VERSION
+
+
+def _verify(path: Path, expected: str, digests: Digests, hashed: Hashed | None) -> None:
+    try:
+        found = digests.digest(path, hashed)
     except OSError as error:
         refuse_shortage(path, error)
         raise IntegrityError(path, f"sha256 {expected}", f"no readable file ({type(error).__name__})", _FETCH) from error
     if found != expected:
         size = f"sha256 {found}, {path.stat().st_size} bytes"
-        raise IntegrityError(path, f"sha256 {expected}", size, _FETCH)
-    known.add(path, fingerprint)
+        raise IntegrityError(path, f"sha256 {expected}", size, _changed_remedy(path.parent))
 
 
-class _Memory:
-    """Record of verified files. A file that has changed since is unknown."""
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._seen: dict[str, str] = {}
-        self._changed = False
-        if path is not None and path.exists():
-            try:
-                self._seen = dict(json.loads(path.read_text(encoding="utf-8")))
-            except (ValueError, TypeError, OSError, RecursionError):
-                self._seen = {}
-
-    def has(self, path: Path, fingerprint: str) -> bool:
-        return self._seen.get(str(path.absolute())) == fingerprint
-
-    def add(self, path: Path, fingerprint: str) -> None:
-        self._seen[str(path.absolute())] = fingerprint
-        self._changed = True
-
-    def save(self) -> None:
-        if self._path is None or not self._changed:
-            return
-        # Without the record the next start hashes again: the cache may be on a read-only or full disk.
-        with suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_aside(self._path, json.dumps(self._seen, indent=1).encode())
+def _changed_remedy(directory: Path) -> str:
+    return f"{_FETCH}; or, if you have changed it yourself, {seal_remedy(directory)}"
 
 
-def _fingerprint(path: Path, digest: str) -> str:
-    status = path.stat()
-    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino} {digest}"
+def _warn_of_changes(directory: Path, unread: Mapping[str, str], digests: Digests) -> None:
+    """Log a warning for listed files that nothing reads and that have changed since."""
+    changed = []
+    for name, expected in unread.items():
+        path = directory / name
+        try:
+            if path.stat().st_size <= _MAX_UNREAD_BYTES and digests.digest(path) != expected:
+                changed.append(name)
+        except OSError:
+            changed.append(name)
+    if changed:
+        log.warning("%s: %s changed since it was sealed; speaking reads none of it", directory, ", ".join(changed))
+
+
+def _require_plain(directory: Path, name: str) -> str:
+    if not is_plain_name(name):
+        raise ModelNotFoundError(f"{directory}: {name!r} has characters that a hash list cannot hold; rename the file")
+    return name
+
+
+def copy_release(found: ModelDirectory, target: Path, version: str, copied: Hashed | None = None) -> dict[str, str]:
+    """Copy the files of a model into the empty folder `target`, seal it, and return the digests of what was written.
+
+    Raises:
+        IntegrityError: the source is sealed, and a file of it has another hash.
+        ModelNotFoundError: a name that the list cannot hold.
+        OSError: a file cannot be read or written.
+    """
+    sealed = (found.directory / HASH_FILE).exists()
+    listed = read_hash_list(found.directory) if sealed else {}
+    hashes = {}
+    for name in found.kept:
+        source, digest = found.directory / _require_plain(found.directory, name), hashlib.sha256()
+        with source.open("rb") as reader, (target / name).open("wb") as writer:
+            while block := reader.read(_BLOCK_BYTES):
+                digest.update(block)
+                writer.write(block)
+                if copied:
+                    copied(len(block))
+        hashes[name] = digest.hexdigest()
+        if name in found.files.roles and listed.get(name, hashes[name]) != hashes[name]:
+            raise IntegrityError(source, f"sha256 {listed[name]}", f"sha256 {hashes[name]}", _changed_remedy(source.parent))
+    write_seal(target, version, hashes)
+    return hashes

@@ -81,7 +81,7 @@ def test_a_release_that_is_not_sealed_is_reported(invoke, baked, name):
 
     assert 65 == done.exit_code
     assert f"chorus: {baked.path.parent / 'release' / name}: expected " in done.stderr
-    assert "seal the directory with" in done.stderr
+    assert f"seal the directory with: chorus seal {baked.path.parent / 'release'}" in done.stderr
 
 
 def test_a_voice_that_is_not_baked_yet_is_not_an_error(invoke, tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from loader.errors import IntegrityError, LoaderError, ModelNotFoundError
-from loader.releases.release import open_release, seal_release
+from loader.releases.release import open_release, release_id, seal_release
 from loader.storage.files import sha256_of
 
 CHECKPOINT, CONFIG = b"weights " * 1000, b'{"model": "vits"}'
@@ -149,7 +149,7 @@ def test_a_binary_hash_list_is_refused(directory, error_of):
 def test_an_empty_hash_list_is_refused_with_the_command_that_makes_one(directory, error_of):
     (directory / "hash.sha256").write_text("")
 
-    assert "sha256sum *" in str(error_of("hash.sha256", kind=ModelNotFoundError))
+    assert "chorus seal" in str(error_of("hash.sha256"))
 
 
 @pytest.mark.parametrize("unlisted, kind", [("config.json", IntegrityError), ("model_file.pth", ModelNotFoundError)])
@@ -162,8 +162,8 @@ def test_a_model_file_that_is_not_listed_is_refused(directory, error_of, unliste
 
 def test_a_missing_directory_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    for name in ("absent", "file"):
-        with pytest.raises(ModelNotFoundError, match="no such model directory; check model_path"):
+    for name, reason in {"absent": "no such model directory; check model_path", "file": "not a checkpoint"}.items():
+        with pytest.raises(ModelNotFoundError, match=reason):
             open_release(tmp_path / name)
 
 
@@ -269,3 +269,16 @@ def test_every_refusal_is_a_loader_error(directory):
                 except LoaderError as error:
                     assert str(directory) in str(error)
         (directory / name).write_bytes(sound)
+
+
+def test_the_id_of_a_release_is_the_hash_of_its_manifest(tmp_path):
+    for name in ("model_file.pth", "config.json"):
+        (tmp_path / name).write_text(name)
+    seal_release(tmp_path, "1", ["model_file.pth", "config.json"])
+    release = open_release(tmp_path)
+
+    assert sha256_of(tmp_path / "hash.sha256") == release_id({"version": "1", "hashes": dict(release.hashes)})
+
+
+def test_an_artifact_without_the_hashes_of_its_source_has_an_id_too():
+    assert release_id({"version": "1"}) != release_id({"version": "2"})
