@@ -1,54 +1,50 @@
 """From `model_path` to a published artifact, baked by a child process if need be."""
 
-import importlib.metadata
-import json
 import logging
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from loader.artifacts.artifact import MANIFEST, artifact_key, is_artifact, this_platform
+from loader.artifacts.installation import coqui_version, require_bake_extra
+from loader.config.location import is_source
 from loader.config.settings import Settings, VoiceSettings
-from loader.errors import BakeError, IntegrityError, MissingPackageError, ModelNotFoundError, UnsupportedModelError
-from loader.releases.release import HASH_FILE, Release, open_release
+from loader.errors import BakeError, IntegrityError, ModelNotFoundError, UnsupportedModelError
+from loader.releases.configuration import family_of, is_foreign_vits, read_document
+from loader.releases.embedded import EMBEDDED_VERSION, copy_embedded
+from loader.releases.fetch_process import snapshot_to_serve
+from loader.releases.release import HASH_FILE, Release, Verify, digest_of_hashes, open_release
 from loader.storage.files import remedy_for
 from loader.storage.store import Store
 
 _ROOT = Path(__file__).resolve().parents[2]
-_BY_HAND = "or set model_path to an artifact baked elsewhere"
-#: Version of the embedded voice; raise it when the voice is built differently.
-EMBEDDED_VERSION = "joe-1.0.0"
+#: Version of the bake of Piper voices; raise it when it writes other graphs, so that voices are baked again.
+PIPER_BAKE = 1
 _COQUI_NAME = re.compile(r"tts_models(/\w[\w.-]*){3}")
 
 log = logging.getLogger("chorus.loader")
 
 
-def coqui_version() -> str:
-    """Return the installed coqui-tts version without importing it.
-
-    Raises:
-        MissingPackageError: it is not installed, as with the `serve` extra.
-    """
-    try:
-        return importlib.metadata.version("coqui-tts")
-    except importlib.metadata.PackageNotFoundError as error:
-        raise MissingPackageError(f"baking a voice needs coqui-tts: install the `bake` extra, {_BY_HAND}") from error
-
-
-def run_bake(command: str, *arguments: str | Path) -> None:
+def run_bake(command: str, *arguments: str | Path, needs_coqui: bool = True) -> None:
     """Run one command of `python -m loader.bake` in a child, so that serving processes import neither torch nor TTS.
 
     Its progress goes to standard error.
 
+    Args:
+        command: its name.
+        arguments: of the command.
+        needs_coqui: whether the child imports torch and Coqui.
+
     Raises:
+        MissingPackageError: the packages of the bake are not installed.
         BakeError: the child failed and wrote why. Carries the child's exit status.
     """
-    coqui_version()
+    if needs_coqui:
+        require_bake_extra()
     words = [sys.executable, "-m", "loader.bake", "--parent", str(os.getpid()), command, *map(str, arguments)]
     try:
         status = subprocess.run(words, cwd=_ROOT, stdin=subprocess.DEVNULL, check=False).returncode
@@ -63,11 +59,17 @@ def run_bake(command: str, *arguments: str | Path) -> None:
         raise failure
 
 
-def locate_artifact(voice: VoiceSettings, settings: Settings, anew: bool = False) -> Path:
+def locate_artifact(voice: VoiceSettings, settings: Settings, anew: bool = False, use_candidates: bool = False) -> Path:
     """Return the folder of the artifact of `voice`.
 
     Runs in the master, before the fork. Verifies a model directory, and bakes it in a
     child process the first time, or every time if `anew`.
+
+    Args:
+        voice: one of `settings.voices`.
+        settings: the whole configuration.
+        anew: whether an existing artifact is baked again.
+        use_candidates: whether the candidate of a source of releases, if there is one, comes before its current release.
 
     Raises:
         LoaderError: any of its children; the message names the voice's `model_path`.
@@ -75,42 +77,41 @@ def locate_artifact(voice: VoiceSettings, settings: Settings, anew: bool = False
     named = Path(voice.model_path)
     if is_artifact(named):
         return named
-    release = _open_release(voice, settings)
+    settings.place_library_caches()
+    release = _open_release(voice, settings, use_candidates)
     engine = resolve_engine(release, voice, settings)
     key = artifact_key(engine, source_facts(release), this_platform(engine))
     artifacts = Store(settings.cache_dir / "artifacts", proof=MANIFEST)
     if not anew and (found := artifacts.find(key)):
         return found
-    return artifacts.publish(key, lambda folder: run_bake("voice", release.directory, folder, engine), anew)
+    verify = verify_mode(voice, settings)
+    options = () if verify == "require" else ("--verify", verify)
+
+    def bake(folder: Path) -> None:
+        run_bake("voice", release.path, folder, engine, *options, needs_coqui=not release.is_piper)
+
+    return artifacts.publish(key, bake, anew)
+
+
+def verify_mode(voice: VoiceSettings, settings: Settings) -> Verify:
+    """Return how the model directory of `voice` is verified; the ones that Chorus makes itself are always sealed."""
+    made = voice.model_path.startswith(("embedded/", "tts_models/")) or is_source(voice.model_path)
+    return "require" if made else voice.verify or settings.verify
 
 
 def source_facts(release: Release) -> dict[str, Any]:
     """Return the identity of an artifact's source."""
-    return {
-        "version": release.version,
-        "hashes": dict(release.hashes),
-        "coqui_tts": coqui_version(),
-    }
+    maker = {"piper_bake": PIPER_BAKE} if release.is_piper else {"coqui_tts": coqui_version()}
+    # A list may have files that nothing reads; its own hash, which is the release's id, is then another.
+    has_more = release.manifest not in ("", digest_of_hashes(release.hashes))
+    manifest = {"manifest": release.manifest} if has_more else {}
+    return {"version": release.version, "hashes": dict(release.hashes), **manifest, **maker}
 
 
 def speaks_vits(release: Release) -> bool:
-    """Whether the release is a VITS, Coqui's or fairseq's. An unreadable configuration is refused by the bake."""
-    config = read_json(release.config_path)
-    return is_fairseq(config) or config.get("model", "vits") == "vits"
-
-
-def is_fairseq(config: Mapping[str, Any]) -> bool:
-    """Whether a configuration has the original VITS code's format, as fairseq's MMS voices do."""
-    return "train" in config and "data" in config and isinstance(config.get("model"), dict)
-
-
-def read_json(path: Path) -> Mapping[str, Any]:
-    """Return the object in a JSON file; an empty one if the file has none."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
+    """Whether the release is a VITS, Coqui's or another maker's. An unreadable configuration is refused by the bake."""
+    config = read_document(release.config_path)
+    return is_foreign_vits(config) or family_of(config) in ("vits", "")
 
 
 def resolve_engine(release: Release, voice: VoiceSettings, settings: Settings) -> str:
@@ -120,6 +121,12 @@ def resolve_engine(release: Release, voice: VoiceSettings, settings: Settings) -
         UnsupportedModelError: the configured engine does not speak this family.
     """
     wanted = voice.engine or settings.engine
+    if release.is_piper:
+        if wanted not in ("auto", "onnx"):
+            raise UnsupportedModelError(
+                f"{release.checkpoint_path}: engine {wanted!r} speaks no Piper voices; set engine: auto or onnx for this voice"
+            )
+        return "onnx"
     if wanted == "auto":
         if not speaks_vits(release):
             return "coqui"
@@ -131,38 +138,42 @@ def resolve_engine(release: Release, voice: VoiceSettings, settings: Settings) -
     return wanted
 
 
-def _open_release(voice: VoiceSettings, settings: Settings) -> Release:
+def _open_release(voice: VoiceSettings, settings: Settings, use_candidates: bool) -> Release:
     releases = Store(settings.cache_dir / "releases", proof=HASH_FILE)
     name = voice.model_path
     memory = settings.cache_dir / "verified.json"
     if name.startswith("embedded/"):
         return _open_embedded(voice, releases, memory)
+    if is_source(name):
+        return open_release(snapshot_to_serve(voice, settings, use_candidates).directory, memory=memory)
     if name.startswith("tts_models/"):
         directory = _fetch(name, releases)
     else:
         directory = Path(name)
-    return open_release(directory, voice.version, memory)
+    return open_release(directory, voice.version, memory, verify=verify_mode(voice, settings))
 
 
 def _open_embedded(voice: VoiceSettings, releases: Store, memory: Path) -> Release:
-    """Return the embedded voice's release, built if it does not exist or is damaged."""
+    """Return the embedded voice's release, copied from its package if it does not exist or is damaged."""
     if voice.model_path != "embedded/joe":
         raise ModelNotFoundError(f"model_path {voice.model_path!r}: the only embedded voice is embedded/joe")
     key = f"embedded-{EMBEDDED_VERSION}"
 
-    def build(folder: Path) -> None:
-        run_bake("embedded", folder)
-
-    directory = releases.find(key) or releases.publish(key, build)
+    directory = releases.find(key) or releases.publish(key, copy_embedded)
     try:
         return open_release(directory, voice.version, memory)
     except IntegrityError as error:
-        log.warning("the embedded voice is built again: %s", error)
-    return open_release(releases.publish(key, build, anew=True), voice.version, memory)
+        log.warning("the embedded voice is copied again: %s", error)
+    return open_release(releases.publish(key, copy_embedded, anew=True), voice.version, memory)
+
+
+def fetched_key(name: str) -> str:
+    """Return the key of a Coqui model name in the store of releases."""
+    return name.replace("/", "--")
 
 
 def _fetch(name: str, releases: Store) -> Path:
     if not _COQUI_NAME.fullmatch(name):
         raise ModelNotFoundError(f"model_path {name!r}: a Coqui model name has the form tts_models/en/ljspeech/vits")
-    key = name.replace("/", "--")
+    key = fetched_key(name)
     return releases.find(key) or releases.publish(key, lambda folder: run_bake("fetch", name, folder))

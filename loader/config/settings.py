@@ -4,18 +4,22 @@ A key is declared once, here; docs/configuration.md is generated from it. Reads 
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from msgspec import Meta
 
-from loader.config.home import expand_home
+from loader.config.home import expand_home, place_library_caches
+from loader.config.location import has_parts, is_source, shown
 from loader.config.validation import Address, Device, Digest, Label, Problem, Text, format_value, keys_of, validate
 from loader.config.yaml import read_document
 from loader.errors import ConfigError
 
 _Engine = Literal["auto", "onnx", "pytorch", "coqui"]
+#: YAML reads `off` without quotes as false.
+_Verify = Annotated[Literal["require", "warn", "off"], Meta(extra={"parse": lambda value: "off" if value is False else value})]
 _LengthScale = Annotated[float, Meta(ge=0.1, le=10.0)]
 _NoiseScale = Annotated[float, Meta(ge=0.0, le=2.0)]
 
@@ -35,6 +39,7 @@ class VoiceSettings:
     name: Annotated[Text, Meta(description="what clients call the voice")]
     model_path: Annotated[Text, Meta(description="as `model_path` above")]
     version: Annotated[Label | None, Meta(description="as `version` above")] = None
+    verify: Annotated[_Verify | None, Meta(description="as `verify` above, for this voice")] = None
     aliases: Annotated[tuple[Text, ...], Meta(description="further names for the same voice")] = ()
     engine: Annotated[_Engine | None, Meta(description="as `engine` above, for this voice")] = None
     speaker: Annotated[Label | None, Meta(description="speaker of requests without one; default: the voice's first")] = None
@@ -81,6 +86,15 @@ class AdmissionSettings:
 
 
 @dataclass(frozen=True)
+class RolloutSettings:
+    """Bounds of a new revision, before workers serve it and while the first of them does."""
+
+    canary_s: Annotated[float, Meta(ge=0.0, le=3_600.0, description="how long the first worker of a new revision is compared with the others before they are replaced, in seconds")] = 10.0
+    slowdown: Annotated[float, Meta(ge=1.05, le=100.0, description="a voice that takes more than this many times as long as before is refused")] = 1.3
+    length_ratio: Annotated[float, Meta(ge=1.05, le=100.0, description="a voice whose audio of the same sentence is more than this many times as long as before, or as short, is refused")] = 2.0
+
+
+@dataclass(frozen=True)
 class WatchdogSettings:
     """Leak detection."""
 
@@ -89,6 +103,15 @@ class WatchdogSettings:
     leak_bytes: Annotated[int, Meta(ge=16, le=1_073_741_824, description="steady growth that is an alert, in bytes a request")] = 512
     action: Annotated[Literal["log", "trim", "replace"], Meta(description="action after an alert: `log`, `trim`, or `replace` (the worker, between two requests)")] = "log"
     trace: Annotated[bool, Meta(description="keep `tracemalloc` on; false traces the last 40 syntheses before each sample, and some dozens when growth is suspected")] = False
+
+
+@dataclass(frozen=True)
+class ReleaseSettings:
+    """Releases that are fetched, for voices whose `model_path` is a URL."""
+
+    max_bytes: Annotated[int, Meta(ge=1_048_576, le=1_099_511_627_776, description="largest release, all its files together; a larger one is refused")] = 8_589_934_592
+    timeout_s: Annotated[float, Meta(ge=1.0, le=3_600.0, description="how long a source may take to connect, and to send the next bytes, in seconds")] = 30.0
+    public_key: Annotated[Text | None, Meta(description="a PEM file with an elliptic-curve public key; every release then needs a `model.sig` by it (extra `signing`)")] = None
 
 
 @dataclass(frozen=True)
@@ -122,8 +145,9 @@ class Settings:
     """The whole file."""
 
     #: None once loaded: `voices` then contains the only voice.
-    model_path: Annotated[Text | None, Meta(description="a Coqui model directory, a baked artifact, a Coqui model name (`tts_models/...`), or `embedded/joe`")] = None
+    model_path: Annotated[Text | None, Meta(description="a model directory or the checkpoint in one, a baked artifact, a Coqui model name (`tts_models/...`), `embedded/joe`, or the URL of a [source of releases](voices.md#releases)")] = None
     version: Annotated[Label | None, Meta(description="required content of the model's version.txt; default: any")] = None
+    verify: Annotated[_Verify, Meta(description="`require`: a model directory is served if its files have the hashes in its `hash.sha256`; `warn`: one without that list too, if only this user and root can write it; `off`: so is every directory, and no list is compared")] = "require"
     device: Annotated[Device, Meta(description="`cpu`, `cuda` or `cuda:N`; voices of the `onnx` engine speak on the CPU in any case")] = "cpu"
     device_retry_after_s: Annotated[Annotated[float, Meta(ge=1.0, le=31_536_000.0)] | None, Meta(description="how long the device is not used after its memory was full, in seconds; default: until the marker is reset")] = None
     use_cache: Annotated[bool, Meta(description="keep baked artifacts in `cache_dir`; false bakes anew at every start")] = True
@@ -132,6 +156,7 @@ class Settings:
     voices: Annotated[tuple[VoiceSettings, ...], Meta(description="several voices; the first is the default one. Excludes `model_path`")] = ()
     engine: Annotated[_Engine, Meta(description="`onnx` or `pytorch` for VITS, `coqui` for the other families, or `auto`: `onnx` on a CPU, `pytorch` on CUDA, `coqui` for the rest")] = "auto"
     preload: Annotated[bool, Meta(description="open voices in the master and fork; false opens them in every worker from the same files")] = True
+    close_unused_s: Annotated[Annotated[float, Meta(ge=1.0, le=31_536_000.0)] | None, Meta(description="how long a voice that is opened by its first speech stays open in a worker after its last one, in seconds; `null` for ever. The first voice and those with `preload: true` stay open")] = 900.0
     #: As written if it counts from the home folder and there is none, else absolute once loaded; `cache_dir` checks that.
     cache_folder: Annotated[Text, Meta(description="where artifacts and the embedded voice are kept")] = field(default="~/.cache/chorus", metadata={"key": "cache_dir"})
     bind: Annotated[Address, Meta(description="HOST:PORT or unix:PATH")] = "127.0.0.1:8080"
@@ -141,7 +166,9 @@ class Settings:
     log_format: Annotated[Literal["logfmt", "json"], Meta(description="`logfmt` or `json`")] = "logfmt"
     limits: Annotated[Limits, Meta(description="largest request and answer")] = Limits()
     admission: Annotated[AdmissionSettings, Meta(description="queue of requests, and time limits")] = AdmissionSettings()
+    rollout: Annotated[RolloutSettings, Meta(description="bounds of a new revision")] = RolloutSettings()
     watchdog: Annotated[WatchdogSettings, Meta(description="leak detection")] = WatchdogSettings()
+    releases: Annotated[ReleaseSettings, Meta(description="releases that are fetched")] = ReleaseSettings()
     api_keys: Annotated[ApiKeys, Meta(description="authentication")] = ApiKeys()
     speech: Annotated[SpeechSettings, Meta(description="how the voices speak")] = SpeechSettings()
     path: Path = field(default=Path("tts_config.yaml"), metadata={"key": None})
@@ -157,6 +184,11 @@ class Settings:
         if anchored is None:
             raise ConfigError(self.path, [f"cache_dir: {_NO_HOME}"])
         return anchored
+
+    def place_library_caches(self) -> None:
+        """Have libraries keep their caches in `cache_dir`, if there is one. Call it before anything imports torch or Coqui."""
+        with suppress(ConfigError):
+            place_library_caches(self.cache_dir)
 
     @property
     def lexicon_files(self) -> tuple[LexiconSettings, ...]:
@@ -213,8 +245,9 @@ def load_settings(path: str | Path) -> Settings:
         raise ConfigError(path, [str(problem) for problem in problems])
     voices = settings.voices
     if settings.model_path is not None:
-        voices = (VoiceSettings(Path(settings.model_path).name, settings.model_path, settings.version),)
+        voices = (VoiceSettings(_name_of(settings.model_path), settings.model_path, settings.version),)
     cache = _resolve_path(settings.cache_folder, path.parent)
+    key = settings.releases.public_key
     return replace(
         settings,
         path=path,
@@ -223,7 +256,18 @@ def load_settings(path: str | Path) -> Settings:
         voices=_resolve_model_paths(voices, path),
         speech=replace(settings.speech, lexicons=_resolve_lexicon_paths(settings.speech.lexicons, path)),
         cache_folder=settings.cache_folder if cache is None else str(cache),
+        releases=replace(settings.releases, public_key=key and str(_resolve_path(key, path.parent) or key)),
     )
+
+
+def _name_of(model_path: str) -> str:
+    """Return the name of an only voice: the graph's of Piper, else the folder's, without what may be secret in a URL."""
+    if is_source(model_path) and has_parts(model_path):
+        return Path(shown(model_path)).name
+    path = Path(model_path)
+    if path.name.lower().endswith((".onnx", ".onnx.json")):
+        return path.name.split(".onnx")[0]
+    return path.parent.name if path.name.lower().endswith((".pth", ".pth.tar", ".pt", ".safetensors")) else path.name
 
 
 _NO_HOME = "'~' cannot be expanded: HOME is not set to an absolute path; write an absolute path, or set HOME"
@@ -272,7 +316,10 @@ def _resolve_model_paths(voices: tuple[VoiceSettings, ...], path: Path) -> tuple
     """
     resolved, problems = [], []
     for voice in voices:
-        is_name = voice.model_path.startswith(("embedded/", "tts_models/"))
+        if is_source(voice.model_path) and not has_parts(voice.model_path):
+            problems.append(f"model_path of voice {format_value(voice.name)}: not a URL; write one without spaces")
+            continue
+        is_name = voice.model_path.startswith(("embedded/", "tts_models/")) or is_source(voice.model_path)
         model_path = voice.model_path if is_name else _resolve_path(voice.model_path, path.parent)
         if model_path is None:
             problems.append(f"model_path of voice {format_value(voice.name)}: {_NO_HOME}")

@@ -107,12 +107,16 @@ def refuse_shortage(path: Path, error: OSError) -> None:
 
 
 @contextmanager
-def exclusive(lock_path: Path) -> Iterator[None]:
-    """Hold a lock among processes. The kernel releases it when the holder ends."""
+def exclusive(lock_path: Path, when_held: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Hold a lock among processes. The kernel releases it when the holder ends; `when_held` is called before a wait for that."""
     lock_path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            when_held()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

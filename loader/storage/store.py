@@ -22,7 +22,7 @@ class Store:
         directory = self._directory / key
         return directory if (directory / self._proof).is_file() else None
 
-    def publish(self, key: str, make: Callable[[Path], None], anew: bool = False) -> Path:
+    def publish(self, key: str, make: Callable[[Path], object], anew: bool = False) -> Path:
         """Return the folder of `key`, filled by `make` if it does not exist, or replaced if `anew`.
 
         One process makes it, others wait. The folder gets its name when every byte is on the
@@ -37,7 +37,7 @@ class Store:
             remedies = ", or ".join(filter(None, (remedy_for(error), "set cache_dir to another folder")))
             raise StoreError(f"{self._directory}: {key} cannot be stored ({error}); {remedies}") from error
 
-    def _publish(self, key: str, make: Callable[[Path], None], anew: bool) -> Path:
+    def _publish(self, key: str, make: Callable[[Path], object], anew: bool) -> Path:
         target = self._directory / key
         # No key holds a tilde, so that one key's leftovers are never another's.
         prefix, suffix = f".{key}~", ".tmp"

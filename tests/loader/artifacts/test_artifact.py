@@ -1,5 +1,6 @@
 """loader.artifacts.artifact: only sealed bytes are opened; weights are mapped shared and read-only."""
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -17,6 +18,7 @@ from loader.artifacts.artifact import (  # fmt: skip
     FORMAT,
     MANIFEST,
     Manifest,
+    PiperFacts,
     Platform,
     TextFacts,
     VoiceFacts,
@@ -98,6 +100,22 @@ def test_a_manifest_is_read_without_the_files(directory):
         (directory / name).unlink()
 
     assert manifest == read_manifest(directory)
+
+
+def test_the_text_settings_of_a_piper_voice_are_read_back(directory):
+    piper = PiperFacts({"_": [0], "a": [1, 2]}, {"c": ["k", "ʰ"]}, [["a", "ɪ"]])
+    text = dataclasses.replace(TEXT, piper=piper)
+    rewrite(directory / MANIFEST, b"")
+    (directory / MANIFEST).unlink()
+    write_manifest(directory, Manifest("0" * 32, "onnx", "fp32", HERE, {"version": "1"}, VOICE, text, NETWORK))
+
+    assert text == open_artifact(directory, True, here).manifest.text
+
+
+def test_a_manifest_written_before_there_were_piper_voices_opens(directory):
+    reseal(directory, lambda document: document["text"].pop("piper"))
+
+    assert TEXT == open_artifact(directory, True, here).manifest.text
 
 
 def test_a_folder_without_a_manifest_is_not_an_artifact(directory, tmp_path):
@@ -395,7 +413,7 @@ def test_the_health_command_names_the_damaged_file_and_exits_with_65(copied, tmp
     assert "Traceback" not in done.stderr
 
 
-def test_a_lack_of_descriptors_is_not_reported_as_a_damaged_artifact(embedded_artifact):
+def test_a_lack_of_descriptors_is_not_reported_as_a_damaged_artifact(joe_coqui_artifact):
     status, message = answer_of("""
         import json, resource, sys
         from pathlib import Path
@@ -407,7 +425,7 @@ def test_a_lack_of_descriptors_is_not_reported_as_a_damaged_artifact(embedded_ar
         except LoaderError as error:
             said = error.exit_status, str(error)
         print(json.dumps(said))
-        """, embedded_artifact)
+        """, joe_coqui_artifact)
 
     assert 71 == status
     assert message.endswith(": Too many open files; raise the limit of open files (ulimit -n)")

@@ -62,6 +62,32 @@ def test_only_the_model_path_is_required(load, tmp_path):
     assert (True, True, False) == (settings.use_cache, settings.mmap, settings.quantization.enabled)
 
 
+@pytest.mark.parametrize(("written", "verify"), [("off", "off"), ("'off'", "off"), ("warn", "warn"), ("require", "require")])
+def test_the_verification_of_model_directories_is_read_for_all_and_for_one_voice(load, written, verify):
+    """YAML reads `off` without quotes as false."""
+    settings = load(f"verify: {written}\nvoices: [{{name: a, model_path: a}}, {{name: b, model_path: b, verify: {written}}}]")
+
+    assert (verify, None, verify) == (settings.verify, *(voice.verify for voice in settings.voices))
+
+
+@pytest.mark.parametrize("written", ["on", "true", "0", "''", "never", "[off]"])
+def test_another_verification_is_refused_with_the_choices(problems, written):
+    (problem,) = problems(f"model_path: x\nverify: {written}")
+
+    assert problem.startswith("verify: expected one of require, warn, off; found ")
+
+
+@pytest.mark.parametrize(
+    ("model_path", "name"),
+    [
+        ("run/best_model.pth", "run"), ("run/a.pth.tar", "run"), ("de/de_DE-x.onnx", "de_DE-x"), ("de/x.onnx.json", "x"),
+        ("run", "run"),
+    ],
+)  # fmt: skip
+def test_an_only_voice_is_named_after_its_folder_or_graph(load, model_path, name):
+    assert name == load(f"model_path: {model_path}").voices[0].name
+
+
 @pytest.mark.parametrize("name", ["embedded/joe", "tts_models/en/ljspeech/vits"])
 def test_model_names_are_not_resolved_as_paths(load, name):
     assert name == load(f"model_path: {name}").voices[0].model_path
