@@ -19,7 +19,7 @@ from loader.standard_streams import reopen_closed_streams  # noqa: E402
 reopen_closed_streams()
 
 from app.logs import logging_config  # noqa: E402
-from app.scheduling.admission import SPARE_THREADS  # noqa: E402
+from app.scheduling.admission import threads_of  # noqa: E402
 from app.scoreboard.board import Scoreboard  # noqa: E402
 from app.serving import hooks  # noqa: E402
 from app.serving.request_buffer import MAX_LINE_BYTES  # noqa: E402
@@ -44,9 +44,7 @@ preload_app = _settings.preload
 bind = _settings.bind
 workers = _workers
 worker_class = SpeechWorker
-# A thread, made when it is first needed, for each request that is served, that waits for its turn or is refused
-# (app.scheduling.admission), and for each answer that waits for a slow client (app.scheduling.slow_clients).
-threads = _settings.threads + _settings.admission.queue + _settings.admission.parked + SPARE_THREADS
+threads = threads_of(_settings)
 # Clients whose requests are not complete have no thread, and must not keep the others out.
 worker_connections = threads + MAX_PENDING
 keepalive = 0
@@ -60,7 +58,7 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 control_socket_disable = True  # it is a thread in the master
 logconfig_dict = logging_config(_settings.log_format)
 
-on_starting = hooks.on_starting(_settings)
+on_starting = hooks.on_starting(_settings, _board)
 when_ready = hooks.when_ready
 pre_fork = hooks.pre_fork(_board)
 post_fork = hooks.post_fork
@@ -68,3 +66,4 @@ post_worker_init = hooks.post_worker_init
 worker_int = hooks.worker_int
 worker_exit = hooks.worker_exit
 child_exit = hooks.child_exit
+on_exit = hooks.on_exit

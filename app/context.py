@@ -1,7 +1,10 @@
 """Context: everything that one process serves from."""
 
+import gc
+import logging
 import time
 
+from app.logs import event
 from app.scheduling.admission import Admission
 from app.scheduling.cpu import CpuBudget
 from app.scheduling.deadline import ProxyClock
@@ -13,6 +16,8 @@ from app.warmup import WarmUp, stop_gracefully
 from app.watchdog.sampler import MemorySample
 from app.watchdog.watchdog import Watchdog
 from loader.config.settings import Settings
+
+log = logging.getLogger("chorus.process")
 
 
 class Context:
@@ -31,8 +36,10 @@ class Context:
     watchdog: Watchdog
     proxy_clock: ProxyClock
 
-    def __init__(self, settings: Settings, warm_up: WarmUp) -> None:
+    def __init__(self, settings: Settings, warm_up: WarmUp, revision: str = "") -> None:
         self.settings = settings
+        #: Id of what is served, see `app.rollout.revision`.
+        self.revision = revision
         self.warm_up = warm_up
         #: Unix time at which the voices were opened.
         self.opened_at_s = int(time.time())
@@ -54,6 +61,18 @@ class Context:
             replace=stop_gracefully,
             device_bytes=self.warm_up.device_bytes,
         )
+
+    def close_unused_voice(self) -> None:
+        """Close a voice that has been unused for `close_unused_s`, if there is one, and return its memory."""
+        catalogue = self.warm_up.catalogue if self.warm_up.is_ready else None
+        closed = None if catalogue is None else catalogue.close_unused()
+        if closed is None:
+            return
+        self.watchdog.closed(closed.name)
+        # The modules of its front end refer to each other.
+        gc.collect()
+        self.heap.trim_if_idle()
+        event(log, "voice.closed", voice=closed.name)
 
     def _publish_sample(self, sample: MemorySample) -> None:
         values = {name: getattr(sample, name) for name in SAMPLED}

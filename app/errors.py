@@ -228,6 +228,13 @@ class SpeechFailedError(ServiceError):
     code = "synthesis_failed"
 
 
+class VoiceNotServedError(ServiceError):
+    """The voice is configured, but could not be opened when the server started."""
+
+    status = 503
+    code = "voice_not_served"
+
+
 class DeadlineError(ServiceError):
     """The answer was not complete at the client's deadline."""
 
@@ -280,3 +287,7 @@ class StreamCutError(ConnectionResetError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(errno.ECONNRESET, reason)
+
+
+class RolloutError(Exception):
+    """A revision is refused, or its rollout abandoned; the message is the reason that operators read."""

@@ -4,7 +4,8 @@ Events are named `noun.past_participle`: speech, captions and explanation with d
 request.refused, request.failed, answer.cut, answer.spool_failed, server.ready, fork.refused, restart.started,
 restart.abandoned, worker.ready, worker.warm_up_failed, worker.startup_failed, worker.recycled, worker.stalled, accept.paused,
 connection.dropped, worker.orphaned, worker.ended, memory.leak_suspected, watchdog.failed, tracing.disabled,
-proxy.clock_distrusted, lexicon.reloaded, lexicon.refused, lexicon.unused, lexicon.symbols_unknown.
+proxy.clock_distrusted, lexicon.reloaded, lexicon.refused, lexicon.unused, lexicon.symbols_unknown,
+voice.closed, voice.damaged, release.outdated.
 """
 
 import logging

@@ -4,8 +4,8 @@ import resource
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 
+from loader.artifacts.artifact import KEEPS_FILES_OPEN
 from loader.config.settings import Settings, load_settings
 from loader.errors import LoaderError, ShortageError
 from loader.storage.files import remedy_for
@@ -15,10 +15,13 @@ INPUT_OUTPUT_ERROR = 74
 
 DEFAULT_CONFIG = "tts_config.yaml"
 
+#: Settings by the path of their file; one in a server.
+_loaded: dict[str, Settings] = {}
+
 #: An interpreter, its libraries, the scoreboard, the log, the listener: at most 21 open files (measured 2026-11-30).
 _PROCESS_FILES = 48
-#: A mapped artifact keeps each of its files open: at most 19 so far, and espeak-ng reads one at a time.
-_VOICE_FILES = 32
+#: A mapped artifact keeps each of its files open, at most 19 so far, or none, and espeak-ng reads one at a time.
+_VOICE_FILES = 32 if KEEPS_FILES_OPEN else 1
 #: Connections of probes, listings and refusals, which need no turn.
 _SPARE_FILES = 16
 #: Open in the master for each worker.
@@ -30,13 +33,21 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
 
     The file is read once: workers have the settings that their master read, even if the file has changed since.
     """
-    with one_clear_message():
-        return _load_once(environment.get("CHORUS_CONFIG") or DEFAULT_CONFIG)
+    path = config_path(environment)
+    if path not in _loaded:
+        with one_clear_message():
+            _loaded[path] = load_settings(path)
+    return _loaded[path]
 
 
-@cache
-def _load_once(path: str) -> Settings:
-    return load_settings(path)
+def config_path(environment: Mapping[str, str]) -> str:
+    """Return the path of the configuration file."""
+    return environment.get("CHORUS_CONFIG") or DEFAULT_CONFIG
+
+
+def replace_settings(environment: Mapping[str, str], settings: Settings) -> None:
+    """Let `settings_from` return `settings` in this process and in those that are forked from it."""
+    _loaded[config_path(environment)] = settings
 
 
 @contextmanager

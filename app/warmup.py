@@ -9,12 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.errors import WarmingUpError
-from app.lexicons import report_lexicons
 from app.logs import event
 from loader.errors import LoaderError
 from loader.retry import Backoff, format_error, with_retries
 from loader.voices.catalog import Catalog
-from loader.voices.lexicons import Lexicons
 
 log = logging.getLogger("chorus.process")
 
@@ -39,6 +37,12 @@ class Progress:
 def stop_gracefully() -> None:
     """End this worker after its requests; the master forks another."""
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def report_missing(catalog: Catalog) -> None:
+    """Log an error for each voice that could not be opened while others are served."""
+    for name, error in catalog.missing.items():
+        event(log, "voice.refused", logging.ERROR, voice=name, reason=format_error(error))
 
 
 class WarmUp:
@@ -101,6 +105,11 @@ class WarmUp:
             raise WarmingUpError(max(1, math.ceil(self._backoff.pause_s(self.progress.attempt))))
         return self._catalogue
 
+    @property
+    def opened(self) -> Catalog | None:
+        """The voices as far as this process has opened them."""
+        return self._catalogue
+
     def device_bytes(self) -> int | None:
         """Return how much of the device's memory this process uses; None without a device."""
         accelerator = None if self._catalogue is None else self._catalogue.accelerator
@@ -115,11 +124,9 @@ class WarmUp:
         self._catalogue = self._open_voices()
         self._ready = self._catalogue.accelerator is None
 
-    def set_lexicons(self, lexicons: Lexicons) -> None:
-        """Give the voices that are open here other lexicons. Runs in the master; workers that are forked afterwards have them."""
-        if self._catalogue is not None:
-            self._catalogue.set_lexicons(lexicons)
-            report_lexicons(lexicons, self._catalogue)
+    def close(self) -> None:
+        """Close the voices, so that their mappings end. Runs in the master, once no worker is forked from them any more."""
+        self._catalogue, self._ready = None, False
 
     def start_reader(self, when_ended: Callable[[], None]) -> None:
         """Start the reader process, if the voices are open. Runs in a worker, after the fork, before its threads.

@@ -49,9 +49,37 @@ class ModelNotFoundError(LoaderError):
 
 
 class FetchError(LoaderError):
-    """A model named by `model_path` could not be downloaded."""
+    """A model or a release that `model_path` names could not be downloaded."""
 
     exit_status = 69
+
+
+class SourceError(LoaderError):
+    """What a source of releases offers breaks a rule: a hash, a name, a size, a version, a signature. Nothing of it is used."""
+
+    exit_status = 65
+    permanent = True
+
+
+class MissingFileError(SourceError):
+    """A source has no file of that name."""
+
+    exit_status = 66
+
+
+class WrongHashError(SourceError):
+    """A file of a source has not the hash that the manifest names."""
+
+
+class OtherVersionError(SourceError):
+    """A source offers another version than the configuration wants."""
+
+
+class ReleaseError(LoaderError):
+    """No such release is installed, or it may not be tried."""
+
+    exit_status = 66
+    permanent = True
 
 
 class IntegrityError(LoaderError):
@@ -190,6 +218,18 @@ class UnknownVoiceError(SpeechError):
         self.name = name
         self.known = tuple(known)
         super().__init__(f"no voice named {name[:80]!r}; known voices: {', '.join(known)}")
+
+
+class UnavailableVoiceError(LoaderError):
+    """The configured voice could not be located or opened at start; the others are served."""
+
+    permanent = True
+
+    def __init__(self, name: str, reason: LoaderError) -> None:
+        self.name = name
+        self.reason = reason
+        self.exit_status = reason.exit_status
+        super().__init__(f"voice {name!r} is not served: {reason}")
 
 
 class UnknownSpeakerError(SpeechError):

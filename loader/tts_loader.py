@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 from loader.config.settings import load_settings
 from loader.errors import LoaderError, NotReadyError
 from loader.retry import Backoff, format_error, with_retries
-from loader.voices.catalog import Catalog, locate_all, open_catalog
+from loader.voices.catalog import Catalog, locate_available, open_catalog
 from loader.voices.voice import SpeechOptions, random_seed
 from loader.wav import wav_file
 
@@ -103,7 +103,9 @@ class TTSLoader:
 
     def _open_catalog(self) -> Catalog:
         settings = load_settings(self._config_path)
-        catalog = open_catalog(settings, locate_all(settings, anew=not settings.use_cache))
+        catalog = open_catalog(settings, locate_available(settings, anew=not settings.use_cache), serve_others=True)
+        for name, error in catalog.missing.items():
+            log.error("voice %s is not served: %s", name, format_error(error))
         catalog.enter_device()
         return catalog
 

@@ -20,13 +20,16 @@ from app.errors import (
     NotFoundError,
     RequestTimeoutError,
     ServiceError,
+    SpeechFailedError,
     UnsupportedMediaTypeError,
+    VoiceNotServedError,
 )
 from app.logs import event, follow_trace, place_of, trace_id_of
 from app.scheduling.client_socket import SlowClientError
 from app.scoreboard.layout import ROUTES
 from app.serving.request_errors import ENVIRON_KEY, ParseError, refusal_of
 from app.web import page
+from loader.errors import IntegrityError, UnavailableVoiceError
 
 log = logging.getLogger("chorus.http")
 
@@ -37,6 +40,8 @@ BLUEPRINTS = (
 )  # fmt: skip
 #: Blueprints whose answers are counted under another name.
 _COUNTED_AS = {"openai": "speech", "marytts_listings": "listings"}
+#: The folders of an absolute path, up to its last part.
+_FOLDER = re.compile(r"(?<![\w.~-])/(?:[^/\n:;,'\"]*/)*")
 _REQUEST_ID = re.compile(r"^[\w.:/-]{1,128}$", re.ASCII)
 
 
@@ -58,6 +63,8 @@ def create_app(context: Context) -> Flask:
     flask.register_error_handler(ServiceError, _refuse)
     flask.register_error_handler(HTTPException, _refuse_http_exception)
     flask.register_error_handler(ParseError, _refuse_unreadable_body)
+    flask.register_error_handler(IntegrityError, _fail_damaged)
+    flask.register_error_handler(UnavailableVoiceError, _refuse_missing_voice)
     flask.register_error_handler(Exception, _fail)
     return flask
 
@@ -159,11 +166,24 @@ def _refuse_unreadable_body(error: Exception) -> Response:
     return _fail(error) if refused is None else _refuse(refused)
 
 
+def _refuse_missing_voice(error: UnavailableVoiceError) -> Response:
+    """Refuse a voice that could not be opened, with the reason, but without the server's paths."""
+    reason = _FOLDER.sub("", str(error.reason).partition("\n")[0])
+    return _refuse(VoiceNotServedError(f"voice {error.name!r} could not be opened: {reason}", "voice"))
+
+
 def _fail(error: Exception) -> Response:
     """Answer after a defect of ours: the traceback goes to the log, an id to the client."""
     log.error("request.failed", exc_info=error, extra={"request_id": g.get("request_id"), "path": known_path()})
     _context().slot.set_error(f"{type(error).__name__} at {place_of(error)}")
     return _refuse(ServiceError(f"internal error; the log has it under request id {g.get('request_id')}"))
+
+
+def _fail_damaged(error: IntegrityError) -> Response:
+    """Answer for a voice that was to be opened now, and whose files are not what they were."""
+    event(log, "voice.damaged", logging.ERROR, request_id=g.get("request_id"), reason=str(error))
+    _context().slot.set_error(f"IntegrityError of {error.path}")
+    return _refuse(SpeechFailedError("the files of this voice are damaged; it cannot speak before they are made or copied again"))
 
 
 def _context() -> Context:

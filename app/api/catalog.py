@@ -58,7 +58,9 @@ def _model_names(context: Context) -> list[str]:
 
 
 def _model(name: str, context: Context) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": context.opened_at_s, "owned_by": "chorus"}
+    facts = {"id": name, "object": "model", "created": context.opened_at_s, "owned_by": "chorus"}
+    found = find_voice(context.warm_up.catalogue, name)
+    return facts if found is None else {**facts, "release": found[0].release, "version": found[0].version}
 
 
 def _voice(voice: Voice) -> dict[str, Any]:
@@ -71,4 +73,6 @@ def _voice(voice: Voice) -> dict[str, Any]:
         "speakers": list(voice.speakers),
         "generation": voice.generation,
         "sample_rate": voice.sample_rate_hz,
+        "release": voice.release,
+        "version": voice.version,
     }

@@ -170,6 +170,9 @@ def _memory_limit(group: GroupMemory | None) -> Iterator[Metric]:
 
 def _build(shot: Snapshot) -> Iterator[Metric]:
     yield GaugeMetricFamily("tts_uptime_seconds", "Since the server's master started.", shot.up_s)
+    serving = {"revision": shot.revision, "candidate": shot.rollout.candidate or ""}
+    yield InfoMetricFamily("tts_revision", "What workers serve, and what is being rolled out.", value=serving)
+    yield _counters("tts_rollouts", "New revisions, by how their rollout ended.", "outcome", shot.rollout.totals)
     yield InfoMetricFamily("tts_build", "Versions of what is running.", value=_versions())
 
 
@@ -203,7 +206,8 @@ def _voices(catalogue: Catalog) -> Iterator[Metric]:
         manifest, generation = voice.manifest, str(voice.generation)
         facts = {
             "voice": voice.name, "engine": manifest.engine, "device": _device(catalogue, voice),
-            "precision": manifest.precision, "artifact": manifest.key, "generation": generation,
+            "precision": manifest.precision, "artifact": manifest.key,
+            "release": voice.release, "version": voice.version, "generation": generation,
             "sample_rate_hz": str(voice.sample_rate_hz),
         }  # fmt: skip
         described.add_metric((), facts)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from flask import Response, g
+from flask import Response, current_app, g
 from flask import request as http_request
 
 from app.api.sse import stream_events
@@ -56,9 +56,20 @@ def set_speech_headers(response: Response, request: SpeechRequest, is_silent: bo
 def set_text_headers(response: Response, request: SpeechRequest) -> None:
     """Set the headers of every answer about a text."""
     response.headers["Cache-Control"] = "no-cache"
+    voice = request.voice
+    response.headers["X-Revision"] = current_revision()
+    response.headers["X-Release"] = voice.release
+    if voice.version.isprintable() and voice.version.isascii():
+        response.headers["X-Release-Version"] = voice.version
     if request.script and request.script.ignored:
         # Names of a client's tags, of any characters.
         response.headers["X-Ignored-Markup"] = ", ".join(_NOT_OF_A_NAME.sub("?", name)[:80] for name in request.script.ignored)
+
+
+def current_revision() -> str:
+    """Return the id of the revision that this worker serves."""
+    context: Context = current_app.extensions["chorus"]
+    return context.revision
 
 
 @contextmanager

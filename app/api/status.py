@@ -5,36 +5,41 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
+from app.api.responses import current_revision
 from app.context import Context
 from app.scoreboard.snapshot import snapshot
 from app.system.cgroup import cpu_budget
 from loader.devices.accelerator import Accelerator, State
+from loader.retry import format_error
 
 status = Blueprint("status", __name__)
 
 
 @status.get("/livez")
 def livez() -> Response:
-    """Liveness: this process answers. Depends on nothing else."""
-    return jsonify(status="alive")
+    """Liveness: this process answers. Depends on nothing else. The header is for the key of nginx's cache."""
+    response = jsonify(status="alive")
+    response.headers["X-Revision"] = current_revision()
+    return response
 
 
 @status.get("/readyz")
 def readyz() -> Response:
-    """Readiness: the voices and their device; 503 with the reason while they are not ready."""
+    """Readiness: the voices, those that could not be opened, and the device; 503 with the reason before."""
     context = _context()
     if not context.warm_up.is_ready:
         return _not_ready(context)
     catalogue = context.warm_up.catalogue
     voices = [voice.name for voice in catalogue.voices]
-    return jsonify(status="ready", voices=voices, **_device(catalogue.accelerator))
+    return jsonify(status="ready", voices=voices, **_missing(context), **_device(catalogue.accelerator))
 
 
 @status.get("/status")
 def status_of_server() -> Response:
     """State and totals of all workers. Any worker answers for all, except for its own voices."""
     context = _context()
-    return jsonify(**asdict(snapshot(context.board)), cpu=asdict(cpu_budget()), voices=_constructions(context))
+    facts = {**asdict(snapshot(context.board)), "cpu": asdict(cpu_budget()), "voices": _constructions(context)}
+    return jsonify(**facts, **_missing(context))
 
 
 @status.get("/metrics")
@@ -53,11 +58,22 @@ def _context() -> Context:
 
 
 def _constructions(context: Context) -> list[dict[str, Any]]:
-    """Return how often each voice was constructed in the answering worker; more than once is a defect."""
+    """Return the release of each voice of the answering worker, and how often it was constructed; more than once is a defect."""
     voices = context.warm_up.catalogue.voices if context.warm_up.is_ready else ()
     return [
-        {"voice": voice.name, "generation": voice.generation, "constructions": voice.constructions} for voice in voices
+        {
+            "voice": voice.name, "release": voice.release, "version": voice.version, "generation": voice.generation,
+            "constructions": voice.constructions,
+        }
+        for voice in voices
     ]
+
+
+def _missing(context: Context) -> dict[str, Any]:
+    """Return the voices that could not be opened, each with the reason; nothing if all are served."""
+    missing = context.warm_up.catalogue.missing if context.warm_up.is_ready else {}
+    listed = [{"voice": name, "why": format_error(error)} for name, error in missing.items()]
+    return {"missing_voices": listed} if listed else {}
 
 
 def _not_ready(context: Context) -> Response:

@@ -19,3 +19,11 @@ config_option = click.option(
     default="tts_config.yaml",
     help="Configuration file; default: CHORUS_CONFIG, else tts_config.yaml here.",
 )
+
+
+class OrderedGroup(click.Group):
+    """A group that lists its commands in the order in which they were added."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        return list(self.commands)

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loader.artifacts.artifact import ENGINES, MANIFEST, VoiceFacts, artifact_key, is_artifact, this_platform
-from loader.artifacts.resolve import EMBEDDED_VERSION, resolve_engine, source_facts
+from loader.artifacts.resolve import resolve_engine, source_facts, verify_mode
+from loader.config.location import is_source
 from loader.config.settings import Settings, VoiceSettings
-from loader.errors import ArtifactError, MissingPackageError, ModelNotFoundError, UnknownVoiceError
-from loader.releases.release import HASH_FILE, VERSION_FILE, Release
+from loader.errors import ArtifactError, MissingPackageError, UnknownVoiceError
+from loader.releases.directory import split_model_path
+from loader.releases.embedded import EMBEDDED_VERSION
+from loader.releases.installed import InstalledReleases
+from loader.releases.release import HASH_FILE, Release, claim_release
 from loader.storage.store import Store
 
 
@@ -38,7 +42,9 @@ def find_voice(settings: Settings, name: str) -> VoiceSettings:
 
 
 def release_directory(voice: VoiceSettings, settings: Settings) -> Path | None:
-    """Return the model directory a voice is baked from; None if it is an artifact, or not built or fetched yet.
+    """Return the model directory, or the checkpoint in one, that a voice is baked from.
+
+    None if it is an artifact, or not built or fetched yet.
 
     Raises:
         ModelNotFoundError: the configuration names a directory that does not exist.
@@ -48,10 +54,12 @@ def release_directory(voice: VoiceSettings, settings: Settings) -> Path | None:
         return _releases(settings).find(f"embedded-{EMBEDDED_VERSION}")
     if name.startswith("tts_models/"):
         return _releases(settings).find(name.replace("/", "--"))
+    if is_source(name):
+        current = InstalledReleases(name, settings.cache_dir).current
+        return None if current is None else current.directory
     if is_artifact(Path(name)):
         return None
-    if not Path(name).is_dir():
-        raise ModelNotFoundError(f"{name}: no such model directory; check model_path")
+    split_model_path(Path(name))
     return Path(name)
 
 
@@ -63,8 +71,8 @@ def artifacts(voice: VoiceSettings, settings: Settings) -> dict[str, Path]:
     """
     if is_artifact(Path(voice.model_path)):
         return {read_baked(Path(voice.model_path)).engine: Path(voice.model_path)}
-    directory = release_directory(voice, settings)
-    return {} if directory is None else _published(claimed_release(directory), settings)
+    release = _claimed_release(voice, settings)
+    return {} if release is None else _published(release, settings)
 
 
 def served_artifact(voice: VoiceSettings, settings: Settings) -> Baked | None:
@@ -75,10 +83,9 @@ def served_artifact(voice: VoiceSettings, settings: Settings) -> Baked | None:
     """
     if is_artifact(Path(voice.model_path)):
         return read_baked(Path(voice.model_path))
-    directory = release_directory(voice, settings)
-    if directory is None:
+    release = _claimed_release(voice, settings)
+    if release is None:
         return None
-    release = claimed_release(directory)
     found = _published(release, settings).get(resolve_engine(release, voice, settings))
     return None if found is None else read_baked(found)
 
@@ -101,22 +108,10 @@ def read_baked(directory: Path) -> Baked:
         ) from error
 
 
-def claimed_release(directory: Path) -> Release:
-    """Return a model directory by its version and hashes. Unverified: enough to name its artifact, not to load it.
-
-    Raises:
-        ModelNotFoundError: it has no readable version or hashes.
-    """
-    try:
-        version = (directory / VERSION_FILE).read_text(encoding="utf-8").strip()
-        lines = (directory / HASH_FILE).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelNotFoundError(
-            f"{directory}: not a sealed model directory ({type(error).__name__}); chorus verify says what is wrong"
-        ) from error
-    pairs = (line.strip().partition(" ") for line in lines if line.strip())
-    hashes = {name.strip().removeprefix("*").removeprefix("./"): digest.lower() for digest, _, name in pairs}
-    return Release(directory, version, hashes)
+def _claimed_release(voice: VoiceSettings, settings: Settings) -> Release | None:
+    """Return the unverified release of a voice; None if nothing is built, fetched or hashed yet."""
+    path = release_directory(voice, settings)
+    return None if path is None else claim_release(path, settings.cache_dir / "verified.json", verify_mode(voice, settings))
 
 
 def _releases(settings: Settings) -> Store:
@@ -127,7 +122,7 @@ def _published(release: Release, settings: Settings) -> dict[str, Path]:
     try:
         source = source_facts(release)
     except MissingPackageError:
-        # Without Coqui a model directory cannot be served, even if it was baked before.
+        # Neither Coqui nor Chorus itself is installed: no release has a key.
         return {}
     store = Store(settings.cache_dir / "artifacts", proof=MANIFEST)
     named = {engine: store.find(artifact_key(engine, source, this_platform(engine))) for engine in ENGINES}

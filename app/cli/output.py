@@ -1,9 +1,9 @@
-"""Output of commands: audio as a whole file or as a stream, and sizes."""
+"""Output of commands: audio as a whole file or as a stream, tables, and sizes."""
 
 import itertools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,27 @@ _ELSEWHERE = "name another with --output"
 def megabytes(size_bytes: int) -> str:
     """Return a size in millions of bytes."""
     return f"{size_bytes / 1e6:,.1f} MB"
+
+
+def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[str] = ()) -> None:
+    """Print a table on standard output; the columns of the titles in `right` are flush right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    is_terminal = sys.stdout.isatty()
+    table = Table(box=SIMPLE_HEAD if is_terminal else None, pad_edge=False)
+    for title in titles:
+        table.add_column(title, justify="right" if title in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    # In a pipe every row is one line.
+    console = Console(file=sys.stdout, width=None if is_terminal else 10_000, highlight=False)
+    with console.capture() as drawn:
+        console.print(table)
+    # Not by the console: it ends the process with 1 if the reader closes the pipe.
+    print("\n".join(line.rstrip() for line in drawn.get().splitlines()))
 
 
 def open_output(output: str, audio_format: str) -> Write:

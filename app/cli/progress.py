@@ -14,8 +14,14 @@ _REDRAW_S = 0.1
 
 
 @contextmanager
-def show_bytes(title: str, total_bytes: int, done_bytes: Callable[[], int]) -> Iterator[None]:
-    """Draw a bar of `done_bytes()`, which is called from a thread of its own."""
+def show_bytes(
+    title: str | Callable[[], str], total_bytes: int | Callable[[], int | None], done_bytes: Callable[[], int]
+) -> Iterator[None]:
+    """Draw a bar of `done_bytes()`, which is called from a thread of its own, as the others are that may change."""
+
+    def state() -> dict[str, Any]:
+        description, total = title() if callable(title) else title, total_bytes() if callable(total_bytes) else total_bytes
+        return {"description": description, "total": total, "completed": done_bytes()}
 
     def columns() -> list[Any]:
         from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
@@ -23,7 +29,26 @@ def show_bytes(title: str, total_bytes: int, done_bytes: Callable[[], int]) -> I
         text = TextColumn("{task.description}", markup=False)
         return [text, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()]
 
-    with _draw_if_slow(columns, lambda: {"description": title, "total": total_bytes, "completed": done_bytes()}):
+    with _draw_if_slow(columns, state):
+        yield
+
+
+@contextmanager
+def show_time(text: Callable[[], str], total_s: float, done_s: Callable[[], float]) -> Iterator[None]:
+    """Draw a bar of the time that work may take; both functions are called from a thread of its own.
+
+    Lines that are printed to standard error meanwhile appear above it.
+    """
+
+    def columns() -> list[Any]:
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+        return [TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()]
+
+    def state() -> dict[str, Any]:
+        return {"description": text(), "total": total_s, "completed": min(done_s(), total_s)}
+
+    with _draw_if_slow(columns, state, has_lines=True):
         yield
 
 
@@ -83,12 +108,14 @@ def _visible(line: str) -> str:
 
 
 @contextmanager
-def _draw_if_slow(columns: Callable[[], list[Any]], state: Callable[[], dict[str, Any]]) -> Iterator[None]:
+def _draw_if_slow(
+    columns: Callable[[], list[Any]], state: Callable[[], dict[str, Any]], has_lines: bool = False
+) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
     over = threading.Event()
-    drawer = threading.Thread(target=_draw, args=(columns, state, over), daemon=True)
+    drawer = threading.Thread(target=_draw, args=(columns, state, over, has_lines), daemon=True)
     drawer.start()
     try:
         yield
@@ -97,13 +124,15 @@ def _draw_if_slow(columns: Callable[[], list[Any]], state: Callable[[], dict[str
         drawer.join()
 
 
-def _draw(columns: Callable[[], list[Any]], state: Callable[[], dict[str, Any]], over: threading.Event) -> None:
+def _draw(
+    columns: Callable[[], list[Any]], state: Callable[[], dict[str, Any]], over: threading.Event, has_lines: bool
+) -> None:
     if over.wait(SLOW_S):
         return
     from rich.progress import Progress
 
     with Progress(
-        *columns(), console=_console(sys.stderr), transient=True, redirect_stdout=False, redirect_stderr=False
+        *columns(), console=_console(sys.stderr), transient=True, redirect_stdout=False, redirect_stderr=has_lines
     ) as progress:
         task = progress.add_task("", total=None)
         while not over.wait(_REDRAW_S):

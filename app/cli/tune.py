@@ -100,7 +100,7 @@ def tune(config: Path, out: Path, no_plot: bool, **options: Any) -> None:
     chorus tune --slo total_p99=1.5s --mix requests.jsonl --budget 30m --out results
     chorus tune --workers 2,4 --threads 4 --cores 4 --budget 2m
     """
-    from app.cli.progress import watched_stages
+    from app.cli.progress import show_time, watched_stages
     from app.tuning.candidate import candidate_launcher
     from app.tuning.plan import format_duration
     from app.tuning.recommend import recommend
@@ -120,7 +120,13 @@ def tune(config: Path, out: Path, no_plot: bool, **options: Any) -> None:
         locate_all(settings)
     _show(f"candidates: {len(plan.candidates)}, budget: {format_duration(plan.budget_s)}")
     with _written(plan, measurements, out, not no_plot), tempfile.TemporaryDirectory(prefix="chorus-tune-") as scratch:
-        Tuner(plan, candidate_launcher(settings, Path(scratch), plan.cores), measurements, _show).run()
+        tuner = Tuner(plan, candidate_launcher(settings, Path(scratch), plan.cores), measurements, _show)
+
+        def counted() -> str:
+            return f"chorus: {len(measurements.load_tests)} load tests"
+
+        with show_time(counted, plan.budget_s, lambda: plan.budget_s - tuner.left_s):
+            tuner.run()
     found = recommend(plan, measurements)
     print("\n".join(summary(plan, measurements, found)))
     if found is None:

@@ -41,11 +41,12 @@ def voices(config: Path, as_json: bool) -> None:
 def describe(voice: "VoiceSettings", settings: "Settings") -> dict[str, Any]:
     """Return the facts of a voice, without opening it."""
     from app.cli.inventory import served_artifact
+    from loader.config.location import shown
     from loader.errors import LoaderError
 
     facts: dict[str, Any] = {
         "name": voice.name, "aliases": list(voice.aliases), "default": voice is settings.voices[0],
-        "model_path": voice.model_path, "baked": False, "engine": None, "languages": None, "speakers": None,
+        "model_path": shown(voice.model_path), "baked": False, "engine": None, "languages": None, "speakers": None,
         "sample_rate_hz": None, "size_bytes": None, "artifact": None, "problem": None, "exit_status": 0,
     }  # fmt: skip
     try:
@@ -64,23 +65,10 @@ def describe(voice: "VoiceSettings", settings: "Settings") -> dict[str, Any]:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from app.cli.output import print_table
 
-    is_terminal = sys.stdout.isatty()
-    table = Table(box=SIMPLE_HEAD if is_terminal else None, pad_edge=False)
-    for title in ("voice", "aliases", "engine", "languages", "speakers", "Hz", "size", "remarks"):
-        table.add_column(title, justify="right" if title in ("speakers", "Hz", "size") else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, _cells(row)))
-    # In a pipe every row is one line.
-    console = Console(file=sys.stdout, width=None if is_terminal else 10_000, highlight=False)
-    with console.capture() as drawn:
-        console.print(table)
-    # Not by the console: it ends the process with 1 if the reader closes the pipe.
-    print("\n".join(line.rstrip() for line in drawn.get().splitlines()))
+    titles = ("voice", "aliases", "engine", "languages", "speakers", "Hz", "size", "remarks")
+    print_table(titles, map(_cells, rows), right=("speakers", "Hz", "size"))
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -15,14 +15,23 @@ from functools import partial
 from app.errors import ClientDisconnectedError, OverloadedError, WaitedTooLongError
 from app.scheduling.deadline import Client
 from app.scoreboard.board import Scoreboard, Slot
-from loader.config.settings import AdmissionSettings
+from loader.config.settings import AdmissionSettings, Settings
 
 #: Threads of a worker beyond the requests that run or wait: for probes, listings, the page and refusals.
-SPARE_THREADS = 16
+_SPARE_THREADS = 16
 #: How often a waiting request checks whether its client is still there.
 _CHECK_S = 0.5
 #: Maximum of `Retry-After`: the queue may be shorter by then.
 _MAX_RETRY_AFTER_S = 120
+
+
+def threads_of(settings: Settings) -> int:
+    """Return the most threads of a worker that have a request.
+
+    Each is made when it is first needed: for a request that is served, that waits for its turn or is refused, and for an answer
+    that waits for a slow client (`app.scheduling.slow_clients`).
+    """
+    return settings.threads + settings.admission.queue + settings.admission.parked + _SPARE_THREADS
 
 
 class Turn:

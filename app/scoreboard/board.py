@@ -26,7 +26,9 @@ from app.scoreboard.layout import (
     LEAKS,
     NAME,
     OUTCOMES,
+    REASON_BYTES,
     REFUSALS,
+    ROLLOUTS,
     ROUTES,
     SLOT,
     STATUSES,
@@ -163,6 +165,18 @@ class Scoreboard:
     def describe(self, places: int, queue: int) -> None:
         """Set how many requests each worker serves at a time, and how many may wait. Master only."""
         self.header["places"], self.header["queue"] = places, queue
+
+    def show_revisions(self, serving: int, candidate: int = 0) -> None:
+        """Set the numbers of the revision that workers are forked from, and of the one that is being rolled out. Master only."""
+        self.header["revision"], self.header["candidate"] = serving, candidate
+
+    def show_rollout(self, state: str, reason: str = "") -> None:
+        """Set what a rollout does, or how it ended, which is counted. Master only."""
+        header = self.header
+        header["rollout"], header["rollout_at_s"] = state.encode(), time.time()
+        header["rollout_reason"] = reason.encode()[:REASON_BYTES]
+        if state in ROLLOUTS:
+            header["rollouts"][ROLLOUTS.index(state)] += 1
 
     @classmethod
     def of_process(cls, pid: int) -> "Scoreboard | None":

@@ -12,7 +12,7 @@ import numpy as np
 #: Name of the memory among a process's descriptors, and its first bytes.
 NAME = "chorus-scoreboard"
 #: Version of the layout; raise it with every change below.
-FORMAT = 7
+FORMAT = 8
 
 ROUTES = ("speech", "captions", "explain", "coqui", "marytts", "listings", "page", "status", "other")
 #: Statuses with a counter; others count as the next lower one.
@@ -28,6 +28,9 @@ ENDINGS = ("stopped", "failed", "killed", "stalled")
 #: What grew when the watchdog raised an alert.
 LEAKS = ("python", "native", "descriptors", "threads", "device")
 
+#: How the preparation of a revision, or its rollout, ended.
+ROLLOUTS = ("completed", "unchanged", "refused", "abandoned", "superseded")
+
 #: Upper bounds of the buckets; one more bucket counts larger values.
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 FACTORS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 4.0)
@@ -35,6 +38,7 @@ FACTORS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2
 HISTOGRAMS = {"request_s": SECONDS, "first_audio_s": SECONDS, "queue_s": SECONDS, "synthesis_s": SECONDS, "rtf": FACTORS}
 
 _ERROR_BYTES = 160
+REASON_BYTES = 480
 
 
 class State(IntEnum):
@@ -55,6 +59,10 @@ HEADER = np.dtype(
     [
         ("name", "S24"), ("format", "i8"), ("slots", "i8"),
         ("master", "i8"), ("began_at_s", "f8"), ("cores", "i8"), ("places", "i8"), ("queue", "i8"),
+        # Number of the revision that workers are forked from, and of the one that is being rolled out; 0 if there is none.
+        ("revision", "i8"), ("candidate", "i8"),
+        # What the last rollout does or how it ended, since when (Unix), and why.
+        ("rollout", "S16"), ("rollout_at_s", "f8"), ("rollout_reason", f"S{REASON_BYTES}"), ("rollouts", "i8", len(ROLLOUTS)),
     ]
 )  # fmt: skip
 
@@ -67,6 +75,8 @@ SAMPLED = (
 #: Values of the slot's present worker. Times are of the monotonic clock, except those that end in `_at_s` (Unix).
 GAUGES = [
     ("pid", "i8"), ("state", "i8"), ("began_at_s", "f8"),
+    # Number of the revision that it serves.
+    ("revision", "i8"),
     # Index in `ENDINGS` plus one, once the worker knows how it will end.
     ("ending", "i8"),
     ("voices", "i8"), ("connections", "i8"), ("active", "i8"), ("waiting", "i8"), ("speaking", "i8"),

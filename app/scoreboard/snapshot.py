@@ -7,7 +7,19 @@ from typing import Any
 import numpy as np
 
 from app.scoreboard.board import Scoreboard
-from app.scoreboard.layout import CUTS, ENDINGS, HISTOGRAMS, LEAKS, OUTCOMES, REFUSALS, ROUTES, SAMPLED, STATUSES, State
+from app.scoreboard.layout import (
+    CUTS,
+    ENDINGS,
+    HISTOGRAMS,
+    LEAKS,
+    OUTCOMES,
+    REFUSALS,
+    ROLLOUTS,
+    ROUTES,
+    SAMPLED,
+    STATUSES,
+    State,
+)
 
 
 @dataclass(frozen=True)
@@ -17,6 +29,8 @@ class Worker:
     slot: int
     pid: int
     state: str
+    #: Id of the revision that it serves.
+    revision: str
     #: Number of this worker among the workers of its slot, from 1.
     generation: int
     age_s: float
@@ -72,6 +86,22 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Rollout:
+    """The last change of the revision."""
+
+    #: `none`, `preparing`, `canary`, `rolling`, `returning`, or one of `layout.ROLLOUTS`.
+    state: str
+    #: Why it was refused or abandoned.
+    reason: str | None
+    #: Unix time of the state.
+    since_s: float | None
+    #: Id of the revision that is being rolled out.
+    candidate: str | None
+    #: How many ended in each way.
+    totals: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Totals:
     """Totals of all workers since the server started; they never fall."""
 
@@ -102,6 +132,9 @@ class Snapshot:
     #: Requests that each worker serves at a time, and requests that all workers together may queue.
     places: int
     queue: int
+    #: Id of the revision that workers are forked from.
+    revision: str
+    rollout: Rollout
     workers: tuple[Worker, ...]
     totals: Totals
     failures: tuple[Failure, ...]
@@ -119,8 +152,24 @@ def snapshot(board: Scoreboard) -> Snapshot:
     failures = [_failure(slot, row) for slot, row in enumerate(rows) if row["error_at_s"]]
     return Snapshot(
         int(header["master"]), time.time() - float(header["began_at_s"]), int(header["cores"]), int(header["places"]),
-        int(header["queue"]), tuple(workers), _totals(rows), tuple(sorted(failures, key=lambda each: -each.at_s)),
+        int(header["queue"]), format_revision(header["revision"]), _rollout(header), tuple(workers), _totals(rows),
+        tuple(sorted(failures, key=lambda each: -each.at_s)),
     )  # fmt: skip
+
+
+def format_revision(number: int) -> str:
+    """Return the id of a revision: 12 hexadecimal digits."""
+    return f"{int(number):012x}"
+
+
+def _rollout(header: Any) -> Rollout:
+    return Rollout(
+        state=header["rollout"].decode() or "none",
+        reason=header["rollout_reason"].decode("utf-8", "ignore") or None,
+        since_s=float(header["rollout_at_s"]) or None,
+        candidate=format_revision(header["candidate"]) if header["candidate"] else None,
+        totals=_named(ROLLOUTS, header["rollouts"]),
+    )
 
 
 def _worker(slot: int, row: Any, now_s: float) -> Worker:
@@ -129,6 +178,7 @@ def _worker(slot: int, row: Any, now_s: float) -> Worker:
         slot=slot,
         pid=int(row["pid"]),
         state=State(int(row["state"])).name.lower(),
+        revision=format_revision(row["revision"]),
         generation=int(row["forks"]),
         age_s=time.time() - float(row["began_at_s"]),
         speaking_for_s=now_s - since_s if since_s else None,

@@ -3,7 +3,6 @@
 An exception in a hook ends the master, and with it every healthy worker.
 """
 
-import ctypes
 import faulthandler
 import gc
 import logging
@@ -18,18 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from app.context import Context
-from app.lexicons import lexicons_of, reload_lexicons
 from app.logs import event
+from app.rollout.revision import adopted, revision_of
 from app.scoreboard.board import Scoreboard
 from app.scoreboard.layout import ENDINGS
 from app.serving import arbiter
+from app.serving.rollout import Rollout
 from app.serving.sockets import require_socket_paths
 from app.startup import one_clear_message
-from app.system.heap import return_free_memory
+from app.system.parent_death import signal_on_parent_death
 from app.tracing import setup as tracing
 from loader.config.settings import Settings
 from loader.errors import WarmUpError
-from loader.voices.catalog import locate_all, verify_all
+from loader.voices.catalog import verify_all
 
 log = logging.getLogger("chorus.process")
 
@@ -39,45 +39,28 @@ UNSAFE_TO_FORK = 71
 #: on 3 and 4 only.
 TEMPORARY_FAILURE = WarmUpError.exit_status
 
-_PR_SET_PDEATHSIG = 1
-# Loaded once, in the master: no worker has a copy of its own.
-_libc = ctypes.CDLL(None, use_errno=True)
-
 
 def task_count(tasks: Path = Path("/proc/self/task")) -> int:
     """Return how many threads this process has, native ones included."""
     return len(os.listdir(tasks))
 
 
-def on_starting(settings: Settings) -> Callable[[Any], None]:
+def on_starting(settings: Settings, board: Scoreboard) -> Callable[[Any], None]:
     """Return the hook that extends the master; with `preload: false` it reads the lexicons and bakes and verifies the voices too.
 
     A worker that cannot open its voices ends, and gunicorn would replace it at once, for ever.
     """
 
     def on_starting(server: Any) -> None:
-        arbiter.extend(server, partial(_reload_lexicons, server, settings))
+        restart = arbiter.extend(server)
         tracing.prepare()
         with one_clear_message():
             require_socket_paths(server.cfg.address, settings, os.environ)
             if not settings.preload:
-                lexicons_of(settings)
-                verify_all(settings, locate_all(settings, anew=not settings.use_cache))
+                verify_all(settings, revision_of(settings).artifacts)
+            server.rollout = Rollout(server, board, settings, restart)
 
     return on_starting
-
-
-def _reload_lexicons(server: Any, settings: Settings) -> None:
-    """Read the lexicon files again, for the workers that are forked from now on; with a problem the lexicons stay as they are."""
-    if not settings.lexicon_files:
-        return
-    lexicons = reload_lexicons(settings)
-    if lexicons is not None and settings.preload:  # else the master has no application
-        _context(server.app.wsgi()).warm_up.set_lexicons(lexicons)
-    # Collect before: a file that is not well-formed leaves its parser and entries in cycles.
-    gc.collect()
-    gc.freeze()
-    return_free_memory()
 
 
 def when_ready(server: Any) -> None:
@@ -93,6 +76,8 @@ def pre_fork(board: Scoreboard) -> Callable[[Any, Any], None]:
     def pre_fork(server: Any, worker: Any) -> None:
         worker.master_pid, worker.kill_at_s = os.getpid(), math.inf
         worker.board, worker.slot = board, board.take_slot()
+        worker.revision = adopted()
+        worker.slot.set_gauges(revision=worker.revision.number if worker.revision else 0)
         refuse_to_fork_with_threads(server)
 
     return pre_fork
@@ -109,16 +94,9 @@ def refuse_to_fork_with_threads(server: Any) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """Collect garbage again, in the worker, which owns what it allocates from now on."""
     gc.enable()
+    if server is not None:
+        server.rollout.leave()
     worker.slot.set_pid(os.getpid())
-
-
-def signal_on_parent_death(number: signal.Signals) -> bool:
-    """Have the kernel send this process a signal when its parent ends, however it ends. Runs after the fork.
-
-    A check of `os.getppid()` once a second finds out late, and not at all while a worker starts. A parent that ended before
-    this call is not noticed: compare `os.getppid()` afterwards. Return whether the kernel agreed; a sandbox may forbid it.
-    """
-    return bool(_libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0) == 0)
 
 
 def post_worker_init(worker: Any) -> None:
@@ -130,6 +108,7 @@ def post_worker_init(worker: Any) -> None:
     context.enter_worker(worker.board, worker.slot)
     worker.max_body_bytes = context.settings.limits.body_bytes
     worker.while_waiting = context.parking.waiting
+    worker.keep_house = context.close_unused_voice
     tracing.begin(worker.wsgi, worker.slot.number, context.proxy_clock.measure)
     try:
         context.warm_up.start_reader(context.slot.count_reader_end)
@@ -175,6 +154,11 @@ def worker_exit(server: Any, worker: Any) -> None:
 def _context(application: Any) -> Context:
     context: Context = application.extensions["chorus"]
     return context
+
+
+def on_exit(server: Any) -> None:
+    """End what the master has started besides workers."""
+    server.rollout.end()
 
 
 def worker_int(worker: Any) -> None:

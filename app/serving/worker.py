@@ -39,6 +39,8 @@ log = logging.getLogger("chorus.process")
 _STEP_BACK_S = 0.01
 #: Connections of a worker whose requests are not complete.
 MAX_PENDING = 1000
+#: Interval of `SpeechWorker.keep_house`.
+_KEEP_HOUSE_S = 2.0
 #: How long no connection is accepted after the system refused one, such as for want of descriptors.
 _SHORTAGE_S = 1.0
 #: A client that sends nothing for this long is disconnected. It has no thread.
@@ -60,6 +62,8 @@ class SpeechWorker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
     #: Set in the worker, once the application is there: the largest body that is collected, and `ClientSocket.while_waiting`.
     max_body_bytes = 0
     while_waiting: Callable[[ClientSocket], AbstractContextManager[None]] | None = None
+    #: Set likewise: called every few seconds, between two events.
+    keep_house: Callable[[], None] | None = None
     #: Whether `run` came to its end; see `hooks.worker_exit`.
     has_finished = False
     #: For the master, see `arbiter.DeadlineCheck`.
@@ -70,6 +74,7 @@ class SpeechWorker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
         self.connections = 0
         self.is_accepting = False
         self._accept_at_s = 0.0
+        self._keep_house_at_s = 0.0
         self._is_plain_http = not self.cfg.is_ssl and self.cfg.proxy_protocol == "off"
         #: Connections whose requests are not complete, oldest first, and the bytes that they hold.
         self.pending: dict[Connection, None] = {}
@@ -117,6 +122,9 @@ class SpeechWorker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
         for key, _ in self.poller.select(timeout_s):
             key.data(key.fileobj)
         self.close_overdue()
+        if self.keep_house is not None and now_s >= self._keep_house_at_s:
+            self._keep_house_at_s = now_s + _KEEP_HOUSE_S
+            self.keep_house()
 
     def _drain(self) -> None:
         """Leave the listeners to the others or to a new master, and finish the requests there are."""

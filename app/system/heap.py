@@ -89,10 +89,11 @@ class IdleHeap:
         with self._lock:
             self._busy -= 1
             if self._busy == 0:
-                self._waiting = self._alarm(IDLE_S, self._trim_if_idle)
+                self._waiting = self._alarm(IDLE_S, self.trim_if_idle)
                 self._waiting.start()
 
-    def _trim_if_idle(self) -> None:
+    def trim_if_idle(self) -> None:
+        """Return free memory now, unless a request is in work: then it is returned after the last one."""
         with self._lock:
             if self._busy == 0:
                 self._trim()

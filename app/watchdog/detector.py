@@ -153,7 +153,7 @@ class Detector:
         self._windows = None if settings.trace or is_tracing() else TraceWindows(settings.every, WARM_UP_REQUESTS)
         self._device_points: deque[int] = deque(maxlen=_SAMPLE_POINTS)
         self._begin_sustained()
-        self._voices = 0
+        self._openings = 0
         self._investigation: Investigation | None = None
         self._next_sample = WARM_UP_REQUESTS + settings.every
         self._pause = _MIN_PAUSE_REQUESTS
@@ -165,16 +165,17 @@ class Detector:
         """Return `sample` with Python's memory by the last tracing window, or unchanged if tracing is always on."""
         return sample if self._windows is None else replace(sample, traced_bytes=self._windows.value_bytes)
 
-    def add(self, sample: MemorySample, voices: int = 1) -> Leak | None:
+    def add(self, sample: MemorySample, openings: int = 1) -> Leak | None:
         """Add the next sample; return a leak that is confirmed now.
 
         Args:
             sample: the sample of this worker.
-            voices: number of voices that have spoken so far. The first speech of each allocates memory, which is not growth.
+            openings: how often a voice has spoken for the first time since it was opened, so far. That allocates memory,
+                14 MB and more, which is not growth.
         """
-        if voices != self._voices:
-            self._voices = voices
-            self._begin_sustained()
+        if openings != self._openings:
+            self._openings = openings
+            self._begin_anew()
         if sample.requests < WARM_UP_REQUESTS:
             return None
         if self.state is State.SUSPECT:
@@ -190,6 +191,14 @@ class Detector:
             self._windows.abandon()
         if self._investigation is not None:
             self._investigation.abandon()
+
+    def _begin_anew(self) -> None:
+        """Forget the points and the suspicion, but not what was dismissed and confirmed."""
+        self._begin_sustained()
+        self._history.clear()
+        if self._investigation is not None:
+            self._investigation.abandon()
+            self._investigation, self.state = None, State.BASELINED
 
     def _begin_sustained(self) -> None:
         self._traced, self._device = (SustainedGrowth(self._settings.growth) for _ in range(2))

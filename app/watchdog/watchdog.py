@@ -71,8 +71,10 @@ class Watchdog:
         self._due = 1
         self._judged = 0
         self._waits_for_turn = False
-        #: Voices that have spoken here; each allocates memory at its first speech, above all on a device.
+        #: Voices that have spoken here since they were opened, and how often one of them spoke for the first time; each
+        #: allocates memory then, above all on a device.
         self._voices: set[str] = set()
+        self._openings = 0
         self._uss_bytes: int | None = None
         self._uss_at_s = 0.0
 
@@ -99,9 +101,15 @@ class Watchdog:
 
     def synthesised(self, voice: str) -> None:
         """Count a synthesis by `voice` that has freed its memory. Called from any thread; takes 10 us."""
-        self._voices.add(voice)
+        if voice not in self._voices:
+            self._voices.add(voice)
+            self._openings += 1
         if self._low_water.add(self._gauges.heap()) >= self._due:
             self._awake.set()
+
+    def closed(self, voice: str) -> None:
+        """Expect that `voice` allocates memory again at its next speech."""
+        self._voices.discard(voice)
 
     def look(self) -> None:
         """Take a sample and evaluate it. Called by the thread; tests may call it too."""
@@ -124,7 +132,7 @@ class Watchdog:
 
     def _judge(self, sample: MemorySample) -> None:
         self._judged = sample.requests
-        leak = self._detector.add(sample, len(self._voices))
+        leak = self._detector.add(sample, self._openings)
         self._show(sample)
         if leak is None:
             return

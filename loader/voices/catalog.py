@@ -4,24 +4,39 @@ import importlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from loader.artifacts.artifact import Artifact, open_artifact, read_manifest
+from loader.artifacts.artifact import Artifact, TextFacts, map_artifact, open_artifact, read_manifest, verify_artifact
 from loader.artifacts.resolve import locate_artifact
 from loader.config.settings import Settings, VoiceSettings
 from loader.devices.accelerator import Accelerator, Device
 from loader.devices.disabled_flag import DisabledFlag
-from loader.errors import DeviceError, UnknownLanguageError, UnknownVoiceError, UnspeakableTextError
+from loader.errors import (
+    DeviceError,
+    LoaderError,
+    ShortageError,
+    SpeechError,
+    UnavailableVoiceError,
+    UnknownLanguageError,
+    UnknownVoiceError,
+    UnspeakableTextError,
+)
 from loader.text.espeak import Espeak
 from loader.text.front_end import TextFrontEnd, without_region
 from loader.text.normalization.early_import import importing
 from loader.text.phonemizers import ESPEAK
+from loader.text.piper_front_end import PiperFrontEnd
+from loader.text.reading import FrontEnd
 from loader.voices.lexicons import Lexicons, read_lexicons
 from loader.voices.voice import Parts, SpeechOptions, Voice, normalizes
 
 log = logging.getLogger("chorus.loader")
+
+T = TypeVar("T")
 
 #: Coqui finds its classes by importing them, which fails in two threads at once: one got a module for a class.
 _opening = threading.Lock()
@@ -31,22 +46,35 @@ class Catalog:
     """All voices of a process. Made in the master before the fork; immutable, but for the lexicons."""
 
     def __init__(
-        self, voices: Sequence[Voice], accelerator: Accelerator | None = None, espeak: Espeak | None = None
+        self,
+        voices: Sequence[Voice],
+        accelerator: Accelerator | None = None,
+        espeak: Espeak | None = None,
+        missing: Mapping[VoiceSettings, LoaderError] | None = None,
     ) -> None:
         #: In the configuration's order.
         self.voices = tuple(voices)
+        #: Configured voices that could not be located or opened, each with the reason.
+        self.missing = {voice.name: error for voice, error in (missing or {}).items()}
+        self._missing_names = {name: voice.name for voice in missing or () for name in (voice.name, *voice.aliases)}
         #: The device beside the CPU; None if there is none, or no voice that uses one.
         self.accelerator = accelerator
-        self._espeak = espeak
+        #: The process that reads text for the voices.
+        self.espeak = espeak
         self._by_name = {name: voice for voice in voices for name in (voice.name, *voice.settings.aliases)}
 
     @property
     def default(self) -> Voice:
-        """The first voice of the configuration."""
+        """The first voice of the configuration that is served."""
         return self.voices[0]
 
     def find(self, name: str | None) -> Voice | None:
-        """Return the voice of that name or alias; letter case is ignored if no exact match exists and one voice is left."""
+        """Return the voice of that name or alias; letter case is ignored if no exact match exists and one voice is left.
+
+        Raises:
+            UnavailableVoiceError: it is configured and could not be opened.
+        """
+        self._refuse_missing(name)
         if not name or name in self._by_name:
             return self._by_name.get(name or "")
         alike = {voice.name: voice for known, voice in self._by_name.items() if known.casefold() == name.casefold()}
@@ -57,9 +85,11 @@ class Catalog:
 
         Raises:
             UnknownVoiceError: lists the known names.
+            UnavailableVoiceError: it is configured and could not be opened.
             UnknownLanguageError: lists the known languages.
         """
         if name:
+            self._refuse_missing(name)
             if name not in self._by_name:
                 raise UnknownVoiceError(name, sorted(self._by_name))
             return self._by_name[name]
@@ -70,6 +100,17 @@ class Catalog:
                 return voice
         known = sorted({known for voice in self.voices for known in voice.languages if known})
         raise UnknownLanguageError(language, "no voice speaks", known)
+
+    def close_unused(self) -> Voice | None:
+        """Close the first voice that is open and unused for long, and return it; see `Voice.close_if_unused`.
+
+        One at a time: to drop its sessions takes milliseconds.
+        """
+        return next((voice for voice in self.voices if voice.close_if_unused()), None)
+
+    def _refuse_missing(self, name: str | None) -> None:
+        if (missing := self._missing_names.get(name or "")) is not None:
+            raise UnavailableVoiceError(missing, self.missing[missing])
 
     def set_lexicons(self, lexicons: Lexicons) -> None:
         """Give every voice its lexicons in place of those that it has. Runs before any request, or in the master."""
@@ -88,8 +129,8 @@ class Catalog:
         Raises:
             OSError: the system has no process or descriptor for it.
         """
-        if self._espeak is not None and any(_uses_espeak(voice) for voice in self.voices):
-            self._espeak.start(when_ended)
+        if self.espeak is not None and any(_uses_espeak(voice) for voice in self.voices):
+            self.espeak.start(when_ended)
 
     def enter_device(self) -> None:
         """Enter the device and let every open voice speak on it, so that no request waits for that.
@@ -112,15 +153,62 @@ class Catalog:
             raise DeviceError(f"device {accelerator.name}: lost during warm-up; the log has the reason")
 
 
-def locate_all(settings: Settings, anew: bool = False) -> list[Path]:
-    """Return one published artifact for every configured voice; bakes missing ones, or all of them if `anew`."""
-    return [locate_artifact(voice, settings, anew) for voice in settings.voices]
+def locate_all(settings: Settings, anew: bool = False, use_candidates: bool = False) -> list[Path]:
+    """Return one published artifact for every configured voice; see `locate_artifact`."""
+    return [locate_artifact(voice, settings, anew, use_candidates) for voice in settings.voices]
 
 
-def verify_all(settings: Settings, artifacts: Sequence[Path]) -> None:
-    """Verify every byte of the artifacts, and unmap them."""
-    for path in artifacts:
-        open_artifact(path, map_files=settings.mmap)
+def locate_available(settings: Settings, anew: bool = False, use_candidates: bool = False) -> list[Path | LoaderError]:
+    """Return for every configured voice its artifact, or the reason why it has none; see `locate_all`.
+
+    Raises:
+        ShortageError: the system is out of something, which concerns every voice.
+        LoaderError: of the first voice, if no voice has an artifact.
+    """
+    return _require_one(
+        [_result_or_error(partial(locate_artifact, voice, settings, anew, use_candidates)) for voice in settings.voices]
+    )
+
+
+def verify_all(settings: Settings, artifacts: Sequence[Path | LoaderError]) -> None:
+    """Verify every byte of the artifacts, and unmap them.
+
+    Raises:
+        LoaderError: of the first voice, if no voice is sound.
+    """
+    opening = (partial(open_artifact, each, map_files=settings.mmap) for each in artifacts if isinstance(each, Path))
+    broken = [each for each in artifacts if isinstance(each, LoaderError)]
+    _require_one([*broken, *map(_result_or_error, opening)])
+
+
+def _result_or_error(make: Callable[[], T]) -> T | LoaderError:
+    try:
+        return make()
+    except ShortageError:
+        raise
+    except LoaderError as error:
+        return error
+
+
+def _require_one(results: list[T | LoaderError]) -> list[T | LoaderError]:
+    errors = [each for each in results if isinstance(each, LoaderError)]
+    if errors and len(errors) == len(results):
+        raise errors[0]
+    return results
+
+
+def check_voice(voice: VoiceSettings, artifact: Path, settings: Settings) -> None:
+    """Check the configuration of a voice against its artifact, whose weights are not read.
+
+    Raises:
+        UnknownSpeakerError, UnknownLanguageError: its default speaker or language does not exist.
+        ArtifactError, IntegrityError: the artifact cannot be used.
+    """
+
+    def open_nothing() -> Parts:
+        raise AssertionError("opened by a check")
+
+    Voice(voice, settings.speech, read_manifest(artifact), open_nothing)
 
 
 def named_device(name: str) -> Device:
@@ -131,72 +219,148 @@ def named_device(name: str) -> Device:
 
 def open_catalog(
     settings: Settings,
-    artifacts: Sequence[Path],
+    artifacts: Sequence[Path | LoaderError],
     device_of: Callable[[str], Device] = named_device,
     lexicons: Lexicons | None = None,
+    serve_others: bool = False,
+    beside: Catalog | None = None,
 ) -> Catalog:
-    """Map and verify every voice, and open those that are configured to be open from the start.
+    """Map every voice, and verify and open those that are configured to be open from the start.
+
+    The others are verified when they are first opened, in each process that speaks with them: 100 voices of 61 MB take 0.4 s
+    of a core here, and would take 4.8 s if all of them were verified (measured 2026-11-30).
 
     Reads nothing but the artifacts and lexicon files, and leaves no thread behind. Imports torch or TTS only if
     an artifact's engine needs them. Touches no device: see `Catalog.enter_device`.
 
     Args:
         settings: the whole configuration.
-        artifacts: the result of `locate_all`.
+        artifacts: the result of `locate_all` or `locate_available`.
         device_of: returns a device by its name in the configuration.
         lexicons: the content of the configured files; default: they are read.
+        serve_others: serve the others if a voice cannot be opened; `Catalog.missing` has it then.
+        beside: a catalog of this process whose mappings and engines are used again for the same artifacts, on a CPU.
+
+    Raises:
+        LoaderError: a voice cannot be opened; with `serve_others`, no voice can, or one has a wrong key in the configuration.
     """
+    settings.place_library_caches()
     lexicons = read_lexicons(settings) if lexicons is None else lexicons
     if settings.quantization.enabled:
         log.warning("quantization has no quality gate yet: serving at full precision")
     accelerator = None
     if settings.device != "cpu":
         accelerator = Accelerator(device_of(settings.device), DisabledFlag(settings.cache_dir, settings.device_retry_after_s))
-    espeak = Espeak()
+    if beside is None or beside.espeak is None or accelerator is not None or beside.accelerator is not None:
+        known, espeak = dict[str, Voice](), Espeak()
+    else:
+        known, espeak = {voice.manifest.key: voice for voice in beside.voices}, beside.espeak
     pairs = list(zip(settings.voices, artifacts, strict=True))
+    opened: list[Voice] = []
+    missing: dict[VoiceSettings, LoaderError] = {}
     with importing(_normalized_languages(settings, pairs)):
-        voices = [
-            _map_voice(position, voice, path, settings, espeak, accelerator) for position, (voice, path) in enumerate(pairs)
-        ]
-    catalog = Catalog(voices, _drop_unused(accelerator, voices), espeak)
+        for voice, found in pairs:
+            try:
+                opened.append(
+                    _share_voice(not opened, voice, found, settings, known)
+                    or _map_voice(not opened, voice, found, settings, espeak, accelerator)
+                )
+            except (ShortageError, SpeechError):
+                raise
+            except LoaderError as error:
+                if not serve_others:
+                    raise
+                missing[voice] = error
+    if not opened:
+        raise next(iter(missing.values()))
+    catalog = Catalog(opened, _drop_unused(accelerator, opened), espeak, missing)
     catalog.set_lexicons(lexicons)
     return catalog
 
 
-def _normalized_languages(settings: Settings, pairs: Sequence[tuple[VoiceSettings, Path]]) -> list[str]:
+def _normalized_languages(settings: Settings, pairs: Sequence[tuple[VoiceSettings, Path | LoaderError]]) -> list[str]:
     """Return the languages, without their regions, of the voices that normalize text."""
-    normalizing = [path for voice, path in pairs if normalizes(voice, settings.speech)]
-    languages = [without_region(language) for path in normalizing for language in read_manifest(path).voice.languages]
+    languages: list[str] = []
+    for voice, path in pairs:
+        if isinstance(path, Path) and normalizes(voice, settings.speech):
+            with suppress(LoaderError):  # the manifest is damaged: the voice is refused when it is mapped
+                languages += map(without_region, read_manifest(path).voice.languages)
     return list(dict.fromkeys(filter(None, languages)))
 
 
 def _map_voice(
-    position: int,
+    is_first: bool,
     voice: VoiceSettings,
-    path: Path,
+    path: Path | LoaderError,
     settings: Settings,
     espeak: Espeak,
     accelerator: Accelerator | None,
 ) -> Voice:
+    if isinstance(path, LoaderError):
+        raise path
     started_s = time.monotonic()
-    artifact = open_artifact(path, map_files=settings.mmap)
+    artifact = map_artifact(path, map_files=settings.mmap)
     engine = _engine_of(artifact)
+    stays_open = _opens_early(is_first, voice)
+    opener = _Opener(artifact, espeak, accelerator)
+    if stays_open:
+        opener.verify()
     mapped = Voice(
-        voice, settings.speech, artifact.manifest, lambda: open_parts(artifact, espeak, accelerator), engine.CAPABILITIES
-    )
+        voice, settings.speech, artifact.manifest, opener, engine.CAPABILITIES,
+        _close_after_s(is_first, voice, settings),
+    )  # fmt: skip
     log.info("voice %s mapped in %.3f s from artifact %s", voice.name, time.monotonic() - started_s, path.name)
     # Workers inherit the libraries, and a voice that is opened later opens fast.
     engine.import_libraries()
-    if position == 0 if voice.preload is None else voice.preload:
+    if stays_open:
         mapped.open()
     return mapped
+
+
+class _Opener:
+    """Opens one voice as often as it is called. Its artifact is verified the first time, in this process or before its fork."""
+
+    def __init__(self, artifact: Artifact, espeak: Espeak, accelerator: Accelerator | None) -> None:
+        self._artifact, self._espeak, self._accelerator = artifact, espeak, accelerator
+        self._is_verified = False
+
+    def verify(self) -> None:
+        if not self._is_verified:
+            verify_artifact(self._artifact)
+            self._is_verified = True
+
+    def __call__(self) -> Parts:
+        self.verify()
+        return open_parts(self._artifact, self._espeak, self._accelerator)
+
+
+def _share_voice(
+    is_first: bool, voice: VoiceSettings, found: Path | LoaderError, settings: Settings, known: Mapping[str, Voice]
+) -> Voice | None:
+    """Return a voice over the mapping of a known one; None if there is none of the same artifact."""
+    same = known.get(read_manifest(found).key) if known and isinstance(found, Path) else None
+    if same is None:
+        return None
+    shared = same.with_settings(voice, settings.speech, _close_after_s(is_first, voice, settings))
+    if _opens_early(is_first, voice):
+        shared.open()
+    return shared
+
+
+def _opens_early(is_first: bool, voice: VoiceSettings) -> bool:
+    """Whether a voice is opened before the first speech."""
+    return is_first if voice.preload is None else voice.preload
+
+
+def _close_after_s(is_first: bool, voice: VoiceSettings, settings: Settings) -> float | None:
+    return None if _opens_early(is_first, voice) else settings.close_unused_s
 
 
 def open_parts(artifact: Artifact, espeak: Espeak, accelerator: Accelerator | None = None) -> Parts:
     """Open the engine and the front end of one artifact.
 
     Args:
-        artifact: mapped and verified.
+        artifact: mapped, and verified.
         espeak: the process's own.
         accelerator: the engine may copy its model there once the process has entered it.
     """
@@ -208,13 +372,15 @@ def _open_parts(artifact: Artifact, espeak: Espeak, accelerator: Accelerator | N
     started_s = time.monotonic()
     manifest, module = artifact.manifest, _engine_of(artifact)
     engine = module.open_engine(artifact, accelerator)
-    front_end = (
-        module.front_end(artifact)
-        if manifest.text is None
-        else TextFrontEnd(manifest.text, manifest.voice.languages, artifact.buffers, espeak)
-    )
+    front_end = module.front_end(artifact) if manifest.text is None else _open_front_end(artifact, manifest.text, espeak)
     log.info("artifact %s opened in %.3f s by %s", manifest.key, time.monotonic() - started_s, manifest.engine)
     return Parts(engine, front_end)
+
+
+def _open_front_end(artifact: Artifact, text: TextFacts, espeak: Espeak) -> FrontEnd:
+    if text.piper is not None:
+        return PiperFrontEnd(text, espeak)
+    return TextFrontEnd(text, artifact.manifest.voice.languages, artifact.buffers, espeak)
 
 
 def _engine_of(artifact: Artifact) -> Any:

@@ -1,8 +1,11 @@
 """A voice: text in, chunks of samples out. Knows no HTTP and no file."""
 
+import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
@@ -13,14 +16,16 @@ from loader.artifacts.artifact import Manifest
 from loader.config.settings import SpeechSettings, VoiceSettings
 from loader.engines.base import Capabilities, Engine, Prosody, Samples, Utterance
 from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnknownSymbolsError, UnspeakableTextError
+from loader.releases.release import release_id
 from loader.text.alignment import WordSpan, word_spans, written_words
-from loader.text.front_end import FrontEnd, Reading, without_region
+from loader.text.front_end import without_region
 from loader.text.given import given_word_spans
 from loader.text.lexicon.entries import Entry, unknown_symbols
 from loader.text.lexicon.lexicon import Lexicon
 from loader.text.markup.script import Script, Style, Substitution, TextRun
 from loader.text.normalization.aligned import AlignedText
-from loader.text.sentences import split_first_clause
+from loader.text.reading import FrontEnd, Reading
+from loader.text.sentences import is_marks, split_first_clause
 from loader.timing.timings import Mark, Timing, timing_of
 from loader.voices.chunks import Chunk, Prefetcher, Segment, ThreadLimit, one_thread
 from loader.voices.pieces import Delivery, Piece, Reader, Waiting, amplified
@@ -30,6 +35,8 @@ if TYPE_CHECKING:
 
 #: Bounds of a request's speed, those of OpenAI's endpoint.
 MIN_SPEED, MAX_SPEED = 0.25, 4.0
+#: Digits of a release's id that clients are shown.
+_SHOWN_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ class Voice:
     """A configured voice: its artifact is mapped, its engine is opened at the first speech or before.
 
     Made in the master before the fork. Used by many threads; immutable, except that it
-    is opened: before the fork for all workers, or after it for one.
+    is opened, before the fork for all workers or after it for one, and may be closed again.
     """
 
     #: The `generation` label of metrics and logs: a process serves each voice from one artifact.
@@ -97,23 +104,43 @@ class Voice:
         manifest: Manifest,
         open_parts: Callable[[], Parts],
         capabilities: Capabilities = Capabilities(),
+        close_after_s: float | None = None,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Make a voice that is closed.
+
+        Args:
+            settings: of the voice.
+            speech: how voices speak unless their settings or a request say otherwise.
+            manifest: of its artifact.
+            open_parts: opens it; called once for each opening.
+            capabilities: of its engine.
+            close_after_s: how long it stays open without a speech, see `close_if_unused`; None for ever.
+            now_s: a clock.
+        """
         self.settings = settings
         self.manifest = manifest
         #: Of its engine, known before the voice is opened.
         self.capabilities = capabilities
         self._open_parts = open_parts
         self._parts: Parts | None = None
+        #: The process that opened it: this one, or the one that it was forked from.
+        self._opened_by = 0
         self._opening = threading.Lock()
-        #: How often its parts were made in this process, before a fork included: never more than once.
+        #: How often its parts were made in this process since it was last closed, before a fork included: never more than once.
         self.constructions = 0
         self._counting = threading.Lock()
+        self._close_after_s, self._now_s = close_after_s, now_s
+        #: Speeches that have begun and not ended, and when the last one began or ended.
+        self._speeches = 0
+        self._used_at_s = now_s()
         self._sentence_pause_s, self._cuts_first = speech.sentence_pause_s, speech.first_clause
         #: What a server answers to a text without a sound.
         self.unspeakable = speech.unspeakable
         self._normalize = normalizes(settings, speech)
         #: By language without region; replaced as a whole, in the master.
         self.lexicons: Mapping[str, Lexicon] = {}
+        self._release = release_id(manifest.source)[:_SHOWN_DIGITS]
         self._prosody = _resolve_prosody(settings, speech, manifest)
         # Here and not at every request: a configured default may not exist.
         self._default_speaker, self._default_language = self.speaker_row(None), self.language_row(None)
@@ -122,6 +149,16 @@ class Voice:
     def name(self) -> str:
         """The name that clients use."""
         return self.settings.name
+
+    @property
+    def release(self) -> str:
+        """The id of the release that it was baked from: 12 hexadecimal digits."""
+        return self._release
+
+    @property
+    def version(self) -> str:
+        """The version of that release."""
+        return str(self.manifest.source.get("version", ""))
 
     @property
     def sample_rate_hz(self) -> int:
@@ -150,6 +187,12 @@ class Voice:
         """The symbols that phonemes may be given in; none if the voice reads letters. Known before the voice is opened."""
         text = self.manifest.text
         return text.ids.keys() if text is not None and text.phonemizers else ()
+
+    @property
+    def letters(self) -> Collection[str]:
+        """The characters that the voice reads; none if it reads phonemes, or tokens. Known before the voice is opened."""
+        text = self.manifest.text
+        return text.ids.keys() if text is not None and not text.phonemizers else ()
 
     @property
     def language(self) -> str:
@@ -199,17 +242,56 @@ class Voice:
         """Whether the engine is open."""
         return self._parts is not None
 
+    def with_settings(
+        self, settings: VoiceSettings, speech: SpeechSettings, close_after_s: float | None = None
+    ) -> "Voice":
+        """Return a voice of other settings with the same mapping and, if it is open, the same engine. Runs in the master."""
+        voice = Voice(settings, speech, self.manifest, self._open_parts, self.capabilities, close_after_s)
+        voice._parts, voice.constructions, voice._opened_by = self._parts, self.constructions, self._opened_by
+        return voice
+
     def open(self) -> Parts:
-        """Return engine and front end, opened now if they are not yet."""
-        if self._parts is None:
+        """Return engine and front end, opened now if they are not yet. They stay usable after the voice is closed."""
+        self._used_at_s = self._now_s()
+        # Read once: the voice may be closed meanwhile.
+        parts = self._parts
+        if parts is None:
             with self._opening:
-                if self._parts is None:
+                parts = self._parts
+                if parts is None:
                     parts = self._open_parts()
                     # A lock of its own: the count shows whether the other lock failed.
                     with self._counting:
                         self.constructions += 1
-                    self._parts = parts
-        return self._parts
+                    self._parts, self._opened_by = parts, os.getpid()
+        return parts
+
+    def close_if_unused(self) -> bool:
+        """Drop engine and front end if nothing has used them for `close_after_s`; the next speech opens them again.
+
+        The artifact stays mapped. Runs in a worker, in any one thread, between requests or during those of other voices.
+        Returns whether the voice was open and is closed now; the caller collects garbage.
+        """
+        # What was opened before the fork is shared, and costs this process nothing.
+        if self._close_after_s is None or self._parts is None or self._opened_by != os.getpid():
+            return False
+        with self._counting:
+            if self._speeches or self._now_s() - self._used_at_s < self._close_after_s:
+                return False
+            self._parts, self.constructions = None, 0
+            return True
+
+    @contextmanager
+    def _in_use(self) -> Iterator[Parts]:
+        """Keep the voice open during a speech."""
+        with self._counting:
+            self._speeches += 1
+        try:
+            yield self.open()
+        finally:
+            with self._counting:
+                self._speeches -= 1
+                self._used_at_s = self._now_s()
 
     def speak(self, content: str | Script, options: SpeechOptions) -> Iterator[Samples]:
         """Yield windows of float32 samples, pauses between sentences included, made in this thread.
@@ -285,15 +367,21 @@ class Voice:
         Raises:
             LoaderError: see `segments`, but for texts without sound and the network.
         """
-        front_end, cuts_first = self.open().front_end, self._cuts_first
-        delivery_of = cache(partial(self._delivery, options))
-        self._require_known(content, options, front_end, delivery_of)
-        for piece in self._reader(options).pieces(content):
-            delivery = delivery_of(piece.style)
-            for found in _utterances(front_end, piece.spoken, delivery.language_name, cuts_first):
-                checkpoint()
-                yield piece, delivery, found
-                cuts_first = cuts_first and found is None
+        with self._in_use() as parts:
+            front_end, cuts_first, normalizes = parts.front_end, self._cuts_first, self._normalizes(options)
+            delivery_of = cache(partial(self._delivery, options))
+            self._require_known(content, options, front_end, delivery_of)
+            for piece in self._reader(options).pieces(content):
+                delivery = delivery_of(piece.style)
+                if normalizes and is_marks(piece.spoken.text.text):
+                    # espeak-ng, and so Piper, calls some marks that stand alone by their names.
+                    checkpoint()
+                    yield piece, delivery, None
+                    continue
+                for found in _utterances(front_end, piece.spoken, delivery.language_name, cuts_first):
+                    checkpoint()
+                    yield piece, delivery, found
+                    cuts_first = cuts_first and found is None
 
     def timing(self, chunk: Chunk) -> Timing | None:
         """Return when the words and sounds of the segment that `chunk` begins are heard; None if it begins none.
@@ -342,9 +430,8 @@ class Voice:
         return sum(1 for sentence in self._reader(options).sentences(content) if sentence.text)
 
     def _reader(self, options: SpeechOptions) -> Reader:
-        normalizes = self._normalize if options.normalize is None else options.normalize
         language = without_region(self.languages[self.rows(options)[1]])
-        return Reader(language, normalizes, cache(partial(self._lexicon, options)))
+        return Reader(language, self._normalizes(options), cache(partial(self._lexicon, options)), self.letters)
 
     def _lexicon(self, options: SpeechOptions, language: str) -> Lexicon | None:
         lexicon = self.lexicons.get(language)
@@ -379,6 +466,9 @@ class Voice:
         for written, phonemes in given:
             if unknown := unknown_symbols(phonemes, front_end.symbols):
                 raise UnknownSymbolsError(self.name, written, unknown, front_end.symbols)
+
+    def _normalizes(self, options: SpeechOptions) -> bool:
+        return self._normalize if options.normalize is None else options.normalize
 
     def _prosody_of(self, options: SpeechOptions) -> Prosody:
         given = {"noise_scale": options.noise_scale, "noise_scale_duration": options.noise_scale_duration, "speed": options.speed}

@@ -27,6 +27,7 @@ from .load import fairness, overload, tune
 from .memory import longtext, memory
 from .report import Measure, Run, markdown_table, measure_rounds, print_report
 from .speed import latency, throughput
+from .swap import swap
 from .text import text
 from .watchdog import watchdog
 
@@ -35,7 +36,7 @@ from .watchdog import watchdog
 _BENCHMARKS: Mapping[Callable[..., Measure], int] = {
     coldstart: 5, respawn: 3, hang: 3, health: 1, memory: 3, longtext: 1, throughput: 3, latency: 3, engines: 3, formats: 3,
     overload: 3, fairness: 3, nginx: 3, slow_readers: 3, hostile: 1, watchdog: 2, tune: 5,
-    text: 1,
+    text: 1, swap: 1,
 }  # fmt: skip
 
 

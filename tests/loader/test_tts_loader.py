@@ -152,15 +152,15 @@ def failing_at_first(monkeypatch):
     """Make opening the voices fail that many times; return the list of calls."""
 
     def fail(times, error):
-        calls, locate_all = [], tts_loader.locate_all
+        calls, locate_available = [], tts_loader.locate_available
 
         def located(*arguments, **options):
             calls.append(1)
             if len(calls) <= times:
                 raise error
-            return locate_all(*arguments, **options)
+            return locate_available(*arguments, **options)
 
-        monkeypatch.setattr(tts_loader, "locate_all", located)
+        monkeypatch.setattr(tts_loader, "locate_available", located)
         return calls
 
     return fail

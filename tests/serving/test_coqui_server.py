@@ -66,11 +66,12 @@ def coqui_server(release):
 
 
 @pytest.fixture(scope="module")
-def both(write_config, embedded_release, tmp_path_factory):
+def both(write_config, joe_coqui_release, tmp_path_factory):
     """Coqui's server and ours with the embedded voice."""
     folder = tmp_path_factory.mktemp("coqui")
-    with servers.started(coqui_server(without_duration_noise(embedded_release, folder / "release")), folder) as theirs:
-        ours = Server(write_config(speech={"noise_scale_duration": 0.0})).start().ready()
+    with servers.started(coqui_server(without_duration_noise(joe_coqui_release, folder / "release")), folder) as theirs:
+        voices = [{"name": "joe", "model_path": str(joe_coqui_release)}]
+        ours = Server(write_config(voices=voices, speech={"noise_scale_duration": 0.0})).start().ready()
         theirs.wait_ready(theirs.kind.ready_path)
         yield theirs, ours
         ours.stop()

@@ -55,8 +55,8 @@ def word_error_rate(recognizer, files):
     return jiwer.wer([words(sentence) for sentence in SENTENCES], heard)
 
 
-def test_twenty_sentences_are_recognized_as_well_as_coquis(server, recognizer, embedded_release, tmp_path, record_property):
-    command = [sys.executable, "-m", "tests.support.native_speech", str(embedded_release), str(tmp_path)]
+def test_twenty_sentences_are_recognized_as_well_as_coquis(server, recognizer, joe_coqui_release, tmp_path, record_property):
+    command = [sys.executable, "-m", "tests.support.native_speech", str(joe_coqui_release), str(tmp_path)]
     subprocess.run(command, cwd=ROOT, input="\n".join(SENTENCES), text=True, check=True)
 
     native = word_error_rate(recognizer, [str(tmp_path / f"{number}.wav") for number in range(len(SENTENCES))])

@@ -92,7 +92,20 @@ def test_a_voice_is_constructed_once_over_many_requests_on_every_worker(server):
 
     assert {1} == {value(scraped(server), "tts_voice_constructions", voice="joe", generation="1") for _ in range(20)}
     for _ in range(20):
-        assert [{"voice": "joe", "generation": 1, "constructions": 1}] == server.ask("GET", "/status").json()["voices"]
+        (voice,) = server.ask("GET", "/status").json()["voices"]
+        assert ("joe", 1, 1) == (voice["voice"], voice["generation"], voice["constructions"])
+
+
+def test_the_revision_and_the_release_of_a_voice_are_in_metrics_and_status(server):
+    status, series = server.ask("GET", "/status").json(), scraped(server)
+    (voice,) = status["voices"]
+
+    assert 1 == value(series, "tts_revision_info", revision=status["revision"], candidate="")
+    assert {status["revision"]} == {worker["revision"] for worker in status["workers"]}
+    (described,) = [dict(labels) for name, labels in series if name == "tts_voice_info"]
+    assert (voice["release"], voice["version"]) == (described["release"], described["version"])
+    assert 12 == len(voice["release"]) and "joe-1.0.0" == voice["version"] and "none" == status["rollout"]["state"]
+    assert 0 == value(series, "tts_rollouts_total", outcome="refused")
 
 
 def test_openmetrics_is_returned_on_request(server):

@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
@@ -254,6 +255,89 @@ def test_simultaneous_requests_for_the_same_text_are_synthesized_once(pair):
     assert spoken + 1 == origin.log().count("speech.done")
 
 
+@contextmanager
+def revisions(edge, alive, speaking):
+    """Listen in place of the server: `/livez` is answered by a worker of one revision, and speech by one of another.
+
+    Yields the list of the speech requests so far; a revision of None ends the connection.
+    """
+    heard = []
+    with socket.socket(socket.AF_UNIX) as listener:
+        edge.place.upstream.unlink(missing_ok=True)
+        listener.bind(str(edge.place.upstream))
+        listener.listen()
+
+        def serve():
+            while True:
+                client, _ = listener.accept()
+                with client:
+                    request = client.recv(65536)
+                    if not request:
+                        return
+                    is_speech = b"/livez" not in request
+                    if is_speech:
+                        heard.append(request)
+                    revision = speaking if is_speech else alive
+                    if revision is not None:
+                        head = f"HTTP/1.1 200 OK\r\nX-Revision: {revision}\r\nContent-Length: {len(revision)}\r\n\r\n"
+                        client.sendall(head.encode() + revision.encode())
+
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(serve)
+            try:
+                yield heard
+            finally:
+                with closing(connection_to(edge.place.upstream, 60)) as bye:
+                    bye.connect()
+
+
+def ask_until(edge, path, is_so, within_s=20):
+    """Repeat a request until its answer is as wanted: nginx asks for the revision at most once a second."""
+    ends_s, addresses = time.monotonic() + within_s, itertools.count(1)
+    while not is_so(answer := edge.ask("GET", path, address="10.60.{}.{}".format(*divmod(next(addresses) % 62_500, 250)))):
+        assert time.monotonic() < ends_s, (answer.status, answer.headers, answer.body[:100])
+    return answer
+
+
+def test_after_a_swap_the_audio_of_the_old_revision_is_not_served(nginx_only):
+    path = "/api/tts?text=Swap."
+    with revisions(nginx_only, "aaa111", "aaa111"):
+        stored = [ask_until(nginx_only, path, lambda answer: answer.headers["X-Cache"] == "HIT").body for _ in range(2)]
+    with revisions(nginx_only, "bbb222", "bbb222"):
+        after = ask_until(nginx_only, path, lambda answer: answer.body != b"aaa111")
+        again = ask_until(nginx_only, path, lambda answer: answer.headers["X-Cache"] == "HIT")
+    with revisions(nginx_only, "aaa111", "bbb222"):
+        rolled_back = ask_until(nginx_only, path, lambda answer: answer.body != b"bbb222")
+
+    assert [b"aaa111", b"aaa111"] == stored
+    assert (b"bbb222", b"bbb222") == (after.body, again.body)
+    assert (b"aaa111", "HIT") == (rolled_back.body, rolled_back.headers["X-Cache"])
+
+
+def test_an_answer_of_another_revision_than_that_of_its_key_is_not_stored(nginx_only):
+    """As during a rollout, in which workers of both revisions answer."""
+    with revisions(nginx_only, "aaa111", "bbb222") as heard:
+        answers = [nginx_only.ask("GET", "/api/tts?text=Mixed.") for _ in range(3)]
+
+    assert [b"bbb222"] * 3 == [answer.body for answer in answers]
+    assert (3, ["MISS"] * 3) == (len(heard), [answer.headers["X-Cache"] for answer in answers])
+
+
+@pytest.mark.parametrize("alive", [None, ""])
+def test_without_a_revision_speech_is_answered_and_not_stored(nginx_only, alive):
+    with revisions(nginx_only, alive, "aaa111") as heard:
+        answers = [nginx_only.ask("GET", "/api/tts?text=Unknown.") for _ in range(2)]
+
+    assert [(200, b"aaa111")] * 2 == [(answer.status, answer.body) for answer in answers]
+    assert 2 == len(heard)
+
+
+def test_the_endpoint_of_the_revision_is_not_for_clients(pair, address):
+    edge, _ = pair
+
+    assert 404 == edge.ask("GET", "/chorus-revision", address=address).status
+
+
 #: Requests that must not be answered with the cached first answer, and must not replace it.
 OTHERS = {
     "another text": ("?text=Quite+another+text.", {}, None),
@@ -316,7 +400,8 @@ def test_with_api_keys_requests_without_one_get_nothing_from_the_cache(start_beh
     answers = [edge.ask("GET", path, headers=headers) for headers in (key, key, {}, {"X-Api-Key": "0"}, key)]
 
     assert [200, 200, 401, 401, 200] == [answer.status for answer in answers]
-    assert not list(edge.cache.rglob("*/*/*"))
+    # The revision is there, and no audio.
+    assert [] == [stored for stored in edge.cache.rglob("*/*/*") if b"\nKEY: chorus-revision\n" not in stored.read_bytes()]
 
 
 def test_a_body_above_the_limit_is_refused_by_nginx(pair, address):
@@ -363,8 +448,8 @@ def test_clients_above_the_rate_limit_get_retry_after_and_openais_client_retries
     client = openai.OpenAI(
         base_url=f"http://127.0.0.1:{edge.port}/v1", api_key=KEY, max_retries=20, default_headers={"X-Request-ID": "patient"}
     )
-    with ThreadPoolExecutor(3) as pool, client:
-        for _ in range(2):
+    with ThreadPoolExecutor(5) as pool, client:
+        for _ in range(4):
             pool.submit(flood)
         pair[1].eventually(lambda: refused)
         speech = pool.submit(
@@ -488,7 +573,8 @@ def test_a_request_whose_worker_ends_is_retried_once_and_the_client_is_asked_not
         answer = nginx_only.speak("Twice at the most.")
         coqui = nginx_only.ask("GET", "/api/tts?text=Twice.")
 
-    assert (4, 502) == (len(heard), answer.status)
+    # Two more ask for the revision of the cache.
+    assert (4, 502) == (sum(b"/livez" not in request for request in heard), answer.status)
     assert is_openai_error(answer, "workers_ended")
     assert "false" == answer.headers["x-should-retry"] == coqui.headers["x-should-retry"]
     assert "Retry-After" not in {**answer.headers, **coqui.headers}

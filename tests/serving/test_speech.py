@@ -331,7 +331,7 @@ def test_voices_and_models_are_listed(server):
 
     assert ["joe"] == [voice["id"] for voice in voices]
     assert "list" == models["object"]
-    assert {"id", "object", "created", "owned_by"} == set(models["data"][0])
+    assert {"id", "object", "created", "owned_by", "release", "version"} == set(models["data"][0])
 
 
 def test_the_coqui_endpoint_reads_query_form_and_header(server):

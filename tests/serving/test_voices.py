@@ -1,5 +1,6 @@
 """Several voices in one server: resolved by name, speaker and language; opened by the workers that need them."""
 
+import json
 import re
 import shutil
 import urllib.parse
@@ -151,6 +152,45 @@ def test_a_voice_is_opened_only_by_the_workers_that_need_it(start, artifact_of, 
     opened = re.findall(rf"pid=(\d+) .*artifact {late.name} opened", server.log())
     assert {str(worker.pid) for worker in server.workers()} == set(opened)
     assert 2 == len(opened)
+
+
+def test_a_voice_that_is_unused_for_long_is_closed_by_its_worker_and_opened_again(start, artifact_of, embedded_artifact):
+    late = artifact_of("graphemes")
+    server = start("--workers", "1", keys={"close_unused_s": 1.0, "voices": [
+        {"name": "joe", "model_path": str(embedded_artifact)},
+        {"name": "robot", "model_path": str(late)},
+    ]}).ready()  # fmt: skip
+    before = server.speak("Hello.", voice="robot", seed=1)
+    server.speak("Hello.", voice="joe")
+    opened_bytes = memory_of(server.workers()[0].pid).uss_bytes
+
+    server.eventually(lambda: "event=voice.closed voice=robot" in server.log())
+    server.eventually(lambda: memory_of(server.workers()[0].pid).uss_bytes < opened_bytes)
+    after = server.speak("Hello.", voice="robot", seed=1)
+
+    assert 200 == after.status and before.body == after.body
+    assert 2 == server.log().count(f"artifact {late.name} opened")
+    assert "voice=joe" not in "".join(line for line in server.log().splitlines() if "voice.closed" in line)
+    assert [1, 1] == [voice["constructions"] for voice in server.ask("GET", "/status").json()["voices"]]
+
+
+def test_a_damaged_voice_is_refused_at_its_first_request_and_the_others_speak(start, artifact_of, embedded_artifact, tmp_path):
+    damaged = shutil.copytree(artifact_of("graphemes"), tmp_path / "damaged")
+    (damaged / "encode.bin").chmod(0o644)
+    with (damaged / "encode.bin").open("r+b") as file:
+        file.write(b"\xff\xff\xff")
+    server = start("--workers", "1", keys={"voices": [
+        {"name": "joe", "model_path": str(embedded_artifact)},
+        {"name": "robot", "model_path": str(damaged)},
+    ]}, expects_errors=True).ready()  # fmt: skip
+
+    for path, fields in [("/v1/audio/speech", {}), ("/v1/audio/captions", {}), ("/v1/audio/explain", {})]:
+        answer = server.ask("POST", path, json.dumps({"input": "Hello.", "voice": "robot", **fields}))
+        assert 500 == answer.status
+        assert "the files of this voice are damaged" in answer.json()["error"]["message"]
+    assert 200 == server.speak("Hello.", voice="joe").status
+    assert "event=voice.damaged request_id=" in server.log() and f"{damaged}/encode.bin: expected sha256" in server.log()
+    assert "Traceback" not in server.log()
 
 
 FOUR = ("--workers", "4")

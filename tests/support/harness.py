@@ -83,7 +83,8 @@ class Server:
         return os.pread(self._log_file.fileno(), size, 0).decode()
 
     def workers(self) -> list[psutil.Process]:
-        return [child for child in self.master.children() if _is_alive(child)]
+        """Return the workers; the process that prepares a revision is a child of the master too."""
+        return [child for child in self.master.children() if _is_alive(child) and not _is_preparing(child)]
 
     def connection(self, timeout_s: float = 60) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
@@ -167,6 +168,13 @@ class Server:
 
     def _dead(self) -> bool:
         return self.process.poll() is not None
+
+
+def _is_preparing(process: psutil.Process) -> bool:
+    try:
+        return "app.rollout.preparation" in process.cmdline()
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -42,7 +42,7 @@ def test_a_configured_artifact_is_found_without_a_release(baked, artifact):
 def test_a_folder_that_is_not_a_model_directory_is_reported(baked, tmp_path):
     voice = replace(baked.voices[0], model_path=str(tmp_path))
 
-    with pytest.raises(ModelNotFoundError, match="not a sealed model directory"):
+    with pytest.raises(ModelNotFoundError, match="no model; a model is config.json with a checkpoint"):
         served_artifact(voice, baked)
 
 

@@ -8,9 +8,9 @@ from app.cli.main import chorus as group
 from app.startup import DEFAULT_CONFIG
 from tests.app.cli.running import chorus, close_output, start
 
-NAMES = ["serve", "bake", "verify", "voices", "say", "device", "key", "top", "tune", "show-config"]
-#: Commands without --config: they watch a running server.
-WITHOUT_CONFIGURATION = {"top"}
+NAMES = ["serve", "import", "seal", "bake", "verify", "voices", "release", "say", "device", "key", "top", "tune", "show-config"]
+#: Commands without --config: one watches a running server, one works on a folder alone, one is a group whose commands have it.
+WITHOUT_CONFIGURATION = {"top", "seal", "release"}
 
 
 def test_the_version_is_that_of_the_package(invoke):
@@ -46,7 +46,7 @@ def test_every_command_reads_the_same_configuration_file_as_the_server():
     ("words", "line"),
     [
         (["--bogus"], "chorus: No such option '--bogus'; see chorus --help"),
-        (["speak"], "chorus: No such command 'speak'; see chorus --help"),
+        (["recite"], "chorus: No such command 'recite'; see chorus --help"),
         (["voices", "--config"], "chorus: --config needs a FILE"),
         (["serve", "--bind"], "chorus: --bind needs a HOST:PORT"),
         (["voices", "--json=1"], "chorus: Option '--json' does not take a value"),

@@ -59,5 +59,30 @@ def test_slow_work_is_drawn():
     assert "0.5/1.0 MB" in shown
 
 
+TIMED = """
+import sys, threading
+from app.cli import progress
+progress.SLOW_S = 0
+drawn = threading.Event()
+def done_s():
+    drawn.set()
+    return 45.0
+with progress.show_time(lambda: "7 [bold]tests", 60.0, done_s):
+    drawn.wait(60)
+    print("a line meanwhile", file=sys.stderr, flush=True)
+    drawn.clear()
+    drawn.wait(60)
+sys.stderr.write("afterwards\\n")
+"""
+
+
+def test_the_part_of_a_time_limit_is_drawn_below_the_lines_that_are_printed_meanwhile():
+    shown = run_at_terminal(TIMED)
+
+    assert "7 [bold]tests" in shown and "75%" in shown
+    assert "a line meanwhile" in shown
+    assert shown.endswith("afterwards\r\n")
+
+
 def test_fast_work_is_not_drawn():
     assert "" == run_at_terminal(SLOW, 60, 0)

@@ -178,7 +178,7 @@ def test_explain_prints_a_table_and_makes_no_audio(say, tmp_path):
         "-> The dose is zero point zero five milligrams.",
         "",
         "written   spoken                            from           phonemes                                  ids",
-        "The       The                               voice          ðə                                        41 59 139",
+        "The       The                               voice          ðə                                        41 59 3",
     ] == done.stdout.splitlines()[:5]
     assert "0.05 mg.  zero point zero five milligrams.  normalization  zˈiəɹoʊ" in done.stdout
 

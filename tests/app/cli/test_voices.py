@@ -10,12 +10,12 @@ from tests.loader.children import answer_of
 
 
 @pytest.fixture
-def many(embedded_artifact, embedded_release, tmp_path):
+def many(embedded_artifact, joe_coqui_release, tmp_path):
     """Settings of a baked voice, one that is not baked, and one that does not exist."""
     (tmp_path / "voices.yaml").write_text(
         "cache_dir: cache\nvoices:\n"
         f"- {{name: joe, aliases: [alloy, echo], model_path: {embedded_artifact}}}\n"
-        f"- {{name: raw, model_path: {embedded_release}}}\n"
+        f"- {{name: raw, model_path: {joe_coqui_release}}}\n"
         f"- {{name: unbuilt, model_path: embedded/joe}}\n"
         f"- {{name: gone, model_path: nowhere}}\n"
     )
@@ -26,7 +26,7 @@ def test_the_table_has_one_line_per_voice(invoke, many):
     done = invoke("voices", "--config", many)
     joe, raw, unbuilt, gone = [line.split() for line in done.stdout.splitlines()[1:]]
 
-    assert "joe alloy, echo onnx en-us 1 22050 63.2 MB default" == " ".join(joe)
+    assert "joe alloy, echo onnx en-us 1 22050 62.8 MB default" == " ".join(joe)
     assert "raw not baked yet; chorus bake bakes it" == " ".join(raw)
     assert "unbuilt not baked yet; chorus bake bakes it" == " ".join(unbuilt)
     assert f"gone {many.parent / 'nowhere'}: no such model directory; check model_path" == " ".join(gone)

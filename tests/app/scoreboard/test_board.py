@@ -193,3 +193,19 @@ def test_a_quantile_is_the_bound_of_its_bucket():
     assert (0.025, 1.0) == (histogram.quantile(0.5), histogram.quantile(0.95))
     slot.observe({"request_s": 999.0})
     assert 101 == snapshot(board).totals.histograms["request_s"].count
+
+
+def test_a_rollout_is_shown_with_its_reason_and_counted_when_it_has_ended():
+    board = Scoreboard(1)
+    assert ("none", None, None) == (lambda each: (each.state, each.reason, each.candidate))(snapshot(board).rollout)
+    board.show_revisions(0xABC, 0xDEF)
+    board.show_rollout("canary")
+    during = snapshot(board)
+    assert ("000000000abc", "000000000def") == (during.revision, during.rollout.candidate)
+    assert not any(during.rollout.totals.values())
+    board.show_revisions(0xABC)
+    board.show_rollout("refused", "ö" * 1000)
+
+    found = snapshot(board).rollout
+    assert ("refused", None, 1) == (found.state, found.candidate, found.totals["refused"])
+    assert "ö" * 240 == found.reason and found.since_s > 0

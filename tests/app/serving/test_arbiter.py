@@ -26,6 +26,7 @@ class Worker:
     aborted: bool = False
     kill_at_s: float = math.inf
     is_stopping: bool = False
+    age: int = 0
 
 
 class RecordingMaster:
@@ -41,9 +42,11 @@ class RecordingMaster:
 
     def manage_workers(self):
         while len(self.WORKERS) < self.num_workers:
-            self.WORKERS[next(self._pids)] = Worker(self._board.take_slot())
-        for pid in list(self.WORKERS)[: len(self.WORKERS) - self.num_workers]:
-            self.WORKERS[pid].is_stopping = True
+            pid = next(self._pids)
+            self.WORKERS[pid] = Worker(self._board.take_slot(), age=pid)
+        workers = sorted(self.WORKERS.values(), key=lambda worker: worker.age)
+        for worker in workers[: len(workers) - self.num_workers]:
+            worker.is_stopping = True
 
     def wait_for_signals(self, timeout):
         self.waited_s = timeout
@@ -135,14 +138,70 @@ def test_one_worker_stays_if_the_count_is_lowered_during_a_restart():
     assert (1, [1]) == (master.num_workers, master.stopping())
 
 
-def test_each_restart_is_prepared_before_a_worker_is_forked():
-    master, prepared = RecordingMaster(workers=1), []
-    RollingRestart(master, lambda: prepared.append(list(master.WORKERS)))
+def test_only_the_given_workers_are_replaced_even_if_they_are_not_the_oldest():
+    master = RecordingMaster(workers=3)
+    restart = RollingRestart(master)
+    restart.replace({master.WORKERS[2]})
+    master.manage_workers()
+    master.show_ready(4)
+    master.manage_workers()
+    assert [2] == master.stopping()
+    master.end(2)
+    master.manage_workers()
+
+    assert ([1, 3, 4], [], False) == (list(master.WORKERS), master.stopping(), restart.is_running)
+
+
+def test_workers_that_were_to_be_replaced_are_like_all_others_after_the_restart_is_cancelled():
+    master = RecordingMaster(workers=2)
+    restart = RollingRestart(master)
+    restart.replace({master.WORKERS[2]})
+    restart.cancel()
+    master.num_workers -= 1  # SIGTTOU
+    master.manage_workers()
+
+    assert [1] == master.stopping()
+
+
+def test_a_worker_that_is_told_to_stop_stays_the_first_while_others_are_to_be_replaced():
+    master = RecordingMaster(workers=2)
+    restart = RollingRestart(master)
+    restart.replace({master.WORKERS[2]})
+    master.manage_workers()
+    master.show_ready(3)
+    master.manage_workers()
+    restart.replace({master.WORKERS[1]})
+    master.manage_workers()
+
+    assert [2] == master.stopping()
+
+
+def test_a_worker_forked_above_the_count_is_discarded_before_any_other():
+    master = RecordingMaster(workers=2)
+    restart = RollingRestart(master)
+    master.num_workers += 1
+    master.manage_workers()
+    restart.discard(master.WORKERS[3])
+    master.manage_workers()
+
+    assert ([3], 2) == (master.stopping(), master.num_workers)
+
+
+def test_a_restart_is_abandoned_if_a_new_worker_is_not_ready_in_time():
+    clock, reasons = [NOW_S], []
+    master = RecordingMaster(workers=1)
+    restart = RollingRestart(master, lambda: clock[0])
+    restart.max_wait_s, restart.when_abandoned = 10.0, reasons.append
     master.handle_hup()
     master.manage_workers()
-    master.handle_hup()
+    clock[0] += 9.0
+    master.manage_workers()
+    assert [] == reasons
+    clock[0] += 2.0
+    master.manage_workers()
 
-    assert [[1], [1, 2]] == prepared
+    assert ["a new worker was not ready within 10 s"] == reasons
+    assert ([2], 1, False) == (master.stopping(), master.num_workers, restart.is_running)
 
 
 def worker(stalls_s=0.0, aborted=False):

@@ -10,6 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 from gunicorn import SERVER_SOFTWARE, arbiter, http
+from gunicorn.app.base import BaseApplication
+from gunicorn.app.wsgiapp import WSGIApplication
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.http import errors as gunicorn_errors
@@ -74,6 +76,11 @@ SEAM = {
                            and 'getattr(self, "handle_%s" % signame' in source(Arbiter.run)),
     "Arbiter.START_CTX": ("arbiter.py", lambda: "self.START_CTX['args']" in source(Arbiter.reexec)),
     "Arbiter.halt": ("hooks.py", lambda: ["self", "reason", "exit_status"] == parameters(Arbiter.halt)),
+    "Application.callable": ("rollout.py", lambda: "return self.callable" in source(BaseApplication.wsgi)),
+    "Application.load": ("rollout.py", lambda: "self.callable = self.load()" in source(BaseApplication.wsgi)
+                         and ["self"] == parameters(WSGIApplication.load)),
+    "Worker.age": ("arbiter.py", lambda: "self.age = age" in source(Worker.__init__)
+                   and "(pid, _) = workers.pop(0)" in source(Arbiter.manage_workers)),
     "Worker.alive": ("worker.py", lambda: "self.alive = False" in source(Worker.handle_exit)
                      and "signal.signal(signal.SIGTERM, self.handle_exit)" in source(Worker.init_signals)),
     "Worker.sockets": ("worker.py", lambda: "self.sockets = sockets" in source(Worker.__init__)),

@@ -155,7 +155,7 @@ def test_no_exit_status_of_an_error_makes_gunicorn_end_the_server():
 #: A parent that forks, has its child ask the kernel for a signal at its death, and is killed; the child prints the signal.
 PARENT = """
 import os, signal
-from app.serving.hooks import signal_on_parent_death
+from app.system.parent_death import signal_on_parent_death
 ready, asked = os.pipe()
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 parent = os.getpid()

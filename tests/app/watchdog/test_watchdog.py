@@ -206,6 +206,38 @@ def test_voices_that_start_to_use_the_device_in_turn_are_not_growth():
     assert [] == worker.alerts
 
 
+def test_voices_that_are_opened_in_turn_are_not_growth(held, caplog):
+    """Each takes 2 MiB of the C heap at its first speech, in every thirtieth request."""
+    worker, opened = Worker(), held(faults.HeapLeak(2 * MIB))
+    for voice in range(100):
+        worker.voice = f"voice {voice}"
+        opened.serve(voice)
+        worker.serve(30)
+
+    assert [] == worker.alerts
+
+
+def test_voices_that_are_closed_and_opened_again_are_not_growth():
+    worker = Worker(replace(SETTINGS, every=100, leak_bytes=MIB), device_bytes=lambda: 10**6 * (1 + worker.served // 100))
+    for _ in range(8):
+        worker.serve(100)
+        worker.watchdog.closed("joe")
+
+    assert [] == worker.alerts
+
+
+def test_a_leak_is_found_once_no_further_voice_is_opened(held, caplog):
+    worker, leak = Worker(), held(faults.NumpyLeak(64 * KIB))
+    for voice in range(10):
+        worker.voice = f"voice {voice}"
+        worker.serve(30, leak.serve)
+    before = list(worker.alerts)
+    worker.serve(500, leak.serve)
+
+    assert [] == before
+    assert "python" == alert(caplog)["kind"]
+
+
 def test_slow_growth_of_traced_memory_is_found_by_the_rule_of_sustained_growth(held, caplog):
     tracemalloc.start()
     try:

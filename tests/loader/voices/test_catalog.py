@@ -1,11 +1,16 @@
 """loader.voices.catalog: resolving voices by name and language, and when a voice is opened."""
 
 import contextlib
+import gc
+import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
+import weakref
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +18,10 @@ import yaml
 
 from loader.artifacts.artifact import open_artifact
 from loader.config.settings import load_settings
-from loader.errors import SynthesisError, UnknownLanguageError, UnknownSpeakerError, UnknownVoiceError
+from loader.errors import IntegrityError, SynthesisError, UnknownLanguageError, UnknownSpeakerError, UnknownVoiceError
 from loader.text.espeak import Espeak
 from loader.voices import catalog as catalog_module
-from loader.voices.catalog import locate_all, open_catalog, open_parts
+from loader.voices.catalog import check_voice, locate_all, open_catalog, open_parts
 from loader.voices.voice import SpeechOptions, Voice
 from tests.conftest import CACHE
 from tests.support.checkpoints import LANGUAGES
@@ -208,6 +213,144 @@ def test_two_voices_are_not_opened_together(monkeypatch):
     assert [] == met
 
 
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self):
+        self.now_s = 0.0
+
+    def __call__(self):
+        return self.now_s
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def unused_voice(config, artifact_of, clock):
+    """A voice that is closed after 60 s without a speech."""
+    settings, artifact = load_settings(config), open_artifact(artifact_of("graphemes"))
+    parts = lambda: open_parts(artifact, Espeak())  # noqa: E731
+    return Voice(settings.voices[1], settings.speech, artifact.manifest, parts, close_after_s=60, now_s=clock)
+
+
+def test_a_voice_that_is_unused_for_long_is_closed_and_opened_again(unused_voice, clock):
+    before = spoken(unused_voice)
+    clock.now_s += 59.9
+    is_closed_early = unused_voice.close_if_unused()
+    clock.now_s += 0.1
+
+    assert [False, True, False] == [is_closed_early, unused_voice.close_if_unused(), unused_voice.close_if_unused()]
+    assert (False, 0) == (unused_voice.is_open, unused_voice.constructions)
+    assert np.array_equal(before, spoken(unused_voice))
+    assert (True, 1) == (unused_voice.is_open, unused_voice.constructions)
+
+
+def test_the_time_counts_from_the_end_of_the_last_speech(unused_voice, clock):
+    speech = unused_voice.speak(SENTENCES, SpeechOptions(seed=1))
+    first = next(speech)
+    clock.now_s += 1000
+    during = unused_voice.close_if_unused()
+    rest = list(speech)
+    clock.now_s += 59
+
+    assert [False, False] == [during, unused_voice.close_if_unused()]
+    assert np.array_equal(spoken(unused_voice, SENTENCES), np.concatenate([first, *rest]))
+
+
+def test_a_speech_that_is_given_up_keeps_no_voice_open(unused_voice, clock):
+    speech = unused_voice.speak(SENTENCES, SpeechOptions(seed=1))
+    next(speech)
+    del speech
+    clock.now_s += 60
+
+    assert unused_voice.close_if_unused()
+
+
+def test_parts_that_a_request_has_stay_usable_when_the_voice_is_closed(unused_voice, clock):
+    parts = unused_voice.open()
+    clock.now_s += 60
+
+    assert unused_voice.close_if_unused()
+    assert "hello" == parts.front_end.read("Hello", "en").lower()
+
+
+def test_the_memory_of_a_closed_voice_is_freed(unused_voice, clock):
+    spoken(unused_voice)
+    engine = weakref.ref(unused_voice.open().engine)
+    clock.now_s += 60
+    unused_voice.close_if_unused()
+    gc.collect()
+
+    assert engine() is None
+
+
+def test_voices_that_are_open_from_the_start_are_not_closed(config):
+    settings = load_settings(config)
+    first, second, third = settings.voices
+    settings = replace(settings, close_unused_s=0.0, voices=(first, second, replace(third, preload=True)))
+    catalogue = open_catalog(settings, locate_all(settings))
+    for voice in catalogue.voices:
+        spoken(voice)
+
+    assert ["robot", None] == [closed and closed.name for closed in (catalogue.close_unused(), catalogue.close_unused())]
+    assert [True, False, True] == [voice.is_open for voice in catalogue.voices]
+
+
+def test_voices_stay_open_for_ever_if_so_configured(config):
+    settings = replace(load_settings(config), close_unused_s=None)
+    catalogue = open_catalog(settings, locate_all(settings))
+    catalogue.voice("robot").open()
+
+    assert catalogue.close_unused() is None
+
+
+@pytest.fixture
+def damaged(embedded_artifact, artifact_of, tmp_path):
+    """A configuration whose second voice has one changed byte."""
+    directory = shutil.copytree(artifact_of("graphemes"), tmp_path / "damaged")
+    path = directory / "decode.bin"
+    path.chmod(0o644)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    config = tmp_path / "tts_config.yaml"
+    voices = [{"name": "joe", "model_path": str(embedded_artifact)}, {"name": "robot", "model_path": str(directory)}]
+    config.write_text(yaml.safe_dump({"voices": voices, "cache_dir": str(CACHE)}))
+    return load_settings(config)
+
+
+def test_a_voice_is_verified_when_it_is_first_opened_before_a_byte_of_it_is_parsed(damaged, monkeypatch):
+    joe, robot = open_catalog(damaged, locate_all(damaged)).voices
+    parsed = []
+    monkeypatch.setattr(catalog_module, "open_parts", lambda *_: parsed.append("parsed"))
+
+    for _ in range(2):
+        with pytest.raises(IntegrityError, match="decode.bin: expected sha256"):
+            robot.open()
+    assert ([], False) == (parsed, robot.is_open)
+    assert spoken(joe).size
+
+
+def test_a_damaged_voice_that_is_open_from_the_start_ends_it(damaged):
+    joe, robot = damaged.voices
+    with pytest.raises(IntegrityError, match="decode.bin: expected sha256"):
+        open_catalog(replace(damaged, voices=(joe, replace(robot, preload=True))), locate_all(damaged))
+
+
+def test_a_voice_that_is_opened_again_is_not_verified_again(config, monkeypatch):
+    settings, verified = replace(load_settings(config), close_unused_s=0.0), []
+    monkeypatch.setattr(catalog_module, "verify_artifact", verified.append)
+    catalogue = open_catalog(settings, locate_all(settings))
+    for _ in range(3):
+        catalogue.voice("robot").open()
+        catalogue.close_unused()
+
+    assert [voice.manifest.key for voice in catalogue.voices[:2]] == [artifact.manifest.key for artifact in verified]
+
+
 PROGRAM = """
 import sys
 from loader.config.settings import load_settings
@@ -235,3 +378,50 @@ def test_the_libraries_of_text_normalization_are_imported_if_a_voice_needs_them(
     done = subprocess.run([sys.executable, "-c", PROGRAM, str(path)], capture_output=True, text=True, check=True)
 
     assert f"{is_imported}\n" == done.stdout
+
+
+def files_of_artifacts():
+    """Return the files of artifacts that this process has open: of a mapping one for each file."""
+    paths = []
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # that of the list itself
+            paths.append(os.readlink(f"/proc/self/fd/{number}"))
+    return sorted(path for path in paths if "/artifacts/" in path)
+
+
+def test_a_catalog_beside_another_one_shares_its_mappings_and_engines(catalogue, config):
+    settings = load_settings(config)
+    before, first = files_of_artifacts(), catalogue.voice("joe")
+    slower = replace(settings, voices=tuple(replace(voice, length_scale=2.0) for voice in settings.voices))
+    beside = open_catalog(slower, locate_all(slower), beside=catalogue)
+
+    assert before == files_of_artifacts()
+    assert first.open().engine is beside.voice("joe").open().engine and beside.espeak is catalogue.espeak
+    assert 1 == beside.voice("joe").constructions
+    assert len(spoken(beside.voice("joe"))) > 1.7 * len(spoken(first))
+    assert "Ada" == beside.voice("choir").settings.speaker
+
+
+def test_a_catalog_that_is_dropped_leaves_no_file_open(config):
+    before, settings = files_of_artifacts(), load_settings(config)
+    gc.disable()  # as in the master, whose pages its workers share
+    try:
+        opened = open_catalog(settings, locate_all(settings))
+        for voice in opened.voices:
+            voice.open()
+        assert len(files_of_artifacts()) > len(before)
+        del opened, voice
+        assert before == files_of_artifacts()
+    finally:
+        gc.enable()
+
+
+def test_a_default_is_checked_without_reading_weights(config):
+    settings = load_settings(config)
+    voice, artifact = settings.voices[0], Path(settings.voices[0].model_path)
+    before = files_of_artifacts()
+    check_voice(voice, artifact, settings)
+    with pytest.raises(UnknownSpeakerError):
+        check_voice(replace(voice, speaker="nobody"), artifact, settings)
+
+    assert before == files_of_artifacts()
