@@ -37,7 +37,7 @@ def test_the_rules_do_what_their_tests_say():
 def test_every_alert_has_a_test_and_says_what_to_do():
     tests = (FILES / "chorus.test.yml").read_text()
 
-    assert 11 == len(alerts())
+    assert 12 == len(alerts())
     for rule in alerts():
         assert f'alertname="{rule["alert"]}"' in tests
         assert {"summary", "remedy"} == set(rule["annotations"])
