@@ -21,7 +21,7 @@ TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for
 README = TEXTS["README.md"]
 MAX_README_LINES, MAX_COLUMNS = 150, 140
 #: An event of `app.logs.event`, or of a line with a traceback.
-EVENT = re.compile(r'(?:\bevent\(\s*log,|\blog\.\w+\()\s*"(\w+\.\w+)"')
+EVENT = re.compile(r'(?:\bevent\(\s*log,|\blog\.\w+\(|"event":)\s*"(\w+\.\w+)"')
 
 every_document = pytest.mark.parametrize("name", TEXTS)
 
