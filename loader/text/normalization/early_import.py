@@ -36,10 +36,16 @@ def importing(languages: Sequence[str]) -> Iterator[None]:
     usual_s = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_S)
     thread.start()
+    is_interrupted = False
     try:
         yield
+    except KeyboardInterrupt:
+        # It may have left the lock of imports held, and the thread would wait for that for ever (seen once, 2026-11-30).
+        is_interrupted = True
+        raise
     finally:
-        _wait_until_gone(thread)
+        if not is_interrupted:
+            _wait_until_gone(thread)
         sys.setswitchinterval(usual_s)
 
 

@@ -18,6 +18,8 @@ from tests.loader.children import answer_of
 class ScriptedLibrary:
     """Does to its process what the text says, as the real library does with some texts."""
 
+    data_descriptor = None
+
     def __init__(self):
         self.texts = 0
 

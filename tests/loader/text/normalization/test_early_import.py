@@ -42,3 +42,13 @@ def test_the_thread_has_left_the_process_after_an_error_too():
     )
 
     assert "1" == subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_an_interrupt_during_an_import_does_not_wait_for_the_thread():
+    program = (
+        "import _imp, sys; from loader.text.normalization.early_import import importing\n"
+        "try:\n with importing(['en']): _imp.acquire_lock(); raise KeyboardInterrupt\n"
+        "except KeyboardInterrupt: sys.exit(130)"
+    )
+
+    assert 130 == subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode
