@@ -200,7 +200,11 @@ def _offered_line(target: Target, offered: "Snapshot", server: "Found | None", w
 
 
 def _ask(server: "Found", target: Target, offered: "Snapshot", wait_s: float) -> None:
-    """Send SIGHUP, and return once the candidate is accepted or rejected."""
+    """Send SIGHUP, and return once the candidate is accepted or rejected.
+
+    Raises:
+        NoDecisionError: the server ended, refused its configuration for a reason that is not the candidate, or took too long.
+    """
     import time
 
     from app.cli.progress import show_text
@@ -210,10 +214,16 @@ def _ask(server: "Found", target: Target, offered: "Snapshot", wait_s: float) ->
         # A pidfd, because the kernel may reuse the pid.
         process = os.pidfd_open(server.pid)
         try:
+            refusals = server.board.rollouts("refused")
             signal.pidfd_send_signal(process, signal.SIGHUP)
             while target.installed.record.candidate == offered.id:
                 if select.select([process], [], [], _LOOK_EVERY_S)[0]:
                     raise NoDecisionError(f"{target.names}: server {server.pid} ended before it decided; its log says why")
+                if server.board.rollouts("refused") > refusals and target.installed.record.candidate == offered.id:
+                    raise NoDecisionError(
+                        f"{target.names}: server {server.pid} refused its configuration: {server.board.rollout_reason}; "
+                        f"release {offered.short_id} stays the candidate and is tried by the next SIGHUP"
+                    )
                 if time.monotonic() > ends_s:
                     raise NoDecisionError(
                         f"{target.names}: server {server.pid} has not decided on release {offered.short_id} within {wait_s:g} s; "

@@ -178,6 +178,15 @@ class Scoreboard:
         if state in ROLLOUTS:
             header["rollouts"][ROLLOUTS.index(state)] += 1
 
+    def rollouts(self, outcome: str) -> int:
+        """Return how many rollouts ended in one of `layout.ROLLOUTS`."""
+        return int(self.header["rollouts"][ROLLOUTS.index(outcome)])
+
+    @property
+    def rollout_reason(self) -> str:
+        """Why the last rollout ended as it did; "" if it was completed."""
+        return str(self.header["rollout_reason"].decode("utf-8", "ignore"))
+
     @classmethod
     def of_process(cls, pid: int) -> "Scoreboard | None":
         """Return the read-only board of the server that the process belongs to; None if it has no board of this format.

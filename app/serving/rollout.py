@@ -296,7 +296,7 @@ class Rollout:
         if trial.is_abandoned:
             trial.new.close()
             self._board.show_revisions(trial.old.revision.number)
-            self._show("abandoned", self._board.header["rollout_reason"].decode("utf-8", "ignore"))
+            self._show("abandoned", self._board.rollout_reason)
             return
         self._current = trial.new
         accept(trial.candidates, trial.new.revision.settings.cache_dir)

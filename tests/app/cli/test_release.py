@@ -249,8 +249,11 @@ from app.scoreboard.board import Scoreboard
 from loader.releases.installed import InstalledReleases
 board = Scoreboard(2)
 installed = InstalledReleases(sys.argv[1], Path(sys.argv[2]))
-decide = {"accept": installed.accept, "reject": lambda: installed.reject("voice 'joe' is silent"), "end": lambda: os._exit(1),
-          "wait": lambda: None, "withdraw": lambda: (installed.offer(installed.current.id), installed.accept())}[sys.argv[3]]
+decide = {
+    "accept": installed.accept, "reject": lambda: installed.reject("voice 'joe' is silent"), "end": lambda: os._exit(1),
+    "refuse": lambda: board.show_rollout("refused", "bind is 1 and would be 2"), "wait": lambda: None,
+    "withdraw": lambda: (installed.offer(installed.current.id), installed.accept()),
+}[sys.argv[3]]
 signal.signal(signal.SIGHUP, lambda *arguments: decide())
 print("ready", flush=True)
 sys.stdin.read()
@@ -304,8 +307,11 @@ def test_a_rejection_is_printed_with_its_reason(release, serve, two, installed):
 
 @pytest.mark.parametrize(
     ("decision", "words"),
-    [("end", "ended before it decided"), ("wait", "has not decided on release"), ("withdraw", "was withdrawn meanwhile")],
-    ids=["ends", "waits", "withdraws"],
+    [
+        ("end", "ended before it decided"), ("wait", "has not decided on release"), ("withdraw", "was withdrawn meanwhile"),
+        ("refuse", "refused its configuration: bind is 1 and would be 2; release"),
+    ],
+    ids=["ends", "waits", "withdraws", "refuses"],
 )
 def test_a_server_that_does_not_decide_is_an_error(decision, words, release, serve, two, installed):
     serve(decision)
