@@ -262,7 +262,7 @@ def _say(line: str) -> None:
 
 
 def _settings_of(config: Path, may_be_absent: bool) -> "Settings":
-    """Return the settings; the defaults if nobody named a file and there is none."""
+    """Return the settings; the defaults if no file is named and the default one does not exist."""
     from loader.config.settings import Settings, load_settings
 
     return Settings(path=config.absolute()) if may_be_absent and not config.exists() else load_settings(config)

@@ -104,7 +104,7 @@ class Rollout:
         self._current = Edition(revision_of(settings), server.app.callable, configured)
         self._preparation: PreparationProcess | None = None
         self._trial: Trial | None = None
-        #: Whether a preparation is to be started, and whether somebody asked for it.
+        #: Whether a preparation is to be started, and whether SIGHUP asked for it.
         self._is_wanted = self._is_asked = False
         self._began_s = 0.0
         #: Whether the configuration wants another release than the installed one, which serves until that one is fetched.

@@ -167,7 +167,7 @@ def _parse_manifest(source: Source, content: bytes) -> dict[str, str]:
 
 
 def _has_changed(source: Source, plan: Plan, limits: ReleaseSettings, trying: tenacity.Retrying) -> bool:
-    """Whether the source offers something else by now: somebody uploads a release."""
+    """Whether the source offers something else by now: an upload is under way."""
     return trying(_read_proofs, source, limits.public_key is not None) != plan.proofs
 
 

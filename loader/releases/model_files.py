@@ -105,7 +105,7 @@ def choose_files(names: Collection[str], config: Mapping[str, Any] | None, check
     Args:
         names: the plain files of the folder, or those that a release lists.
         config: the content of config.json; None if there is none.
-        checkpoint: the name of the checkpoint, if somebody has chosen it.
+        checkpoint: the name of the checkpoint, if it is chosen; None: by its name.
 
     Raises:
         ChoiceError: says what is missing, or lists the candidates.

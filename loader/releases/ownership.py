@@ -12,7 +12,7 @@ _ACCESS_LIST = "system.posix_acl_access"
 
 
 def find_other_writer(directory: Path, names: Iterable[str]) -> str | None:
-    """Return who else can change the files, as a clause with the path and the remedy; None if nobody else can.
+    """Return which other users can change the files, as a clause with the path and the remedy; None if no other user can.
 
     Checks the files, what links point to, and every folder above them: a user who can write there can replace what is below.
 
@@ -56,7 +56,7 @@ def _trusted() -> set[int]:
 
 
 def _is_private(path: Path, group: int) -> bool:
-    """Whether nobody but this user and root is in a group. With an access list the bits of the mode mean something else."""
+    """Whether a group has only this user and root. With an access list the bits of the mode mean something else."""
     with suppress(OSError):
         if _ACCESS_LIST in os.listxattr(path):
             return False

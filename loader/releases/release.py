@@ -207,7 +207,7 @@ def _open_unsealed(path: Path, expected_version: str | None, digests: Digests, h
     try:
         other = find_other_writer(directory, names)
         if other is not None:
-            remedy = f"{seal_remedy(directory)}, or let nobody else write there"
+            remedy = f"{seal_remedy(directory)}, or remove the write permission of other users"
             raise IntegrityError(directory, "a directory that only this user and root can write", other, remedy)
         hashes = {name: digests.digest(directory / name, hashed) for name in names}
     except OSError as error:
@@ -217,7 +217,7 @@ def _open_unsealed(path: Path, expected_version: str | None, digests: Digests, h
 
 
 def _require_list(path: Path, directory: Path) -> dict[str, str]:
-    """Return the hash list. A folder that holds no model is told so, not to seal it.
+    """Return the hash list. For a folder without a model the error says that, and not to seal it.
 
     Raises:
         ModelNotFoundError, IntegrityError: see `open_release`.
