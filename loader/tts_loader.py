@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Self
 
+from loader.artifacts.resolve import locate_available
 from loader.config.settings import load_settings
 from loader.errors import LoaderError, NotReadyError
 from loader.retry import Backoff, format_error, with_retries
-from loader.voices.catalog import Catalog, locate_available, open_catalog
+from loader.voices.catalog import Catalog, open_catalog
 from loader.voices.voice import SpeechOptions, random_seed
 from loader.wav import wav_file
 

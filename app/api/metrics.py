@@ -211,7 +211,7 @@ def _voices(catalogue: Catalog) -> Iterator[Metric]:
             "sample_rate_hz": str(voice.sample_rate_hz),
         }  # fmt: skip
         described.add_metric((), facts)
-        made.add_metric((voice.name, generation), voice.constructions)
+        made.add_metric((voice.name, generation), voice.parts.constructions)
     yield described
     yield made
 

@@ -63,7 +63,7 @@ def _constructions(context: Context) -> list[dict[str, Any]]:
     return [
         {
             "voice": voice.name, "release": voice.release, "version": voice.version, "generation": voice.generation,
-            "constructions": voice.constructions,
+            "constructions": voice.parts.constructions,
         }
         for voice in voices
     ]

@@ -238,7 +238,8 @@ def _try_here(target: Target) -> None:
     from app.cli.progress import watched_stages
     from app.errors import RolloutError
     from app.rollout.probe import require_sound, speak_probe
-    from loader.voices.catalog import locate_all, open_catalog
+    from loader.artifacts.resolve import locate_all
+    from loader.voices.catalog import open_catalog
 
     settings = replace(target.settings, voices=tuple(target.voices))
     try:

@@ -134,7 +134,7 @@ def _copied(found: "ModelDirectory", name: str, settings: "Settings", version: s
     from app.cli.progress import show_bytes
     from loader.releases.directory import HASH_FILE
     from loader.releases.hash_list import read_hash_list
-    from loader.releases.release import copy_release
+    from loader.releases.sealing import copy_release
     from loader.storage.store import Store
 
     imported, copied = settings.cache_dir / "imported", [0]
@@ -190,8 +190,9 @@ def _speak(settings_of_voice: "VoiceSettings", settings: "Settings", text: str |
     from app.cli.progress import watched_stages
     from app.cli.say import Speech, spoken_line
     from app.startup import needed_to_speak, require_open_files
+    from loader.artifacts.resolve import locate_all
     from loader.errors import UnspeakableTextError
-    from loader.voices.catalog import locate_all, open_catalog
+    from loader.voices.catalog import open_catalog
 
     settings = replace(settings, voices=(settings_of_voice,))
     require_open_files(needed_to_speak(settings))

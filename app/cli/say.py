@@ -179,8 +179,9 @@ def _format_of(output: str) -> str:
 def _open_voice(speech: Speech, config: Path) -> "Voice":
     from app.cli.progress import watched_stages
     from app.startup import needed_to_speak, require_open_files
+    from loader.artifacts.resolve import locate_all
     from loader.config.settings import load_settings
-    from loader.voices.catalog import locate_all, open_catalog
+    from loader.voices.catalog import open_catalog
 
     settings = _without_other_voices(load_settings(config), speech)
     require_open_files(needed_to_speak(settings))

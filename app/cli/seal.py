@@ -54,7 +54,7 @@ def sealed_lines(models: "Sequence[ModelDirectory]", version: str | None) -> Ite
     from app.cli.progress import show_bytes
     from loader.errors import IntegrityError
     from loader.releases.hash_list import read_hash_list
-    from loader.releases.release import seal_release
+    from loader.releases.sealing import seal_release
 
     directory, before, hashed = models[0].directory, {}, [0]
     names = list(dict.fromkeys(name for found in models for name in found.kept))

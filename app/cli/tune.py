@@ -107,8 +107,8 @@ def tune(config: Path, out: Path, no_plot: bool, **options: Any) -> None:
     from app.tuning.report import conclusion, prepare, require_plotting, summary
     from app.tuning.results import Measurements
     from app.tuning.search import Tuner
+    from loader.artifacts.resolve import locate_all
     from loader.config.settings import load_settings
-    from loader.voices.catalog import locate_all
 
     if not no_plot:
         require_plotting()

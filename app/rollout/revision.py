@@ -13,10 +13,11 @@ from typing import Any
 
 from app.system.heap import return_free_memory
 from loader.artifacts.artifact import read_manifest
+from loader.artifacts.resolve import locate_available
 from loader.config.settings import LexiconSettings, Settings
 from loader.errors import LoaderError
 from loader.storage.files import sha256_of
-from loader.voices.catalog import Catalog, locate_available
+from loader.voices.catalog import Catalog
 from loader.voices.lexicons import Lexicons, read_lexicons
 
 _DIGITS = 12

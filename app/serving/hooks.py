@@ -27,9 +27,9 @@ from app.serving.sockets import require_socket_paths
 from app.startup import one_clear_message
 from app.system.parent_death import signal_on_parent_death
 from app.tracing import setup as tracing
+from loader.artifacts.resolve import verify_all
 from loader.config.settings import Settings
 from loader.errors import WarmUpError
-from loader.voices.catalog import verify_all
 
 log = logging.getLogger("chorus.process")
 

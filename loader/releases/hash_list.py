@@ -18,6 +18,11 @@ def seal_remedy(directory: Path) -> str:
     return f"seal the directory with: chorus seal {shlex.quote(str(directory))}"
 
 
+def changed_remedy(directory: Path) -> str:
+    """Return what to do about a file that has another hash than its directory lists, as a clause."""
+    return f"fetch the release again; or, if you have changed it yourself, {seal_remedy(directory)}"
+
+
 def is_plain_name(name: str) -> bool:
     """Whether a hash list can hold the name: printable, without separators, and a file of the folder itself."""
     is_plain = name.isprintable() and not set(name) & set("/\\") and name not in ("", ".", "..")

@@ -1,4 +1,4 @@
-"""A release: a model directory that is verified before any byte of it is parsed, and how a directory becomes one.
+"""A release: a model directory that is verified before any byte of it is parsed.
 
 A release is a folder with `version.txt`, `hash.sha256` (in the format of sha256sum), a configuration and a checkpoint.
 Of those only the configuration is read here, after its hash.
@@ -7,7 +7,7 @@ Of those only the configuration is read here, after its hash.
 import hashlib
 import json
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,26 +18,24 @@ from loader.releases.digests import Digests
 from loader.releases.directory import (
     HASH_FILE,
     VERSION_FILE,
-    ModelDirectory,
     inspect_directory,
     require_supported,
     split_model_path,
 )
 from loader.releases.hash_list import (
+    changed_remedy,
     format_hash_list,
-    is_plain_name,
     read_hash_list,
     read_version,
     seal_remedy,
-    write_seal,
 )
 from loader.releases.model_files import CONFIG_FILE, VOCODER_CONFIG_FILE, ChoiceError, Kind, ModelFiles, choose_files
 from loader.releases.ownership import find_other_writer
 from loader.storage.files import Hashed, refuse_shortage, sha256_of
 
 __all__ = [
-    "CONFIG_FILE", "HASH_FILE", "VERSION_FILE", "VOCODER_CONFIG_FILE", "Release", "Verify", "claim_release", "copy_release",
-    "open_release", "seal_release",
+    "CONFIG_FILE", "HASH_FILE", "VERSION_FILE", "VOCODER_CONFIG_FILE", "Release", "Verify", "claim_release",
+    "open_release",
 ]  # fmt: skip
 
 #: `require`: every file that is read has its listed hash. `warn`: a directory without a list is served too, if only this
@@ -47,7 +45,6 @@ Verify = Literal["require", "warn", "off"]
 UNSEALED_VERSION = "unsealed"
 #: A listed file that nothing reads is compared up to this size, for a warning only.
 _MAX_UNREAD_BYTES = 64 * 1024 * 1024
-_BLOCK_BYTES = 4 * 1024 * 1024
 _FETCH = "fetch the release again"
 
 log = logging.getLogger("chorus.loader")
@@ -172,19 +169,6 @@ def digest_of_hashes(hashes: Mapping[str, str]) -> str:
     return hashlib.sha256(format_hash_list(hashes).encode()).hexdigest()
 
 
-def seal_release(directory: Path, version: str, names: Iterable[str], hashed: Hashed | None = None) -> dict[str, str]:
-    """Write `version.txt` and `hash.sha256` for the named files of `directory`, and return their digests.
-
-    Raises:
-        ModelNotFoundError: a name that the list cannot hold.
-        OSError: a file cannot be read, or the folder cannot be written.
-    """
-    digests = Digests()
-    hashes = {name: digests.digest(directory / _require_plain(directory, name), hashed) for name in names}
-    write_seal(directory, version, hashes)
-    return hashes
-
-
 def _open_sealed(
     path: Path, directory: Path, checkpoint: str | None, expected_version: str | None, digests: Digests, hashed: Hashed | None
 ) -> Release:
@@ -257,11 +241,7 @@ def _verify(path: Path, expected: str, digests: Digests, hashed: Hashed | None) 
         raise IntegrityError(path, f"sha256 {expected}", f"no readable file ({type(error).__name__})", _FETCH) from error
     if found != expected:
         size = f"sha256 {found}, {path.stat().st_size} bytes"
-        raise IntegrityError(path, f"sha256 {expected}", size, _changed_remedy(path.parent))
-
-
-def _changed_remedy(directory: Path) -> str:
-    return f"{_FETCH}; or, if you have changed it yourself, {seal_remedy(directory)}"
+        raise IntegrityError(path, f"sha256 {expected}", size, changed_remedy(path.parent))
 
 
 def _warn_of_changes(directory: Path, unread: Mapping[str, str], digests: Digests) -> None:
@@ -276,35 +256,3 @@ def _warn_of_changes(directory: Path, unread: Mapping[str, str], digests: Digest
             changed.append(name)
     if changed:
         log.warning("%s: %s changed since it was sealed; speaking reads none of it", directory, ", ".join(changed))
-
-
-def _require_plain(directory: Path, name: str) -> str:
-    if not is_plain_name(name):
-        raise ModelNotFoundError(f"{directory}: {name!r} has characters that a hash list cannot hold; rename the file")
-    return name
-
-
-def copy_release(found: ModelDirectory, target: Path, version: str, copied: Hashed | None = None) -> dict[str, str]:
-    """Copy the files of a model into the empty folder `target`, seal it, and return the digests of what was written.
-
-    Raises:
-        IntegrityError: the source is sealed, and a file of it has another hash.
-        ModelNotFoundError: a name that the list cannot hold.
-        OSError: a file cannot be read or written.
-    """
-    sealed = (found.directory / HASH_FILE).exists()
-    listed = read_hash_list(found.directory) if sealed else {}
-    hashes = {}
-    for name in found.kept:
-        source, digest = found.directory / _require_plain(found.directory, name), hashlib.sha256()
-        with source.open("rb") as reader, (target / name).open("wb") as writer:
-            while block := reader.read(_BLOCK_BYTES):
-                digest.update(block)
-                writer.write(block)
-                if copied:
-                    copied(len(block))
-        hashes[name] = digest.hexdigest()
-        if name in found.files.roles and listed.get(name, hashes[name]) != hashes[name]:
-            raise IntegrityError(source, f"sha256 {listed[name]}", f"sha256 {hashes[name]}", _changed_remedy(source.parent))
-    write_seal(target, version, hashes)
-    return hashes

@@ -2,16 +2,12 @@
 
 import importlib
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
-from loader.artifacts.artifact import Artifact, TextFacts, map_artifact, open_artifact, read_manifest, verify_artifact
-from loader.artifacts.resolve import locate_artifact
+from loader.artifacts.artifact import map_artifact, read_manifest
 from loader.config.settings import Settings, VoiceSettings
 from loader.devices.accelerator import Accelerator, Device
 from loader.devices.disabled_flag import DisabledFlag
@@ -26,20 +22,15 @@ from loader.errors import (
     UnspeakableTextError,
 )
 from loader.text.espeak import Espeak
-from loader.text.front_end import TextFrontEnd, without_region
+from loader.text.front_end import without_region
 from loader.text.normalization.early_import import importing
 from loader.text.phonemizers import ESPEAK
-from loader.text.piper_front_end import PiperFrontEnd
-from loader.text.reading import FrontEnd
 from loader.voices.lexicons import Lexicons, read_lexicons
-from loader.voices.voice import Parts, SpeechOptions, Voice, normalizes
+from loader.voices.opening import Opener, engine_of
+from loader.voices.parts import Parts, VoiceParts
+from loader.voices.voice import SpeechOptions, Voice, normalizes
 
 log = logging.getLogger("chorus.loader")
-
-T = TypeVar("T")
-
-#: Coqui finds its classes by importing them, which fails in two threads at once: one got a module for a class.
-_opening = threading.Lock()
 
 
 class Catalog:
@@ -106,7 +97,7 @@ class Catalog:
 
         One at a time: to drop its sessions takes milliseconds.
         """
-        return next((voice for voice in self.voices if voice.close_if_unused()), None)
+        return next((voice for voice in self.voices if voice.parts.close_if_unused()), None)
 
     def _refuse_missing(self, name: str | None) -> None:
         if (missing := self._missing_names.get(name or "")) is not None:
@@ -147,54 +138,10 @@ class Catalog:
             return
         accelerator.enter()
         for voice in self.voices:
-            if voice.is_open:
+            if voice.parts.is_open:
                 _warm_up(voice)
         if accelerator.wants_replacement:
             raise DeviceError(f"device {accelerator.name}: lost during warm-up; the log has the reason")
-
-
-def locate_all(settings: Settings, anew: bool = False, use_candidates: bool = False) -> list[Path]:
-    """Return one published artifact for every configured voice; see `locate_artifact`."""
-    return [locate_artifact(voice, settings, anew, use_candidates) for voice in settings.voices]
-
-
-def locate_available(settings: Settings, anew: bool = False, use_candidates: bool = False) -> list[Path | LoaderError]:
-    """Return for every configured voice its artifact, or the reason why it has none; see `locate_all`.
-
-    Raises:
-        ShortageError: the system is out of something, which concerns every voice.
-        LoaderError: of the first voice, if no voice has an artifact.
-    """
-    return _require_one(
-        [_result_or_error(partial(locate_artifact, voice, settings, anew, use_candidates)) for voice in settings.voices]
-    )
-
-
-def verify_all(settings: Settings, artifacts: Sequence[Path | LoaderError]) -> None:
-    """Verify every byte of the artifacts, and unmap them.
-
-    Raises:
-        LoaderError: of the first voice, if no voice is sound.
-    """
-    opening = (partial(open_artifact, each, map_files=settings.mmap) for each in artifacts if isinstance(each, Path))
-    broken = [each for each in artifacts if isinstance(each, LoaderError)]
-    _require_one([*broken, *map(_result_or_error, opening)])
-
-
-def _result_or_error(make: Callable[[], T]) -> T | LoaderError:
-    try:
-        return make()
-    except ShortageError:
-        raise
-    except LoaderError as error:
-        return error
-
-
-def _require_one(results: list[T | LoaderError]) -> list[T | LoaderError]:
-    errors = [each for each in results if isinstance(each, LoaderError)]
-    if errors and len(errors) == len(results):
-        raise errors[0]
-    return results
 
 
 def check_voice(voice: VoiceSettings, artifact: Path, settings: Settings) -> None:
@@ -208,7 +155,7 @@ def check_voice(voice: VoiceSettings, artifact: Path, settings: Settings) -> Non
     def open_nothing() -> Parts:
         raise AssertionError("opened by a check")
 
-    Voice(voice, settings.speech, read_manifest(artifact), open_nothing)
+    Voice(voice, settings.speech, read_manifest(artifact), VoiceParts(open_nothing))
 
 
 def named_device(name: str) -> Device:
@@ -300,38 +247,21 @@ def _map_voice(
         raise path
     started_s = time.monotonic()
     artifact = map_artifact(path, map_files=settings.mmap)
-    engine = _engine_of(artifact)
+    engine = engine_of(artifact)
     stays_open = _opens_early(is_first, voice)
-    opener = _Opener(artifact, espeak, accelerator)
+    opener = Opener(artifact, espeak, accelerator)
     if stays_open:
         opener.verify()
     mapped = Voice(
-        voice, settings.speech, artifact.manifest, opener, engine.CAPABILITIES,
-        _close_after_s(is_first, voice, settings),
+        voice, settings.speech, artifact.manifest, VoiceParts(opener, _close_after_s(is_first, voice, settings)),
+        engine.CAPABILITIES,
     )  # fmt: skip
     log.info("voice %s mapped in %.3f s from artifact %s", voice.name, time.monotonic() - started_s, path.name)
     # Workers inherit the libraries, and a voice that is opened later opens fast.
     engine.import_libraries()
     if stays_open:
-        mapped.open()
+        mapped.parts.open()
     return mapped
-
-
-class _Opener:
-    """Opens one voice as often as it is called. Its artifact is verified the first time, in this process or before its fork."""
-
-    def __init__(self, artifact: Artifact, espeak: Espeak, accelerator: Accelerator | None) -> None:
-        self._artifact, self._espeak, self._accelerator = artifact, espeak, accelerator
-        self._is_verified = False
-
-    def verify(self) -> None:
-        if not self._is_verified:
-            verify_artifact(self._artifact)
-            self._is_verified = True
-
-    def __call__(self) -> Parts:
-        self.verify()
-        return open_parts(self._artifact, self._espeak, self._accelerator)
 
 
 def _share_voice(
@@ -343,7 +273,7 @@ def _share_voice(
         return None
     shared = same.with_settings(voice, settings.speech, _close_after_s(is_first, voice, settings))
     if _opens_early(is_first, voice):
-        shared.open()
+        shared.parts.open()
     return shared
 
 
@@ -354,38 +284,6 @@ def _opens_early(is_first: bool, voice: VoiceSettings) -> bool:
 
 def _close_after_s(is_first: bool, voice: VoiceSettings, settings: Settings) -> float | None:
     return None if _opens_early(is_first, voice) else settings.close_unused_s
-
-
-def open_parts(artifact: Artifact, espeak: Espeak, accelerator: Accelerator | None = None) -> Parts:
-    """Open the engine and the front end of one artifact.
-
-    Args:
-        artifact: mapped, and verified.
-        espeak: the process's own.
-        accelerator: the engine may copy its model there once the process has entered it.
-    """
-    with _opening:
-        return _open_parts(artifact, espeak, accelerator)
-
-
-def _open_parts(artifact: Artifact, espeak: Espeak, accelerator: Accelerator | None) -> Parts:
-    started_s = time.monotonic()
-    manifest, module = artifact.manifest, _engine_of(artifact)
-    engine = module.open_engine(artifact, accelerator)
-    front_end = module.front_end(artifact) if manifest.text is None else _open_front_end(artifact, manifest.text, espeak)
-    log.info("artifact %s opened in %.3f s by %s", manifest.key, time.monotonic() - started_s, manifest.engine)
-    return Parts(engine, front_end)
-
-
-def _open_front_end(artifact: Artifact, text: TextFacts, espeak: Espeak) -> FrontEnd:
-    if text.piper is not None:
-        return PiperFrontEnd(text, espeak)
-    return TextFrontEnd(text, artifact.manifest.voice.languages, artifact.buffers, espeak)
-
-
-def _engine_of(artifact: Artifact) -> Any:
-    """Return the engine's module (see `loader.engines`)."""
-    return importlib.import_module(f"loader.engines.{artifact.manifest.engine}")
 
 
 def _drop_unused(accelerator: Accelerator | None, voices: Sequence[Voice]) -> Accelerator | None:

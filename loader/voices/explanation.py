@@ -122,7 +122,7 @@ class _Sentence:
         heard = [self._heard[first:last] for first, last in pairwise([0, *ends])]
         ranges = list(pairwise([0, *starts[1:], len(self.written)]))
         silent = [span for span, words in zip(ranges, heard, strict=True) if not words]
-        rows = _Rows(self.written, self.pieces, silent, bool(self._voice.open().front_end.symbols))
+        rows = _Rows(self.written, self.pieces, silent, bool(self._voice.parts.open().front_end.symbols))
         normalized = "".join(piece.spoken.text.text for piece in self.pieces).strip()
         words = tuple(rows.word(*span, words) for span, words in zip(ranges, heard, strict=True))
         return ExplainedSentence(self.written, normalized, words)

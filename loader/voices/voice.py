@@ -1,11 +1,7 @@
 """A voice: text in, chunks of samples out. Knows no HTTP and no file."""
 
-import os
 import secrets
-import threading
-import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
@@ -14,7 +10,7 @@ import numpy as np
 
 from loader.artifacts.artifact import Manifest
 from loader.config.settings import SpeechSettings, VoiceSettings
-from loader.engines.base import Capabilities, Engine, Prosody, Samples, Utterance
+from loader.engines.base import Capabilities, Prosody, Samples, Utterance
 from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnknownSymbolsError, UnspeakableTextError
 from loader.releases.release import release_id
 from loader.text.alignment import WordSpan, word_spans, written_words
@@ -28,6 +24,7 @@ from loader.text.reading import FrontEnd, Reading
 from loader.text.sentences import is_marks, split_first_clause
 from loader.timing.timings import Mark, Timing, timing_of
 from loader.voices.chunks import Chunk, Prefetcher, Segment, ThreadLimit, one_thread
+from loader.voices.parts import VoiceParts
 from loader.voices.pieces import Delivery, Piece, Reader, Waiting, amplified
 
 if TYPE_CHECKING:
@@ -63,14 +60,6 @@ class SpeechOptions:
     lexicon: tuple[Entry, ...] = ()
 
 
-@dataclass(frozen=True)
-class Parts:
-    """Engine and front end of an opened voice."""
-
-    engine: Engine
-    front_end: FrontEnd
-
-
 #: Called between two pieces of text, in the thread that reads them. An exception of it ends the speech.
 Checkpoint = Callable[[], None]
 #: An utterance, and the part of the spoken text that it was read from.
@@ -90,8 +79,7 @@ def random_seed() -> int:
 class Voice:
     """A configured voice: its artifact is mapped, its engine is opened at the first speech or before.
 
-    Made in the master before the fork. Used by many threads; immutable, except that it
-    is opened, before the fork for all workers or after it for one, and may be closed again.
+    Made in the master before the fork. Used by many threads; immutable, except that its parts are opened and closed.
     """
 
     #: The `generation` label of metrics and logs: a process serves each voice from one artifact.
@@ -102,38 +90,23 @@ class Voice:
         settings: VoiceSettings,
         speech: SpeechSettings,
         manifest: Manifest,
-        open_parts: Callable[[], Parts],
+        parts: VoiceParts,
         capabilities: Capabilities = Capabilities(),
-        close_after_s: float | None = None,
-        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Make a voice that is closed.
+        """Make a voice.
 
         Args:
             settings: of the voice.
             speech: how voices speak unless their settings or a request say otherwise.
             manifest: of its artifact.
-            open_parts: opens it; called once for each opening.
+            parts: its engine and front end, open or not.
             capabilities: of its engine.
-            close_after_s: how long it stays open without a speech, see `close_if_unused`; None for ever.
-            now_s: a clock.
         """
         self.settings = settings
         self.manifest = manifest
         #: Of its engine, known before the voice is opened.
         self.capabilities = capabilities
-        self._open_parts = open_parts
-        self._parts: Parts | None = None
-        #: The process that opened it: this one, or the one that it was forked from.
-        self._opened_by = 0
-        self._opening = threading.Lock()
-        #: How often its parts were made in this process since it was last closed, before a fork included: never more than once.
-        self.constructions = 0
-        self._counting = threading.Lock()
-        self._close_after_s, self._now_s = close_after_s, now_s
-        #: Speeches that have begun and not ended, and when the last one began or ended.
-        self._speeches = 0
-        self._used_at_s = now_s()
+        self.parts = parts
         self._sentence_pause_s, self._cuts_first = speech.sentence_pause_s, speech.first_clause
         #: What a server answers to a text without a sound.
         self.unspeakable = speech.unspeakable
@@ -237,61 +210,11 @@ class Voice:
             raise UnknownLanguageError(name, f"voice {self.name!r} does not speak", self.languages)
         return row
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the engine is open."""
-        return self._parts is not None
-
     def with_settings(
         self, settings: VoiceSettings, speech: SpeechSettings, close_after_s: float | None = None
     ) -> "Voice":
         """Return a voice of other settings with the same mapping and, if it is open, the same engine. Runs in the master."""
-        voice = Voice(settings, speech, self.manifest, self._open_parts, self.capabilities, close_after_s)
-        voice._parts, voice.constructions, voice._opened_by = self._parts, self.constructions, self._opened_by
-        return voice
-
-    def open(self) -> Parts:
-        """Return engine and front end, opened now if they are not yet. They stay usable after the voice is closed."""
-        self._used_at_s = self._now_s()
-        # Read once: the voice may be closed meanwhile.
-        parts = self._parts
-        if parts is None:
-            with self._opening:
-                parts = self._parts
-                if parts is None:
-                    parts = self._open_parts()
-                    # A lock of its own: the count shows whether the other lock failed.
-                    with self._counting:
-                        self.constructions += 1
-                    self._parts, self._opened_by = parts, os.getpid()
-        return parts
-
-    def close_if_unused(self) -> bool:
-        """Drop engine and front end if nothing has used them for `close_after_s`; the next speech opens them again.
-
-        The artifact stays mapped. Runs in a worker, in any one thread, between requests or during those of other voices.
-        Returns whether the voice was open and is closed now; the caller collects garbage.
-        """
-        # What was opened before the fork is shared, and costs this process nothing.
-        if self._close_after_s is None or self._parts is None or self._opened_by != os.getpid():
-            return False
-        with self._counting:
-            if self._speeches or self._now_s() - self._used_at_s < self._close_after_s:
-                return False
-            self._parts, self.constructions = None, 0
-            return True
-
-    @contextmanager
-    def _in_use(self) -> Iterator[Parts]:
-        """Keep the voice open during a speech."""
-        with self._counting:
-            self._speeches += 1
-        try:
-            yield self.open()
-        finally:
-            with self._counting:
-                self._speeches -= 1
-                self._used_at_s = self._now_s()
+        return Voice(settings, speech, self.manifest, self.parts.shared(close_after_s), self.capabilities)
 
     def speak(self, content: str | Script, options: SpeechOptions) -> Iterator[Samples]:
         """Yield windows of float32 samples, pauses between sentences included, made in this thread.
@@ -330,7 +253,7 @@ class Voice:
             UnreadableTextError: a part of the text ends the phonemizer's process.
             SynthesisError: the network failed.
         """
-        engine, sentence_pause_s, waiting = self.open().engine, self.pause_s(options), Waiting()
+        engine, sentence_pause_s, waiting = self.parts.open().engine, self.pause_s(options), Waiting()
         marks: list[tuple[int, str]] = []
         spoken = sentences = 0
         last: Piece | None = None
@@ -367,7 +290,7 @@ class Voice:
         Raises:
             LoaderError: see `segments`, but for texts without sound and the network.
         """
-        with self._in_use() as parts:
+        with self.parts.in_use() as parts:
             front_end, cuts_first, normalizes = parts.front_end, self._cuts_first, self._normalizes(options)
             delivery_of = cache(partial(self._delivery, options))
             self._require_known(content, options, front_end, delivery_of)
@@ -416,7 +339,7 @@ class Voice:
             reading: one of `readings` or `segments`.
             language: that it was read in, as the manifest names it.
         """
-        read = partial(self.open().front_end.read, language=language)
+        read = partial(self.parts.open().front_end.read, language=language)
         if reading.given:
             return given_word_spans(reading.text, reading.phonemes, reading.given, read)
         return word_spans(reading.text, reading.phonemes, read)

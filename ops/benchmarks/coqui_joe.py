@@ -21,7 +21,8 @@ from loader.bake.graphs.durations import LAST_SCALE
 from loader.bake.graphs.weights import EMBEDDING, Weights
 from loader.bake.piper_graph import read_piper_graph
 from loader.bake.vits_network import original_name
-from loader.releases.release import HASH_FILE, seal_release
+from loader.releases.release import HASH_FILE
+from loader.releases.sealing import seal_release
 
 VERSION = "coqui-joe-1"
 _TRAINING_ONLY = ("posterior_encoder.", "duration_predictor.post_", "duration_predictor.flows.1.")

@@ -175,8 +175,8 @@ def open_with(networks: type[OnnxNetworks], settings: Settings) -> Catalog:
     """Open the configured voices, each with its own graphs in `networks` instead of the real class."""
     catalogue = wsgi.open_voices(settings)
     for voice in catalogue.voices:
-        parts: Any = voice.open()
+        parts: Any = voice.parts.open()
         other = networks.__new__(networks)
         other.__dict__.update(parts.engine.networks.__dict__)
-        voice._parts = dataclasses.replace(parts, engine=dataclasses.replace(parts.engine, networks=other))
+        voice.parts._parts = dataclasses.replace(parts, engine=dataclasses.replace(parts.engine, networks=other))
     return catalogue

@@ -27,10 +27,10 @@ import numpy as np
 from app.system import heap
 from loader.artifacts.artifact import open_artifact
 from loader.artifacts.instruction_set import feature_level
+from loader.artifacts.resolve import locate_all
 from loader.config.settings import load_settings
 from loader.engines.onnx import OnnxNetworks
 from loader.engines.vits import Condition
-from loader.voices.catalog import locate_all
 
 #: Latent frames of a window: half of the engine's limit, and the limit, without margins.
 _FRAMES = (128, 256)

@@ -167,7 +167,7 @@ def _said(written: str, normalizer: Normalizer) -> str:
 def _read_all(config_path: str, cases: int, characters: int) -> None:
     """Read the cases and the attacks in this process, and print one line of JSON."""
     voice = open_voice(config_path)
-    front_end, taken = voice.open().front_end, Counter[str]()
+    front_end, taken = voice.parts.open().front_end, Counter[str]()
     assert isinstance(front_end, TextFrontEnd)
     found: dict[str, Any] = {"imports": {}, "cases": [], "sentence_ms": []}
     for language in ("en", *dict.fromkeys(each.language for each in readings())):

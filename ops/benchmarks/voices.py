@@ -14,8 +14,9 @@ from typing import Any
 
 from app.system import heap
 from app.tuning.server import ROOT
+from loader.artifacts.resolve import locate_all
 from loader.config.settings import load_settings
-from loader.voices.catalog import locate_all, open_catalog
+from loader.voices.catalog import open_catalog
 from loader.voices.voice import Voice
 
 from .coqui_joe import coqui_joe
@@ -186,7 +187,7 @@ def _write_large(directory: Path) -> None:
     import torch
     from TTS.tts.models.vits import Vits
 
-    from loader.releases.release import seal_release
+    from loader.releases.sealing import seal_release
 
     directory.mkdir(parents=True, exist_ok=True)
     model = fill(Vits(phoneme_config("ljspeech")))

@@ -27,7 +27,7 @@ _ELSEWHERE = "/home/trainer/run-1"
 def write_random_release(name: str, directory: Path) -> None:
     """Write checkpoint, `config.json`, the variant's other files, `version.txt` and `hash.sha256`."""
     import_libraries()
-    from loader.releases.release import seal_release
+    from loader.releases.sealing import seal_release
 
     directory.mkdir(parents=True, exist_ok=True)
     files = _write_mms(directory) if name == MMS else _write_coqui(name, directory)

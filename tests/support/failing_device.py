@@ -13,10 +13,11 @@ from pathlib import Path
 from flask import Flask
 
 from app import wsgi
+from loader.artifacts.resolve import locate_all
 from loader.config.settings import Settings
 from loader.errors import DeviceError, NoDeviceError
 from loader.retry import Backoff
-from loader.voices.catalog import Catalog, locate_all, open_catalog
+from loader.voices.catalog import Catalog, open_catalog
 from tests.support.fake_device import FakeDevice, FullError, LostError
 
 log = logging.getLogger("chorus.fake")
@@ -59,7 +60,7 @@ def open_voices(settings: Settings) -> Catalog:
     device = LoggedDevice({what: (numbers, _ERRORS[how]) for what, (numbers, how) in plan.items()})
     catalogue = open_catalog(settings, locate_all(settings), lambda name: device)
     for voice in catalogue.voices:
-        placement = voice.open().engine.networks._placement
+        placement = voice.parts.open().engine.networks._placement
         copy_to = placement._copy_to
         placement._copy_to = lambda model, name, copy_to=copy_to: OnDevice(copy_to(model, name), device)
     return catalogue

@@ -72,7 +72,7 @@ def _publish_releases() -> None:
 def write_family_release(family: str, directory: Path) -> None:
     """Write all files of a release of this family, and seal it."""
     from loader.engines.compat.coqui_package import import_coqui
-    from loader.releases.release import seal_release
+    from loader.releases.sealing import seal_release
 
     import_coqui()
     import torch

@@ -41,7 +41,7 @@ SHAPES: dict[str, tuple[int, dict[str, Any]]] = {
 
 def write_piper_voice(name: str, directory: Path) -> None:
     """Write graph, description, `version.txt` and `hash.sha256`."""
-    from loader.releases.release import seal_release
+    from loader.releases.sealing import seal_release
 
     directory.mkdir(parents=True, exist_ok=True)
     rate_hz, shape = SHAPES[name]

@@ -11,7 +11,7 @@ import pytest
 from app.cli.activation import find_server, targets_of
 from app.cli.release import release as group
 from loader.releases.installed import InstalledReleases
-from loader.releases.release import seal_release
+from loader.releases.sealing import seal_release
 from tests.app.cli.running import chorus, run_at_terminal
 from tests.conftest import ROOT
 from tests.loader.releases.folders import at, release_files, release_id

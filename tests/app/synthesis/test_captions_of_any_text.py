@@ -121,7 +121,7 @@ def without_spaces(text):
 def spoken_sentences(application, body):
     """Return the readings of each sentence, one for each piece that makes a sound."""
     voice = application.extensions["chorus"].warm_up.catalogue.voice(body["voice"], None)
-    front_end, language = voice.open().front_end, voice.manifest.voice.languages[voice.language_row(body.get("language"))]
+    front_end, language = voice.parts.open().front_end, voice.manifest.voice.languages[voice.language_row(body.get("language"))]
     sentences = []
     for sentence in split_sentences(body["input"], without_region(language)):
         parts = (sentence,) if sentences else split_first_clause(sentence)

@@ -5,9 +5,10 @@ import yaml
 
 from app.errors import UnknownLanguageRequestedError, UnknownSpeakerRequestedError, UnknownVoiceRequestedError
 from app.synthesis.voices import STOCK_VOICES, find_voice, format_voice, resolve_voice
+from loader.artifacts.resolve import locate_all
 from loader.config.settings import load_settings
 from loader.engines.base import Capabilities
-from loader.voices.catalog import locate_all, open_catalog
+from loader.voices.catalog import open_catalog
 from tests.conftest import CACHE
 
 

@@ -387,7 +387,8 @@ def test_a_damaged_artifact_is_refused_before_onnxruntime_is_imported(copied):
         import json, sys
         from loader.config.settings import load_settings
         from loader.errors import IntegrityError
-        from loader.voices.catalog import locate_all, open_catalog
+        from loader.artifacts.resolve import locate_all
+        from loader.voices.catalog import open_catalog
         settings = load_settings(sys.argv[1])
         try:
             open_catalog(settings, locate_all(settings))

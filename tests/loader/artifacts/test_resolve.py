@@ -13,7 +13,8 @@ from loader.artifacts.resolve import locate_artifact, source_facts
 from loader.config.settings import load_settings
 from loader.errors import IntegrityError, ModelNotFoundError, UnsupportedModelError
 from loader.releases.embedded import EMBEDDED_VERSION
-from loader.releases.release import open_release, seal_release
+from loader.releases.release import open_release
+from loader.releases.sealing import seal_release
 from tests.loader.children import answer_of
 
 
@@ -127,7 +128,8 @@ def test_opening_a_baked_voice_imports_no_module_of_the_bake(settings, embedded_
     loaded = answer_of("""
         import json, sys
         from loader.config.settings import load_settings
-        from loader.voices.catalog import locate_all, open_catalog
+        from loader.artifacts.resolve import locate_all
+        from loader.voices.catalog import open_catalog
         settings = load_settings(sys.argv[1])
         open_catalog(settings, locate_all(settings))
         print(json.dumps([name for name in ("torch", "TTS", "onnx") if name in sys.modules]))

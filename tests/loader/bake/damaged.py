@@ -2,7 +2,7 @@
 
 import json
 
-from loader.releases.release import seal_release
+from loader.releases.sealing import seal_release
 from tests.loader.children import answer_of, run_program
 
 

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from loader.releases.release import HASH_FILE, VERSION_FILE, seal_release
+from loader.releases.release import HASH_FILE, VERSION_FILE
+from loader.releases.sealing import seal_release
 from tests.loader.children import ROOT, TIMEOUT_S
 
 SEED = 20
@@ -77,7 +78,7 @@ def _ours(case):
     from loader.artifacts.artifact import open_artifact
     from loader.bake.voice import bake_voice
     from loader.text.espeak import Espeak
-    from loader.voices.catalog import open_parts
+    from loader.voices.opening import open_parts
     from tests.loader.bake.native import TEXT
 
     with tempfile.TemporaryDirectory() as target:

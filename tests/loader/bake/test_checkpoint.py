@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from loader.releases.release import seal_release
+from loader.releases.sealing import seal_release
 from tests.loader.bake.damaged import configure, error_line, errors_of_loading, set_keys
 from tests.loader.children import run_program
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from loader.errors import ModelNotFoundError
-from loader.releases.release import HASH_FILE, VERSION_FILE, open_release, seal_release
+from loader.releases.release import HASH_FILE, VERSION_FILE, open_release
+from loader.releases.sealing import seal_release
 from tests.loader.children import answer_of, run_program
 from tests.support.family_checkpoints import family_releases
 

@@ -10,7 +10,8 @@ from loader.artifacts.artifact import open_artifact
 from loader.config.settings import SpeechSettings, VoiceSettings
 from loader.engines import onnx
 from loader.text.espeak import Espeak
-from loader.voices.catalog import open_parts
+from loader.voices.opening import open_parts
+from loader.voices.parts import VoiceParts
 from loader.voices.voice import SpeechOptions, Voice
 from tests.loader.children import ROOT, TIMEOUT_S
 from tests.loader.conftest import with_espeak, with_segmenter  # noqa: F401  its fixtures
@@ -45,7 +46,7 @@ def voice(release, with_segmenter, tmp_path_factory):  # noqa: F811
     onnx.import_libraries()
     artifact = open_artifact(target)
     return Voice(
-        VoiceSettings("several", str(release)), SPEECH, artifact.manifest, lambda: open_parts(artifact, Espeak())
+        VoiceSettings("several", str(release)), SPEECH, artifact.manifest, VoiceParts(lambda: open_parts(artifact, Espeak()))
     )
 
 

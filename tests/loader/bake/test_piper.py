@@ -12,7 +12,7 @@ import pytest
 from loader.artifacts.artifact import open_artifact
 from loader.bake.piper_text import piper_voice_facts
 from loader.releases.embedded import copy_embedded
-from loader.releases.release import seal_release
+from loader.releases.sealing import seal_release
 from tests.loader.bake.damaged import error_line
 from tests.loader.bake.speech import MIN_DECIBELS, SEED, Speech, decibels, our_speech, trained
 from tests.loader.children import ROOT, TIMEOUT_S, answer_of

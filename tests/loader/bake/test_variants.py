@@ -8,7 +8,7 @@ import pytest
 from loader.artifacts import resolve
 from loader.artifacts.artifact import open_artifact
 from loader.text.espeak import Espeak
-from loader.voices.catalog import open_parts
+from loader.voices.opening import open_parts
 from tests.loader.bake.native import TEXT
 from tests.loader.bake.speech import MIN_DECIBELS, Speech, decibels, native_speech, our_speech, trained
 from tests.loader.bake.test_parity import ENGINES

@@ -232,7 +232,8 @@ SPEAK_IN_FOUR = """
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     from loader.config.settings import load_settings
     from loader.voices.voice import SpeechOptions
-    from loader.voices.catalog import locate_all, open_catalog
+    from loader.artifacts.resolve import locate_all
+    from loader.voices.catalog import open_catalog
 
     settings = load_settings(sys.argv[1])
     artifacts = locate_all(settings)

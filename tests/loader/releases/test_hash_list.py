@@ -8,7 +8,8 @@ import pytest
 
 from loader.errors import IntegrityError, ModelNotFoundError
 from loader.releases.hash_list import parse_hash_list, read_hash_list
-from loader.releases.release import open_release, seal_release
+from loader.releases.release import open_release
+from loader.releases.sealing import seal_release
 
 DIGEST = hashlib.sha256(b"").hexdigest()
 NAMES = [

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from loader.errors import IntegrityError, LoaderError, ModelNotFoundError
-from loader.releases.release import open_release, release_id, seal_release
+from loader.releases.release import open_release, release_id
+from loader.releases.sealing import seal_release
 from loader.storage.files import sha256_of
 
 CHECKPOINT, CONFIG = b"weights " * 1000, b'{"model": "vits"}'

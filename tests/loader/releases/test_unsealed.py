@@ -8,7 +8,8 @@ import pytest
 
 from loader.errors import IntegrityError, ModelNotFoundError
 from loader.releases.ownership import find_other_writer
-from loader.releases.release import claim_release, open_release, seal_release
+from loader.releases.release import claim_release, open_release
+from loader.releases.sealing import seal_release
 
 CONFIG, CHECKPOINT = b'{"model": "vits"}', b"weights " * 1000
 

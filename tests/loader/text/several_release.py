@@ -17,7 +17,7 @@ def main(directory: Path) -> None:
     import torch
     from TTS.tts.models.vits import Vits
 
-    from loader.releases.release import seal_release
+    from loader.releases.sealing import seal_release
     from tests.support.checkpoints import _make_thin
 
     torch.manual_seed(7)

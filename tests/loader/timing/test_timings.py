@@ -115,7 +115,7 @@ def test_a_text_of_parts_without_words_is_written_once():
 @pytest.mark.parametrize("seed", range(3))
 def test_the_marks_of_a_real_voice_are_in_order_and_within_their_utterances(catalogue, seed):
     voice = catalogue.default
-    front_end = voice.open().front_end
+    front_end = voice.parts.open().front_end
     text = "Dr. Smith, of the U.S., paid $3.50. " + "It was the 21st of May; " * 40 + "and 1234567890 more."
     heard = 0
     for segment in voice.segments(text, SpeechOptions(seed=seed)):

@@ -17,11 +17,14 @@ import pytest
 import yaml
 
 from loader.artifacts.artifact import open_artifact
+from loader.artifacts.resolve import locate_all
 from loader.config.settings import load_settings
 from loader.errors import IntegrityError, SynthesisError, UnknownLanguageError, UnknownSpeakerError, UnknownVoiceError
 from loader.text.espeak import Espeak
-from loader.voices import catalog as catalog_module
-from loader.voices.catalog import check_voice, locate_all, open_catalog, open_parts
+from loader.voices import opening as opening_module
+from loader.voices.catalog import check_voice, open_catalog
+from loader.voices.opening import open_parts
+from loader.voices.parts import VoiceParts
 from loader.voices.voice import SpeechOptions, Voice
 from tests.conftest import CACHE
 from tests.support.checkpoints import LANGUAGES
@@ -91,7 +94,7 @@ def test_the_configuration_renames_an_only_language_and_selects_one_of_several(c
 
 
 def test_only_the_first_voice_is_open_before_the_first_request(catalogue):
-    assert [True, False, False] == [voice.is_open for voice in catalogue.voices]
+    assert [True, False, False] == [voice.parts.is_open for voice in catalogue.voices]
 
 
 def test_a_voice_configured_to_be_open_is_opened_at_start(config):
@@ -99,7 +102,7 @@ def test_a_voice_configured_to_be_open_is_opened_at_start(config):
     first, second, third = settings.voices
     settings = replace(settings, voices=(replace(first, preload=False), second, replace(third, preload=True)))
 
-    assert [False, False, True] == [voice.is_open for voice in open_catalog(settings, locate_all(settings)).voices]
+    assert [False, False, True] == [voice.parts.is_open for voice in open_catalog(settings, locate_all(settings)).voices]
 
 
 def test_an_unknown_default_of_a_voice_is_an_error_at_start(config):
@@ -132,7 +135,7 @@ def test_many_threads_open_a_voice_once(config, artifact_of):
     settings, all_asking, samples = load_settings(config), threading.Barrier(9), []
     artifact = open_artifact(artifact_of("languages"))
     opening = Counted(artifact, all_asking)
-    voice = Voice(settings.voices[2], settings.speech, artifact.manifest, opening)
+    voice = Voice(settings.voices[2], settings.speech, artifact.manifest, VoiceParts(opening))
 
     def ask(begin=lambda: None):
         begin()
@@ -144,20 +147,20 @@ def test_many_threads_open_a_voice_once(config, artifact_of):
     for thread in threads:
         thread.join()
 
-    assert 1 == opening.times == voice.constructions
+    assert 1 == opening.times == voice.parts.constructions
     assert (9, 1) == (len(samples), len(set(samples)))
 
 
 def test_a_voice_counts_one_construction_for_any_number_of_speeches(catalogue):
     joe, robot, _ = catalogue.voices
-    before = (joe.constructions, robot.constructions)
+    before = (joe.parts.constructions, robot.parts.constructions)
 
     for _ in range(5):
         spoken(joe)
         spoken(robot)
 
     assert (1, 0) == before
-    assert (1, 1) == (joe.constructions, robot.constructions)
+    assert (1, 1) == (joe.parts.constructions, robot.parts.constructions)
 
 
 def test_two_threads_that_open_a_voice_together_are_counted_twice(catalogue, monkeypatch):
@@ -173,7 +176,7 @@ def test_two_threads_that_open_a_voice_together_are_counted_twice(catalogue, mon
     for thread in threads:
         thread.join()
 
-    assert 2 == robot.constructions
+    assert 2 == robot.parts.constructions
 
 
 def test_a_failed_opening_is_tried_again_by_the_next_request(config, artifact_of):
@@ -188,8 +191,8 @@ def test_a_failed_opening_is_tried_again_by_the_next_request(config, artifact_of
 
     with pytest.raises(SynthesisError, match="not now"):
         spoken(voice)
-    assert not voice.is_open
-    assert spoken(voice).size and voice.is_open
+    assert not voice.parts.is_open
+    assert spoken(voice).size and voice.parts.is_open
 
 
 def test_two_voices_are_not_opened_together(monkeypatch):
@@ -203,8 +206,8 @@ def test_two_voices_are_not_opened_together(monkeypatch):
         except threading.BrokenBarrierError:
             pass
 
-    monkeypatch.setattr(catalog_module, "_open_parts", opened)
-    threads = [threading.Thread(target=catalog_module.open_parts, args=(name, None)) for name in ("one", "other")]
+    monkeypatch.setattr(opening_module, "_open_parts", opened)
+    threads = [threading.Thread(target=opening_module.open_parts, args=(name, None)) for name in ("one", "other")]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -233,30 +236,30 @@ def unused_voice(config, artifact_of, clock):
     """A voice that is closed after 60 s without a speech."""
     settings, artifact = load_settings(config), open_artifact(artifact_of("graphemes"))
     parts = lambda: open_parts(artifact, Espeak())  # noqa: E731
-    return Voice(settings.voices[1], settings.speech, artifact.manifest, parts, close_after_s=60, now_s=clock)
+    return Voice(settings.voices[1], settings.speech, artifact.manifest, VoiceParts(parts, close_after_s=60, now_s=clock))
 
 
 def test_a_voice_that_is_unused_for_long_is_closed_and_opened_again(unused_voice, clock):
     before = spoken(unused_voice)
     clock.now_s += 59.9
-    is_closed_early = unused_voice.close_if_unused()
+    is_closed_early = unused_voice.parts.close_if_unused()
     clock.now_s += 0.1
 
-    assert [False, True, False] == [is_closed_early, unused_voice.close_if_unused(), unused_voice.close_if_unused()]
-    assert (False, 0) == (unused_voice.is_open, unused_voice.constructions)
+    assert [False, True, False] == [is_closed_early, unused_voice.parts.close_if_unused(), unused_voice.parts.close_if_unused()]
+    assert (False, 0) == (unused_voice.parts.is_open, unused_voice.parts.constructions)
     assert np.array_equal(before, spoken(unused_voice))
-    assert (True, 1) == (unused_voice.is_open, unused_voice.constructions)
+    assert (True, 1) == (unused_voice.parts.is_open, unused_voice.parts.constructions)
 
 
 def test_the_time_counts_from_the_end_of_the_last_speech(unused_voice, clock):
     speech = unused_voice.speak(SENTENCES, SpeechOptions(seed=1))
     first = next(speech)
     clock.now_s += 1000
-    during = unused_voice.close_if_unused()
+    during = unused_voice.parts.close_if_unused()
     rest = list(speech)
     clock.now_s += 59
 
-    assert [False, False] == [during, unused_voice.close_if_unused()]
+    assert [False, False] == [during, unused_voice.parts.close_if_unused()]
     assert np.array_equal(spoken(unused_voice, SENTENCES), np.concatenate([first, *rest]))
 
 
@@ -266,22 +269,22 @@ def test_a_speech_that_is_given_up_keeps_no_voice_open(unused_voice, clock):
     del speech
     clock.now_s += 60
 
-    assert unused_voice.close_if_unused()
+    assert unused_voice.parts.close_if_unused()
 
 
 def test_parts_that_a_request_has_stay_usable_when_the_voice_is_closed(unused_voice, clock):
-    parts = unused_voice.open()
+    parts = unused_voice.parts.open()
     clock.now_s += 60
 
-    assert unused_voice.close_if_unused()
+    assert unused_voice.parts.close_if_unused()
     assert "hello" == parts.front_end.read("Hello", "en").lower()
 
 
 def test_the_memory_of_a_closed_voice_is_freed(unused_voice, clock):
     spoken(unused_voice)
-    engine = weakref.ref(unused_voice.open().engine)
+    engine = weakref.ref(unused_voice.parts.open().engine)
     clock.now_s += 60
-    unused_voice.close_if_unused()
+    unused_voice.parts.close_if_unused()
     gc.collect()
 
     assert engine() is None
@@ -296,13 +299,13 @@ def test_voices_that_are_open_from_the_start_are_not_closed(config):
         spoken(voice)
 
     assert ["robot", None] == [closed and closed.name for closed in (catalogue.close_unused(), catalogue.close_unused())]
-    assert [True, False, True] == [voice.is_open for voice in catalogue.voices]
+    assert [True, False, True] == [voice.parts.is_open for voice in catalogue.voices]
 
 
 def test_voices_stay_open_for_ever_if_so_configured(config):
     settings = replace(load_settings(config), close_unused_s=None)
     catalogue = open_catalog(settings, locate_all(settings))
-    catalogue.voice("robot").open()
+    catalogue.voice("robot").parts.open()
 
     assert catalogue.close_unused() is None
 
@@ -325,12 +328,12 @@ def damaged(embedded_artifact, artifact_of, tmp_path):
 def test_a_voice_is_verified_when_it_is_first_opened_before_a_byte_of_it_is_parsed(damaged, monkeypatch):
     joe, robot = open_catalog(damaged, locate_all(damaged)).voices
     parsed = []
-    monkeypatch.setattr(catalog_module, "open_parts", lambda *_: parsed.append("parsed"))
+    monkeypatch.setattr(opening_module, "open_parts", lambda *_: parsed.append("parsed"))
 
     for _ in range(2):
         with pytest.raises(IntegrityError, match="decode.bin: expected sha256"):
-            robot.open()
-    assert ([], False) == (parsed, robot.is_open)
+            robot.parts.open()
+    assert ([], False) == (parsed, robot.parts.is_open)
     assert spoken(joe).size
 
 
@@ -342,10 +345,10 @@ def test_a_damaged_voice_that_is_open_from_the_start_ends_it(damaged):
 
 def test_a_voice_that_is_opened_again_is_not_verified_again(config, monkeypatch):
     settings, verified = replace(load_settings(config), close_unused_s=0.0), []
-    monkeypatch.setattr(catalog_module, "verify_artifact", verified.append)
+    monkeypatch.setattr(opening_module, "verify_artifact", verified.append)
     catalogue = open_catalog(settings, locate_all(settings))
     for _ in range(3):
-        catalogue.voice("robot").open()
+        catalogue.voice("robot").parts.open()
         catalogue.close_unused()
 
     assert [voice.manifest.key for voice in catalogue.voices[:2]] == [artifact.manifest.key for artifact in verified]
@@ -354,7 +357,8 @@ def test_a_voice_that_is_opened_again_is_not_verified_again(config, monkeypatch)
 PROGRAM = """
 import sys
 from loader.config.settings import load_settings
-from loader.voices.catalog import locate_all, open_catalog
+from loader.artifacts.resolve import locate_all
+from loader.voices.catalog import open_catalog
 
 settings = load_settings(sys.argv[1])
 open_catalog(settings, locate_all(settings))
@@ -396,8 +400,8 @@ def test_a_catalog_beside_another_one_shares_its_mappings_and_engines(catalogue,
     beside = open_catalog(slower, locate_all(slower), beside=catalogue)
 
     assert before == files_of_artifacts()
-    assert first.open().engine is beside.voice("joe").open().engine and beside.espeak is catalogue.espeak
-    assert 1 == beside.voice("joe").constructions
+    assert first.parts.open().engine is beside.voice("joe").parts.open().engine and beside.espeak is catalogue.espeak
+    assert 1 == beside.voice("joe").parts.constructions
     assert len(spoken(beside.voice("joe"))) > 1.7 * len(spoken(first))
     assert "Ada" == beside.voice("choir").settings.speaker
 
@@ -408,7 +412,7 @@ def test_a_catalog_that_is_dropped_leaves_no_file_open(config):
     try:
         opened = open_catalog(settings, locate_all(settings))
         for voice in opened.voices:
-            voice.open()
+            voice.parts.open()
         assert len(files_of_artifacts()) > len(before)
         del opened, voice
         assert before == files_of_artifacts()

@@ -144,7 +144,7 @@ def test_a_row_says_what_is_spoken_for_a_word_and_where_that_comes_from(voice):
 
 
 def test_ids_are_those_of_the_phonemes_with_marks_and_spaces(voice):
-    symbols = {number: symbol for symbol, number in voice.open().front_end._facts.ids.items()}
+    symbols = {number: symbol for symbol, number in voice.parts.open().front_end._facts.ids.items()}
 
     assert ["hˈaɪ, ", "ðˈɛɹ."] == ["".join(symbols[number] for number in word.ids) for word in rows(voice, "Hi, there.")]
 

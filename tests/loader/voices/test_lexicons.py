@@ -3,10 +3,11 @@
 import pytest
 import yaml
 
+from loader.artifacts.resolve import locate_all
 from loader.config.settings import load_settings
 from loader.errors import ConfigError
 from loader.text.normalization.aligned import AlignedText
-from loader.voices.catalog import locate_all, open_catalog
+from loader.voices.catalog import open_catalog
 from loader.voices.lexicons import read_lexicons
 from loader.voices.voice import SpeechOptions
 from tests.conftest import CACHE

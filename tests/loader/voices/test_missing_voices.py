@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from loader.artifacts.resolve import locate_all, locate_available, verify_all
 from loader.config.settings import load_settings
 from loader.errors import IntegrityError, LoaderError, ModelNotFoundError, UnavailableVoiceError
-from loader.voices.catalog import locate_all, locate_available, open_catalog, verify_all
+from loader.voices.catalog import open_catalog
 from tests.conftest import CACHE
 
 
@@ -46,7 +47,7 @@ def test_a_voice_without_a_directory_and_a_damaged_one_are_missing_and_the_third
     assert ["joe"] == [voice.name for voice in catalog.voices]
     assert ["absent", "damaged"] == list(catalog.missing)
     assert [ModelNotFoundError, IntegrityError] == list(map(type, catalog.missing.values()))
-    assert "joe" == catalog.default.name and catalog.default.is_open
+    assert "joe" == catalog.default.name and catalog.default.parts.is_open
 
 
 @pytest.mark.parametrize("name", ["absent", "absent-2"])

@@ -14,8 +14,9 @@ from loader.text.espeak import Espeak
 from loader.text.markup.markdown import parse_markdown
 from loader.text.markup.script import parse_plain
 from loader.text.markup.ssml import SsmlLimits, parse_ssml
-from loader.voices.catalog import open_parts
 from loader.voices.chunks import time_segments
+from loader.voices.opening import open_parts
+from loader.voices.parts import VoiceParts
 from loader.voices.voice import SpeechOptions, Voice
 
 OPTIONS = SpeechOptions(1)
@@ -35,7 +36,7 @@ def choir(artifact_of) -> Voice:
     artifact = open_artifact(artifact_of("languages"))
     settings = VoiceSettings("choir", "languages", aliases=("chorus",), speaker="Ada", language="en")
     speech = SpeechSettings(0.45, None, None, None)
-    return Voice(settings, speech, artifact.manifest, lambda: open_parts(artifact, Espeak()))
+    return Voice(settings, speech, artifact.manifest, VoiceParts(lambda: open_parts(artifact, Espeak())))
 
 
 def ssml(content, **bounds):

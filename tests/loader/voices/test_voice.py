@@ -17,7 +17,8 @@ from loader.errors import UnknownLanguageError, UnknownSpeakerError, Unspeakable
 from loader.text.espeak import Espeak
 from loader.text.normalization.normalizer import MAX_WRITTEN_CHARACTERS
 from loader.text.sentences import PIECE_CHARACTERS, UTTERANCE_PHONEMES, split_sentences
-from loader.voices.catalog import open_parts
+from loader.voices.opening import open_parts
+from loader.voices.parts import VoiceParts
 from loader.voices.voice import MAX_SPEED, MIN_SPEED, SpeechOptions, Voice, random_seed
 from tests.support.checkpoints import LANGUAGES, SPEAKERS
 
@@ -220,7 +221,7 @@ def test_unspeakable_text_is_refused_before_the_first_window(voice, text):
 @pytest.mark.parametrize("text", HARD_TEXTS.values(), ids=HARD_TEXTS.keys())
 def test_hard_text_is_spoken_in_bounded_utterances(voice, text):
     # Each phoneme with a blank, one more blank, and both ends.
-    most_ids, front_end = 2 * UTTERANCE_PHONEMES + 3, voice.open().front_end
+    most_ids, front_end = 2 * UTTERANCE_PHONEMES + 3, voice.parts.open().front_end
     readings = [reading for sentence in split_sentences(text, "en") for reading in front_end.utterances(sentence, "en-us")]
 
     assert 0 < max(len(reading.ids) for reading in readings if reading) <= most_ids
@@ -280,7 +281,7 @@ def choir(artifact_of) -> Voice:
     """A voice of three speakers and three languages, with random weights."""
     artifact = open_artifact(artifact_of("languages"))
     settings = VoiceSettings("choir", "anywhere", speaker="Ada", language="fr-fr")
-    return Voice(settings, SPEECH, artifact.manifest, lambda: open_parts(artifact, Espeak()))
+    return Voice(settings, SPEECH, artifact.manifest, VoiceParts(lambda: open_parts(artifact, Espeak())))
 
 
 def test_a_speaker_has_the_row_of_the_manifest(choir):
@@ -339,7 +340,7 @@ def test_every_speaker_and_every_language_sounds_different(choir):
 
 def test_a_voice_uses_its_configured_scales(choir):
     slower = replace(choir.settings, length_scale=2.0, noise_scale=0.0)
-    voice = Voice(slower, SPEECH, choir.manifest, choir.open)
+    voice = Voice(slower, SPEECH, choir.manifest, choir.parts)
 
     assert 1.5 < spoken(voice, SENTENCE).size / spoken(choir, SENTENCE).size < 2.5
 
@@ -359,7 +360,7 @@ def test_joins_have_no_clicks(voice):
 def test_a_first_clause_is_split_off_only_from_a_long_sentence_if_configured(catalogue, settings):
     texts = [segment.reading.text for segment in catalogue.default.segments(LONG, SpeechOptions(1))]
     speech = dataclasses.replace(settings.speech, first_clause=False)
-    plain = Voice(catalogue.default.settings, speech, catalogue.default.manifest, catalogue.default.open)
+    plain = Voice(catalogue.default.settings, speech, catalogue.default.manifest, catalogue.default.parts)
 
     assert ["When the rain had stopped at last,", LONG[35:]] == texts
     assert [LONG] == [segment.reading.text for segment in plain.segments(LONG, SpeechOptions(1))]
@@ -377,7 +378,7 @@ def test_a_request_says_before_its_voice_and_the_voice_before_all_whether_text_i
 ):
     artifact, espeak = open_artifact(embedded_artifact), Espeak()
     settings = VoiceSettings("joe", "embedded/joe", normalize=of_voice)
-    voice = Voice(settings, SpeechSettings(normalize=of_all), artifact.manifest, lambda: open_parts(artifact, espeak))
+    voice = Voice(settings, SpeechSettings(normalize=of_all), artifact.manifest, VoiceParts(lambda: open_parts(artifact, espeak)))
     pieces = [piece for piece, *_ in voice.readings("$1.50", SpeechOptions(1, normalize=of_request))]
 
     assert ("one dollar fifty" if is_normalized else "$1.50") == pieces[0].spoken.text.text

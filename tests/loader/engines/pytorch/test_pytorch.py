@@ -61,7 +61,7 @@ def test_the_samples_are_those_of_the_onnx_engine(torch_artifact, catalogue):
     """, torch_artifact)
 
     utterance = Utterance(list(range(4, 60)), Prosody(1.0, 0.667, 0.8))
-    theirs = np.concatenate(windows_of(catalogue.default.open().engine, utterance, random))
+    theirs = np.concatenate(windows_of(catalogue.default.parts.open().engine, utterance, random))
 
     assert theirs.size == len(ours)
     assert 90 <= 10 * np.log10(np.square(theirs).sum() / np.square(theirs - np.asarray(ours)).sum())
