@@ -1,4 +1,4 @@
-"""Errors of requests, with status and code on the class. Imports nothing of this project.
+"""Errors of requests, with status and code on the class, and of rollouts. Imports nothing of this project.
 
 Messages are for the client: they name the value, the bound and the remedy, and never a
 path, a traceback or another request's text.

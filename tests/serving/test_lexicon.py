@@ -6,7 +6,7 @@ from itertools import islice, product
 import pytest
 
 from app.system.processes import memory_of
-from tests.serving.test_rolling_restart import Load
+from tests.support.load import load_on
 
 TEXT = "The SQL server."
 CHOIR = ("choir", "joe", "robot")
@@ -58,7 +58,7 @@ def test_sighup_reads_the_files_again_and_a_bad_file_leaves_the_old_entries(star
     assert sequel == sounds(server, TEXT) != spelled
     assert ["The", "SQL", "server"] == written(server, TEXT)
 
-    with Load(server, clients=2) as load:
+    with load_on(server, clients=2) as load:
         lexicon("SQL\tsquirrel", "nginx\tengine X")
         replace_workers(server)
         assert {squirrel} == {sounds(server, TEXT) for _ in range(8)}
@@ -73,7 +73,7 @@ def test_sighup_reads_the_files_again_and_a_bad_file_leaves_the_old_entries(star
         assert 1 == count(server, "lexicon.reloaded")
         assert "line 2: 'one column' has 1 column" in server.log() and "line 3: " in server.log()
 
-    assert {200} == {status for status, _, _ in load.answers}
+    assert {200} == {status for status, *_ in load.answers}
     assert 1 == server.master.num_threads()
     # A worker that the master forks by itself has them too.
     server.expected_deaths = 1

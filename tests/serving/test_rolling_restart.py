@@ -2,40 +2,13 @@
 
 import json
 import signal
-import threading
 
 import psutil
 import pytest
 
+from tests.support.load import load_on
+
 LONG = "A sentence that is long enough to be decoded in several windows, one after the other. " * 20
-
-
-class Load:
-    """Clients that send the next request as soon as one is answered, until the context ends."""
-
-    def __init__(self, server, clients=4):
-        self.answers = []
-        self._server = server
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(seed,)) for seed in range(clients)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *exception):
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _ask(self, seed):
-        while not self._over.is_set():
-            try:
-                answer = self._server.speak("Hello there.", seed=seed)
-                self.answers.append((answer.status, seed, answer.body))
-            except Exception as error:
-                self.answers.append((type(error).__name__, seed, b""))
 
 
 def totals(server):
@@ -48,14 +21,14 @@ def send_sighup(server):
 
 def test_no_request_is_lost_when_all_workers_are_replaced_twenty_times(start):
     server = start().ready()
-    with Load(server) as load:
+    with load_on(server) as load:
         for _ in range(20):
             before = {worker.pid for worker in server.workers()}
             send_sighup(server)
             server.eventually(lambda before=before: not before & {worker.pid for worker in server.workers()})
 
-    assert {200} == {status for status, _, _ in load.answers}
-    assert 4 == len({(seed, body) for _, seed, body in load.answers})
+    assert {200} == {status for status, *_ in load.answers}
+    assert 4 == len({(seed, body) for _, seed, body, _ in load.answers})
     # The master may notice the end of the last one a moment later.
     server.eventually(lambda: totals(server)["endings"]["stopped"] == 40)
     assert 42 == totals(server)["forks"]
@@ -121,7 +94,7 @@ def test_the_old_workers_stay_if_a_new_one_does_not_become_ready(start, write_co
 def test_a_new_master_takes_over_under_load(start):
     """SIGUSR2, then SIGTERM to the old master: the way to change a configuration, a model or a version."""
     server = start().ready()
-    with Load(server) as load:
+    with load_on(server) as load:
         server.process.send_signal(signal.SIGUSR2)
         successor = server.eventually(lambda: [child for child in server.workers() if len(child.children()) == 2])[0]
         before = len(load.answers)
@@ -129,8 +102,8 @@ def test_a_new_master_takes_over_under_load(start):
         assert 0 == server.process.wait(60)
         server.eventually(lambda: len(load.answers) > before + 8)
 
-    assert {200} == {status for status, _, _ in load.answers}
-    assert 4 == len({(seed, body) for _, seed, body in load.answers})
+    assert {200} == {status for status, *_ in load.answers}
+    assert 4 == len({(seed, body) for _, seed, body, _ in load.answers})
     successor.terminate()
     server.eventually(lambda: not successor.is_running())
     assert "Traceback" not in server.log()
@@ -139,7 +112,7 @@ def test_a_new_master_takes_over_under_load(start):
 def test_a_new_master_can_be_ended_again_and_no_request_is_lost(start):
     server = start().ready()
     old = {worker.pid for worker in server.workers()}
-    with Load(server) as load:
+    with load_on(server) as load:
         server.process.send_signal(signal.SIGUSR2)
         successor = server.eventually(lambda: [child for child in server.workers() if len(child.children()) == 2])[0]
         successor.terminate()
@@ -147,7 +120,7 @@ def test_a_new_master_can_be_ended_again_and_no_request_is_lost(start):
         before = len(load.answers)
         server.eventually(lambda: len(load.answers) > before + 8)
 
-    assert {200} == {status for status, _, _ in load.answers}
+    assert {200} == {status for status, *_ in load.answers}
     assert old <= {worker.pid for worker in server.workers()}
 
 

@@ -5,7 +5,7 @@ import signal
 import pytest
 import yaml
 
-from tests.serving.test_rolling_restart import Load
+from tests.support.load import load_on
 
 TEXT = "Hello there."
 #: No time for the canary: without requests there is nothing to compare.
@@ -52,11 +52,11 @@ def test_a_changed_configuration_is_served_by_every_worker(start, preload):
     server = start(keys={**AT_ONCE, "preload": preload}).ready()
     before = server.speak(TEXT, seed=1)
     configure(server, speech={"length_scale": 1.5})
-    with Load(server) as load:
+    with load_on(server) as load:
         reload_to(server, "completed")
     after = server.on_every_worker(lambda: server.speak(TEXT, seed=1))
 
-    assert {200} == {status for status, _, _ in load.answers}
+    assert {200} == {status for status, *_ in load.answers}
     assert 1 == len({answer.body for answer in after.values()})
     assert {before.body} != {answer.body for answer in after.values()}
     (revision,) = {answer.headers["X-Revision"] for answer in after.values()}
@@ -104,12 +104,12 @@ def test_a_release_takes_the_place_of_another_one(start, release_of, artifact_of
     server = start(keys={**AT_ONCE, "model_path": str(link)}).ready()
     before = server.speak(TEXT, seed=1)
     point(link, release_of("louder"))
-    with Load(server) as load:
+    with load_on(server) as load:
         reload_to(server, "completed")
     after = server.speak(TEXT, seed=1)
 
-    assert {200} == {status for status, _, _ in load.answers}
-    assert 2 * 4 == len({(seed, body) for _, seed, body in load.answers})
+    assert {200} == {status for status, *_ in load.answers}
+    assert 2 * 4 == len({(seed, body) for _, seed, body, _ in load.answers})
     assert ("random-tiny", "random-louder") == tuple(each.headers["X-Release-Version"] for each in (before, after))
     assert before.headers["X-Release"] != after.headers["X-Release"]
     assert before.body != after.body

@@ -6,8 +6,8 @@ import signal
 import psutil
 import pytest
 
-from tests.serving.test_rolling_restart import Load
 from tests.serving.test_rollout import AT_ONCE, TEXT, configure, ended, reload_to, revisions, rollout
+from tests.support.load import load_on
 
 CHANGED = "tests.support.changed_voice:create()"
 
@@ -88,7 +88,7 @@ def test_a_canary_that_serves_worse_than_the_others_leaves_the_old_revision(star
     ).ready()  # fmt: skip
     before, old = {worker.pid for worker in server.workers()}, revisions(server)
     configure(server, threads=3)
-    with Load(server):
+    with load_on(server):
         assert reason in reload_to(server, "abandoned")
 
     assert before == {worker.pid for worker in server.workers()}
@@ -149,10 +149,10 @@ def test_the_number_of_workers_changes(start):
     server = start(keys={**AT_ONCE, "workers": 2}).ready()
     for workers in (3, 1):
         configure(server, workers=workers)
-        with Load(server) as load:
+        with load_on(server) as load:
             reload_to(server, "completed")
             server.eventually(lambda workers=workers: workers == len(server.workers()))
-        assert {200} == {status for status, _, _ in load.answers}
+        assert {200} == {status for status, *_ in load.answers}
 
 
 def test_a_preparation_ends_with_its_master(start):

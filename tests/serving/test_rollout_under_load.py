@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +10,7 @@ import pytest
 
 from tests.serving.test_rollout import AT_ONCE, configure, ended, point, reload_to
 from tests.serving.test_rollout_faults import canary_of
+from tests.support.load import Load
 from tests.support.nginx import Edge, Origin, needs_nginx
 
 pytestmark = needs_nginx
@@ -26,33 +26,15 @@ _GROWTH_BYTES = 16 * _MIB
 _PAUSE_S = 0.1
 
 
-class Clients:
-    """Clients that speak through nginx until the context ends, each with its own seed."""
+def speaking(edge):
+    """Return what speaks through nginx, each time from another address, which nginx would limit."""
+    numbers = itertools.count()
 
-    def __init__(self, edge):
-        self.answers = []
-        self._edge, self._over = edge, threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(seed,)) for seed in SEEDS]
+    def speak(seed):
+        number = next(numbers)
+        return edge.speak(TEXT, f"10.{number // 62_500}.{number // 250 % 250}.{number % 250}", seed=seed)
 
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *exception):
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _ask(self, seed):
-        # Each request of another address, which nginx would limit.
-        addresses = (f"10.{seed}.{number // 250 % 250}.{number % 250}" for number in itertools.count())
-        while not self._over.wait(_PAUSE_S):
-            try:
-                answer = self._edge.speak(TEXT, next(addresses), seed=seed)
-                self.answers.append((answer.status, seed, answer.headers.get("X-Release"), answer.body))
-            except OSError as error:
-                self.answers.append((type(error).__name__, seed, None, b""))
+    return speak
 
 
 @pytest.mark.timeout(3600)
@@ -66,7 +48,7 @@ def test_no_answer_fails_or_is_mixed_and_nothing_grows(write_config, release_of,
         edge = Edge(Path(folder)).start()
         config = write_config(**AT_ONCE, model_path=str(link))
         origin = Origin(config, path=edge.place.upstream, expects_errors=True, expected_deaths=ABANDONED).start().ready()
-        with Clients(edge) as clients:
+        with Load(speaking(edge), SEEDS, _PAUSE_S) as load:
             for number in range(1, SWAPS + 1):
                 point(link, releases[number % 2])
                 reload_to(origin, "completed", within_s=300)
@@ -78,8 +60,8 @@ def test_no_answer_fails_or_is_mixed_and_nothing_grows(write_config, release_of,
         origin.stop()
         edge.stop()
 
-    assert {200} == {status for status, *_ in clients.answers}
-    spoken = {(seed, release, body) for _, seed, release, body in clients.answers}
+    assert {200} == {status for status, *_ in load.answers}
+    spoken = {(seed, release, body) for _, seed, body, release in load.answers}
     assert 2 * len(SEEDS) == len(spoken) == len({(seed, release) for seed, release, _ in spoken})
     assert before[:2] == after[:2]
     assert after[2] - before[2] < _GROWTH_BYTES
