@@ -106,6 +106,7 @@ class StoreError(LoaderError):
     """The cache folder cannot be written; nothing was published."""
 
     exit_status = 73
+    permanent = True
 
 
 class ShortageError(LoaderError):

@@ -73,12 +73,17 @@ def joe_coqui_release() -> Path:
 
 
 @pytest.fixture(scope="session")
-def joe_coqui_artifact(joe_coqui_release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """That directory, baked."""
+def joe_coqui_settings(joe_coqui_release: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A configuration of that directory alone."""
     path = tmp_path_factory.mktemp("joe") / "tts_config.yaml"
     path.write_text(f"model_path: {joe_coqui_release}\ncache_dir: {CACHE}\n")
-    settings = load_settings(path)
-    return locate_artifact(settings.voices[0], settings)
+    return load_settings(path)
+
+
+@pytest.fixture(scope="session")
+def joe_coqui_artifact(joe_coqui_settings: Settings) -> Path:
+    """That directory, baked."""
+    return locate_artifact(joe_coqui_settings.voices[0], joe_coqui_settings)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
+from loader.releases.embedded import EMBEDDED_VERSION
+
 needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None, reason="there is no promtool; Debian's package is `prometheus`"
 )
@@ -104,7 +106,7 @@ def test_the_revision_and_the_release_of_a_voice_are_in_metrics_and_status(serve
     assert {status["revision"]} == {worker["revision"] for worker in status["workers"]}
     (described,) = [dict(labels) for name, labels in series if name == "tts_voice_info"]
     assert (voice["release"], voice["version"]) == (described["release"], described["version"])
-    assert 12 == len(voice["release"]) and "joe-1.0.0" == voice["version"] and "none" == status["rollout"]["state"]
+    assert 12 == len(voice["release"]) and EMBEDDED_VERSION == voice["version"] and "none" == status["rollout"]["state"]
     assert 0 == value(series, "tts_rollouts_total", outcome="refused")
 
 

@@ -116,8 +116,8 @@ def test_without_preload_a_broken_artifact_ends_the_server_before_any_worker(sta
     assert "Booting worker" not in server.log()
 
 
-def test_ctrl_c_during_a_bake_prints_one_line(start, tmp_path):
-    server = start(keys={"cache_dir": str(tmp_path / "cache")})
+def test_ctrl_c_during_a_bake_prints_one_line(start, joe_coqui_release, tmp_path):
+    server = start(keys={"model_path": str(joe_coqui_release), "cache_dir": str(tmp_path / "cache")})
     server.eventually(lambda: "starting torch and Coqui" in server.log())
     server.process.send_signal(signal.SIGINT)
     status = server.process.wait(timeout=60)

@@ -7,6 +7,7 @@ import pytest
 
 from loader.text.front_end import TextFrontEnd
 from loader.text.sentences import LONG_SENTENCE_CHARACTERS, split_sentences
+from loader.voices.catalog import open_catalog
 from loader.voices.voice import SpeechOptions
 from tests.loader.text.corpus import CORPUS, LANGUAGES
 from tests.loader.text.programs import run_module
@@ -57,9 +58,9 @@ def test_other_languages_have_coquis_phonemes(coqui, opened_joe_coqui, espeak, l
     assert coqui["phonemes"][language] == [front_end.phonemes(text, language) for text in LANGUAGES[language]]
 
 
-def test_a_voice_without_normalization_has_coquis_ids(coqui, catalogue, front_end):
+def test_a_voice_without_normalization_has_coquis_ids(coqui, joe_coqui_settings, joe_coqui_artifact, front_end):
     """Of texts of one sentence and one clause: others are spoken in parts, each with a beginning and an end."""
-    voice, differing, same = catalogue.default, [], 0
+    voice, differing, same = open_catalog(joe_coqui_settings, [joe_coqui_artifact]).default, [], 0
     for text, ids in zip(CORPUS, coqui["ids"], strict=True):
         whole = [text.strip()] == list(split_sentences(text, "en")) and len(text) <= LONG_SENTENCE_CHARACTERS
         if not whole or text in CUT or not front_end.is_audible(front_end.read(text, "en-us")):

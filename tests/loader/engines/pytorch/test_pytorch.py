@@ -8,6 +8,7 @@ import pytest
 
 from loader.artifacts.artifact import open_artifact
 from loader.artifacts.resolve import locate_artifact
+from loader.engines import onnx
 from loader.engines.base import Prosody, Utterance
 from tests.loader.children import answer_of
 from tests.loader.engines.speaking import windows_of
@@ -42,26 +43,26 @@ OPEN = """
 
 
 @pytest.fixture(scope="session")
-def torch_artifact(settings):
-    """The embedded voice, baked for the pytorch engine."""
-    return locate_artifact(settings.voices[0], dataclasses.replace(settings, engine="pytorch"))
+def torch_artifact(joe_coqui_settings):
+    """The Coqui directory, baked for the pytorch engine."""
+    return locate_artifact(joe_coqui_settings.voices[0], dataclasses.replace(joe_coqui_settings, engine="pytorch"))
 
 
-def test_the_manifest_names_the_engine(torch_artifact, embedded_artifact):
+def test_the_manifest_names_the_engine(torch_artifact, joe_coqui_artifact):
     manifest = open_artifact(torch_artifact).manifest
 
     assert ("pytorch", "any") == (manifest.engine, manifest.platform.cpu_level)
-    assert torch_artifact != embedded_artifact
+    assert torch_artifact != joe_coqui_artifact
 
 
-def test_the_samples_are_those_of_the_onnx_engine(torch_artifact, catalogue):
+def test_the_samples_are_those_of_the_onnx_engine(torch_artifact, opened_joe_coqui):
     random = np.random.Generator(np.random.Philox(key=[3, 0]))
     ours = answer_of(OPEN + """
     print(json.dumps(speak(opened(sys.argv[1])[1]).tolist()))
     """, torch_artifact)
 
     utterance = Utterance(list(range(4, 60)), Prosody(1.0, 0.667, 0.8))
-    theirs = np.concatenate(windows_of(catalogue.default.parts.open().engine, utterance, random))
+    theirs = np.concatenate(windows_of(onnx.open_engine(opened_joe_coqui), utterance, random))
 
     assert theirs.size == len(ours)
     assert 90 <= 10 * np.log10(np.square(theirs).sum() / np.square(theirs - np.asarray(ours)).sum())
