@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import click
 
+from app.cli.interruption import interruptible
 from loader.errors import LoaderError
 
 #: The number of sysexits.h for a wrong command line.
@@ -51,11 +52,12 @@ class Problems:
 def exit_clearly() -> Iterator[None]:
     """Exit with the documented status, however a command ends."""
     try:
-        try:
-            yield
-        finally:
-            # Otherwise the interpreter prints an error about unflushed output and exits with 120.
-            sys.stdout.flush()
+        with interruptible():
+            try:
+                yield
+            finally:
+                # Otherwise the interpreter prints an error about unflushed output and exits with 120.
+                sys.stdout.flush()
     except BrokenPipeError:
         _discard_output()
         sys.exit(0)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli import config_option
+from app.cli.interruption import raise_if_interrupted
 
 if TYPE_CHECKING:
     from app.cli.output import Write
@@ -149,6 +150,7 @@ class Made:
     def count(self, windows: Iterator["Samples"]) -> Iterator["Samples"]:
         """Pass `windows` on."""
         for window in windows:
+            raise_if_interrupted()
             self._samples += window.size
             yield window
 
@@ -159,7 +161,7 @@ def _samples(voice: "Voice", content: "str | Script", options: "SpeechOptions") 
     from loader.voices.chunks import MAX_THREADS
 
     threads = min(MAX_THREADS, cpu_budget().used)
-    for chunk in voice.chunks(content, options, lambda: threads):
+    for chunk in voice.chunks(content, options, lambda: threads, raise_if_interrupted):
         yield chunk.samples
 
 

@@ -15,6 +15,7 @@ from loader.devices.accelerator import Accelerator
 from loader.engines.base import Array, Capabilities, Samples
 from loader.engines.vits import Condition, Encoding, Frames, VitsEngine, VitsFacts, vits_engine
 from loader.errors import ArtifactError
+from loader.interrupts import deferred_interrupts
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -114,6 +115,7 @@ def session_options(runtime: Any) -> "onnxruntime.SessionOptions":
 def import_onnxruntime() -> Any:
     """Import ONNX Runtime without telemetry: since 1.29 the import starts a reporting thread unless the variable is set."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import onnxruntime
+    with deferred_interrupts():
+        import onnxruntime
 
     return onnxruntime

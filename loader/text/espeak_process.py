@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Collection
 from contextlib import suppress
 
+from loader.interrupts import deferred_interrupts
 from loader.text.espeak_library import EspeakError, EspeakLibrary
 
 #: CPU time of one text at most. A sentence takes 0.1 to 1 ms, one of several clauses up to 60 ms (2026-11-30).
@@ -73,7 +74,7 @@ class EspeakProcess:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(lost_after_s)
         try:
-            with theirs, warnings.catch_warnings():
+            with theirs, warnings.catch_warnings(), deferred_interrupts():
                 # Python 3.12 warns of every fork beside threads. The child calls into the library and nothing else.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 self._keeper_pid = os.fork()

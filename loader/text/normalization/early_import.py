@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from loader.interrupts import deferred_interrupts
+
 log = logging.getLogger("chorus.loader")
 
 #: Each file that the other thread opens waits for Python's lock that long: opening a voice took 0.29 s, and 0.38 s with the
@@ -37,16 +39,17 @@ def importing(languages: Sequence[str]) -> Iterator[None]:
     sys.setswitchinterval(_SWITCH_S)
     thread.start()
     is_interrupted = False
-    try:
-        yield
-    except KeyboardInterrupt:
-        # It may have left the lock of imports held, and the thread would wait for that for ever (seen once, 2026-11-30).
-        is_interrupted = True
-        raise
-    finally:
-        if not is_interrupted:
-            _wait_until_gone(thread)
-        sys.setswitchinterval(usual_s)
+    with deferred_interrupts():
+        try:
+            yield
+        except KeyboardInterrupt:
+            # The second Ctrl-C: it may have left the lock of imports held, for which the thread would wait for ever.
+            is_interrupted = True
+            raise
+        finally:
+            if not is_interrupted:
+                _wait_until_gone(thread)
+            sys.setswitchinterval(usual_s)
 
 
 def _import_all(languages: Sequence[str]) -> None:

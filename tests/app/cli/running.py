@@ -45,7 +45,9 @@ def interrupt(process, how=signal.SIGINT):
     os.killpg(process.pid, how)
     _, errors = process.communicate(timeout=TIMEOUT_S)
     psutil.wait_procs(family, timeout=TIMEOUT_S)
-    return process.returncode, errors.decode(), [each for each in family if each.is_running()]
+    # Python ends by the signal if Ctrl-C came during an `exec` of a string, as dataclasses do; shells show 130 for both.
+    status = 130 if process.returncode == -signal.SIGINT else process.returncode
+    return status, errors.decode(), [each for each in family if each.is_running()]
 
 
 def run_at_terminal(source, *arguments, until=None):
