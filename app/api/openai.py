@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from app.api.coqui import require_utf8
 from app.api.responses import answer, explained, open_job, set_speech_headers, set_text_headers
-from app.codecs.registry import FORMATS
+from app.codecs.registry import FORMATS, resolve_format
 from app.context import Context
 from app.errors import BadRequestError, MethodNotAllowedError, ServiceError, UnsupportedFormatError
 from app.synthesis.captions import CONTENT_TYPES, GRANULARITIES, as_played, captions_json, srt, vtt
@@ -175,9 +175,10 @@ def _speech_request(context: Context, body: dict[str, Any]) -> SpeechRequest:
 
 def _audio_format(body: dict[str, Any]) -> str:
     name: str = body["response_format"] or "mp3"
-    if name not in FORMATS:
+    audio_format = resolve_format(name)
+    if audio_format is None:
         raise UnsupportedFormatError(f"response_format is {name[:40]!r}, expected one of {', '.join(FORMATS)}", "response_format")
-    return name
+    return audio_format
 
 
 def _is_streamed(body: dict[str, Any], audio_format: str) -> bool:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _MAX_SEED = 2**63 - 1
 # Those of `app.synthesis.markup` and `app.codecs.registry`, which --help does not import.
 _MARKUP = ("plain", "markdown", "ssml")
-_FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
+_FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm", "ogg", "ulaw", "alaw", "sln16")
 
 
 @dataclass(frozen=True)

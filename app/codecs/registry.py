@@ -1,6 +1,7 @@
 """The audio formats: how each is written, and an encoder for each. Imports no codec library before it is needed.
 
-MP3, Opus, AAC and FLAC are `codecs.ffmpeg`'s; WAV, PCM and other sample rates are written here.
+MP3, Opus, AAC, FLAC and the formats of telephones, G.711's, are `codecs.ffmpeg`'s; WAV, PCM and other sample rates are
+written here.
 """
 
 from collections.abc import Mapping
@@ -12,9 +13,17 @@ from loader import wav
 from loader.engines.base import NO_SAMPLES, Samples
 
 #: The formats of `response_format`.
-FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
+FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm", "ogg", "ulaw", "alaw", "sln16")
+#: Other names that clients use for them.
+_OTHER_NAMES = {"mpeg": "mp3", "wave": "wav", "mulaw": "ulaw", "pcmu": "ulaw", "pcma": "alaw"}
 
-_CONTENT_TYPES = {"mp3": "audio/mpeg", "opus": "audio/ogg", "aac": "audio/aac", "flac": "audio/flac", "wav": "audio/wav"}
+_CONTENT_TYPES = {
+    "mp3": "audio/mpeg", "opus": "audio/ogg", "ogg": "audio/ogg", "aac": "audio/aac", "flac": "audio/flac", "wav": "audio/wav",
+    "ulaw": "audio/basic", "alaw": "audio/x-alaw-basic",
+}  # fmt: skip
+#: The rate of Asterisk's `.sln16`: PCM without a header, 16 bits, little-endian.
+_SLN16_RATE_HZ = 16_000
+_TELEPHONE_RATES_HZ = (8_000,)
 
 
 class Encoder(Protocol):
@@ -61,7 +70,7 @@ class Form:
     """One compressed format, in FFmpeg's terms."""
 
     container: str
-    codec: Literal["libmp3lame", "libopus", "aac", "flac"]
+    codec: Literal["libmp3lame", "libopus", "aac", "flac", "pcm_mulaw", "pcm_alaw"]
     #: FFmpeg's sample format: `flt` and `fltp` are floats, `s16` are 16-bit integers.
     sample_format: str
     #: Options of codec and container, whole and streamed.
@@ -92,6 +101,14 @@ class Form:
 _MPEG_RATES_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
 # Core time a second of speech, the embedded voice at 22.05 kHz, measured 2026-11-24; speaking itself takes some 75 ms.
+
+# 2.4 ms; above level 5, or as `voip`, libopus analyses the signal, and takes 6.6 to 8.8 ms. It aims at 32 kbit/s and
+# gives 40, as a stream 45. A page is the unit that leaves: one second by default, and two are held back.
+_OPUS = Form(
+    "ogg", "libopus", "flt", {"compression_level": "5", "application": "audio"}, {"page_duration": "40000"},
+    (8_000, 12_000, 16_000, 24_000, 48_000), played_rate_hz=48_000, bit_rates_bps=(32_000, 48_000),
+)  # fmt: skip
+
 FORMS: Mapping[str, Form] = {
     # A constant bit rate, because players tell the length of a stream by it. LAME's level 7 takes 4.5 ms, its usual 5
     # takes 7 ms and is no nearer to the original at this bit rate. 64 kbit/s is also the most below 16 kHz.
@@ -99,12 +116,8 @@ FORMS: Mapping[str, Form] = {
         "mp3", "libmp3lame", "fltp", {"compression_level": "7", "id3v2_version": "0"}, {},
         _MPEG_RATES_HZ, bit_rates_bps=(64_000, 96_000), delay_samples=(0, 1105),
     ),
-    # 2.4 ms; above level 5, or as `voip`, libopus analyses the signal, and takes 6.6 to 8.8 ms. It aims at 32 kbit/s and
-    # gives 40, as a stream 45. A page is the unit that leaves: one second by default, and two are held back.
-    "opus": Form(
-        "ogg", "libopus", "flt", {"compression_level": "5", "application": "audio"}, {"page_duration": "40000"},
-        (8_000, 12_000, 16_000, 24_000, 48_000), played_rate_hz=48_000, bit_rates_bps=(32_000, 48_000),
-    ),
+    "opus": _OPUS,
+    "ogg": _OPUS,
     # 3.6 ms; the other search takes 7.5 ms and is no nearer to the original at this bit rate.
     "aac": Form(
         "adts", "aac", "fltp", {"aac_coder": "fast"}, {},
@@ -114,7 +127,17 @@ FORMS: Mapping[str, Form] = {
     "flac": Form(
         "flac", "flac", "s16", {"compression_level": "5", "metadata_header_padding": "0"}, {"compression_level": "2"},
     ),
+    # G.711 without a header, as telephones and Asterisk's files have it.
+    "ulaw": Form("mulaw", "pcm_mulaw", "s16", {}, rates_hz=_TELEPHONE_RATES_HZ),
+    "alaw": Form("alaw", "pcm_alaw", "s16", {}, rates_hz=_TELEPHONE_RATES_HZ),
 }  # fmt: skip
+
+
+def resolve_format(name: str) -> str | None:
+    """Return the format of that name, in any case, or by another name of it; None for an unknown name."""
+    wanted = name.strip().lower()
+    wanted = _OTHER_NAMES.get(wanted, wanted)
+    return wanted if wanted in FORMATS else None
 
 
 def content_type(audio_format: str, sample_rate_hz: int) -> str:
@@ -137,7 +160,7 @@ def open_encoder(audio_format: str, voice_rate_hz: int, sample_rate_hz: int, str
         audio_format: one of `FORMATS`.
         voice_rate_hz: of the samples it will be given.
         sample_rate_hz: of the audio, 8000 to 48000. MP3 and AAC, which know a few rates only, take the next one above;
-            Opus is always 48000.
+            Opus is always 48000, G.711 8000 and `sln16` 16000.
         streamed: bytes come as early as the format allows, and its head first, which cannot say how long the speech
             is. Otherwise the head is known last.
     """
@@ -148,7 +171,8 @@ def open_encoder(audio_format: str, voice_rate_hz: int, sample_rate_hz: int, str
         form = FORMS[audio_format]
         encoder = CompressedEncoder(form, form.input_rate_hz(voice_rate_hz, sample_rate_hz), streamed)
     else:
-        encoder = PlainEncoder(audio_format == "wav", sample_rate_hz, streamed)
+        rate_hz = _SLN16_RATE_HZ if audio_format == "sln16" else sample_rate_hz
+        encoder = PlainEncoder(audio_format == "wav", rate_hz, streamed)
     return encoder if encoder.input_rate_hz == voice_rate_hz else Resampled(encoder, voice_rate_hz)
 
 

@@ -285,7 +285,7 @@ def test_a_body_of_ssml_has_captions_too(choir):
         ("seed=1.5", SSML, "seed", "seed: expected "),
         ("stream=yes", SSML, "stream", "stream: expected "),
         ("timestamp_granularities=word,letter", SSML, "timestamp_granularities", "timestamp_granularities: expected "),
-        ("response_format=ogg", SSML, "response_format", "response_format is 'ogg'"),
+        ("response_format=mp4", SSML, "response_format", "response_format is 'mp4'"),
         ("voice=nobody", SSML, "voice", "no voice named 'nobody'"),
         ("input=Hi", SSML, "input", "input: the body is the SSML"),
         ("text_format=plain", SSML, "text_format", "text_format: the body is the SSML"),

@@ -11,9 +11,10 @@ import pytest
 import soundfile
 
 
-def decode_ffmpeg(content):
-    """Decode with FFmpeg's libraries; return samples and rate."""
-    with av.open(io.BytesIO(content)) as container:
+def decode_ffmpeg(content, bare=None, rate_hz=None):
+    """Decode with FFmpeg's libraries; return samples and rate. Content without a header is `bare`, of that rate."""
+    options = {"sample_rate": str(rate_hz), "ch_layout": "mono"} if bare else {}
+    with av.open(io.BytesIO(content), format=bare, options=options) as container:
         floats = av.AudioResampler(format="flt", layout="mono")
         frames = [each.to_ndarray()[0] for frame in container.decode(audio=0) for each in floats.resample(frame)]
         return np.concatenate([np.zeros(0, np.float32), *frames]), container.streams.audio[0].rate

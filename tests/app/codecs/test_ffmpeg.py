@@ -44,7 +44,7 @@ def grown_kib(audio_format):
     abandon(1000, audio_format)
     return own_kib() - before
 
-print(json.dumps({audio_format: grown_kib(audio_format) for audio_format in ("mp3", "opus", "aac", "flac")}))
+print(json.dumps({audio_format: grown_kib(audio_format) for audio_format in ("mp3", "opus", "aac", "flac", "ulaw")}))
 """
 
 LONG = CHILD + """
