@@ -93,7 +93,7 @@ def test_every_document_named_in_other_files_exists():
         (path.relative_to(ROOT).as_posix(), document)
         for path in tracked_files()
         if path.suffix not in (".svg", ".png", ".wav") and path.is_file()
-        for document in re.findall(r"\bdocs/\w+\.md\b", path.read_text(encoding="utf-8"))
+        for document in re.findall(r"\bdocs/[\w-]+\.md\b", path.read_text(encoding="utf-8"))
     }
 
     assert set() == {(path, document) for path, document in named if not (ROOT / document).is_file()}
