@@ -243,6 +243,10 @@ class UnknownSpeakerError(SpeechError):
         super().__init__(f"voice {voice!r} has no speaker named {name[:80]!r}; {there}")
 
 
+class SpeakerMixError(SpeechError):
+    """The speakers cannot be mixed so."""
+
+
 class UnknownLanguageError(SpeechError):
     """No requested voice speaks that language."""
 

@@ -136,7 +136,7 @@ def _resolve_voice(catalogue: Catalog, name: str, locale: str) -> ResolvedVoice:
         refuse_path(name, (), "VOICE")
         found = next((each for each in catalogue.voices if _language(each, locale)), catalogue.default), None
     voice, speaker = found
-    return ResolvedVoice(voice, voice.speaker_row(speaker), voice.language_row(_language(voice, locale)))
+    return ResolvedVoice(voice, voice.speaker(speaker), voice.language_row(_language(voice, locale)))
 
 
 def _find_voice(catalogue: Catalog, name: str) -> tuple[Voice, str | None] | None:

@@ -130,7 +130,7 @@ def _options_of(speech: Speech, voice: "Voice", soon: bool = False) -> "SpeechOp
     from loader.voices.voice import SpeechOptions, random_seed
 
     seed = random_seed() if speech.seed is None else speech.seed
-    speaker, language = voice.speaker_row(speech.speaker), voice.language_row(speech.language)
+    speaker, language = voice.speaker(speech.speaker), voice.language_row(speech.language)
     entries = _read_lexicons(speech.lexicons, voice.languages[language])
     return SpeechOptions(seed, speech.speed, soon, speaker, language, lexicon=entries)
 

@@ -21,6 +21,7 @@ from loader.config.settings import Limits
 from loader.errors import InlineLexiconError
 from loader.text.lexicon.entries import Entry, parse_inline_lexicon
 from loader.text.markup.script import Pause, Script
+from loader.voices.speakers import format_speaker
 from loader.voices.voice import SpeechOptions, Voice
 
 MAX_SEED = 2**63 - 1
@@ -70,7 +71,8 @@ class SpeechRequest:
         speaker, language = voice.rows(self.options)
         return {
             "request_id": self.request_id, "voice": voice.name, "generation": voice.generation,
-            "speaker": voice.speakers[speaker] if voice.speakers else None, "language": voice.languages[language] or None,
+            "speaker": format_speaker(speaker, voice.speakers) if voice.speakers else None,
+            "language": voice.languages[language] or None,
             "chars": len(self.text), "format": self.audio_format, "streamed": self.streamed,
         }  # fmt: skip
 

@@ -6,8 +6,10 @@ Clients made for OpenAI know only OpenAI's voices, or can send only one name.
 from dataclasses import dataclass
 
 from app.errors import UnknownLanguageRequestedError, UnknownSpeakerRequestedError, UnknownVoiceRequestedError
-from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnknownVoiceError
+from loader.engines.base import Speaker
+from loader.errors import SpeakerMixError, UnknownLanguageError, UnknownSpeakerError, UnknownVoiceError
 from loader.voices.catalog import Catalog
+from loader.voices.speakers import parse_mix
 from loader.voices.voice import Voice
 
 #: OpenAI's voices. Clients have these built in and cannot always name another.
@@ -24,7 +26,7 @@ class ResolvedVoice:
     """A voice, and the rows of its speaker and its language."""
 
     voice: Voice
-    speaker: int
+    speaker: Speaker
     language: int
 
 
@@ -59,23 +61,36 @@ def resolve_rows(catalogue: Catalog, voice: Voice | str | None, speaker: str | N
     """
     try:
         found = voice if isinstance(voice, Voice) else catalogue.voice(voice, language)
-        return ResolvedVoice(found, found.speaker_row(speaker), found.language_row(language))
+        return ResolvedVoice(found, found.speaker(speaker), found.language_row(language))
     except UnknownVoiceError as error:
         raise UnknownVoiceRequestedError(str(error), "voice") from error
-    except UnknownSpeakerError as error:
+    except (UnknownSpeakerError, SpeakerMixError) as error:
         raise UnknownSpeakerRequestedError(str(error), "speaker") from error
     except UnknownLanguageError as error:
         raise UnknownLanguageRequestedError(str(error), "language") from error
 
 
 def find_voice(catalogue: Catalog, name: str | None) -> tuple[Voice, str | None] | None:
-    """Return the voice that `voice` or `voice#speaker` names, and the name of its speaker; None if the voice is unknown."""
+    """Return the voice that `voice` or `voice#speaker` names, and the name of its speaker; None if the voice is unknown.
+
+    A mix of speakers without a voice, `a(2)+b(1)`, is that of the first voice that has them all.
+    """
     whole = catalogue.find(name)
     if whole is not None:
         return whole, None
     first, mark, speaker = (name or "").partition(_SPEAKER)
-    voice = catalogue.find(first) if mark else None
+    if not mark:
+        return _find_mix(catalogue, first)
+    voice = catalogue.find(first)
     return None if voice is None else (voice, speaker or None)
+
+
+def _find_mix(catalogue: Catalog, name: str) -> tuple[Voice, str] | None:
+    """Return the first voice that has all speakers of a mix, and the mix; None if `name` is none or there is no such voice."""
+    mixed = parse_mix(name)
+    if mixed is None:
+        return None
+    return next(((voice, name) for voice in catalogue.voices if set(mixed) <= set(voice.speakers)), None)
 
 
 def format_voice(voice: str, speaker: str | None) -> str:

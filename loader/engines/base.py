@@ -33,14 +33,26 @@ class Prosody:
 
 
 @dataclass(frozen=True)
+class SpeakerMix:
+    """Several speakers at once: the mean of their vectors."""
+
+    #: Row of `VoiceFacts.speakers`, and its share; the shares are 1 in all.
+    shares: tuple[tuple[int, float], ...]
+
+
+#: Row of `VoiceFacts.speakers`, or a mix of some.
+Speaker = int | SpeakerMix
+
+
+@dataclass(frozen=True)
 class Utterance:
     """The input of an engine: ids with their prosody, speaker and language."""
 
     #: Rows of the voice's embedding, with blanks already in.
     ids: Sequence[int]
     prosody: Prosody
-    #: Row of `VoiceFacts.speakers`; 0 for a voice of one speaker.
-    speaker: int = 0
+    #: Row 0 for a voice of one speaker. Engines of the family VITS alone take a mix.
+    speaker: Speaker = 0
     #: Row of `VoiceFacts.languages`; 0 for a voice of one language.
     language: int = 0
 

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loader.artifacts.artifact import Artifact
-from loader.engines.base import Array, Plan, Samples, Utterance, Work
+from loader.engines.base import Array, Plan, Samples, Speaker, SpeakerMix, Utterance, Work
 from loader.engines.decoder_windows import Latent, Window, plan_windows
 from loader.errors import SynthesisError
 
@@ -122,8 +122,17 @@ class Conditions:
         return Condition(_column(self.speakers, utterance.speaker), _column(self.languages, utterance.language))
 
 
-def _column(table: Array | None, row: int) -> Array | None:
-    return None if table is None else table[row].reshape(1, -1, 1)
+def _column(table: Array | None, row: Speaker) -> Array | None:
+    if table is None:
+        return None
+    vector = table[row] if isinstance(row, int) else _mixed(table, row)
+    return vector.reshape(1, -1, 1)
+
+
+def _mixed(table: Array, mix: SpeakerMix) -> Array:
+    rows, shares = zip(*mix.shares, strict=True)
+    vector: Array = np.asarray(shares, np.float32) @ table[list(rows)]
+    return vector
 
 
 @dataclass(frozen=True)

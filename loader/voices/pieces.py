@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from loader.engines.base import Plan, Prosody, Samples, Work
+from loader.engines.base import Plan, Prosody, Samples, Speaker, Work
 from loader.text.front_end import without_region
 from loader.text.lexicon.lexicon import Lexicon
 from loader.text.markup.script import Script, Style
@@ -42,8 +42,8 @@ class Piece:
 class Delivery:
     """How a voice speaks a style."""
 
-    #: Rows of the speaker and the language, and the language as the manifest names it.
-    speaker: int
+    speaker: Speaker
+    #: The row of the language, and the language as the manifest names it.
     language: int
     language_name: str
     prosody: Prosody

@@ -10,8 +10,8 @@ import numpy as np
 
 from loader.artifacts.artifact import Manifest
 from loader.config.settings import SpeechSettings, VoiceSettings
-from loader.engines.base import Capabilities, Prosody, Samples, Utterance
-from loader.errors import UnknownLanguageError, UnknownSpeakerError, UnknownSymbolsError, UnspeakableTextError
+from loader.engines.base import Capabilities, Prosody, Samples, Speaker, Utterance
+from loader.errors import UnknownLanguageError, UnknownSymbolsError, UnspeakableTextError
 from loader.releases.release import release_id
 from loader.text.alignment import WordSpan, word_spans, written_words
 from loader.text.front_end import without_region
@@ -26,6 +26,7 @@ from loader.timing.timings import Mark, Timing, timing_of
 from loader.voices.chunks import Chunk, Prefetcher, Segment, ThreadLimit, one_thread
 from loader.voices.parts import VoiceParts
 from loader.voices.pieces import Delivery, Piece, Reader, Waiting, amplified
+from loader.voices.speakers import resolve_speaker
 
 if TYPE_CHECKING:
     from loader.text.normalization.normalizer import Spoken
@@ -46,8 +47,8 @@ class SpeechOptions:
     speed: float = 1.0
     #: Make the first windows short: the client plays while the rest is made.
     soon: bool = False
-    #: Rows, see `Voice.speaker_row` and `Voice.language_row`.
-    speaker: int | None = None
+    #: See `Voice.speaker` and `Voice.language_row`.
+    speaker: Speaker | None = None
     language: int | None = None
     #: See `Prosody`.
     noise_scale: float | None = None
@@ -116,7 +117,7 @@ class Voice:
         self._release = release_id(manifest.source)[:_SHOWN_DIGITS]
         self._prosody = _resolve_prosody(settings, speech, manifest)
         # Here and not at every request: a configured default may not exist.
-        self._default_speaker, self._default_language = self.speaker_row(None), self.language_row(None)
+        self._default_speaker, self._default_language = self.speaker(None), self.language_row(None)
 
     @property
     def name(self) -> str:
@@ -176,25 +177,22 @@ class Voice:
         """Whether the voice has that language, named with or without its region."""
         return _find_language(language, self.languages) is not None
 
-    def rows(self, options: SpeechOptions) -> tuple[int, int]:
-        """Return the rows of the speaker and of the language, the voice's default for None."""
+    def rows(self, options: SpeechOptions) -> tuple[Speaker, int]:
+        """Return the speaker and the row of the language, the voice's default for None."""
         return (
             self._default_speaker if options.speaker is None else options.speaker,
             self._default_language if options.language is None else options.language,
         )
 
-    def speaker_row(self, name: str | None) -> int:
-        """Return the row of that speaker, of the default one for None or "".
+    def speaker(self, name: str | None) -> Speaker:
+        """Return that speaker, or the mix that `name` is; the default one for None or "".
 
         Raises:
             UnknownSpeakerError: lists the known names.
+            SpeakerMixError: its engine cannot mix, or the weights are no mix.
         """
         name = name or self.settings.speaker
-        if not name:
-            return 0
-        if name not in self.speakers:
-            raise UnknownSpeakerError(name, self.name, self.speakers)
-        return self.speakers.index(name)
+        return resolve_speaker(name, self.name, self.speakers, self.manifest.engine != "coqui") if name else 0
 
     def language_row(self, name: str | None) -> int:
         """Return the row of that language, of the default one for None or "".
@@ -368,7 +366,7 @@ class Voice:
         """
         speaker, language = self.rows(options)
         if style.voice and (style.voice in self.speakers or style.voice not in (self.name, *self.settings.aliases)):
-            speaker = self.speaker_row(style.voice)
+            speaker = self.speaker(style.voice)
         if style.language:
             language = self.language_row(style.language if self.speaks(style.language) else without_region(style.language))
         prosody = self._prosody_of(options)

@@ -90,6 +90,7 @@ class MelVoice:
 
     def _conditions(self, utterance: Utterance) -> dict[str, Any]:
         speakers = self._facts["speakers"]
+        assert isinstance(utterance.speaker, int), "this engine mixes no speakers"
         name = speakers[utterance.speaker] if speakers else None
         row, vector = self.model._get_speaker_id_or_dvector(name)
         language = self.model._get_language_id(self._facts["languages"][utterance.language] or None)

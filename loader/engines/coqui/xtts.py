@@ -133,6 +133,7 @@ class XttsVoice:
 
     def samples(self, utterance: Utterance) -> Samples:
         """Speak one utterance (see `Model.samples`), by the steps of Coqui's `inference`."""
+        assert isinstance(utterance.speaker, int), "this engine mixes no speakers"
         for_gpt, for_decoder = self._speakers[utterance.speaker]
         with torch.inference_mode():
             ids = torch.tensor([list(utterance.ids)], dtype=torch.int32, device=for_gpt.device)

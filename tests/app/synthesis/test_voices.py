@@ -9,6 +9,7 @@ from loader.artifacts.resolve import locate_all
 from loader.config.settings import load_settings
 from loader.engines.base import Capabilities
 from loader.voices.catalog import open_catalog
+from loader.voices.speakers import format_speaker
 from tests.conftest import CACHE
 
 
@@ -28,7 +29,7 @@ def catalogue(artifact_of, embedded_artifact, tmp_path_factory):
 
 def resolved(catalogue, voice=None, model=None, speaker=None, language=None):
     found = resolve_voice(catalogue, voice, model, speaker, language)
-    return format_voice(found.voice.name, found.voice.speakers[found.speaker] if found.voice.speakers else None)
+    return format_voice(found.voice.name, format_speaker(found.speaker, found.voice.speakers) if found.voice.speakers else None)
 
 
 @pytest.mark.parametrize("name", sorted(set(STOCK_VOICES) - {"nova"}))
@@ -53,6 +54,9 @@ def test_openais_voices_are_the_default_voice(catalogue, name):
         ("nova#Ada", None, "nova#Ada"),
         ("alloy", "choir#walter", "choir#walter"),
         ("choir#2", None, "choir#2"),
+        ("choir#Ada(3)+walter(1)", None, "choir#Ada(0.75)+walter(0.25)"),
+        ("Ada+walter", None, "choir#Ada(0.5)+walter(0.5)"),
+        ("Ada(2)", None, "choir#Ada"),
         ("choir#", None, "choir#walter"),
         ("CHOIR", "joe", "choir#walter"),
         ("Choir#walter", None, "choir#walter"),

@@ -258,7 +258,7 @@ def test_a_voice_of_the_markup_is_a_speaker_or_the_voice_itself(choir):
     assert np.array_equal(usual, speak(choir, ssml("<voice name='chorus'>One two.</voice>")))
     assert np.array_equal(usual, speak(choir, ssml("<voice name='Ada'>One two.</voice>")))
     assert np.array_equal(
-        speak(choir, "One two.", speaker=choir.speaker_row(other)), speak(choir, ssml(f"<voice name='{other}'>One two.</voice>"))
+        speak(choir, "One two.", speaker=choir.speaker(other)), speak(choir, ssml(f"<voice name='{other}'>One two.</voice>"))
     )
 
 

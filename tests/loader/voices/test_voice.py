@@ -83,7 +83,7 @@ def voice(catalogue) -> Voice:
 
 
 def spoken(voice, text, speaker=None, language=None, **options):
-    rows = {"speaker": voice.speaker_row(speaker), "language": voice.language_row(language)}
+    rows = {"speaker": voice.speaker(speaker), "language": voice.language_row(language)}
     return np.concatenate(list(voice.speak(text, SpeechOptions(**{"seed": 1, **rows, **options}))))
 
 
@@ -286,24 +286,32 @@ def choir(artifact_of) -> Voice:
 
 def test_a_speaker_has_the_row_of_the_manifest(choir):
     assert {name: row for row, name in enumerate(choir.manifest.voice.speakers)} == {
-        name: choir.speaker_row(name) for name in SPEAKERS
+        name: choir.speaker(name) for name in SPEAKERS
     }
-    assert choir.speaker_row("Ada") == choir.speaker_row(None) == choir.speaker_row("")
+    assert choir.speaker("Ada") == choir.speaker(None) == choir.speaker("")
 
 
 @pytest.mark.parametrize("name", ["ada", "Bob", " ", "0"])
 def test_an_unknown_speaker_is_refused_with_the_known_names(choir, name):
     with pytest.raises(UnknownSpeakerError) as caught:
-        choir.speaker_row(name)
+        choir.speaker(name)
 
     assert set(SPEAKERS) == set(caught.value.known)
     assert f"voice 'choir' has no speaker named {name!r}; known speakers: {', '.join(choir.speakers)}" == str(caught.value)
 
 
+def test_a_mix_of_speakers_sounds_like_none_of_them(choir):
+    ada, walter, mixed = (spoken(choir, SENTENCE, name) for name in ("Ada", "walter", "Ada(2)+walter(1)"))
+
+    assert mixed.any() and not np.array_equal(mixed, ada) and not np.array_equal(mixed, walter)
+    assert np.array_equal(mixed, spoken(choir, SENTENCE, "walter+Ada(2)+walter(0)"))
+    assert not np.array_equal(mixed, spoken(choir, SENTENCE, "Ada+walter"))
+
+
 def test_a_voice_of_one_speaker_has_no_speaker_names(voice):
     assert () == voice.speakers
     with pytest.raises(UnknownSpeakerError, match="it has one speaker without a name; omit the speaker"):
-        voice.speaker_row("joe")
+        voice.speaker("joe")
 
 
 @pytest.mark.parametrize(
