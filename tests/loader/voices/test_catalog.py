@@ -165,18 +165,18 @@ def test_a_voice_counts_one_construction_for_any_number_of_speeches(catalogue):
 
 def test_two_threads_that_open_a_voice_together_are_counted_twice(catalogue, monkeypatch):
     """Without the lock each thread would find the voice closed and open it."""
-    robot, both_in = catalogue.voice("robot"), threading.Barrier(2)
-    open_parts_now = robot._open_parts
-    monkeypatch.setattr(robot, "_opening", contextlib.nullcontext())
-    monkeypatch.setattr(robot, "_open_parts", lambda: both_in.wait() >= 0 and open_parts_now())
+    parts, both_in = catalogue.voice("robot").parts, threading.Barrier(2)
+    open_parts_now = parts._open_parts
+    monkeypatch.setattr(parts, "_opening", contextlib.nullcontext())
+    monkeypatch.setattr(parts, "_open_parts", lambda: both_in.wait() >= 0 and open_parts_now())
 
-    threads = [threading.Thread(target=robot.open) for _ in range(2)]
+    threads = [threading.Thread(target=parts.open) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert 2 == robot.parts.constructions
+    assert 2 == parts.constructions
 
 
 def test_a_failed_opening_is_tried_again_by_the_next_request(config, artifact_of):
@@ -187,7 +187,7 @@ def test_a_failed_opening_is_tried_again_by_the_next_request(config, artifact_of
             raise failures.pop()
         return open_parts(artifact, Espeak())
 
-    voice = Voice(settings.voices[1], settings.speech, artifact.manifest, open_on_retry)
+    voice = Voice(settings.voices[1], settings.speech, artifact.manifest, VoiceParts(open_on_retry))
 
     with pytest.raises(SynthesisError, match="not now"):
         spoken(voice)
