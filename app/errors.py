@@ -5,6 +5,7 @@ path, a traceback or another request's text.
 """
 
 import errno
+import math
 from collections.abc import Iterable
 
 #: Key of the WSGI environment: code of the error that the request was answered with.
@@ -19,7 +20,7 @@ class ServiceError(Exception):
     #: OpenAI's `type` of the error.
     kind = "server_error"
     #: Seconds after which the same request may succeed; None if unknown.
-    retry_after_s: int | None = None
+    retry_after_s: float | None = None
     #: Whether the same request may succeed at all; None if the status implies it. OpenAI's clients
     #: would send every 500 three times.
     should_retry: bool | None = False
@@ -38,7 +39,10 @@ class ServiceError(Exception):
         """Return the response headers of the error, the same in every dialect."""
         headers = {}
         if self.retry_after_s is not None:
-            headers = {"Retry-After": str(self.retry_after_s), "retry-after-ms": str(1000 * self.retry_after_s)}
+            # `Retry-After` knows whole seconds only; OpenAI's clients read the other one first.
+            headers = {
+                "Retry-After": str(math.ceil(self.retry_after_s)), "retry-after-ms": str(round(1000 * self.retry_after_s)),
+            }  # fmt: skip
         if self.should_retry is not None:
             headers["x-should-retry"] = str(self.should_retry).lower()
         return headers
@@ -249,8 +253,8 @@ class RetryLaterError(ServiceError):
     should_retry = True
     reason = "not now"
 
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__(f"{self.reason}; try again in {retry_after_s} s")
+    def __init__(self, retry_after_s: float, detail: str = "") -> None:
+        super().__init__(f"{self.reason}{detail}; try again in {math.ceil(retry_after_s)} s")
         self.retry_after_s = retry_after_s
 
 
@@ -273,6 +277,9 @@ class OverloadedError(RetryLaterError):
 
     code = "overloaded"
     reason = "the queue is full"
+
+    def __init__(self, retry_after_s: float, waiting: int) -> None:
+        super().__init__(retry_after_s, f" ({waiting} {'waits' if waiting == 1 else 'wait'})")
 
 
 class WaitedTooLongError(RetryLaterError):

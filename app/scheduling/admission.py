@@ -1,10 +1,10 @@
 """Admission: a fixed number of requests at a time in each worker, and one bounded queue before all workers.
 
-A request that cannot be served in time is refused at once, with the time at which to try again, instead of after a wait.
+A request that cannot be served in time is refused at once, with the time at which to try again, instead of after a wait. Requests
+that are refused together get different times, as if each had a place behind the queue: together they would be refused again.
 A request whose client has disconnected costs nothing more.
 """
 
-import math
 import threading
 import time
 from collections import deque
@@ -23,6 +23,14 @@ _SPARE_THREADS = 16
 _CHECK_S = 0.5
 #: Maximum of `Retry-After`: the queue may be shorter by then.
 _MAX_RETRY_AFTER_S = 120
+#: Minimum, in which a client would only find the same queue.
+_MIN_RETRY_AFTER_S = 0.1
+#: Of a turn, until there is one to measure.
+_DEFAULT_SERVICE_S = 1.0
+#: Refused clients that are expected again, of one worker.
+_MAX_RETURNING = 1024
+#: Beyond the maximum, times are spread over this part of it. The golden ratio's multiples lie evenly, however many there are.
+_SPREAD, _GOLDEN = 0.25, 0.618034
 
 
 def threads_of(settings: Settings) -> int:
@@ -72,6 +80,8 @@ class Admission:
         self._lock = threading.Lock()
         self._places, self._free = places, places
         self._queue: deque[threading.Event] = deque()
+        #: When refused clients come back, if they do as they are asked.
+        self._returning_s: deque[float] = deque(maxlen=_MAX_RETURNING)
 
     @contextmanager
     def turn(self, client: Client) -> Iterator[Turn]:
@@ -114,9 +124,9 @@ class Admission:
                 self._free -= 1
                 self._publish()
                 return None
-            if self._board.waiting() >= self._settings.queue:
+            if (waiting := self._board.waiting()) >= self._settings.queue:
                 self._slot.count_refusal("queue_full")
-                raise OverloadedError(self._retry_after_s())
+                raise OverloadedError(self._retry_after_s(), waiting)
             call = threading.Event()
             self._queue.append(call)
             self._publish()
@@ -129,7 +139,8 @@ class Admission:
             raise ClientDisconnectedError("the client disconnected before its turn")
         if self._now() >= self._deadline_s(client):
             self._slot.count_refusal("waited_too_long")
-            raise WaitedTooLongError(self._retry_after_s())
+            with self._lock:
+                raise WaitedTooLongError(self._retry_after_s())
 
     def _deadline_s(self, client: Client) -> float:
         return min(client.deadline_s, client.arrived_s + self._settings.wait_s)
@@ -156,11 +167,22 @@ class Admission:
         waiting = len(self._queue)
         self._slot.set_gauges(waiting=waiting, active=self._places - self._free + waiting)
 
-    def _retry_after_s(self) -> int:
-        """Return when all requests that wait now will have had their turn, by the recent service times."""
-        rows = list(self._board.working())
+    def _retry_after_s(self) -> float:
+        """Return after how long a refused request would have a turn: after all that wait, and all that were refused before it.
+
+        By the recent service times. Other workers refuse as many, and each worker's clients come between theirs. Holds the lock.
+        """
+        rows, now_s = list(self._board.working()), self._now()
+        while self._returning_s and self._returning_s[0] <= now_s:
+            self._returning_s.popleft()
         service_s = [float(row["service_s"]) for row in rows if row["service_s"]]
-        if not service_s:
-            return 1
-        turns_per_s = len(rows) * self._places * len(service_s) / sum(service_s)
-        return max(1, min(_MAX_RETRY_AFTER_S, math.ceil((self._board.waiting() + 1) / turns_per_s)))
+        mean_s = sum(service_s) / len(service_s) if service_s else _DEFAULT_SERVICE_S
+        workers = max(1, len(rows))
+        ahead = self._board.waiting() + len(self._returning_s) * workers + (self._slot.number or 0) % workers
+        # The requests of all places may have begun together: the first place is free after a whole turn.
+        wait_s = (ahead / (workers * self._places) + 1) * mean_s
+        if wait_s > _MAX_RETRY_AFTER_S:
+            wait_s = _MAX_RETRY_AFTER_S * (1 - _SPREAD * (ahead * _GOLDEN % 1))
+        wait_s = max(_MIN_RETRY_AFTER_S, wait_s)
+        self._returning_s.append(now_s + wait_s)
+        return wait_s

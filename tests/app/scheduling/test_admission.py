@@ -88,11 +88,13 @@ def test_a_request_is_refused_at_once_with_retry_after_if_the_queue_is_full(gate
     busy = gate(queue=2)
     ends = [busy.begin(number) for number in range(3)]
     busy.slot.set_gauges(service_s=2.5)
-    with pytest.raises(OverloadedError, match="try again in 8 s") as refused, busy.admission.turn(STAYS):
+    message = r"^the queue is full \(2 wait\); try again in 8 s$"
+    with pytest.raises(OverloadedError, match=message) as refused, busy.admission.turn(STAYS):
         pass
 
     # Three turns of 2.5 s, one after the other: the two in the queue, and its own.
-    assert (503, 8) == (refused.value.status, refused.value.retry_after_s)
+    assert (503, 7.5) == (refused.value.status, refused.value.retry_after_s)
+    assert {"Retry-After": "8", "retry-after-ms": "7500", "x-should-retry": "true"} == refused.value.headers()
     assert 1 == snapshot(busy.board).totals.refusals["queue_full"]
     for end in ends:
         end.set()
@@ -106,6 +108,79 @@ def test_all_workers_share_one_queue_limit(gate):
         pass
     for end in ends:
         end.set()
+
+
+def refusals_s(busy, count):
+    """Return when each of some clients that are refused at the same time is to come back."""
+    times_s = []
+    for _ in range(count):
+        with pytest.raises(OverloadedError) as refused, busy.admission.turn(STAYS):
+            pass
+        times_s.append(refused.value.retry_after_s)
+    return times_s
+
+
+def test_clients_that_are_refused_together_come_back_one_after_the_other(gate):
+    """Six clients at two places without a queue: the first two speak until 1 s, and each of the others finds a free place."""
+    busy = gate(places=2, queue=0)
+    ends = [busy.begin(number) for number in range(2)]
+    busy.slot.set_gauges(service_s=1.0)
+    came_back_s = refusals_s(busy, 4)
+    for end in ends:
+        end.set()
+
+    assert [1.0, 1.5, 2.0, 2.5] == came_back_s
+    free_s = [1.0, 1.0]
+    for back_s in came_back_s:
+        assert min(free_s) <= back_s
+        free_s[free_s.index(min(free_s))] = back_s + 1.0
+
+
+def test_a_place_behind_the_queue_is_free_again_when_its_client_was_to_come_back(gate):
+    busy = gate(queue=0)
+    end = busy.begin(1)
+    busy.slot.set_gauges(service_s=1.0)
+    assert [1.0, 2.0] == refusals_s(busy, 2)
+    busy.now_s = 1.0
+    assert [2.0] == refusals_s(busy, 1)
+    busy.now_s = 5.0
+    assert [1.0] == refusals_s(busy, 1)
+    end.set()
+
+
+def test_the_clients_of_two_workers_come_back_at_different_times(gate):
+    first = gate(queue=0)
+    second = gate(queue=0, board=first.board)
+    ends = [first.begin(1), second.begin(2)]
+    for each in (first, second):
+        each.slot.set_gauges(service_s=1.0)
+    times_s = [*refusals_s(first, 3), *refusals_s(second, 3)]
+    for end in ends:
+        end.set()
+
+    assert 6 == len(set(times_s))
+
+
+def test_times_beyond_the_maximum_are_spread_below_it(gate):
+    busy = gate(queue=0)
+    end = busy.begin(1)
+    busy.slot.set_gauges(service_s=3600.0)
+    times_s = refusals_s(busy, 50)
+    end.set()
+
+    assert 50 == len({round(1000 * each) for each in times_s})
+    assert 90 <= min(times_s) and 120 == max(times_s)
+
+
+def test_a_flood_of_refusals_is_remembered_within_bounds(gate):
+    busy = gate(queue=0)
+    end = busy.begin(1)
+    busy.slot.set_gauges(service_s=0.001)
+    times_s = refusals_s(busy, 3000)
+    end.set()
+
+    assert 0.1 == min(times_s) and max(times_s) < 1.1
+    assert len(busy.admission._returning_s) <= 1024
 
 
 def test_retry_after_is_at_most_two_minutes(gate):
