@@ -16,11 +16,21 @@ status = Blueprint("status", __name__)
 
 
 @status.get("/livez")
+@status.get("/health")
 def livez() -> Response:
-    """Liveness: this process answers. Depends on nothing else. The header is for the key of nginx's cache."""
+    """Liveness: this process answers. Depends on nothing else. The header is for the key of nginx's cache.
+
+    Compose files that were written for other servers ask `/health`.
+    """
     response = jsonify(status="alive")
     response.headers["X-Revision"] = current_revision()
     return response
+
+
+@status.get("/v1/test")
+def test_of_a_client() -> Response:
+    """Return what wyoming-openai asks a server for to learn whether it can list its voices."""
+    return jsonify(status="ok")
 
 
 @status.get("/readyz")
