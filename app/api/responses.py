@@ -123,7 +123,9 @@ def answer(request: SpeechRequest, context: Context) -> Response:
     with ExitStack() as work:
         job = work.enter_context(open_job(request, context))
         job.begin()
-        encoder = open_encoder(request.audio_format, request.voice.sample_rate_hz, request.output_rate_hz, request.streamed)
+        encoder = open_encoder(
+            request.audio_format, request.voice.sample_rate_hz, request.output_rate_hz, request.streamed, request.serial
+        )
         work.callback(encoder.close)
         if request.streamed:
             response = Response(stream_events(job, encoder) if request.as_events else _stream(job, encoder))

@@ -19,13 +19,14 @@ _OPTIONS = {"fflags": "+bitexact", "threads": "1"}
 class CompressedEncoder:
     """A codec and the container it writes into, in memory."""
 
-    def __init__(self, form: Form, input_rate_hz: int, streamed: bool) -> None:
+    def __init__(self, form: Form, input_rate_hz: int, streamed: bool, serial: int = 0) -> None:
         """Open both.
 
         Args:
             form: what to write.
             input_rate_hz: one of the form's rates.
             streamed: the head goes first, without the length of the speech.
+            serial: of an Ogg stream, 0 to 2**31 - 1.
         """
         _disable_threads()
         self.input_rate_hz = input_rate_hz
@@ -35,6 +36,8 @@ class CompressedEncoder:
         self._given_samples = 0
         self._sink = _Sink(is_rewritable=not streamed)
         options = _options(form, input_rate_hz, streamed)
+        if form.container == "ogg":
+            options["serial_offset"] = str(serial)
         self._container = av.open(self._sink, "w", format=form.container, options=options)
         self._stream = self._container.add_stream(form.codec, input_rate_hz, layout="mono", format=form.sample_format)
         self._container.start_encoding()

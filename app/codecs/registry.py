@@ -153,7 +153,7 @@ def delay_s(audio_format: str, voice_rate_hz: int, sample_rate_hz: int, streamed
     return form.delay_samples[streamed] / (form.played_rate_hz or form.input_rate_hz(voice_rate_hz, sample_rate_hz))
 
 
-def open_encoder(audio_format: str, voice_rate_hz: int, sample_rate_hz: int, streamed: bool) -> Encoder:
+def open_encoder(audio_format: str, voice_rate_hz: int, sample_rate_hz: int, streamed: bool, serial: int = 0) -> Encoder:
     """Return an encoder of mono speech.
 
     Args:
@@ -163,13 +163,14 @@ def open_encoder(audio_format: str, voice_rate_hz: int, sample_rate_hz: int, str
             Opus is always 48000, G.711 8000 and `sln16` 16000.
         streamed: bytes come as early as the format allows, and its head first, which cannot say how long the speech
             is. Otherwise the head is known last.
+        serial: of an Ogg stream, 0 to 2**31 - 1: files that are joined to one need different ones.
     """
     encoder: Encoder
     if audio_format in FORMS:
         from app.codecs.ffmpeg import CompressedEncoder
 
         form = FORMS[audio_format]
-        encoder = CompressedEncoder(form, form.input_rate_hz(voice_rate_hz, sample_rate_hz), streamed)
+        encoder = CompressedEncoder(form, form.input_rate_hz(voice_rate_hz, sample_rate_hz), streamed, serial)
     else:
         rate_hz = _SLN16_RATE_HZ if audio_format == "sln16" else sample_rate_hz
         encoder = PlainEncoder(audio_format == "wav", rate_hz, streamed)

@@ -5,6 +5,7 @@ hours, and two kilobytes may be 650 sentences with pauses of ten seconds.
 """
 
 import unicodedata
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +35,7 @@ _STREAM = "ask /v1/audio/speech for a stream (`stream: true`)"
 class SpeechRequest:
     """One request, every field within its bounds."""
 
-    #: As sent, with its markup.
+    #: As sent, with its markup, without the characters that are no text.
     text: str
     voice: Voice
     #: How the voice speaks it, with the rows of its speaker and language.
@@ -49,6 +50,8 @@ class SpeechRequest:
     timestamps: tuple[str, ...] = ()
     #: What the markup of the text asks for; None without markup.
     script: Script | None = None
+    #: Factor of the samples, which are clipped to full scale.
+    gain: float = 1.0
 
     @property
     def content(self) -> str | Script:
@@ -64,6 +67,11 @@ class SpeechRequest:
     def output_rate_hz(self) -> int:
         """The requested rate of the audio that is sent; formats that do not know it take another."""
         return self.sample_rate_hz or self.voice.sample_rate_hz
+
+    @property
+    def serial(self) -> int:
+        """Serial number of an Ogg stream, 0 to 2**31 - 1: that of the same request is the same, that of another one differs."""
+        return zlib.crc32(f"{self.options.seed} {self.voice.name} {self.text}".encode()) >> 1
 
     def facts(self) -> dict[str, Any]:
         """Return what was requested, for the log line and the trace; the text is never in it."""
