@@ -1,10 +1,11 @@
 """The dialect of Coqui's own tts-server: `/api/tts`. Its parameters are checked as MaryTTS's are."""
 
+import json
 from collections.abc import Container
-from urllib.parse import unquote_to_bytes
 
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
+from app.api.bodies import require_utf8, take_text
 from app.api.responses import answer
 from app.context import Context
 from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
@@ -25,31 +26,40 @@ def tts() -> Response:
     context: Context = current_app.extensions["chorus"]
     require_utf8(request.query_string, "text")
     require_utf8(request.get_data(), "text")
-    for name in ("speaker_wav", "style_wav"):
-        if value := _parameter(name):
-            raise BadRequestError(f"{name} is {value[:80]!r}; clients cannot have files read here, leave it out", name)
-    text, catalogue = _text(), context.warm_up.catalogue
+    _refuse_files()
+    text, catalogue = take_text(_text()), context.warm_up.catalogue
     script, found = parse_source(text, context.settings, "text"), _resolve_voice(catalogue)
     require_voice(script, found.voice, catalogue, "text")
     options = SpeechOptions(random_seed(), speaker=found.speaker, language=found.language)
     return answer(SpeechRequest(text, found.voice, options, "wav", g.request_id, script=script), context)
 
 
+def _refuse_files() -> None:
+    """Refuse what names a file of the server. Coqui's page sends weights of style tokens, which no voice here has.
+
+    Raises:
+        BadRequestError: with the value.
+    """
+    for name in ("speaker_wav", "style_wav"):
+        value = _parameter(name)
+        if name == "style_wav" and _are_weights(value):
+            g.ignored_fields = [name]
+        elif value:
+            raise BadRequestError(f"{name} is {value[:80]!r}; clients cannot have files read here, leave it out", name)
+
+
+def _are_weights(value: str) -> bool:
+    """Whether a value is an object of numbers, such as `{"0": 0.1}`."""
+    try:
+        weights = json.loads(value)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(weights, dict) and all(isinstance(each, int | float) for each in weights.values())
+
+
 def error_response(error: ServiceError) -> Response:
     """Return Coqui's error: one string."""
     return jsonify(error=error.message)
-
-
-def require_utf8(encoded: bytes, parameter: str) -> None:
-    """Refuse a query or form that is not UTF-8; Flask would speak replacement characters.
-
-    Raises:
-        BadRequestError: with the position.
-    """
-    try:
-        unquote_to_bytes(encoded).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BadRequestError(f"the parameters are not UTF-8 (byte {error.start}); encode them so", parameter) from error
 
 
 def refuse_path(value: str, known: Container[str], parameter: str) -> None:

@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, current_app, g, request
 
-from app.api.coqui import refuse_path, require_utf8
+from app.api.bodies import require_utf8, take_text
+from app.api.coqui import refuse_path
 from app.api.responses import answer
 from app.context import Context
 from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
@@ -42,7 +43,7 @@ def process() -> Response:
     for name, known in _TYPES.items():
         if parameters.get(name, known[0]) not in known:
             raise BadRequestError(f"{name} is {parameters[name][:80]!r}, expected {' or '.join(known)}", name)
-    text, catalogue = parameters.get("INPUT_TEXT", ""), context.warm_up.catalogue
+    text, catalogue = take_text(parameters.get("INPUT_TEXT", "")), context.warm_up.catalogue
     text_format: TextFormat | None = "ssml" if parameters.get("INPUT_TYPE") == "SSML" else None
     script = parse_source(text, context.settings, "INPUT_TEXT", text_format)
     found = _resolve_voice(catalogue, parameters.get("VOICE", ""), parameters.get("LOCALE", ""))

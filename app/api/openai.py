@@ -6,23 +6,21 @@ in `catalog`.
 
 import json
 from dataclasses import dataclass
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal
 
 from flask import Blueprint, Response, current_app, g, jsonify, request
 from msgspec import Meta
 
-from app.api.coqui import require_utf8
+from app.api.bodies import parse_body, parse_query, take_text
 from app.api.responses import answer, explained, open_job, set_speech_headers, set_text_headers
 from app.codecs.registry import FORMATS, resolve_format
 from app.context import Context
-from app.errors import BadRequestError, MethodNotAllowedError, ServiceError, UnsupportedFormatError
+from app.errors import MethodNotAllowedError, ServiceError, UnsupportedFormatError
 from app.synthesis.captions import CONTENT_TYPES, GRANULARITIES, as_played, captions_json, srt, vtt
 from app.synthesis.job import SILENCE_S
 from app.synthesis.markup import SsmlMode, TextFormat, parse_source, require_voice
 from app.synthesis.request import MAX_SEED, SpeechRequest, resolve_lexicon
 from app.synthesis.voices import resolve_voice
-from loader.config.validation import Problem, keys_of, validate
 from loader.timing.timings import Timing
 from loader.voices.voice import MAX_SPEED, MIN_SPEED, SpeechOptions, random_seed
 
@@ -33,10 +31,6 @@ MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 48_000
 openai = Blueprint("openai", __name__, url_prefix="/v1")
 captions = Blueprint("captions", __name__, url_prefix="/v1")
 explanations = Blueprint("explain", __name__, url_prefix="/v1")
-
-#: The media type of a body that is SSML, and the fields that it then has itself.
-SSML_TYPE = "application/ssml+xml"
-_BODY_IS = {"input": "", "text_format": "ssml"}
 
 _String = Annotated[str, Meta(extra={"expected": "a string"})]
 _NoiseScale = Annotated[float, Meta(ge=0.0, le=2.0)]
@@ -65,8 +59,9 @@ class Body:
     stream_format: Literal["audio", "sse"] | None = None
     stream: bool | None = None
     speaker: _String | None = None
-    language: _String | None = None
-    seed: Annotated[int, Meta(ge=0, le=MAX_SEED)] | None = None
+    language: Annotated[str, Meta(extra={"expected": "a string", "unset": ("auto",)})] | None = None
+    # -1 is what other servers call a random seed.
+    seed: Annotated[int, Meta(ge=0, le=MAX_SEED, extra={"unset": (-1,)})] | None = None
     sample_rate: Annotated[int, Meta(ge=MIN_RATE_HZ, le=MAX_RATE_HZ)] | None = None
     noise_scale: _NoiseScale | None = None
     noise_scale_duration: _NoiseScale | None = None
@@ -94,18 +89,18 @@ class CaptionsBody(Body):
 def speech() -> Response:
     """Speak `input`. Every format but WAV is streamed by default, as by OpenAI's own server."""
     context: Context = current_app.extensions["chorus"]
-    return answer(_speech_request(context, _parse_body(Body)), context)
+    return answer(_speech_request(context, parse_body(Body)), context)
 
 
 @captions.post("/audio/captions")
 def timings() -> Response:
     """Return captions of `input`. Voices that know their durations before they speak make no audio for it."""
     context: Context = current_app.extensions["chorus"]
-    body = _parse_body(CaptionsBody)
+    body = parse_body(CaptionsBody)
     caption_format: str = body["caption_format"] or "json"
-    if body["caption_format"] is None and body["response_format"] in CONTENT_TYPES:
+    if body["caption_format"] is None and (named := _lower(body["response_format"])) in CONTENT_TYPES:
         # OpenAI's clients of transcriptions know it by this name.
-        caption_format, body["response_format"] = body["response_format"], None
+        caption_format, body["response_format"] = named, None
     wanted = _speech_request(context, body)
     with open_job(wanted, context, audible=False) as job:
         measured = [timing for chunk in job if (timing := wanted.voice.timing(chunk)) is not None]
@@ -123,7 +118,7 @@ def explanation() -> Response:
     from app.synthesis.explanation import explanation_json  # late: for those who write lexicons
 
     context: Context = current_app.extensions["chorus"]
-    wanted = _speech_request(context, _parse_body(Body) if request.method == "POST" else _parse_query(Body))
+    wanted = _speech_request(context, parse_body(Body) if request.method == "POST" else parse_query(Body))
     response = Response(
         json.dumps(explanation_json(explained(wanted, context), wanted), ensure_ascii=False), content_type="application/json"
     )
@@ -158,10 +153,11 @@ def _speech_request(context: Context, body: dict[str, Any]) -> SpeechRequest:
         normalize=body["normalize"],
         lexicon=resolve_lexicon(body["lexicon"] or {}, context.settings.limits, "lexicon"),
     )
-    script = parse_source(body["input"], context.settings, "input", body["text_format"], body["ssml"])
+    text = take_text(body["input"])
+    script = parse_source(text, context.settings, "input", body["text_format"], body["ssml"])
     require_voice(script, found.voice, context.warm_up.catalogue, "input")
     return SpeechRequest(
-        text=body["input"],
+        text=text,
         voice=found.voice,
         options=options,
         audio_format=audio_format,
@@ -181,6 +177,10 @@ def _audio_format(body: dict[str, Any]) -> str:
     return audio_format
 
 
+def _lower(name: str | None) -> str:
+    return (name or "").strip().lower()
+
+
 def _is_streamed(body: dict[str, Any], audio_format: str) -> bool:
     """Return whether to stream. A WAV is whole by default, since many readers trust the sizes in its header."""
     if body["stream"] is not None:
@@ -197,100 +197,3 @@ def _timestamps(body: dict[str, Any]) -> tuple[str, ...]:
 def error_response(error: ServiceError) -> Response:
     """Return OpenAI's error object."""
     return jsonify(error=error.as_dict())
-
-
-def _parse_body(kind: type[Body]) -> dict[str, Any]:
-    """Parse the request's body; every field of `kind` is in the result.
-
-    Raises:
-        BadRequestError: it is no such object; the message names the field.
-    """
-    return _checked(kind, _ssml_document(kind) if request.mimetype == SSML_TYPE else _json_document())
-
-
-def _parse_query(kind: type[Body]) -> dict[str, Any]:
-    """Parse the query as a body.
-
-    Raises:
-        BadRequestError: see `_parse_body`; or it is not UTF-8.
-    """
-    return _checked(kind, _query_document(kind))
-
-
-def _query_document(kind: type[Body]) -> dict[str, Any]:
-    """Return the fields of the query; those that are not strings are written as in JSON, such as `normalize=false`."""
-    require_utf8(request.query_string, "input")
-    document: dict[str, Any] = {}
-    for name, value in request.args.items():
-        key = keys_of(kind).get(name)
-        its_kind = str if key is None else key.declaration.type
-        document[name] = value if _takes_strings(its_kind) else _parse_value(value, its_kind)
-    return document
-
-
-def _takes_strings(kind: Any) -> bool:
-    """Whether a string is one of the values of a type without `None`."""
-    if get_origin(kind) is Literal:
-        return any(isinstance(each, str) for each in get_args(kind))
-    return kind is str or (get_origin(kind) in (Union, UnionType) and any(map(_takes_strings, get_args(kind))))
-
-
-def _parse_value(value: str, kind: Any) -> Any:
-    """Return a value in JSON, or a list with commas; one that is none stays, and is refused as such."""
-    if get_origin(kind) is tuple and not value.startswith("["):
-        return value.split(",")
-    try:
-        return json.loads(value, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return value
-
-
-def _checked(kind: type[Body], document: Any) -> dict[str, Any]:
-    """Return the fields of a parsed body; every field of `kind` is in the result.
-
-    Raises:
-        BadRequestError: the message names the field.
-    """
-    try:
-        body, problems = validate(kind, document, ignore_unknown=True)
-    except RecursionError as error:
-        raise BadRequestError("the body is nested too deeply; no field has more than one level") from error
-    if body is None:
-        raise _refusal(problems[0])
-    g.ignored_fields = [name for name in document if name not in keys_of(kind)]
-    return dict(vars(body))
-
-
-def _body_text() -> str:
-    try:
-        return request.get_data().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BadRequestError(f"the body is not UTF-8 (byte {error.start})") from error
-
-
-def _json_document() -> Any:
-    try:
-        return json.loads(_body_text(), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise BadRequestError("the body is not JSON; send an object with `input` and `voice`") from error
-
-
-def _ssml_document(kind: type[Body]) -> dict[str, Any]:
-    """Return the fields of a body of SSML, which are in the query: all but the text and its format."""
-    document = _query_document(kind)
-    for name in _BODY_IS.keys() & document:
-        raise BadRequestError(f"{name}: the body is the SSML; leave it out of the query", name)
-    return {**document, **_BODY_IS, "input": _body_text()}
-
-
-def _refusal(problem: Problem) -> BadRequestError:
-    if not problem.path:
-        return BadRequestError("the body is not a JSON object; send one with `input` and `voice`")
-    field = str(problem.path[0])
-    if problem.message == "missing":
-        return BadRequestError(f"{field}: is missing; send the text to be spoken", field)
-    return BadRequestError(f"{field}: {problem.message}"[:300], field)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

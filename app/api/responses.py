@@ -37,11 +37,13 @@ _NOT_OF_A_NAME = re.compile(r"[^\w.: -]", re.ASCII)
 
 
 def set_common_headers(response: Response) -> Response:
-    """Set the headers of every answer: the request id, and the fields of the body that were ignored, such as misspelt ones."""
+    """Set the headers of every answer: the request id, and what of the request had no effect, such as misspelt fields."""
     response.headers["X-Request-ID"] = g.request_id
     names = [name for name in g.get("ignored_fields", ()) if _FIELD.fullmatch(name)]
     if names:
         response.headers["X-Ignored-Fields"] = ", ".join(names[:20])
+    if dropped := g.get("dropped_characters"):
+        response.headers["X-Dropped-Characters"] = ", ".join(dropped)
     return response
 
 

@@ -9,7 +9,7 @@ from app.errors import UnknownLanguageRequestedError, UnknownSpeakerRequestedErr
 from loader.engines.base import Speaker
 from loader.errors import SpeakerMixError, UnknownLanguageError, UnknownSpeakerError, UnknownVoiceError
 from loader.voices.catalog import Catalog
-from loader.voices.speakers import parse_mix
+from loader.voices.speakers import find_speaker, parse_mix
 from loader.voices.voice import Voice
 
 #: OpenAI's voices. Clients have these built in and cannot always name another.
@@ -18,6 +18,8 @@ STOCK_VOICES = (
 )  # fmt: skip
 #: OpenAI's models of speech.
 STOCK_MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
+#: What clients send as a voice that have none to name: these, and OpenAI's models, with a date such as `tts-1-1106` too.
+_UNNAMED = ("default", "auto")
 _SPEAKER = "#"
 
 
@@ -39,22 +41,28 @@ def resolve_voice(
 ) -> ResolvedVoice:
     """Resolve what a client of OpenAI's endpoint sends.
 
-    The first of these decides: a `voice` of ours; if it is absent, or a stock voice that is no alias here, a `model` that
-    names a voice of ours; the language; the order of the configuration. Any other `model` is ignored. A voice may be named
-    with its speaker, `voice#speaker`; the field `speaker` takes precedence. `Joe` is `joe` if that is unambiguous.
+    The first of these decides: a `voice` of ours; if it is absent, or the name of a stock voice or model that is no alias
+    here, a `model` that names a voice of ours; the language; the order of the configuration. Any other `model` is ignored. A
+    voice may be named with its speaker, `voice#speaker`; the field `speaker` takes precedence. `Joe` is `joe` if that is
+    unambiguous.
 
     Raises:
         UnknownVoiceRequestedError, UnknownSpeakerRequestedError, UnknownLanguageRequestedError: with the known names.
     """
     found = find_voice(catalogue, voice)
-    if found is None and (not voice or voice in STOCK_VOICES):
+    if found is None and _means_default(voice):
         voice, found = None, find_voice(catalogue, model)
     own, own_speaker = found or (voice, None)
     return resolve_rows(catalogue, own, speaker or own_speaker, language)
 
 
+def _means_default(voice: str | None) -> bool:
+    name = (voice or "").strip().casefold()
+    return not name or name in (*STOCK_VOICES, *_UNNAMED) or name.startswith(STOCK_MODELS)
+
+
 def resolve_rows(catalogue: Catalog, voice: Voice | str | None, speaker: str | None, language: str | None) -> ResolvedVoice:
-    """Resolve exact names; None and "" are the default. With a language alone, the first voice that speaks it.
+    """Resolve the names of our voices; None and "" are the default. With a language alone, the first voice that speaks it.
 
     Raises:
         UnknownVoiceRequestedError, UnknownSpeakerRequestedError, UnknownLanguageRequestedError: with the known names.
@@ -90,7 +98,8 @@ def _find_mix(catalogue: Catalog, name: str) -> tuple[Voice, str] | None:
     mixed = parse_mix(name)
     if mixed is None:
         return None
-    return next(((voice, name) for voice in catalogue.voices if set(mixed) <= set(voice.speakers)), None)
+    has_all = (each for each in catalogue.voices if all(find_speaker(name, each.speakers) is not None for name in mixed))
+    return next(((voice, name) for voice in has_all), None)
 
 
 def format_voice(voice: str, speaker: str | None) -> str:

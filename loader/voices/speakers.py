@@ -28,7 +28,7 @@ def resolve_speaker(name: str, voice: str, speakers: Sequence[str], can_mix: boo
     """Return the row of a speaker, or the mix.
 
     Args:
-        name: exact; a name that a speaker has is no mix.
+        name: a name that a speaker has is no mix.
         voice: the voice's name, for errors.
         speakers: of the voice, by row.
         can_mix: whether its engine takes the vector of a mix.
@@ -37,23 +37,33 @@ def resolve_speaker(name: str, voice: str, speakers: Sequence[str], can_mix: boo
         UnknownSpeakerError: lists the known names.
         SpeakerMixError: the voice's engine cannot mix, or the weights are no mix.
     """
-    if name in speakers:
-        return speakers.index(name)
-    weights = parse_mix(name)
-    for each in weights or (name,):
-        if each not in speakers:
+    row = find_speaker(name, speakers)
+    if row is not None:
+        return row
+    weights: dict[int, float] = {}
+    for each, weight in (parse_mix(name) or {name: 1.0}).items():
+        row = find_speaker(each, speakers)
+        if row is None:
             raise UnknownSpeakerError(each, voice, speakers)
-    assert weights is not None
+        weights[row] = weights.get(row, 0.0) + weight
     total = sum(weights.values())
     if not total or len(weights) > MAX_MIXED:
         raise SpeakerMixError(f"{name[:80]!r} mixes {len(weights)} speakers of weight {total:g}, limit 1 to {MAX_MIXED} above 0")
     # By row, so that the order of the names changes no sample.
-    audible = sorted((speakers.index(each), weight / total) for each, weight in weights.items() if weight)
+    audible = sorted((row, weight / total) for row, weight in weights.items() if weight)
     if len(audible) == 1:
         return audible[0][0]
     if not can_mix:
         raise SpeakerMixError(f"voice {voice!r} cannot mix speakers, only a VITS with several speakers can; send one name")
     return SpeakerMix(tuple(audible))
+
+
+def find_speaker(name: str, speakers: Sequence[str]) -> int | None:
+    """Return the row of a speaker, in any letter case if one speaker is left; None if there is none."""
+    if name in speakers:
+        return speakers.index(name)
+    alike = [row for row, known in enumerate(speakers) if known.casefold() == name.casefold()]
+    return alike[0] if len(alike) == 1 else None
 
 
 def format_speaker(speaker: Speaker, speakers: Sequence[str]) -> str:

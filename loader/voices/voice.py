@@ -185,7 +185,7 @@ class Voice:
         )
 
     def speaker(self, name: str | None) -> Speaker:
-        """Return that speaker, or the mix that `name` is; the default one for None or "".
+        """Return that speaker, or the mix that `name` is; the default one for None or ""; letter case is ignored if one is left.
 
         Raises:
             UnknownSpeakerError: lists the known names.
@@ -419,9 +419,9 @@ def _utterances(
 
 
 def _find_language(language: str, known: Sequence[str]) -> int | None:
-    """Return the row of `language`: by its whole name, else `en` is the first English one."""
-    names = [name.lower() for name in known]
-    wanted = language.lower()
+    """Return the row of `language`: by its whole name, `en_US` as `en-us`, else `en` is the first English one."""
+    names = [name.lower().replace("_", "-") for name in known]
+    wanted = language.strip().lower().replace("_", "-")
     if wanted in names:
         return names.index(wanted)
     bare = [without_region(name) for name in names]

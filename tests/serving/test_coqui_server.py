@@ -224,6 +224,7 @@ def test_mary_listings_are_plain_text_and_include_the_kind_of_voice(both, path):
     [
         (get(text="Hi", style_wav="/etc/passwd"), 500, 400),
         (get(text="Hi", style_wav="not JSON"), 500, 400),
+        (get(text="Hi", style_wav='{"0": 0.1}'), 200, 200),
         (post("INPUT_TEXT=Hi&VOICE=cmu-slt-hsmm", {}, "/process"), 500, 200),
         (Request("GET", "/process"), 500, 400),
         (Request("GET", "/process?INPUT_TEXT="), 500, 400),
@@ -234,13 +235,17 @@ def test_client_errors_that_are_a_500_of_coqui_are_a_400_with_the_reason(both, r
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"speaker_id": "nobody"}, {"speaker_id": "walter", "language_id": "xx"}, {"speaker_id": "ada"}]
+    "parameters", [{"speaker_id": "nobody"}, {"speaker_id": "walter", "language_id": "xx"}]
 )
 def test_an_unknown_name_that_is_a_500_of_coqui_is_a_400_with_the_known_names(choirs, parameters):
     theirs, ours = answers(choirs, get(text=TEXT, **parameters))
 
     assert [500, 400] == [theirs[0], ours[0]]
     assert "known" in json.loads(ours[2])["error"]
+
+
+def test_a_speaker_in_other_letter_case_that_is_a_500_of_coqui_is_found(choirs):
+    assert [500, 200] == [status for status, *_ in answers(choirs, get(text=TEXT, speaker_id="ada"))]
 
 
 def test_a_missing_speaker_that_is_a_500_of_coqui_is_the_default_speaker(choirs):

@@ -98,7 +98,7 @@ def test_a_worker_that_is_warming_up_reports_no_voices(scrape):
 
 def test_constructing_a_voice_twice_is_counted(scrape, catalogue, monkeypatch):
     monkeypatch.setattr(catalogue.default.parts, "_parts", None)
-    monkeypatch.setattr(catalogue.default, "constructions", 1)
+    monkeypatch.setattr(catalogue.default.parts, "constructions", 1)
     catalogue.default.parts.open()
 
     assert 2 == scrape()["tts_voice_constructions", "1", "joe"]

@@ -37,6 +37,12 @@ def test_openais_voices_are_the_default_voice(catalogue, name):
     assert "joe" == resolved(catalogue, name) == resolved(catalogue, name, model="tts-1") == resolved(catalogue)
 
 
+@pytest.mark.parametrize("name", ["Alloy", "default", "Auto", "tts-1", "TTS-1", "tts-1-1106", "gpt-4o-mini-tts-2025-12-15", " "])
+def test_other_words_for_no_voice_are_the_default_voice(catalogue, name):
+    assert "joe" == resolved(catalogue, name)
+    assert "choir#walter" == resolved(catalogue, name, model="choir")
+
+
 @pytest.mark.parametrize(
     "voice, model, expected",
     [
@@ -54,12 +60,14 @@ def test_openais_voices_are_the_default_voice(catalogue, name):
         ("nova#Ada", None, "nova#Ada"),
         ("alloy", "choir#walter", "choir#walter"),
         ("choir#2", None, "choir#2"),
-        ("choir#Ada(3)+walter(1)", None, "choir#Ada(0.75)+walter(0.25)"),
-        ("Ada+walter", None, "choir#Ada(0.5)+walter(0.5)"),
+        ("choir#Ada(3)+walter(1)", None, "choir#walter(0.25)+Ada(0.75)"),
+        ("Ada+walter", None, "choir#walter(0.5)+Ada(0.5)"),
         ("Ada(2)", None, "choir#Ada"),
         ("choir#", None, "choir#walter"),
         ("CHOIR", "joe", "choir#walter"),
         ("Choir#walter", None, "choir#walter"),
+        ("Choir#ADA", None, "choir#Ada"),
+        ("TTS-1-HD", "joe", "choir#walter"),
         ("Nova", None, "choir#walter"),
         ("alloy", "JOE", "joe"),
         ("Choir#2", None, "choir#2"),
@@ -82,7 +90,7 @@ def test_the_language_selects_the_voice_if_no_name_does(catalogue):
         resolved(catalogue, "alloy", "choir", language="eo")
 
 
-@pytest.mark.parametrize("voice", ["nobody", "nobody#Ada", "Alloy", "#", "joe ", "../joe", "anna", "anna#Ada"])
+@pytest.mark.parametrize("voice", ["nobody", "nobody#Ada", "tts", "Alloy#Ada", "#", "joe ", "../joe", "anna", "anna#Ada"])
 def test_an_unknown_voice_is_refused_with_any_model(catalogue, voice):
     with pytest.raises(UnknownVoiceRequestedError, match="known voices: ANNA, Anna, choir, choir#2, joe, nova, tts-1-hd"):
         resolved(catalogue, voice, "choir")

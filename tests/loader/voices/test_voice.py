@@ -291,7 +291,16 @@ def test_a_speaker_has_the_row_of_the_manifest(choir):
     assert choir.speaker("Ada") == choir.speaker(None) == choir.speaker("")
 
 
-@pytest.mark.parametrize("name", ["ada", "Bob", " ", "0"])
+def test_letter_case_of_a_speaker_is_ignored_if_one_speaker_is_left(choir):
+    assert choir.speaker("Ada") == choir.speaker("ada") == choir.speaker("ADA")
+    manifest = replace(choir.manifest, voice=replace(choir.manifest.voice, speakers=("ada", "Ada", "walter")))
+    twins = Voice(choir.settings, SPEECH, manifest, choir.parts)
+    assert [0, 1, 2] == [twins.speaker(name) for name in ("ada", "Ada", "WALTER")]
+    with pytest.raises(UnknownSpeakerError):
+        twins.speaker("ADA")
+
+
+@pytest.mark.parametrize("name", ["Bob", " ", "0"])
 def test_an_unknown_speaker_is_refused_with_the_known_names(choir, name):
     with pytest.raises(UnknownSpeakerError) as caught:
         choir.speaker(name)
@@ -316,7 +325,7 @@ def test_a_voice_of_one_speaker_has_no_speaker_names(voice):
 
 @pytest.mark.parametrize(
     "requested, found",
-    [("fr-fr", "fr-fr"), ("fr", "fr-fr"), ("PT", "pt-br"), ("en", "en"), (None, "fr-fr"), ("", "fr-fr")],
+    [("fr-fr", "fr-fr"), ("fr", "fr-fr"), ("FR_fr", "fr-fr"), ("PT", "pt-br"), ("en", "en"), (None, "fr-fr"), ("", "fr-fr")],
 )
 def test_a_language_is_known_with_and_without_its_region(choir, requested, found):
     assert choir.manifest.voice.languages[choir.language_row(requested)] == found
