@@ -1,12 +1,12 @@
 """The dialect of MaryTTS, as Home Assistant's client uses it and Coqui's own server understands it.
 
-`Rate` is the only supported effect; others are ignored, as Coqui's server ignores all of them. Names hold no spaces:
-`voice#speaker`, `en_US`.
+`Rate` and `Volume` are the supported effects; others are ignored, as Coqui's server ignores all of them, and named in a header.
+Names hold no spaces: `voice#speaker`, `en_US`. The letter case of values is ignored.
 """
 
 import importlib.metadata
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, current_app, g, request
@@ -25,8 +25,11 @@ from loader.voices.voice import MAX_SPEED, MIN_SPEED, SpeechOptions, Voice, rand
 #: The paths of this dialect.
 PATHS = ("/process", "/locales", "/voices", "/version", "/audioformats", "/datatypes")
 #: Values of parameters; the first one is the default.
-_TYPES = {"INPUT_TYPE": ("TEXT", "SSML"), "OUTPUT_TYPE": ("AUDIO",), "AUDIO": ("WAVE_FILE",)}
-_DUR_SCALE = re.compile(r"durScale:\s*(\d{1,4}(?:\.\d{0,6})?)\s*;?")
+_TYPES = {"INPUT_TYPE": ("TEXT", "SSML"), "OUTPUT_TYPE": ("AUDIO",), "AUDIO": ("WAVE_FILE", "WAVE", "WAV", "WAVE_STREAM")}
+#: The supported effects: the parameter of each, its default, and its bounds. All are MaryTTS's, but for the bounds of `Rate`.
+_EFFECTS = {"Rate": ("durScale", 1.5, 1 / MAX_SPEED, 1 / MIN_SPEED), "Volume": ("amount", 2.0, 0.0, 10.0)}
+_EFFECT = re.compile(r"effect_(\w{1,20})_selected", re.ASCII)
+_PARAMETER = re.compile(r"(\w{1,20}):\s*(\d{1,4}(?:\.\d{0,6})?)\s*;?", re.ASCII)
 _UNKNOWN_LOCALE = "und"
 
 marytts = Blueprint("marytts", __name__)
@@ -41,15 +44,18 @@ def process() -> Response:
     context: Context = current_app.extensions["chorus"]
     parameters = _parse_parameters()
     for name, known in _TYPES.items():
-        if parameters.get(name, known[0]) not in known:
+        if (parameters.get(name) or known[0]).upper() not in known:
             raise BadRequestError(f"{name} is {parameters[name][:80]!r}, expected {' or '.join(known)}", name)
     text, catalogue = take_text(parameters.get("INPUT_TEXT", "")), context.warm_up.catalogue
-    text_format: TextFormat | None = "ssml" if parameters.get("INPUT_TYPE") == "SSML" else None
+    text_format: TextFormat | None = "ssml" if parameters.get("INPUT_TYPE", "").upper() == "SSML" else None
     script = parse_source(text, context.settings, "INPUT_TEXT", text_format)
     found = _resolve_voice(catalogue, parameters.get("VOICE", ""), parameters.get("LOCALE", ""))
     require_voice(script, found.voice, catalogue, "INPUT_TEXT")
-    options = SpeechOptions(random_seed(), _speed(parameters), speaker=found.speaker, language=found.language)
-    return answer(SpeechRequest(text, found.voice, options, "wav", g.request_id, script=script), context)
+    effects = _parse_effects(parameters)
+    speed = 1 / effects["Rate"] if "Rate" in effects else 1.0
+    options = SpeechOptions(random_seed(), speed, speaker=found.speaker, language=found.language)
+    gain = effects.get("Volume", 1.0)
+    return answer(SpeechRequest(text, found.voice, options, "wav", g.request_id, script=script, gain=gain), context)
 
 
 @marytts_listings.get("/locales")
@@ -111,16 +117,33 @@ def _parse_parameters() -> Mapping[str, str]:
     return parameters
 
 
-def _speed(parameters: Mapping[str, str]) -> float:
-    """Return the speed for the effect `Rate`, which is a factor of the length."""
-    if parameters.get("effect_Rate_selected") != "on":
-        return 1.0
-    name = "effect_Rate_parameters"
-    value = parameters.get(name, "durScale:1.5")
-    scale = _DUR_SCALE.fullmatch(value.strip())
-    if scale is None or not 1 / MAX_SPEED <= float(scale[1]) <= 1 / MIN_SPEED:
-        raise BadRequestError(f"{name} is {value[:80]!r}, expected durScale:{1 / MAX_SPEED} to durScale:{1 / MIN_SPEED}", name)
-    return 1 / float(scale[1])
+def _parse_effects(parameters: Mapping[str, str]) -> dict[str, float]:
+    """Return the factor of each supported effect that is on: `Rate` is one of the length, `Volume` one of the samples.
+
+    Raises:
+        BadRequestError: a factor cannot be read or is out of bounds.
+    """
+    factors, ignored = {}, []
+    for parameter, value in parameters.items():
+        named = _EFFECT.fullmatch(parameter)
+        if named is None or value.lower() != "on":
+            continue
+        if named[1] in _EFFECTS:
+            factors[named[1]] = _factor(named[1], parameters)
+        else:
+            ignored.append(parameter)
+    g.ignored_fields = ignored
+    return factors
+
+
+def _factor(effect: str, parameters: Mapping[str, str]) -> float:
+    word, default, low, high = _EFFECTS[effect]
+    name = f"effect_{effect}_parameters"
+    value = parameters.get(name, f"{word}:{default}")
+    found = _PARAMETER.fullmatch(value.strip())
+    if found is None or found[1].lower() != word.lower() or not low <= float(found[2]) <= high:
+        raise BadRequestError(f"{name} is {value[:80]!r}, expected {word}:{low} to {word}:{high}", name)
+    return float(found[2])
 
 
 def _resolve_voice(catalogue: Catalog, name: str, locale: str) -> ResolvedVoice:
@@ -143,14 +166,22 @@ def _resolve_voice(catalogue: Catalog, name: str, locale: str) -> ResolvedVoice:
 def _find_voice(catalogue: Catalog, name: str) -> tuple[Voice, str | None] | None:
     if (found := catalogue.find(name)) is not None:
         return found, None
+    if not name:
+        return None
+    named = list(_names(catalogue))
+    exact = [found for each, found in named if each == name]
+    alike = exact or [found for each, found in named if each.casefold() == name.casefold()]
+    return alike[0] if alike else None
+
+
+def _names(catalogue: Catalog) -> Iterator[tuple[str, tuple[Voice, str | None]]]:
+    """Yield every name with its voice and its speaker."""
     for voice in catalogue.voices:
-        if name == _listed(voice.name):
-            return voice, None
+        yield _listed(voice.name), (voice, None)
         for speaker in voice.speakers:
             whole = format_voice(voice.name, speaker)
-            if name in (whole, _listed(whole), speaker, _listed(speaker)):
-                return voice, speaker
-    return None
+            for name in (whole, _listed(whole), speaker, _listed(speaker)):
+                yield name, (voice, speaker)
 
 
 def _language(voice: Voice, locale: str) -> str | None:

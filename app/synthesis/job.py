@@ -174,6 +174,8 @@ class SynthesisJob:
         if chunk is None:
             return None
         if self._audible:
+            if (gain := self.request.gain) != 1.0:
+                chunk = replace(chunk, samples=np.clip(chunk.samples * np.float32(gain), -1.0, 1.0))
             self._samples += chunk.samples.size
             self._slot.count_audio(chunk.samples.size / self.request.voice.sample_rate_hz)
         else:
