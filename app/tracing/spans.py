@@ -35,7 +35,7 @@ _SHUTDOWN_S = 2.0
 _WARNING_INTERVAL_S = 60.0
 _NOISY_LOGGERS = ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "opentelemetry.sdk._shared_internal")
 #: Probes and scrapes.
-_UNTRACED = ("/livez", "/readyz", "/status", "/metrics")
+_UNTRACED = ("/livez", "/health", "/readyz", "/status", "/metrics")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 _propagator = TraceContextTextMapPropagator()
