@@ -5,7 +5,8 @@ request.refused, request.failed, answer.cut, answer.spool_failed, server.ready, 
 restart.abandoned, worker.ready, worker.warm_up_failed, worker.startup_failed, worker.recycled, worker.stalled, accept.paused,
 connection.dropped, worker.orphaned, worker.ended, memory.leak_suspected, watchdog.failed, tracing.disabled,
 proxy.clock_distrusted, lexicon.reloaded, lexicon.refused, lexicon.unused, lexicon.symbols_unknown,
-voice.closed, voice.damaged, release.outdated.
+voice.closed, voice.damaged, release.outdated; of the gateway: gateway.ready, gateway.ended, session.ended, session.refused,
+session.failed, service.announced.
 """
 
 import logging

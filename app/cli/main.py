@@ -19,6 +19,7 @@ from app.cli.top import top
 from app.cli.tune import tune
 from app.cli.verify import verify
 from app.cli.voices import voices
+from app.cli.wyoming import wyoming
 from loader.standard_streams import reopen_closed_streams
 
 
@@ -39,7 +40,7 @@ class Chorus(OrderedGroup):
 def chorus() -> None:
     """Coqui voices, baked once and served by many workers.
 
-    Every command but top and seal reads the configuration file that --config names, else CHORUS_CONFIG,
+    Every command but top, seal and wyoming reads the configuration file that --config names, else CHORUS_CONFIG,
     else tts_config.yaml in the current directory.
 
     \b
@@ -50,7 +51,8 @@ def chorus() -> None:
     """
 
 
-for _command in (serve, import_voice, seal, bake, verify, voices, release, say, device, key, top, tune, show_config):
+_COMMANDS = (serve, wyoming, import_voice, seal, bake, verify, voices, release, say, device, key, top, tune, show_config)
+for _command in _COMMANDS:
     chorus.add_command(_command)
 
 

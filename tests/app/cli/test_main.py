@@ -8,9 +8,11 @@ from app.cli.main import chorus as group
 from app.startup import DEFAULT_CONFIG
 from tests.app.cli.running import chorus, close_output, start
 
-NAMES = ["serve", "import", "seal", "bake", "verify", "voices", "release", "say", "device", "key", "top", "tune", "show-config"]
-#: Commands without --config: one watches a running server, one works on a folder alone, one is a group whose commands have it.
-WITHOUT_CONFIGURATION = {"top", "seal", "release"}
+NAMES = [
+    "serve", "wyoming", "import", "seal", "bake", "verify", "voices", "release", "say", "device", "key", "top", "tune", "show-config",
+]  # fmt: skip
+#: Commands without --config: two use a running server, one works on a folder alone, one is a group whose commands have it.
+WITHOUT_CONFIGURATION = {"top", "wyoming", "seal", "release"}
 
 
 def test_the_version_is_that_of_the_package(invoke):
