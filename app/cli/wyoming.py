@@ -57,10 +57,13 @@ def _address_of(parts: SplitResult, value: str, form: str) -> "Address":
 
 
 def _server(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    parts = _split(value)
-    if value.startswith("unix:/") or (parts.scheme in ("http", "https") and parts.hostname and parts.path in ("", "/")):
+    if value.startswith("unix:/"):
         return value
-    raise click.BadParameter(f"expected http://HOST:PORT or unix:/PATH of a Chorus server, found {value!r}")
+    parts, form = _split(value), "http://HOST:PORT or unix:/PATH of a Chorus server"
+    if parts.scheme not in ("http", "https"):
+        raise click.BadParameter(f"expected {form}, found {value!r}")
+    _address_of(parts if ":" in parts.netloc.rpartition("]")[2] else parts._replace(netloc=f"{parts.netloc}:80"), value, form)
+    return value
 
 
 @click.command(short_help="Speak for Home Assistant and WebSocket clients.")

@@ -27,7 +27,7 @@ async def announced(name: str, host: str, port: int) -> AsyncIterator[str]:
         port: that the server listens on.
 
     Raises:
-        CannotAnnounceError: there is no network, or the name is taken.
+        CannotAnnounceError: there is no network, or the name is too long.
     """
     name = name or f"Chorus on {socket.gethostname()}"
     if len(name.encode()) > _MAX_NAME_BYTES:
@@ -39,7 +39,8 @@ async def announced(name: str, host: str, port: int) -> AsyncIterator[str]:
     )  # fmt: skip
     try:
         network = AsyncZeroconf(interfaces=[str(address)])
-        await network.async_register_service(info)
+        # The next name that is free, if two servers of the network have the same.
+        await network.async_register_service(info, allow_name_change=True)
     except (OSError, Error) as error:
         raise CannotAnnounceError(f"zeroconf cannot announce {name!r} on {address}: {error or type(error).__name__}") from error
     try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging.config
+import resource
 import signal
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -56,6 +57,9 @@ def run(options: GatewayOptions) -> None:
         CannotAnnounceError: zeroconf has no network.
     """
     logging.config.dictConfig(logging_config(options.log_format))
+    # Two for each session.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     asyncio.run(_serve(options))
 
 

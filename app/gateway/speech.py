@@ -146,8 +146,9 @@ class SpeechServer:
     async def _request(
         self, method: str, path: str, body: Fields | None, headers: Headers
     ) -> AsyncIterator[aiohttp.ClientResponse]:
+        content = None if body is None else _json(body)
         for attempt in range(1, _ATTEMPTS + 1):
-            response = await self._send(method, path, body, headers)
+            response = await self._send(method, path, content, headers)
             try:
                 if response.status == 200:
                     yield response
@@ -160,15 +161,22 @@ class SpeechServer:
                 response.close()
             await asyncio.sleep(pause_s)
 
-    async def _send(self, method: str, path: str, body: Fields | None, headers: Headers) -> aiohttp.ClientResponse:
+    async def _send(self, method: str, path: str, content: bytes | None, headers: Headers) -> aiohttp.ClientResponse:
         try:
-            return await self._session.request(method, self._base + path, json=body, headers=headers, allow_redirects=False)
+            return await self._session.request(method, self._base + path, data=content, headers=headers, allow_redirects=False)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise SpeechFailedError(
                 f"the server at {self.address} cannot be reached ({reason}); start it, or name another with --server",
                 "server_unreachable",
             ) from error
+
+
+def _json(body: Fields) -> bytes:
+    try:
+        return json.dumps(body).encode()
+    except (ValueError, RecursionError) as error:
+        raise SpeechFailedError("the fields are nested too deeply", "invalid_value") from error
 
 
 def _pause_s(response: aiohttp.ClientResponse) -> float | None:

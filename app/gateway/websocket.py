@@ -13,7 +13,6 @@ from contextlib import aclosing, suppress
 from functools import partial
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -32,6 +31,8 @@ MAX_MESSAGE_BYTES = 256 * 1024
 _MAX_MESSAGES, _MAX_WAITING_BYTES = 8, 64 * 1024
 #: A client that takes nothing for so long is disconnected, as the server does.
 _MAX_WRITE_S = 60
+#: Time for a client to confirm the end of a connection.
+_CLOSE_S = 2
 _KEY_HEADERS = ("Authorization", "x-api-key")
 #: Fields of `session.config` that are not those of a request for speech.
 _OWN_FIELDS = frozenset({"type", "input", "stream", "stream_format", "stream_audio", "split_granularity", "timestamps"})
@@ -54,11 +55,12 @@ class WebSocketSpeech:
         """Refuse an upgrade: of another path, or of a script in a page of a foreign origin."""
         if request.path.partition("?")[0] != PATH:
             return connection.respond(HTTPStatus.NOT_FOUND, f"unknown path; connect to {PATH}\n")
-        origin = request.headers.get("Origin")
         # No browser asks before it lets a script connect, so that any page could use a server on the visitor's machine.
-        if origin is None or origin in self._origins or urlsplit(origin).netloc == request.headers.get("Host"):
-            return None
-        return connection.respond(HTTPStatus.FORBIDDEN, f"origin {origin[:200]} is not allowed; allow it with --origin\n")
+        hosts = request.headers.get_all("Host")
+        for origin in request.headers.get_all("Origin"):
+            if origin not in self._origins and [origin.partition("://")[2]] != hosts:
+                return connection.respond(HTTPStatus.FORBIDDEN, "this origin is not allowed; allow it with --origin\n")
+        return None
 
     async def serve(self, connection: ServerConnection) -> None:
         """Serve one connection to its end."""
@@ -78,7 +80,7 @@ class _Connection:
         self._session = session
         self._connection = connection
         self._turns = Turns()
-        self._fields: dict[str, Any] = {}
+        self._fields = fields_of({})
         self._headers = _keys_of(connection)
         #: The text between its first `input.text` and `input.done`.
         self._written: WrittenText | None = None
@@ -153,7 +155,8 @@ class _Connection:
             ConnectionClosed: the client has disconnected.
             TimeoutError: it reads nothing.
         """
-        content = message if isinstance(message, bytes) else json.dumps(message, ensure_ascii=False)
+        # In ASCII, since half of a surrogate pair cannot be written in UTF-8.
+        content = message if isinstance(message, bytes) else json.dumps(message)
         async with asyncio.timeout(_MAX_WRITE_S):
             await self._connection.send(content)
 
@@ -230,8 +233,10 @@ def fields_of(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _keys_of(connection: ServerConnection) -> dict[str, str]:
-    headers = connection.request.headers if connection.request else {}
-    return {name: headers[name] for name in _KEY_HEADERS if name in headers}
+    """Return the headers with the client's key; one that is not text is none, and the server then wants one."""
+    assert connection.request is not None
+    found = ((name, connection.request.headers.get_all(name)) for name in _KEY_HEADERS)
+    return {name: values[0] for name, values in found if len(values) == 1 and values[0].isascii() and values[0].isprintable()}
 
 
 def _parse(message: str | bytes) -> dict[str, Any]:
@@ -257,4 +262,5 @@ async def listen(speech: WebSocketSpeech, host: str, port: int) -> Server:
     return await serve(
         speech.serve, host, port, process_request=speech.check, max_size=MAX_MESSAGE_BYTES, max_queue=_MAX_MESSAGES,
         write_limit=_MAX_WAITING_BYTES, compression=None, server_header=None,
+        close_timeout=_CLOSE_S,
     )  # fmt: skip

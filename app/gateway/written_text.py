@@ -1,6 +1,7 @@
 """Text that is still being written, cut into sentences as soon as they are complete."""
 
 import asyncio
+import re
 
 from app.gateway.errors import TooMuchTextError
 from loader.text.sentences import PIECE_CHARACTERS, split_at_breaks, split_sentences
@@ -13,18 +14,19 @@ _MAX_SENTENCE_CHARACTERS = 2_000
 #: begin most sentences, as `And` does, before which sentencex 1.0.32 ends a sentence after `Dr.` too.
 _NEXT = "Smith"
 _SSML = "<speak"
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]+)*")
 
 
 class WrittenText:
     """The sentences of one text, in order, while it is still being written; to be iterated once.
 
     Args:
-        language: of the text, for the end of its sentences; "" if unknown.
+        language: of the text, for the ends of its sentences, as the client names it; "" if unknown.
         is_whole: the text cannot be cut, such as SSML; it is one piece, known when the text ends.
     """
 
     def __init__(self, language: str = "", is_whole: bool = False) -> None:
-        self._language = language or "en"
+        self._language = language if _LANGUAGE.fullmatch(language) else "en"
         self._is_whole = is_whole
         self._rest = ""
         self._waiting_characters = 0
@@ -84,5 +86,7 @@ def split_complete(text: str, language: str) -> tuple[list[str], str]:
     if len(rest) <= _MAX_SENTENCE_CHARACTERS:
         return sentences, rest
     *pieces, _ = split_at_breaks(last, PIECE_CHARACTERS)
-    end = rest.rfind(pieces[-1]) + len(pieces[-1])
+    end = 0
+    for piece in pieces:
+        end = rest.find(piece, end) + len(piece)
     return [*sentences, *pieces], rest[end:]

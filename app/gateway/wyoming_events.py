@@ -38,13 +38,15 @@ def text_of(data: dict[str, Any], key: str) -> str:
     """Return a text of an event's data; "" if it is absent.
 
     Raises:
-        ClientError: it is something else.
+        ClientError: it is something else, or cannot be written in UTF-8.
     """
     value = data.get(key)
     if value is None:
         return ""
     if not isinstance(value, str):
         raise ClientError(f"{key} is {type(value).__name__}, expected a string")
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise ClientError(f"{key} has half of a surrogate pair, which is not text; send the whole character")
     return value
 
 

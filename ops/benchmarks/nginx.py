@@ -57,8 +57,9 @@ class Place:
         self.socket = folder / "edge.sock"
         with ExitStack() as stack:
             # All are held until the last is found, so that no port is given twice.
-            listeners = [stack.enter_context(socket.create_server((HOST, 0))) for _ in range(4)]
-            self.port, self.other_port, self.tls_port, self.other_tls_port = (each.getsockname()[1] for each in listeners)
+            listeners = [stack.enter_context(socket.create_server((HOST, 0))) for _ in range(5)]
+            ports = [each.getsockname()[1] for each in listeners]
+        self.port, self.other_port, self.tls_port, self.other_tls_port, self.gateway_port = ports
 
 
 def find_nginx() -> str | None:
@@ -70,6 +71,7 @@ def write_configuration(place: Place, tls: bool = False) -> None:
     """Write the shipped files and what they need around them; with `tls`, the HTTPS example too."""
     substitutions = {
         "/run/chorus/http.sock": str(place.upstream),
+        "127.0.0.1:8001": f"{HOST}:{place.gateway_port}",
         "/var/cache/nginx/chorus": f"{place.folder}/cache",
         "/var/log/nginx/chorus.log": f"{place.folder}/access.log",
         "/var/log/nginx/chorus-errors.log": f"{place.folder}/chorus-errors.log",

@@ -23,6 +23,7 @@ from wyoming.tts import (
     SynthesizeVoice,
 )
 
+from app.api.auth import hash_key
 from loader.wav import wav_header
 from tests.support.gateway import Gateway
 
@@ -251,6 +252,7 @@ def test_a_client_that_reads_nothing_lets_no_memory_grow(choir, gateway):
         (b'{"type": "synthesize", "data_length": 5}\n[1,2]', "not an object"),
         (b'{"type": "synthesize", "data": {"text": 7}}\n', "text is int"),
         (b'{"type": "synthesize", "data": {"text": "Hi.", "voice": "joe"}}\n', "voice is not an object"),
+        (b'{"type": "ping", "data": {"text": "\\ud800"}}\n', "surrogate"),
         (b'{"type": "synthesize"}\n', "input"),
         (b"x" * 600_000, "longer than"),
     ],
@@ -320,8 +322,6 @@ def test_a_full_server_is_asked_again_and_then_an_error(start, start_gateway):
 
 
 def test_the_key_of_the_file_is_sent_and_a_server_that_wants_another_is_an_error(start, start_gateway, tmp_path):
-    from app.api.auth import hash_key
-
     server = start("--workers", "1", keys={"api_keys": {"sha256": [hash_key("opensesame")]}}).ready()
     address = f"http://127.0.0.1:{server.port}"
     (tmp_path / "key").write_text("opensesame\n")

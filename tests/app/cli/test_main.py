@@ -9,7 +9,8 @@ from app.startup import DEFAULT_CONFIG
 from tests.app.cli.running import chorus, close_output, start
 
 NAMES = [
-    "serve", "wyoming", "import", "seal", "bake", "verify", "voices", "release", "say", "device", "key", "top", "tune", "show-config",
+    "serve", "wyoming", "import", "seal", "bake", "verify", "voices", "release", "say", "device", "key", "top", "tune",
+    "show-config",
 ]  # fmt: skip
 #: Commands without --config: two use a running server, one works on a folder alone, one is a group whose commands have it.
 WITHOUT_CONFIGURATION = {"top", "wyoming", "seal", "release"}
