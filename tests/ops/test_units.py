@@ -20,7 +20,8 @@ def test_systemd_understands_every_line_of_the_units():
     units = sorted(UNITS.iterdir())
     said = subprocess.run([ANALYZE, "verify", *units], capture_output=True, text=True, check=False).stderr
 
-    assert ["chorus-release.service", "chorus-release.timer", "chorus-wyoming.service", "chorus.service", "chorus.socket"] == [unit.name for unit in units]
+    names = ["chorus-release.service", "chorus-release.timer", "chorus-wyoming.service", "chorus.service", "chorus.socket"]
+    assert names == [unit.name for unit in units]
     assert [] == [line for line in said.splitlines() if "/opt/chorus/.venv/bin/chorus is not executable" not in line]
 
 
