@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from loader.config.settings import ApiKeys
 
 #: Blueprints that need no key: probes and scrapers send none, and the page asks its user for one.
-OPEN = ("status", "page")
+OPEN = ("status", "page", "openapi")
 #: Blueprints that list what may be requested. Open WebUI sends no key with these.
 LISTINGS = ("listings", "marytts_listings")
 _PREFIX = "chorus-"

@@ -5,84 +5,30 @@ in `catalog`.
 """
 
 import json
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from flask import Blueprint, Response, current_app, g, jsonify, request
-from msgspec import Meta
 
 from app.api.bodies import parse_body, parse_query, take_text
+from app.api.fields import Body, CaptionsBody, NamedVoice
 from app.api.responses import answer, explained, open_job, set_speech_headers, set_text_headers
 from app.codecs.registry import FORMATS, resolve_format
 from app.context import Context
 from app.errors import MethodNotAllowedError, ServiceError, UnsupportedFormatError
 from app.synthesis.captions import CONTENT_TYPES, GRANULARITIES, as_played, captions_json, srt, vtt
 from app.synthesis.job import SILENCE_S
-from app.synthesis.markup import SsmlMode, TextFormat, parse_source, require_voice
-from app.synthesis.request import MAX_SEED, SpeechRequest, resolve_lexicon
+from app.synthesis.markup import parse_source, require_voice
+from app.synthesis.request import SpeechRequest, resolve_lexicon
 from app.synthesis.voices import resolve_voice
 from loader.timing.timings import Timing
-from loader.voices.voice import MAX_SPEED, MIN_SPEED, SpeechOptions, random_seed
+from loader.voices.voice import SpeechOptions, random_seed
 
 #: Sample rate that OpenAI's clients expect of bare PCM.
 OPENAI_PCM_RATE_HZ = 24_000
-MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 48_000
 
 openai = Blueprint("openai", __name__, url_prefix="/v1")
 captions = Blueprint("captions", __name__, url_prefix="/v1")
 explanations = Blueprint("explain", __name__, url_prefix="/v1")
-
-_String = Annotated[str, Meta(extra={"expected": "a string"})]
-_NoiseScale = Annotated[float, Meta(ge=0.0, le=2.0)]
-_Granularity = Literal["sentence", "word", "phoneme", "segment"]
-
-
-@dataclass(frozen=True)
-class NamedVoice:
-    """A voice as OpenAI's newer clients name it."""
-
-    id: str
-
-
-@dataclass(frozen=True)
-class Body:
-    """The fields of a body. Unknown ones are accepted: clients send fields of other servers, and newer ones."""
-
-    input: _String
-    model: _String | None = None
-    voice: Annotated[
-        str | NamedVoice | None, Meta(extra={"expected": "a string, or an object with a string `id`"})
-    ] = None
-    instructions: _String | None = None
-    response_format: _String | None = None
-    speed: Annotated[float, Meta(ge=MIN_SPEED, le=MAX_SPEED)] | None = None
-    stream_format: Literal["audio", "sse"] | None = None
-    stream: bool | None = None
-    speaker: _String | None = None
-    language: Annotated[str, Meta(extra={"expected": "a string", "unset": ("auto",)})] | None = None
-    # -1 is what other servers call a random seed.
-    seed: Annotated[int, Meta(ge=0, le=MAX_SEED, extra={"unset": (-1,)})] | None = None
-    sample_rate: Annotated[int, Meta(ge=MIN_RATE_HZ, le=MAX_RATE_HZ)] | None = None
-    noise_scale: _NoiseScale | None = None
-    noise_scale_duration: _NoiseScale | None = None
-    sentence_pause: Annotated[float, Meta(ge=0.0, le=10.0)] | None = None
-    normalize: bool | None = None
-    text_format: TextFormat | None = None
-    ssml: SsmlMode | None = None
-    lexicon: Annotated[
-        dict[str, str], Meta(extra={"expected": "an object of terms and how they are spoken, each a string"})
-    ] | None = None
-    # A longer list is one problem: one a item would take 170 MB for the longest body.
-    timestamp_granularities: Annotated[
-        tuple[_Granularity, ...], Meta(max_length=8, extra={"expected": "a list of at most 8 granularities"})
-    ] | None = None
-
-
-@dataclass(frozen=True)
-class CaptionsBody(Body):
-    """The fields of a body, with the format of the captions."""
-
-    caption_format: Literal["json", "srt", "vtt"] | None = None
 
 
 @openai.post("/audio/speech")

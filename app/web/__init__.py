@@ -1,6 +1,6 @@
-"""The web page at `/`: static files of this folder, served without a build step.
+"""The web page at `/`, and that of the HTTP API at `/reference`: static files of this folder, served without a build step.
 
-The page loads nothing from other servers.
+The pages load nothing from other servers.
 """
 
 from pathlib import Path
@@ -36,6 +36,12 @@ _HEADERS = {
 def index() -> Response:
     """Return the page."""
     return _file(_INDEX)
+
+
+@page.get("/reference")
+def reference() -> Response:
+    """Return the page of the HTTP API."""
+    return _file("reference.html")
 
 
 @page.get("/page/<name>")
