@@ -124,7 +124,7 @@ def test_the_speed_changes_the_length(client):
         ({"response_format": "wma"}, "unsupported_format", "response_format"),
         ({"speed": 9.0}, "invalid_value", "speed"),
         ({"stream_format": "telepathy"}, "invalid_value", "stream_format"),
-        ({"extra_body": {"seed": -1}}, "invalid_value", "seed"),
+        ({"extra_body": {"seed": -2}}, "invalid_value", "seed"),
     ],
 )
 def test_invalid_fields_are_a_bad_request_error_with_code_and_parameter(server, client, fields, code, parameter):
