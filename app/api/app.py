@@ -10,6 +10,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllo
 
 from app.api import catalog, coqui, marytts, openai, openapi, status
 from app.api.auth import require_key
+from app.api.cors import answer_preflight, set_cors_headers
 from app.api.responses import set_common_headers
 from app.context import Context
 from app.errors import (
@@ -56,8 +57,12 @@ def create_app(context: Context) -> Flask:
     flask.config["MAX_FORM_MEMORY_SIZE"] = context.settings.limits.body_bytes
     for blueprint in BLUEPRINTS:
         flask.register_blueprint(blueprint)
-    for before in (_set_request_id, _refuse_unread, _measure_proxy_wait, _require_key, _refuse_coded_body, _refuse_endless_body):
+    for before in (
+        _set_request_id, _refuse_unread, answer_preflight, _measure_proxy_wait, _require_key, _refuse_coded_body,
+        _refuse_endless_body,
+    ):  # fmt: skip
         flask.before_request(before)
+    flask.after_request(set_cors_headers)
     flask.after_request(set_common_headers)
     flask.after_request(_count)
     flask.register_error_handler(ServiceError, _refuse)

@@ -43,6 +43,8 @@ _CHUNK_SIZE_SO_FAR = re.compile(rb"[0-9a-fA-F]{0,15}(?:[ \t]+|[ \t]*;.*)?\r?", r
 _SIZE_BYTES = 20
 _TARGET = re.compile(rb"(?:\r\n)?([A-Z]{1,20}) (?:https?://[^/ ]{0,255})?(/[A-Za-z0-9/._~-]*)")
 
+_ORIGIN = re.compile(rb"\r\norigin:[ \t]*([!-~]{1,300})[ \t]*\r\n", re.IGNORECASE)
+
 _LINE_REMEDY = "send `METHOD /path HTTP/1.1` and CRLF, with every other character than printable ASCII percent-encoded"
 
 
@@ -50,6 +52,12 @@ def parse_target(data: bytes) -> tuple[str, str]:
     """Return a request's method and path, even if the rest is malformed; GET and an empty path if they are."""
     found = _TARGET.match(data)
     return (found[1].decode(), found[2].decode()) if found else ("GET", "")
+
+
+def parse_origin(data: bytes) -> str:
+    """Return the header `Origin` of a request, even if the rest is malformed; "" if there is none in its first bytes."""
+    found = _ORIGIN.search(data[:MAX_HEAD_BYTES].partition(b"\r\n\r\n")[0] + b"\r\n")
+    return found[1].decode("ascii") if found else ""
 
 
 class RequestBuffer:

@@ -64,7 +64,9 @@ def refusal_of(error: BaseException) -> BadRequestError | None:
     return MalformedRequestError("the request is malformed") if isinstance(error, ParseError) else None
 
 
-def answer_without_request(application: Callable[..., Iterable[bytes]], error: ServiceError, method: str, path: str) -> bytes:
+def answer_without_request(
+    application: Callable[..., Iterable[bytes]], error: ServiceError, method: str, path: str, origin: str = ""
+) -> bytes:
     """Return a complete HTTP answer with `error`, made by the application as if it had raised the error itself.
 
     It has the form of the path's dialect and a request id, and it is logged and counted.
@@ -74,12 +76,13 @@ def answer_without_request(application: Callable[..., Iterable[bytes]], error: S
         error: of the request.
         method: of the request; GET if it is unknown.
         path: of the request, without the query; empty if it is unknown.
+        origin: of the page that sent the request; empty if it is unknown.
     """
     environ = {
         "REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": path or _NOWHERE, "QUERY_STRING": "",
         "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(), "wsgi.errors": sys.stderr, "wsgi.multithread": True,
-        "wsgi.multiprocess": True, "wsgi.run_once": False, ENVIRON_KEY: error,
+        "wsgi.multiprocess": True, "wsgi.run_once": False, ENVIRON_KEY: error, **({"HTTP_ORIGIN": origin} if origin else {}),
     }  # fmt: skip
     head: list[str] = []
 

@@ -29,7 +29,7 @@ from app.logs import event, place_of
 from app.scheduling.client_socket import ClientSocket
 from app.scoreboard.board import Scoreboard, Slot
 from app.scoreboard.layout import State
-from app.serving.request_buffer import RequestBuffer, parse_target
+from app.serving.request_buffer import RequestBuffer, parse_origin, parse_target
 from app.serving.request_errors import answer_without_request, refusal_of
 from app.serving.sockets import Connection, LingeringClose
 
@@ -247,7 +247,7 @@ class SpeechWorker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
         except Exception as failure:
             error = self._error_of(failure)
         if error is not None:
-            answer = answer_without_request(self.wsgi, error, *parse_target(data))
+            answer = answer_without_request(self.wsgi, error, *parse_target(data), parse_origin(data))
             with suppress(OSError):  # the client has left
                 client.sendall(answer)
 
@@ -256,8 +256,10 @@ class SpeechWorker(SyncWorker):  # type: ignore[misc]  # gunicorn has no types
         if isinstance(exc, ssl.SSLError):
             return  # the client speaks no TLS, or trusts no certificate of this server: no answer reaches it
         error = self._error_of(exc)
+        origin = dict(getattr(req, "headers", ())).get("ORIGIN", "")
+        answer = answer_without_request(self.wsgi, error, getattr(req, "method", ""), getattr(req, "path", ""), origin)
         with suppress(OSError):  # the client has left
-            client.sendall(answer_without_request(self.wsgi, error, getattr(req, "method", ""), getattr(req, "path", "")))
+            client.sendall(answer)
 
     def _error_of(self, failure: Exception) -> ServiceError:
         """Return what to answer after gunicorn could not read a request, or after a defect. Logs nothing that the client sent."""

@@ -13,7 +13,18 @@ from msgspec import Meta
 
 from loader.config.home import expand_home, place_library_caches
 from loader.config.location import has_parts, is_source, shown
-from loader.config.validation import Address, Device, Digest, Label, Problem, Text, format_value, keys_of, validate
+from loader.config.validation import (
+    Address,
+    Device,
+    Digest,
+    Label,
+    Origin,
+    Problem,
+    Text,
+    format_value,
+    keys_of,
+    validate,
+)
 from loader.config.yaml import read_document
 from loader.errors import ConfigError
 
@@ -170,6 +181,7 @@ class Settings:
     watchdog: Annotated[WatchdogSettings, Meta(description="leak detection")] = WatchdogSettings()
     releases: Annotated[ReleaseSettings, Meta(description="releases that are fetched")] = ReleaseSettings()
     api_keys: Annotated[ApiKeys, Meta(description="authentication")] = ApiKeys()
+    cors_origins: Annotated[tuple[Origin, ...], Meta(description="origins whose pages may ask this server from a browser, such as `https://app.example.com` or `http://localhost:5173`, see [pages of other origins](api.md#pages-of-other-origins); `\"*\"` is every page, for servers without `api_keys`")] = ()
     speech: Annotated[SpeechSettings, Meta(description="how the voices speak")] = SpeechSettings()
     path: Path = field(default=Path("tts_config.yaml"), metadata={"key": None})
 
@@ -290,6 +302,10 @@ def _contradictions(document: Any) -> list[Problem]:
     if isinstance(api_keys, dict) and api_keys.get("sha256", []) == []:
         message = "no key is listed, so every client would be let in; chorus key makes one, or leave api_keys out"
         problems.append(Problem(("api_keys", "sha256"), message))
+    origins = document.get("cors_origins")
+    if isinstance(origins, list) and "*" in origins and api_keys is not None:
+        message = "'*' cannot be combined with api_keys: every page could use a key that it gets hold of; list the origins"
+        problems.append(Problem(("cors_origins",), message))
     return problems + _names_used_twice(voices if isinstance(voices, list) else [])
 
 

@@ -23,6 +23,10 @@ T = TypeVar("T")
 
 _ADDRESS = re.compile(r"unix:\S+|(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}")
 _MAX_PORT = 65_535
+#: Scheme, host, port, and what an origin does not have. Extensions and packaged applications have schemes of their own.
+_ORIGIN = re.compile(r"([a-zA-Z][\w+.-]*://)?(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?([/?#].*)?", re.ASCII)
+#: Browsers leave these out.
+_DEFAULT_PORTS = (("http://", ":80"), ("https://", ":443"))
 #: Linux has room for 107 bytes, and a byte that ends the path.
 _MAX_SOCKET_PATH_BYTES = 107
 
@@ -205,6 +209,27 @@ def parse_address(value: Any) -> Any:
     return value
 
 
+def parse_origin(value: Any) -> Any:
+    """Return an origin as browsers send it, or `*`.
+
+    Raises:
+        ValueError: it is none; the message has the right form.
+    """
+    if value == "*":
+        return value
+    found = _ORIGIN.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None or value == "null":  # that of a file, and of any page in a sandbox
+        raise ValueError(f"expected an origin such as https://app.example.com, or *; found {format_value(value)}")
+    scheme, host, port, rest = (part.lower() for part in found.groups(""))
+    origin = f"{scheme or 'https://'}{host}{'' if (scheme, port) in _DEFAULT_PORTS else port}"
+    if not scheme or rest:
+        reason = "an origin ends with the host or its port" if scheme else "an origin begins with its scheme"
+        raise ValueError(f"{reason}; write {origin}, found {format_value(value)}")
+    if int(port[1:] or 0) > _MAX_PORT:
+        raise ValueError(f"expected a port from 0 to {_MAX_PORT}, found {format_value(value)}")
+    return origin
+
+
 def _parse_label(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
@@ -217,6 +242,7 @@ Text = Annotated[str, Meta(pattern=r"\S", extra={"expected": "text"})]
 #: Text, or a whole number as YAML reads one without quotes.
 Label = Annotated[str, Meta(pattern=r"\S", extra={"expected": "text", "parse": _parse_label})]
 Address = Annotated[str, Meta(extra={"parse": parse_address})]
+Origin = Annotated[str, Meta(extra={"parse": parse_origin})]
 Device = Annotated[str, Meta(pattern=r"\A(cpu|cuda(:\d+)?)\Z", extra={"expected": "cpu, cuda or cuda:N"})]
 #: The digits of a SHA-256, in lower case. A message does not show what was found: it may be the key itself.
 Digest = Annotated[

@@ -51,6 +51,8 @@ class Edge:
     folder: Path
     #: Whether to include the example of HTTPS.
     tls: bool = False
+    #: An origin that is listed in the shipped map of origins.
+    origin: str = ""
 
     def __post_init__(self) -> None:
         self.place = Place(self.folder)
@@ -59,6 +61,10 @@ class Edge:
 
     def start(self) -> "Edge":
         write_configuration(self.place, self.tls)
+        if self.origin:
+            written = self.folder / "chorus.conf"
+            listed = written.read_text().replace('# "https://app.example.com"', f'"{self.origin}"')
+            written.write_text(listed)
         self.process = subprocess.Popen(command(self.place), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.master = psutil.Process(self.process.pid)
         self._await_listening()

@@ -27,6 +27,7 @@ request_timeout_s: 7
 log_format: json
 limits: {text_characters: 10, body_bytes: 2048}
 api_keys: {sha256: [0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef], public_listings: false}
+cors_origins: [https://app.example.com, "http://localhost:5173"]
 speech: {sentence_pause_s: 0.1, length_scale: 1.2, noise_scale: 0.3, noise_scale_duration: 0.4}
 """
 

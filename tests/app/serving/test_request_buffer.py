@@ -9,7 +9,7 @@ from app.errors import (
     RequestLineTooLongError,
 )
 from app.scheduling.client_socket import SocketTimeouts
-from app.serving.request_buffer import MAX_HEAD_BYTES, RequestBuffer, parse_target
+from app.serving.request_buffer import MAX_HEAD_BYTES, RequestBuffer, parse_origin, parse_target
 
 POST = b"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -160,3 +160,22 @@ def test_clients_that_did_not_ask_get_no_100_continue(sent):
 )  # fmt: skip
 def test_method_and_path_are_parsed_though_the_rest_is_malformed(sent, target):
     assert target == parse_target(sent)
+
+
+@pytest.mark.parametrize(
+    "sent, origin",
+    [
+        (POST + b"Origin: https://a.org\r\n\r\n", "https://a.org"),
+        (POST + b"oRIGIN:null \r\nX: y", "null"),
+        (b"\0bad\r\nOrigin: http://a:1\r\n", "http://a:1"),
+        (POST + b"X-Origin: https://a.org\r\n\r\n", ""),
+        (POST + b"\r\nOrigin: https://a.org\r\n", ""),
+        (POST + b"Origin: a b\r\n\r\n", ""),
+        (POST + b"Origin: \xff\r\n\r\n", ""),
+        (POST + b"Origin: " + b"x" * 301 + b"\r\n\r\n", ""),
+        (b"Origin: https://a.org", ""),
+        (b"", ""),
+    ],
+)
+def test_the_origin_is_found_in_a_malformed_head_and_not_in_a_body(sent, origin):
+    assert origin == parse_origin(sent)

@@ -277,6 +277,53 @@ def test_keys_are_accepted_by_their_hashes_in_lower_case(load):
 
 
 @pytest.mark.parametrize(
+    "written, origin",
+    [
+        ("https://app.example.com", "https://app.example.com"),
+        ("http://localhost:5173", "http://localhost:5173"),
+        ("HTTPS://App.Example.com:443", "https://app.example.com"),
+        ("http://a:80", "http://a"),
+        ("http://a:443", "http://a:443"),
+        ("http://[::1]:5173", "http://[::1]:5173"),
+        ("app://obsidian.md", "app://obsidian.md"),
+        ("chrome-extension://abcdef", "chrome-extension://abcdef"),
+        ("*", "*"),
+    ],
+)
+def test_an_origin_is_read_as_browsers_send_it(load, written, origin):
+    assert (origin,) == load(f"{{model_path: /a, cors_origins: ['{written}']}}").cors_origins
+    assert () == load("model_path: /a").cors_origins
+
+
+@pytest.mark.parametrize(
+    "written, problem",
+    [
+        ("'https://a.org/'", "an origin ends with the host or its port; write https://a.org, found 'https://a.org/'"),
+        ("'http://a:5173/x?y'", "an origin ends with the host or its port; write http://a:5173, found 'http://a:5173/x?y'"),
+        ("app.example.com", "an origin begins with its scheme; write https://app.example.com, found 'app.example.com'"),
+        ("'localhost:5173/'", "an origin begins with its scheme; write https://localhost:5173, found 'localhost:5173/'"),
+        ("'http://a:70000'", "expected a port from 0 to 65535, found 'http://a:70000'"),
+        *(
+            (written, f"expected an origin such as https://app.example.com, or *; found {shown}")
+            for written, shown in (
+                ("'https://*.a.org'", "'https://*.a.org'"), ("'null'", "'null'"), ("null", "nothing"), ("5", "5"),
+                ("'https://a@b.org'", "'https://a@b.org'"), ("https://ä.org", "'https://ä.org'"), ("''", "''"),
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_no_origin_is_refused_with_the_right_form(problems, written, problem):
+    assert [f"cors_origins.0: {problem}"] == problems(f"{{model_path: /a, cors_origins: [{written}]}}")
+
+
+def test_every_origin_together_with_keys_is_refused(problems, load):
+    (problem,) = problems(f"{{model_path: /a, cors_origins: ['*'], api_keys: {{sha256: [{'ab' * 32}]}}}}")
+
+    assert problem.startswith("cors_origins: '*' cannot be combined with api_keys") and problem.endswith("list the origins")
+    assert load(f"{{model_path: /a, cors_origins: ['http://a'], api_keys: {{sha256: [{'ab' * 32}]}}}}").cors_origins
+
+
+@pytest.mark.parametrize(
     "text", ["model_path: [", "a: b: c", "model_path: !!python/object:os.system {}", "{[a]: b}", "\t- x"]
 )
 def test_invalid_yaml_is_refused(problems, text):
