@@ -178,9 +178,15 @@ class UnauthorizedError(BadRequestError):
     status = 401
     code = "invalid_api_key"
 
+    def __init__(self, message: str, by_password: bool = False) -> None:
+        super().__init__(message)
+        #: Whether the client should send the key as a password.
+        self.by_password = by_password
+
     def headers(self) -> dict[str, str]:
         """Add the scheme of the key."""
-        return {**super().headers(), "WWW-Authenticate": "Bearer"}
+        scheme = 'Basic realm="The password is the API key", charset="UTF-8"' if self.by_password else "Bearer"
+        return {**super().headers(), "WWW-Authenticate": scheme}
 
 
 class NotFoundError(BadRequestError):

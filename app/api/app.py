@@ -93,7 +93,7 @@ def _measure_proxy_wait() -> None:
 
 def _require_key() -> None:
     if request.endpoint is not None:  # an unknown path needs no key
-        require_key(_context().settings.api_keys, request.blueprint, request.headers.get)
+        require_key(_context().settings.api_keys, request.blueprint, request.method, request.headers.get)
 
 
 def _refuse_coded_body() -> None:

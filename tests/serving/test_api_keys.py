@@ -1,5 +1,8 @@
 """API keys: every dialect requires one if the configuration has any; probes never do."""
 
+import base64
+
+import av
 import pytest
 
 from app.api import auth
@@ -33,6 +36,39 @@ def test_any_key_is_accepted_in_every_dialect_and_in_either_header(locked, path,
 
     assert [200, 200] == [bearer.status, other.status]
     assert b"RIFF" == bearer.body[:4] == other.body[:4]
+
+
+def password(key, user="any"):
+    return {"Authorization": f"Basic {base64.b64encode(f'{user}:{key}'.encode()).decode()}"}
+
+
+@pytest.mark.parametrize("user", ["", "any", "a@b"])
+@pytest.mark.parametrize("path", ["/api/tts?text=Hello.", "/process?INPUT_TEXT=Hello."])
+def test_a_key_is_accepted_as_the_password_of_any_user(locked, path, user):
+    answers = [locked.ask("GET", path, headers=password(key, user)) for key in KEYS]
+
+    assert [200, 200, 200] == [answer.status for answer in answers]
+
+
+@pytest.mark.parametrize("path", ["/api/tts?text=Hello.", "/process?INPUT_TEXT=Hello.", "/v1/audio/explain?input=Hello."])
+def test_the_client_of_a_url_is_asked_for_a_password(locked, path):
+    """Players send the password of their URL then; a browser never asks its user because of a request of the page."""
+    missing, wrong = locked.ask("GET", path), locked.ask("GET", path, headers=password("wrong"))
+    bearer, posted = locked.ask("GET", path, headers={"Authorization": "Bearer wrong"}), locked.ask("POST", path, b"")
+
+    assert [401] * 4 == [answer.status for answer in (missing, wrong, bearer, posted)]
+    assert all(answer.headers["WWW-Authenticate"].startswith('Basic realm="') for answer in (missing, wrong))
+    assert ["Bearer", "Bearer"] == [answer.headers["WWW-Authenticate"] for answer in (bearer, posted)]
+
+
+def test_ffmpeg_sends_the_password_of_its_url(locked):
+    url = f"http://any:{KEYS[0]}@127.0.0.1:{locked.port}/api/tts?text=Hello."
+    with av.open(url) as heard:
+        rate_hz = heard.streams.audio[0].rate
+    with pytest.raises(av.error.HTTPUnauthorizedError):
+        av.open(url.replace(KEYS[0], "wrong"))
+
+    assert 22050 == rate_hz
 
 
 @pytest.mark.parametrize("headers", [
@@ -70,10 +106,14 @@ def test_probes_and_unknown_paths_need_no_key(locked):
 
 
 def test_no_key_is_ever_logged(locked):
+    sent = []
     for key in (*KEYS, "guessed-by-somebody"):
         locked.ask("POST", "/v1/audio/speech", SPOKEN["/v1/audio/speech"], {"Authorization": f"Bearer {key}"})
 
-    assert not [key for key in (*KEYS, "guessed-by-somebody") if key in locked.log()]
+        locked.ask("GET", "/api/tts?text=Hello.", headers=password(key))
+        sent.append(password(key)["Authorization"].removeprefix("Basic "))
+
+    assert not [key for key in (*KEYS, "guessed-by-somebody", *sent) if key in locked.log()]
     assert "code=invalid_api_key" in locked.log()
 
 

@@ -23,11 +23,21 @@ KNOWN = [hash_key("first"), hash_key("second"), hash_key("third")]
         ("Bearer ", "abc", "abc"),
         ("", " abc ", "abc"),
         ("Basic YWJj", "", ""),
+        ("Basic YW55OmFiYw==", "", "abc"),
+        ("basic  OmFiYw== ", "other", "abc"),
+        ("Basic YTpiOmM=", "", "b:c"),
+        ("Basic YTrDpA==", "", "Ã¤"),
+        ("Basic YWJjOg==", "", ""),
+        ("Basic YWJjOg==", "other", "other"),
+        ("Basic", "", ""),
+        ("Basic YW55OmFiYw", "", ""),
+        ("Basic YW55-mFiYw==", "", ""),
+        ("Basic \xff\xfe", "", ""),
         ("abc", "", ""),
         ("", "", ""),
     ],
 )
-def test_a_key_is_parsed_from_either_header_and_an_empty_bearer_is_none(authorization, x_api_key, key):
+def test_a_key_is_a_bearer_a_password_or_a_header_and_an_empty_one_is_none(authorization, x_api_key, key):
     assert key == parse_key(authorization, x_api_key)
 
 
