@@ -218,6 +218,29 @@ class MethodNotAllowedError(BadRequestError):
         return {**super().headers(), "Allow": ", ".join(self.allowed)}
 
 
+class PreconditionFailedError(BadRequestError):
+    """The client asks for other audio than the request has now."""
+
+    status = 412
+    code = "precondition_failed"
+
+
+class RangeNotSatisfiableError(BadRequestError):
+    """The audio ends before the range that is asked for."""
+
+    status = 416
+    code = "range_not_satisfiable"
+
+    def __init__(self, message: str, size_bytes: int) -> None:
+        super().__init__(message)
+        #: Of the whole audio.
+        self.size_bytes = size_bytes
+
+    def headers(self) -> dict[str, str]:
+        """Add the size."""
+        return {**super().headers(), "Content-Range": f"bytes */{self.size_bytes}"}
+
+
 class UnsupportedMediaTypeError(BadRequestError):
     """The body has a type or an encoding that is not accepted."""
 

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, current_app, g, jsonify, request
 from app.api.bodies import require_utf8, take_text
 from app.api.responses import answer
 from app.context import Context
-from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
+from app.errors import BadRequestError, ServiceError
 from app.synthesis.markup import parse_source, require_voice
 from app.synthesis.request import SpeechRequest
 from app.synthesis.voices import ResolvedVoice, resolve_rows
@@ -21,8 +21,6 @@ coqui = Blueprint("coqui", __name__, url_prefix="/api")
 @coqui.route("/tts", methods=["GET", "POST"])
 def tts() -> Response:
     """Speak `text` with the default voice and send a whole WAV file."""
-    if request.method == "HEAD":  # Flask adds it to GET
-        raise MethodNotAllowedError("HEAD would speak for no client; use GET or POST", ("GET", "POST"))
     context: Context = current_app.extensions["chorus"]
     require_utf8(request.query_string, "text")
     require_utf8(request.get_data(), "text")

@@ -17,8 +17,8 @@ MAX_AGE_S = 7_200
 #: list of the answer that the browser has kept. `X-Cache` is nginx's.
 EXPOSED = (
     "Accept-Ranges", "Allow", "Content-Disposition", "Content-Range", "ETag", "Retry-After", "WWW-Authenticate", "X-Cache",
-    "X-Ignored-Fields", "X-Ignored-Markup", "X-Release", "X-Release-Version", "X-Request-ID", "X-Revision", "X-Sample-Rate",
-    "X-Seed", "X-Unspeakable", "retry-after-ms", "x-should-retry",
+    "X-Dropped-Characters", "X-Ignored-Fields", "X-Ignored-Markup", "X-Release", "X-Release-Version", "X-Request-ID",
+    "X-Revision", "X-Sample-Rate", "X-Seed", "X-Unspeakable", "retry-after-ms", "x-should-retry",
 )  # fmt: skip
 _ANY = "*"
 #: Names of headers, with commas; it is sent back.

@@ -15,7 +15,7 @@ from app.api.bodies import require_utf8, take_text
 from app.api.coqui import refuse_path
 from app.api.responses import answer
 from app.context import Context
-from app.errors import BadRequestError, MethodNotAllowedError, ServiceError
+from app.errors import BadRequestError, ServiceError
 from app.synthesis.markup import TextFormat, parse_source, require_voice
 from app.synthesis.request import SpeechRequest
 from app.synthesis.voices import ResolvedVoice, format_voice
@@ -39,8 +39,6 @@ marytts_listings = Blueprint("marytts_listings", __name__)
 @marytts.route("/process", methods=["GET", "POST"])
 def process() -> Response:
     """Speak INPUT_TEXT and send a whole WAV file."""
-    if request.method == "HEAD":  # Flask adds it to GET
-        raise MethodNotAllowedError("HEAD would speak for no client; use GET or POST", ("GET", "POST"))
     context: Context = current_app.extensions["chorus"]
     parameters = _parse_parameters()
     for name, known in _TYPES.items():

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
 from app.api.bodies import parse_body, parse_query, take_text
+from app.api.conditional import is_about_a_file
 from app.api.fields import Body, CaptionsBody, NamedVoice
 from app.api.responses import answer, explained, open_job, set_speech_headers, set_text_headers
 from app.codecs.registry import FORMATS, resolve_format
@@ -31,11 +32,15 @@ captions = Blueprint("captions", __name__, url_prefix="/v1")
 explanations = Blueprint("explain", __name__, url_prefix="/v1")
 
 
-@openai.post("/audio/speech")
+@openai.route("/audio/speech", methods=["GET", "POST"])
 def speech() -> Response:
-    """Speak `input`. Every format but WAV is streamed by default, as by OpenAI's own server."""
+    """Speak `input`. Every format but WAV is streamed by default, as by OpenAI's own server.
+
+    A GET has the fields of the body in its query: players can only be given a URL.
+    """
     context: Context = current_app.extensions["chorus"]
-    return answer(_speech_request(context, parse_body(Body)), context)
+    body = parse_body(Body) if request.method == "POST" else parse_query(Body)
+    return answer(_speech_request(context, body), context, is_seeded=body["seed"] is not None)
 
 
 @captions.post("/audio/captions")
@@ -131,6 +136,8 @@ def _is_streamed(body: dict[str, Any], audio_format: str) -> bool:
     """Return whether to stream. A WAV is whole by default, since many readers trust the sizes in its header."""
     if body["stream"] is not None:
         return bool(body["stream"])
+    if is_about_a_file():
+        return False
     return body["stream_format"] == "audio" or audio_format != "wav"
 
 

@@ -72,7 +72,7 @@ _MARYTTS_LIST = {name: Operation(f"List {name} as MaryTTS", (_TEXT,), tag="maryt
 
 #: By path and method. The page and its files are not part of the API.
 OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
-    "/v1/audio/speech": {"post": _SPEECH},
+    "/v1/audio/speech": {"get": _SPEECH, "post": _SPEECH},
     "/v1/audio/captions": {"post": _CAPTIONS},
     "/v1/audio/explain": {"get": _EXPLANATION, "post": _EXPLANATION},
     "/v1/models": {"get": Operation("List the voices as OpenAI's models", tag="listings")},

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from flask import Response, current_app, g
 from flask import request as http_request
 
+from app.api.conditional import Tag, is_of_a_url, resolve_range, set_range, tag_of, with_fixed_seed
 from app.api.sse import stream_events
 from app.codecs.registry import Encoder, content_type, open_encoder
 from app.context import Context
@@ -115,35 +116,72 @@ def explained(request: SpeechRequest, context: Context) -> "list[ExplainedSenten
         context.watchdog.synthesised(request.voice.name)
 
 
-def answer(request: SpeechRequest, context: Context) -> Response:
+def answer(request: SpeechRequest, context: Context, is_seeded: bool = False) -> Response:
     """Wait for a turn, make the first chunk, and return the response that carries the speech to its end.
+
+    A request in a URL repeats its bytes: its seed is that of what it speaks, unless it has one. HEAD, and a client that has the
+    bytes already, get an answer without any work.
+
+    Args:
+        request: what to speak.
+        context: of this process.
+        is_seeded: whether the client gave the seed.
 
     Raises:
         ClientDisconnectedError: the client disconnected before the answer was complete.
         ServiceError: the speech failed or was refused; nothing has been sent.
     """
+    if is_of_a_url() and not is_seeded:
+        request = with_fixed_seed(request)
+    tag = tag_of(request, context) if is_seeded or is_of_a_url() else None
+    if tag is not None and tag.is_kept():
+        return _answer_without_audio(request, tag, 304)
+    if tag is not None and http_request.method == "HEAD":
+        return _answer_without_audio(request, tag, 200)
     with ExitStack() as work:
         job = work.enter_context(open_job(request, context))
         job.begin()
-        encoder = open_encoder(
-            request.audio_format, request.voice.sample_rate_hz, request.output_rate_hz, request.streamed, request.serial
-        )
-        work.callback(encoder.close)
+        encoder = work.enter_context(closing(_open_encoder(request)))
         if request.streamed:
             response = Response(stream_events(job, encoder) if request.as_events else _stream(job, encoder))
             # nginx would otherwise hold chunks back until its buffer is full.
             response.headers["X-Accel-Buffering"] = "no"
         else:
-            response = _whole_response(job, encoder, context.settings.limits)
-        if request.as_events:
-            response.content_type = "text/event-stream; charset=utf-8"
-        else:
-            response.content_type = content_type(request.audio_format, encoder.sample_rate_hz)
-            response.headers["Content-Disposition"] = f'attachment; filename="speech.{request.audio_format}"'
-        response.headers["X-Sample-Rate"] = str(encoder.sample_rate_hz)
+            response = _whole_response(job, encoder, context.settings.limits, tag)
+        _set_audio_headers(response, request, encoder, tag)
         set_speech_headers(response, request, job.is_silent)
         response.call_on_close(work.pop_all().close)
     return response
+
+
+def _answer_without_audio(request: SpeechRequest, tag: Tag, status: int) -> Response:
+    """Return the head of an answer whose audio is not made, because the client has it or does not want it."""
+    response = Response(iter(()), status)  # an iterator, since a body of known length would have a `Content-Length` of 0
+    with closing(_open_encoder(request)) as encoder:
+        _set_audio_headers(response, request, encoder, tag)
+    set_speech_headers(response, request, is_silent=False)
+    return response
+
+
+def _open_encoder(request: SpeechRequest) -> Encoder:
+    return open_encoder(
+        request.audio_format, request.voice.sample_rate_hz, request.output_rate_hz, request.streamed, request.serial
+    )
+
+
+def _set_audio_headers(response: Response, request: SpeechRequest, encoder: Encoder, tag: Tag | None) -> None:
+    if request.as_events:
+        response.content_type = "text/event-stream; charset=utf-8"
+    else:
+        response.content_type = content_type(request.audio_format, encoder.sample_rate_hz)
+        # A browser plays what it has opened by its URL.
+        disposition = "inline" if is_of_a_url() else "attachment"
+        response.headers["Content-Disposition"] = f'{disposition}; filename="speech.{request.audio_format}"'
+    response.headers["X-Sample-Rate"] = str(encoder.sample_rate_hz)
+    if tag is not None:
+        response.headers["ETag"] = str(tag)
+    if is_of_a_url():
+        response.headers["Accept-Ranges"] = "none" if request.streamed else "bytes"
 
 
 def _stream(job: SynthesisJob, encoder: Encoder) -> Iterator[bytes]:
@@ -166,7 +204,12 @@ def _stream(job: SynthesisJob, encoder: Encoder) -> Iterator[bytes]:
         raise
 
 
-def _whole_response(job: SynthesisJob, encoder: Encoder, limits: Limits) -> Response:
+def _whole_response(job: SynthesisJob, encoder: Encoder, limits: Limits, tag: Tag | None) -> Response:
+    """Make all of the speech, and return it or the part of it that is asked for.
+
+    Raises:
+        RangeNotSatisfiableError: it ends before that part.
+    """
     with ExitStack() as unsent:
         spool = unsent.enter_context(closing(Spool()))
         with closing(encoder):
@@ -177,10 +220,14 @@ def _whole_response(job: SynthesisJob, encoder: Encoder, limits: Limits) -> Resp
             require_size(spool.size_bytes, limits)
             spool.finish()
             head = encoder.head()
-        response = Response(spool.read(head))
         size_bytes = len(head) + spool.size_bytes
-        response.headers["Content-Length"] = str(size_bytes)
-        job.delivery.complete(size_bytes)
+        part = None if tag is None else resolve_range(tag, size_bytes)
+        start, stop = part or (0, size_bytes)
+        response = Response(spool.read(head, start, stop))
+        if part is not None:
+            set_range(response, part, size_bytes)
+        response.headers["Content-Length"] = str(stop - start)
+        job.delivery.complete(stop - start)
         response.call_on_close(unsent.pop_all().close)
     return response
 
@@ -217,13 +264,16 @@ class Spool:
         with _refusing_without_space():
             self._file.flush()
 
-    def read(self, head: bytes) -> Iterator[bytes]:
-        """Yield `head` and then the content, in pieces."""
-        self._file.seek(0)
-        piece = head + self._file.read(_PIECE_BYTES)
+    def read(self, head: bytes, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes from `start` to `stop` of `head` and the content together, in pieces."""
+        unread = (len(head) + self.size_bytes if stop is None else stop) - start
+        self._file.seek(max(0, start - len(head)))
+        piece = head[start:stop]
+        piece += self._file.read(min(_PIECE_BYTES, unread - len(piece)))
         while piece:
             yield piece
-            piece = self._file.read(_PIECE_BYTES)
+            unread -= len(piece)
+            piece = self._file.read(min(_PIECE_BYTES, unread))
 
     def close(self) -> None:
         """Free the memory, or the file. May be called twice."""

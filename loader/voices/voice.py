@@ -346,6 +346,15 @@ class Voice:
         """Return the silence between two sentences, in seconds."""
         return self._sentence_pause_s if options.sentence_pause_s is None else options.sentence_pause_s
 
+    def with_defaults(self, options: SpeechOptions) -> SpeechOptions:
+        """Return the options with the voice's own values for None: two that speak alike are equal."""
+        (speaker, language), prosody = self.rows(options), self._prosody_of(options)
+        return replace(
+            options, speaker=speaker, language=language, speed=prosody.speed, noise_scale=prosody.noise_scale,
+            noise_scale_duration=prosody.noise_scale_duration, sentence_pause_s=self.pause_s(options),
+            normalize=self._normalizes(options),
+        )  # fmt: skip
+
     def count_sentences(self, content: str | Script, options: SpeechOptions) -> int:
         """Return the number of sentences, those without sound included; 1 ms for 20,000 characters of prose."""
         return sum(1 for sentence in self._reader(options).sentences(content) if sentence.text)

@@ -43,20 +43,23 @@ def password(key, user="any"):
 
 
 @pytest.mark.parametrize("user", ["", "any", "a@b"])
-@pytest.mark.parametrize("path", ["/api/tts?text=Hello.", "/process?INPUT_TEXT=Hello."])
+@pytest.mark.parametrize("path", ["/v1/audio/speech?input=Hello.", "/api/tts?text=Hello.", "/process?INPUT_TEXT=Hello."])
 def test_a_key_is_accepted_as_the_password_of_any_user(locked, path, user):
     answers = [locked.ask("GET", path, headers=password(key, user)) for key in KEYS]
 
     assert [200, 200, 200] == [answer.status for answer in answers]
 
 
-@pytest.mark.parametrize("path", ["/api/tts?text=Hello.", "/process?INPUT_TEXT=Hello.", "/v1/audio/explain?input=Hello."])
+@pytest.mark.parametrize("path", [
+    "/v1/audio/speech?input=Hello.", "/v1/audio/explain?input=Hello.", "/api/tts?text=Hello.", "/process?INPUT_TEXT=Hello.",
+])  # fmt: skip
 def test_the_client_of_a_url_is_asked_for_a_password(locked, path):
     """Players send the password of their URL then; a browser never asks its user because of a request of the page."""
     missing, wrong = locked.ask("GET", path), locked.ask("GET", path, headers=password("wrong"))
     bearer, posted = locked.ask("GET", path, headers={"Authorization": "Bearer wrong"}), locked.ask("POST", path, b"")
+    kept = locked.ask("GET", path, headers={"If-None-Match": "*"})
 
-    assert [401] * 4 == [answer.status for answer in (missing, wrong, bearer, posted)]
+    assert [401] * 5 == [answer.status for answer in (missing, wrong, bearer, posted, kept)]
     assert all(answer.headers["WWW-Authenticate"].startswith('Basic realm="') for answer in (missing, wrong))
     assert ["Bearer", "Bearer"] == [answer.headers["WWW-Authenticate"] for answer in (bearer, posted)]
 

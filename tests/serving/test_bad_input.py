@@ -146,7 +146,7 @@ def test_a_client_that_stops_within_its_body_gets_a_408(server, coding):
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/v1/nothing", 404), ("GET", "/v1/audio/speech", 405), ("DELETE", "/v1/models", 405), ("GET", "/%2e%2e/x", 404)],
+    [("GET", "/v1/nothing", 404), ("GET", "/v1/audio/captions", 405), ("DELETE", "/v1/models", 405), ("GET", "/%2e%2e/x", 404)],
 )
 def test_unknown_paths_and_methods_get_openai_errors(server, method, path, status):
     answer = server.ask(method, path)

@@ -10,12 +10,14 @@ PATHS = (
     ("GET", "/process?INPUT_TEXT=Hi&INPUT_TYPE=TEXT&OUTPUT_TYPE=AUDIO&AUDIO=WAVE&LOCALE=en_US", None),
     ("POST", "/v1/audio/speech", '{"input": "Hi.", "response_format": "wav"}'), ("POST", "/api/tts", "text=Hi"),
     ("POST", "/v1/audio/captions", '{"input": "Hi."}'), ("GET", "/v1/audio/explain?input=Hi", None),
+    ("GET", "/v1/audio/speech?input=Hi", None), ("HEAD", "/api/tts?text=Hi", None),
     ("GET", "/page/page.js", None), ("GET", "/nothing", None),
 )  # fmt: skip
 #: Headers that Flask, werkzeug, prometheus_client, gunicorn or our code reads.
 NAMES = (
-    "Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Access-Control-Request-Headers", "Authorization",
-    "Cache-Control", "Connection", "Content-Encoding", "Content-Language", "Content-MD5", "Content-Range", "Content-Type",
+    "Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Access-Control-Request-Headers",
+    "Access-Control-Request-Method", "Authorization", "Cache-Control",
+    "Connection", "Content-Encoding", "Content-Language", "Content-MD5", "Content-Range", "Content-Type",
     "Cookie", "Date", "Forwarded", "If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since",
     "Keep-Alive", "Max-Forwards", "Origin", "Pragma", "Proxy", "Proxy-Authorization", "Range", "Referer", "TE", "Trailer",
     "Upgrade", "User-Agent", "X-Api-Key", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix",

@@ -7,11 +7,13 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from app.api.auth import hash_key
 from tests.support.nginx import Edge, Origin, needs_nginx
 
 pytestmark = needs_nginx
 
 APP, DEV, OTHER = "https://app.example.com", "http://localhost:5173", "https://other.example.com"
+KEY = "chorus-only-for-tests"
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,45 @@ def test_the_cache_gives_no_page_the_answer_of_another(pair):
 
     assert [APP, None, DEV, None] * 2 == [answer.headers.get("Access-Control-Allow-Origin") for answer in asked]
     assert ["MISS"] * 4 + ["HIT"] * 4 == [answer.headers["X-Cache"] for answer in asked]
+
+
+@pytest.mark.parametrize("path", ["/api/tts?text=A+part+of+it.", "/process?INPUT_TEXT=A+part+of+it."])
+def test_the_cache_has_parts_tags_and_heads(pair, path):
+    edge, origin = pair
+    before = len(origin.log())
+    part = edge.ask("GET", path, headers={"Range": "bytes=100-199"})
+    whole = edge.ask("GET", path)
+    tag = {"If-None-Match": whole.headers["ETag"]}
+    again, kept = edge.ask("GET", path, headers={"Range": "bytes=-100"}), edge.ask("GET", path, headers=tag)
+    behind = edge.ask("GET", path, headers={"Range": "bytes=99999999-"})
+    heads = [edge.ask("HEAD", path) for _ in range(2)]
+
+    assert [206, 200, 206, 304, 416] == [answer.status for answer in (part, whole, again, kept, behind)]
+    assert (whole.body[100:200], whole.body[-100:]) == (part.body, again.body)
+    assert [(200, b"", "audio/wav")] * 2 == [(head.status, head.body, head.headers["Content-Type"]) for head in heads]
+    assert whole.headers["ETag"] == heads[0].headers["ETag"]
+    assert 1 == origin.log()[before:].count("event=speech.done")
+
+
+def test_parts_and_tags_of_speech_pass_nginx(pair):
+    edge, origin = pair
+    path = "/v1/audio/speech?response_format=wav&input=Passed+on."
+    whole, part = edge.ask("GET", path), edge.ask("GET", path, headers={"Range": "bytes=100-199"})
+    before = len(origin.log())
+    kept, head = edge.ask("GET", path, headers={"If-None-Match": whole.headers["ETag"]}), edge.ask("HEAD", path)
+
+    assert [200, 206, 304, 200] == [answer.status for answer in (whole, part, kept, head)]
+    assert whole.body[100:200] == part.body and whole.headers["ETag"] == head.headers["ETag"]
+    assert "speech" not in origin.log()[before:]
+
+
+def test_parts_are_cut_for_requests_with_a_key_which_are_not_cached(start_pair):
+    edge, origin = start_pair(api_keys={"sha256": [hash_key(KEY)]})
+    path, key = "/api/tts?text=With+a+key.", {"Authorization": f"Bearer {KEY}"}
+    whole, part = (edge.ask("GET", path, headers={**key, **more}) for more in ({}, {"Range": "bytes=100-199"}))
+
+    assert (200, 206, whole.body[100:200]) == (whole.status, part.status, part.body)
+    assert [200, 401] == [edge.ask("GET", path, headers=each).status for each in (key, {})]
 
 
 def test_a_refusal_of_nginx_is_readable_for_the_origins_of_its_map():

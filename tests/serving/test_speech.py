@@ -354,10 +354,6 @@ def test_probes_answer(server):
     assert {"status": "ready", "voices": ["joe"], "device": "cpu"} == server.ask("GET", "/readyz").json()
 
 
-def test_a_head_request_starts_no_synthesis(server):
-    assert 405 == server.ask("HEAD", "/api/tts?text=Hello").status
-
-
 def test_optional_fields_may_be_null(server):
     nothing = dict.fromkeys(("voice", "instructions", "response_format", "speed", "stream_format", "stream", "seed"))
 

@@ -1,9 +1,11 @@
 """app.api.responses: spool a whole answer in memory, then in a file; refuse it if the disk is full."""
 
 import errno
+import itertools
 import os
 import resource
 import tempfile
+from contextlib import closing
 
 import pytest
 
@@ -20,6 +22,18 @@ def test_the_spooled_bytes_follow_the_head(pieces):
     assert len(b"".join(pieces)) == spool.size_bytes
     assert b"HEAD" + b"".join(pieces) == b"".join(spool.read(b"HEAD"))
     spool.close()
+
+
+@pytest.mark.parametrize("head", [b"", b"HEAD"])
+@pytest.mark.parametrize("size_bytes", [0, 1, 10, 200_000])
+def test_any_part_of_a_spooled_answer_is_read(head, size_bytes):
+    content = (b"0123456789" * 20_000)[:size_bytes]
+    with closing(Spool(memory_bytes=100_000)) as spool:
+        spool.write(content)
+        whole = head + content
+        places = sorted({0, 1, 3, 4, 5, 65_535, 65_536, 65_540, 131_072, len(whole)})
+        for start, stop in itertools.combinations([place for place in places if place <= len(whole)], 2):
+            assert whole[start:stop] == b"".join(spool.read(head, start, stop))
 
 
 def test_a_small_answer_stays_in_memory_and_a_large_one_goes_to_a_file(tmp_path, monkeypatch):
