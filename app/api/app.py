@@ -8,7 +8,7 @@ from collections.abc import Callable
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
-from app.api import catalog, coqui, marytts, openai, openapi, status
+from app.api import catalog, coqui, marytts, openai, openapi, status, telephony
 from app.api.auth import require_key
 from app.api.cors import answer_preflight, set_cors_headers
 from app.api.responses import set_common_headers
@@ -37,10 +37,10 @@ log = logging.getLogger("chorus.http")
 #: The dialects, the probes and the page.
 BLUEPRINTS = (
     openai.openai, openai.captions, openai.explanations, catalog.listings, coqui.coqui, marytts.marytts, marytts.marytts_listings,
-    status.status, openapi.openapi, page,
+    telephony.telephony, status.status, openapi.openapi, page,
 )  # fmt: skip
 #: Blueprints whose answers are counted under another name.
-_COUNTED_AS = {"openai": "speech", "marytts_listings": "listings", "openapi": "listings"}
+_COUNTED_AS = {"openai": "speech", "telephony": "speech", "marytts_listings": "listings", "openapi": "listings"}
 #: The folders of an absolute path, up to its last part.
 _FOLDER = re.compile(r"(?<![\w.~-])/(?:[^/\n:;,'\"]*/)*")
 _REQUEST_ID = re.compile(r"^[\w.:/-]{1,128}$", re.ASCII)

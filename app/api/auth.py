@@ -77,7 +77,7 @@ def require_key(keys: "ApiKeys", blueprint: str | None, method: str, header: Cal
     if not keys.sha256 or blueprint in OPEN or (keys.public_listings and blueprint in LISTINGS):
         return
     authorization = header("Authorization", "")
-    key = parse_key(authorization, header("X-Api-Key", ""))
+    key = parse_key(authorization, header("X-Api-Key", "") or header("X-Vapi-Secret", ""))
     if not key or not is_known(key, keys.sha256):
         # Players send the password of their URL if they are asked for it. For other requests a browser would ask its user.
         is_of_a_url = method in ("GET", "HEAD") and blueprint not in LISTINGS

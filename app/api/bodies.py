@@ -36,8 +36,8 @@ def parse_body(kind: type[Any]) -> dict[str, Any]:
         BadRequestError: it is no such object; the message names the field.
     """
     if request.mimetype == SSML_TYPE:
-        return _checked(kind, _ssml_document(kind))
-    return _checked(kind, _form_document(kind) if _is_form() else _json_document())
+        return check_fields(kind, _ssml_document(kind))
+    return check_fields(kind, _form_document(kind) if _is_form() else _json_document())
 
 
 def parse_query(kind: type[Any]) -> dict[str, Any]:
@@ -46,7 +46,23 @@ def parse_query(kind: type[Any]) -> dict[str, Any]:
     Raises:
         BadRequestError: see `parse_body`; or it is not UTF-8.
     """
-    return _checked(kind, _query_document(kind))
+    return check_fields(kind, _query_document(kind))
+
+
+def check_fields(kind: type[Any], document: Any) -> dict[str, Any]:
+    """Return the fields of a parsed body; every field of `kind` is in the result.
+
+    Raises:
+        BadRequestError: the message names the field.
+    """
+    try:
+        body, problems = validate(kind, loosen(kind, document), ignore_unknown=True)
+    except RecursionError as error:
+        raise BadRequestError("the body is nested too deeply; no field has more than one level") from error
+    if body is None:
+        raise _refusal(problems[0], document)
+    g.ignored_fields = [name for name in document if name not in keys_of(kind)]
+    return dict(vars(body))
 
 
 def take_text(text: str) -> str:
@@ -66,22 +82,6 @@ def require_utf8(encoded: bytes, parameter: str) -> None:
         unquote_to_bytes(encoded).decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadRequestError(f"the parameters are not UTF-8 (byte {error.start}); encode them so", parameter) from error
-
-
-def _checked(kind: type[Any], document: Any) -> dict[str, Any]:
-    """Return the fields of a parsed body; every field of `kind` is in the result.
-
-    Raises:
-        BadRequestError: the message names the field.
-    """
-    try:
-        body, problems = validate(kind, loosen(kind, document), ignore_unknown=True)
-    except RecursionError as error:
-        raise BadRequestError("the body is nested too deeply; no field has more than one level") from error
-    if body is None:
-        raise _refusal(problems[0], document)
-    g.ignored_fields = [name for name in document if name not in keys_of(kind)]
-    return dict(vars(body))
 
 
 def _refusal(problem: Problem, document: Any) -> BadRequestError:

@@ -40,7 +40,7 @@ def speech() -> Response:
     """
     context: Context = current_app.extensions["chorus"]
     body = parse_body(Body) if request.method == "POST" else parse_query(Body)
-    return answer(_speech_request(context, body), context, is_seeded=body["seed"] is not None)
+    return answer(speech_request(context, body), context, is_seeded=body["seed"] is not None)
 
 
 @captions.post("/audio/captions")
@@ -52,7 +52,7 @@ def timings() -> Response:
     if body["caption_format"] is None and (named := _lower(body["response_format"])) in CONTENT_TYPES:
         # OpenAI's clients of transcriptions know it by this name.
         caption_format, body["response_format"] = named, None
-    wanted = _speech_request(context, body)
+    wanted = speech_request(context, body)
     with open_job(wanted, context, audible=False) as job:
         measured = [timing for chunk in job if (timing := wanted.voice.timing(chunk)) is not None]
     content = _format_captions([as_played(timing, wanted) for timing in measured], wanted, caption_format)
@@ -69,7 +69,7 @@ def explanation() -> Response:
     from app.synthesis.explanation import explanation_json  # late: for those who write lexicons
 
     context: Context = current_app.extensions["chorus"]
-    wanted = _speech_request(context, parse_body(Body) if request.method == "POST" else parse_query(Body))
+    wanted = speech_request(context, parse_body(Body) if request.method == "POST" else parse_query(Body))
     response = Response(
         json.dumps(explanation_json(explained(wanted, context), wanted), ensure_ascii=False), content_type="application/json"
     )
@@ -87,7 +87,7 @@ def _format_captions(timings: list[Timing], wanted: SpeechRequest, caption_forma
     return json.dumps(document, ensure_ascii=False)
 
 
-def _speech_request(context: Context, body: dict[str, Any]) -> SpeechRequest:
+def speech_request(context: Context, body: dict[str, Any]) -> SpeechRequest:
     """Return the domain form of a body, every field checked."""
     audio_format, as_events, name = _audio_format(body), body["stream_format"] == "sse", body["voice"]
     named = name.id if isinstance(name, NamedVoice) else name

@@ -89,6 +89,8 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
     "/api/tts": {"get": _COQUI, "post": _COQUI},
     "/process": {"get": _MARYTTS, "post": _MARYTTS},
     **{f"/{name}": {"get": operation} for name, operation in _MARYTTS_LIST.items()},
+    "/telephony/jambonz": {"post": Operation("Speak for jambonz", ("audio/mpeg",), tag="telephony", speaks=True)},
+    "/telephony/vapi": {"post": Operation("Speak for Vapi", ("audio/pcm",), tag="telephony", speaks=True)},
     "/livez": {"get": Operation("Whether the server lives")},
     "/health": {"get": Operation("The same, as other servers call it")},
     "/v1/test": {"get": Operation("The same, as wyoming-openai asks")},
