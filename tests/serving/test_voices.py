@@ -70,7 +70,7 @@ def test_a_voice_is_resolved_by_name_alias_or_language(choir):
     [
         ({"voice": "nobody"}, "voice_not_found", "voice", ["alloy", "choir", "joe", "robot"]),
         ({"speaker": "nobody"}, "speaker_not_found", "speaker", SPEAKERS),
-        ({"voice": "choir", "speaker": "ada"}, "speaker_not_found", "speaker", SPEAKERS),
+        ({"voice": "choir", "speaker": "adam"}, "speaker_not_found", "speaker", SPEAKERS),
         ({"voice": "joe", "speaker": "Ada"}, "speaker_not_found", "speaker", ["it has one speaker without a name"]),
         ({"voice": "choir", "language": "de"}, "language_not_found", "language", LANGUAGES),
         ({"voice": "joe", "language": "fr"}, "language_not_found", "language", ["en-us"]),
