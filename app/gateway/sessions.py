@@ -121,15 +121,11 @@ class Turns:
 
     async def run(self) -> None:
         """Speak until cancelled; an error of a speech ends it."""
-        try:
-            while True:
-                await self._added.wait()
-                while self._waiting:
-                    await self._run_one(self._waiting.popleft())
-                self._added.clear()
-        finally:
-            if self._running is not None:
-                self._running.cancel()
+        while True:
+            await self._added.wait()
+            while self._waiting:
+                await self._run_one(self._waiting.popleft())
+            self._added.clear()
 
     async def _run_one(self, speak: Callable[[], Awaitable[None]]) -> None:
         self._running = asyncio.ensure_future(speak())
@@ -139,6 +135,8 @@ class Turns:
                 self._running.result()
         finally:
             self._running.cancel()
+            # Takes its error as well: asyncio logs one that is left.
+            await asyncio.gather(self._running, return_exceptions=True)
 
 
 async def run_until_first_ends(*parts: Coroutine[Any, Any, None]) -> None:
