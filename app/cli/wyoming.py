@@ -125,8 +125,8 @@ def wyoming(
     """Speak for Home Assistant (Wyoming) and WebSocket clients, through a running server.
 
     Runs beside the server and has no voice of its own: it sends requests to the server's HTTP API, so that the server's
-    limits and its queue hold for these clients too. The server may start later, and may restart. Wyoming has no keys: who
-    reaches its port may speak. Ctrl-C and SIGTERM end it.
+    limits and its queue hold for these clients too. The server may start later, and may restart. Wyoming has no keys:
+    every client that reaches its port may speak. Ctrl-C and SIGTERM end it.
 
     \b
     chorus wyoming
@@ -181,4 +181,4 @@ def _require(*packages: str) -> None:
     """
     for package in packages:
         if importlib.util.find_spec(package) is None:
-            raise NotInstalledError(f"this needs the package {package}: pip install 'chorus-tts[gateway]'")
+            raise NotInstalledError(f"this needs the package {package}: install the `gateway` extra")

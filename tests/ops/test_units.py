@@ -10,6 +10,7 @@ from tests.support.harness import ROOT
 ANALYZE = shutil.which("systemd-analyze")
 UNITS = ROOT / "ops" / "systemd"
 SERVER, RELEASE = UNITS / "chorus.service", UNITS / "chorus-release.service"
+WYOMING = UNITS / "chorus-wyoming.service"
 
 needs_systemd = pytest.mark.skipif(ANALYZE is None, reason="there is no systemd-analyze; Debian's package is `systemd`")
 
@@ -34,6 +35,10 @@ def sandbox_of(unit):
 def test_releases_are_fetched_with_no_more_rights_than_the_server_has():
     assert sandbox_of(SERVER) == sandbox_of(RELEASE)
     assert len(sandbox_of(RELEASE)) > 15
+
+
+def test_the_process_for_other_protocols_has_the_rights_of_the_server_and_lists_networks():
+    assert {"RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK"} == sandbox_of(WYOMING) - sandbox_of(SERVER)
 
 
 def test_the_timer_starts_the_service_of_its_name_at_different_times_on_different_machines():

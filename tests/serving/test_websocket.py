@@ -345,7 +345,7 @@ def test_a_message_over_the_bound_and_one_too_many_texts_end_the_connection(gate
 
 
 @pytest.mark.parametrize("sent", [b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/1.1\r\n\r\n", b"x" * 100_000, b""])
-def test_what_is_no_upgrade_harms_nobody(gateway, sent):
+def test_what_is_no_upgrade_harms_no_other_client(gateway, sent):
     with socket.create_connection(("127.0.0.1", int(re.search(r":(\d+)/", gateway.websocket_url)[1]))) as client:
         client.sendall(sent)
     assert audio_of(say(gateway, "Hello."))
