@@ -156,7 +156,7 @@ def _operation(path: str, method: str, operation: Operation) -> dict[str, Any]:
         "summary": operation.summary,
         "tags": [operation.tag],
         "operationId": re.sub(r"\W+", "_", f"{method} {path}").strip("_"),
-        "responses": {"200": _success(operation), **_failures(operation)},
+        "responses": {"200": _success(operation), **_conditional(method, operation), **_failures(operation)},
     }
     parameters = [_parameter(*each) for each in operation.parameters]
     if operation.fields and method == "get":
@@ -168,6 +168,16 @@ def _operation(path: str, method: str, operation: Operation) -> dict[str, Any]:
 
 def _success(operation: Operation) -> dict[str, Any]:
     return {"description": "success", "content": {kind: {"schema": _answer_schema(kind)} for kind in operation.answers}}
+
+
+def _conditional(method: str, operation: Operation) -> dict[str, Any]:
+    """Return the answers to `Range` and `If-None-Match`, which a GET of audio has."""
+    if method != "get" or not any(kind.startswith("audio/") for kind in operation.answers):
+        return {}
+    return {
+        "206": {**_success(operation), "description": "the part that `Range` asks for"},
+        "304": {"description": "the client has it, by `If-None-Match`"},
+    }
 
 
 def _answer_schema(kind: str) -> dict[str, Any]:

@@ -97,3 +97,12 @@ def test_every_get_without_parameters_answers_with_a_described_status_and_type(c
     assert answer.headers["Content-Type"].partition(";")[0] in (*responses[str(answer.status)]["content"], "text/plain")
     if answer.status == 400 and path.startswith("/v1"):
         assert {"message", "type", "param", "code"} == set(answer.json()["error"])
+
+
+def test_a_get_of_audio_has_parts_and_tags(choir):
+    path = "/v1/audio/speech?input=Hello.&response_format=wav"
+    whole, part = choir.ask("GET", path), choir.ask("GET", path, headers={"Range": "bytes=0-43"})
+    kept = choir.ask("GET", path, headers={"If-None-Match": whole.headers["ETag"]})
+
+    assert [200, 206, 304] == [whole.status, part.status, kept.status]
+    assert {"200", "206", "304", "412", "416"} <= set(DOCUMENT["paths"]["/v1/audio/speech"]["get"]["responses"])
