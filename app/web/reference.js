@@ -24,12 +24,17 @@ function kind(schema) {
   return `${schema.type ?? "any"}${bounds}`;
 }
 
+/** Return the nodes of a text in which backticks surround code. */
+function words(text) {
+  return text.split("`").map((part, index) => (index % 2 ? node("code", {}, part) : part));
+}
+
 function row(name, schema, isRequired) {
   const example = schema.examples ? node("code", {}, JSON.stringify(schema.examples[0])) : null;
   return node(
     "tr", {},
     node("th", { scope: "row" }, name, isRequired ? " *" : ""),
-    node("td", {}, schema.description ?? "", node("div", { class: "quiet" }, kind(schema), example ? ", such as " : "", example)),
+    node("td", {}, ...words(schema.description ?? ""), node("div", { class: "kind" }, kind(schema), example ? ", such as " : "", example)),
   );
 }
 
@@ -51,8 +56,8 @@ function answers(operation) {
   const rows = Object.entries(operation.responses).map(([status, { description, content }]) => node(
     "tr", {},
     node("th", { scope: "row" }, status),
-    node("td", {}, ...description.split("\n").map((line) => node("div", {}, line.replaceAll("`", ""))),
-      status === "200" ? node("div", { class: "quiet" }, Object.keys(content).join(", ")) : null),
+    node("td", {}, ...description.split("\n").map((line) => node("div", {}, ...words(line))),
+      status === "200" ? node("div", { class: "kind" }, Object.keys(content).join(", ")) : null),
   ));
   return node("details", {}, node("summary", {}, "Answers"), node("table", {}, node("tbody", {}, ...rows)));
 }
