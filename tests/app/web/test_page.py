@@ -10,6 +10,8 @@ from app.web import page
 
 FOLDER = app.web._FOLDER
 FILES = sorted(path.name for path in FOLDER.iterdir() if path.suffix in app.web._TYPES)
+#: Of the server, relative to the page; the first is the page itself.
+ROUTES = ("", "openapi.json", "reference")
 #: A reference to another file, relative to the page or to the file itself.
 REFERENCE = re.compile(r"""(?:href|src)="([^"]*)"|from "([^"]*)"|import\("?([^)"]*)|\burl\(["']?([^)"']*)""")
 
@@ -59,14 +61,15 @@ def test_other_paths_are_404(client, path):
 @pytest.mark.parametrize("name", FILES)
 def test_every_reference_is_to_a_file_of_the_page(name):
     text = (FOLDER / name).read_text()
-    named = ["".join(groups) for groups in REFERENCE.findall(text)]
+    named = [each.removeprefix("./").removeprefix("page/") for groups in REFERENCE.findall(text) if (each := "".join(groups))]
 
-    assert [] == [each for each in named if each.removeprefix("./").removeprefix("page/") not in FILES]
+    assert [] == [each for each in named if each not in {*FILES, *ROUTES}]
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text)
 
 
-def test_scripts_and_styles_are_never_inline():
-    text = (FOLDER / "index.html").read_text()
+@pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".html")])
+def test_scripts_and_styles_are_never_inline(name):
+    text = (FOLDER / name).read_text()
 
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", text)
     assert all('src="' in tag for tag in re.findall(r"<script[^>]*>", text))
