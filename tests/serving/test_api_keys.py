@@ -134,6 +134,13 @@ def test_a_server_without_keys_ignores_them(server, headers):
     assert 200 == server.ask("POST", "/v1/audio/speech", SPOKEN["/v1/audio/speech"], headers).status
 
 
+def test_vapi_sends_the_key_in_a_header_of_its_own(locked):
+    body = {"message": {"type": "voice-request", "text": "Hello.", "sampleRate": 8000}}
+    answers = [locked.ask("POST", "/telephony/vapi", body, {"X-Vapi-Secret": key}) for key in (KEYS[0], "wrong")]
+
+    assert [200, 401] == [answer.status for answer in answers]
+
+
 def test_every_blueprint_with_speech_requires_a_key():
     keyed = {each.name for each in BLUEPRINTS} - {*auth.OPEN, *auth.LISTINGS}
-    assert {"openai", "captions", "explain", "coqui", "marytts"} == keyed
+    assert {"openai", "captions", "explain", "coqui", "marytts", "telephony"} == keyed
