@@ -3,6 +3,7 @@
 Both are built and baked once and kept in tests/.cache, by the product's own code.
 """
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -50,6 +51,15 @@ def _no_process_is_left() -> Iterator[None]:
     Espeak().stop()
     left = psutil.Process().children(recursive=True)
     assert not left, left
+
+
+@pytest.fixture
+def default_interrupt() -> Iterator[None]:
+    """Let SIGINT raise KeyboardInterrupt, as in a program that is started by hand; the test may change it."""
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

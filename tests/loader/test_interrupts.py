@@ -10,13 +10,7 @@ import pytest
 from loader.interrupts import deferred_interrupts
 from tests.loader.children import ROOT, TIMEOUT_S
 
-
-@pytest.fixture(autouse=True)
-def _restored_handler():
-    before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = pytest.mark.usefixtures("default_interrupt")
 
 
 def test_ctrl_c_is_raised_after_the_block():

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from loader.config.settings import Settings
+from tests.support.gateway import Gateway
 from tests.support.harness import Server
 
 WriteConfig = Callable[..., Path]
@@ -90,3 +91,17 @@ def start(write_config: WriteConfig) -> Iterator[Callable[..., Server]]:
         if each.process.poll() is None:
             each.stop()
         each.close()
+
+
+@pytest.fixture
+def start_gateway() -> Iterator[Callable[..., Gateway]]:
+    """Return a function that starts a gateway for one test; one that the test has not stopped is killed."""
+    started: list[Gateway] = []
+
+    def start_one(*arguments: str) -> Gateway:
+        started.append(Gateway(*arguments).ready())
+        return started[-1]
+
+    yield start_one
+    for each in started:
+        each.kill()

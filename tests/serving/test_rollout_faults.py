@@ -1,11 +1,14 @@
 """Rollouts that go wrong, or that are overtaken: the old revision serves on, and the reason is shown."""
 
+import os
 import re
 import signal
+from pathlib import Path
 
 import psutil
 import pytest
 
+from loader.artifacts.resolve import locate_artifact
 from tests.serving.test_rollout import AT_ONCE, TEXT, configure, ended, reload_to, revisions, rollout
 from tests.support.load import load_on
 
@@ -164,3 +167,45 @@ def test_a_preparation_ends_with_its_master(start):
     assert 0 == server.process.wait(60)
 
     assert not preparation.is_running()
+
+
+@pytest.fixture
+def memory_group():
+    """The file with the limit of a new control group for memory."""
+    version_1, version_2 = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")
+    is_version_2 = (version_2 / "cgroup.controllers").exists()
+    group = (version_2 if is_version_2 else version_1) / f"chorus-test-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made: {error}")
+    limit = group / ("memory.max" if is_version_2 else "memory.limit_in_bytes")
+    try:
+        if not limit.exists():
+            pytest.skip(f"{group} has no {limit.name}: the memory controller is not enabled here")
+        yield limit
+    finally:
+        group.rmdir()
+
+
+def test_a_revision_that_does_not_fit_the_control_group_is_refused(
+    memory_group, start, release_of, large_release, large_settings
+):
+    """The voice of 109 MB and a worker more, where 100 MB are left."""
+    locate_artifact(large_settings.voices[0], large_settings)  # baked before
+    procs = memory_group.parent / "cgroup.procs"
+    server = start(
+        keys={**AT_ONCE, "model_path": str(release_of("tiny"))}, preexec=lambda: procs.write_text(str(os.getpid())),
+        expects_errors=True,
+    ).ready()  # fmt: skip
+    served = server.speak(TEXT, seed=1).body
+    used = next(each for each in (procs.with_name(name) for name in ("memory.current", "memory.usage_in_bytes")) if each.exists())
+    memory_group.write_text(str(int(used.read_text()) + 100 * 1024 * 1024))
+    configure(server, model_path=str(large_release))
+
+    assert "are needed to serve both revisions for a while" in reload_to(server, "refused")
+    assert served == server.speak(TEXT, seed=1).body
+
+    memory_group.write_text("max" if memory_group.name == "memory.max" else "-1")
+    reload_to(server, "completed")
+    assert served != server.speak(TEXT, seed=1).body

@@ -9,7 +9,9 @@ import pytest
 from loader.config.settings import load_settings
 from loader.releases.fetch_process import fetch_in_child
 from loader.releases.installed import InstalledReleases
+from tests.app.cli.running import chorus
 from tests.serving.test_rollout import AT_ONCE, TEXT, configure, ended, reload_to
+from tests.support.load import load_on
 
 
 @pytest.fixture
@@ -72,6 +74,28 @@ def test_a_candidate_that_is_silent_is_rejected_with_the_reason(start, keys, pub
     assert None is record.candidate and record.current[:12] == before.headers["X-Release"]
     assert "it is silent" in record.rejected[release].reason
     assert before.body == server.speak(TEXT, seed=1).body
+
+
+def test_five_rollbacks_by_the_command_need_no_source_and_lose_no_answer(start, keys, publish, tmp_path):
+    publish("tiny")
+    server = start(keys=keys).ready()
+    tiny = installed_by(server).record.current
+    publish("louder")
+    assert 0 == chorus("release", "fetch", "--config", server.config).returncode
+    (louder,) = {each.id for each in installed_by(server).list()} - {tiny}
+    (tmp_path / "source").rename(tmp_path / "gone")
+
+    with load_on(server, clients=2) as load:
+        for _ in range(5):
+            for words, release in ((("activate", "--id", louder), louder), (("rollback",), tiny)):
+                done = chorus("release", *words, "--config", server.config)
+                assert (0, release) == (done.returncode, installed_by(server).record.current), done.stderr
+                assert f"(by the server {server.process.pid})" in done.stdout
+
+    assert {200} == {status for status, *_ in load.answers}
+    spoken = {(seed, release, body) for _, seed, body, release in load.answers}
+    assert {tiny[:12], louder[:12]} == {release for _, release, _ in spoken}
+    assert len(spoken) == len({(seed, release) for seed, release, _ in spoken}), "an answer of two releases"
 
 
 def test_a_mistake_in_the_configuration_rejects_no_candidate(start, keys, publish):

@@ -28,19 +28,6 @@ def gateway(server):
     running.stop()
 
 
-@pytest.fixture
-def start_gateway():
-    started = []
-
-    def start_one(*arguments):
-        started.append(Gateway(*arguments).ready())
-        return started[-1]
-
-    yield start_one
-    for each in started:
-        each.kill()
-
-
 class Client:
     """A connected client that sends objects and reads messages."""
 

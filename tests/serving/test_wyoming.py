@@ -40,19 +40,6 @@ def gateway(choir):
     running.stop()
 
 
-@pytest.fixture
-def start_gateway():
-    started = []
-
-    def start_one(*arguments):
-        started.append(Gateway(*arguments).ready())
-        return started[-1]
-
-    yield start_one
-    for each in started:
-        each.kill()
-
-
 def talk(gateway, conversation):
     """Run a coroutine with a connected client of the package."""
 

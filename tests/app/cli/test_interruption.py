@@ -1,25 +1,16 @@
 """app.cli.interruption: Ctrl-C ends a command also if the exception is lost on its way."""
 
-import os
 import signal
-import time
 
 import pytest
 
 from app.cli.interruption import interruptible, raise_if_interrupted
 
+pytestmark = pytest.mark.usefixtures("default_interrupt")
+
 
 def press_ctrl_c():
-    os.kill(os.getpid(), signal.SIGINT)
-    time.monotonic()  # the handler runs between two instructions
-
-
-@pytest.fixture(autouse=True)
-def _restored_handler():
-    before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+    signal.raise_signal(signal.SIGINT)
 
 
 def test_ctrl_c_is_an_interruption():
