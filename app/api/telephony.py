@@ -16,6 +16,7 @@ from app.api.responses import answer
 from app.context import Context
 from app.synthesis.voices import resolve_voice
 from loader.text.front_end import without_region
+from loader.voices.voice import MAX_SPEED, MIN_SPEED
 
 telephony = Blueprint("telephony", __name__, url_prefix="/telephony")
 
@@ -56,7 +57,7 @@ class UrlFields:
     voice: _String | None = None
     speaker: _String | None = None
     language: _String | None = None
-    speed: Annotated[float, Meta(ge=0.25, le=4.0)] | None = None
+    speed: Annotated[float, Meta(ge=MIN_SPEED, le=MAX_SPEED)] | None = None
 
 
 @telephony.post("/jambonz")
